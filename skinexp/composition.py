@@ -1,0 +1,65 @@
+"""Turns what Hydra and OmegaConf say of a wrong command line into one sentence: which key, what is wrong, what to do."""
+
+import dataclasses
+import difflib
+import re
+from collections.abc import Iterator
+
+from hydra.errors import MissingConfigException
+from omegaconf.errors import OmegaConfBaseException
+
+from skinexp.config import GROUPS, Config
+from skinexp.help_text import options
+
+OVERRIDE = re.compile(r"override '?\+*([\w./]+)")
+
+
+def explain(error: BaseException) -> str:
+    """One sentence about an error raised while composing."""
+    if isinstance(error, MissingConfigException):
+        return _no_such_option(error)
+    cause = next((item for item in _chain(error) if isinstance(item, OmegaConfBaseException)), None)
+    named = OVERRIDE.search(str(error))
+    key = (cause is not None and cause.full_key) or (named and named[1]) or ""
+    message = str(cause or error).strip()
+    if key and (re.match("Key '.*' (not in|is not in struct)", message) or (cause is None and "Could not override" in str(error))):
+        return _no_such_key(key)
+    first = " ".join(line.strip() for line in message.splitlines() if not re.match(r"\s*(full_key|object_type|reference_type)", line))
+    return f"{key}: {first}" if key else first
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__
+
+
+def _no_such_option(error: MissingConfigException) -> str:
+    group, _, option = (error.missing_cfg_file or "").rpartition("/")
+    known = options(group)
+    if not known:
+        return " ".join(str(error).split())
+    return f"{group}={option}: no such option. There are: {', '.join(known)}.{_perhaps(option, known)}"
+
+
+def _no_such_key(key: str) -> str:
+    known = list(_keys(Config, ""))
+    close = _perhaps(key, known)
+    parent = key.rpartition(".")[0]
+    siblings = [name for name in known if name.rpartition(".")[0] == parent]
+    there = f" Under {parent} there are: {', '.join(name.rpartition('.')[2] for name in siblings)}." if siblings and parent else ""
+    return f"{key}: no such key.{close or there} All keys: python -m skinexp.train --cfg job"
+
+
+def _perhaps(word: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(word, known, n=1)
+    return f" Did you mean {close[0]}?" if close else ""
+
+
+def _keys(node: type, prefix: str) -> Iterator[str]:
+    for item in dataclasses.fields(node):
+        if dataclasses.is_dataclass(item.type):
+            yield from _keys(item.type, f"{prefix}{item.name}.")  # type: ignore[arg-type]
+        yield f"{prefix}{item.name}"
+    if not prefix:
+        yield from ("experiment", *GROUPS)

@@ -1,0 +1,293 @@
+"""Everything that can be chosen, with its type, unit and meaning; and what is refused before any data is read.
+
+The dataclasses are plain: every room takes its own part of them and none needs Hydra. `register` hands them to Hydra,
+which then refuses unknown keys and wrong types while composing; `check` refuses what only several keys together, or a
+range, can tell.
+"""
+
+import dataclasses
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from skinexp.errors import UserError
+
+
+def choice(default: str | None, *others: str) -> Any:
+    """A field that takes one of a few words."""
+    options = (default, *others) if default is not None else others
+    return field(default=default, metadata={"choices": options})
+
+
+def number(default: float | int | None, *, above=-math.inf, least=-math.inf, most=math.inf, below=math.inf) -> Any:
+    """A field that takes a number within bounds: `above` and `below` are excluded, `least` and `most` included."""
+    return field(default=default, metadata={"bounds": (above, least, most, below)})
+
+
+@dataclass
+class Split:
+    """How images are shared out among training, validation and test; fractions of the images, sum 1."""
+
+    train: float = number(0.70, above=0, below=1)
+    val: float = number(0.15, above=0, below=1)
+    test: float = number(0.15, above=0, below=1)
+    group: str | None = "auto"  # column whose equal values stay together; auto: lesion or patient id where there is one; null: none
+
+
+@dataclass
+class Preprocess:
+    """What happens to each image once, before training, in this order."""
+
+    crop_border: bool = True  # cut away a black frame or vignette around the picture
+    remove_hair: bool = True  # paint over dark hair and ruler marks
+    size: int = number(224, least=32, most=1024)  # pixels a side of the square that the model sees
+    colour_constancy: bool = False  # shades of gray (Minkowski norm, p = 6): as if lit by white light
+
+
+@dataclass
+class Phantom:
+    """Generated images: how many there are and what disturbs them."""
+
+    images: int = number(600, least=40)  # images generated, half of them malignant
+    size: int = number(96, least=32, most=1024)  # pixels a side of the generated picture
+    hair: float = number(0.3, least=0, most=1)  # share of images with hair
+    border: float = number(0.2, least=0, most=1)  # share of images with a black frame or vignette
+
+
+@dataclass
+class Data:
+    """Which images are used, what their labels mean, and how they are split and prepared."""
+
+    name: str = choice("phantom", "folder", "hub")  # where images come from
+    path: str | None = None  # folder: a directory; hub: a data set's name on the Hugging Face hub, or a local directory of that shape
+    manifest: str = "manifest.csv"  # folder: the CSV inside path that lists the images; where absent, each sub-folder is a class
+    hub_split: str = "train"  # hub: which part of the data set is read (and split again here)
+    image_column: str | None = None  # column with the image or its file name; null: file, image, path or image_id, whichever is there
+    label_column: str = "label"  # column with the class
+    labels: dict[str, int] = field(default_factory=lambda: {"benign": 0, "malignant": 1})  # class name -> 0 or 1
+    exclude: list[str] = field(default_factory=list)  # classes left out on purpose; any other class without a label is an error
+    limit: int | None = number(None, least=20)  # use at most so many images, drawn by label with the seed; null: all
+    on_bad_image: str = choice("fail", "skip")  # an image that cannot be read: stop and list them, or leave them out and list them
+    cache: str = ".cache"  # directory of prepared images; safe to delete
+    workers: int | None = number(None, least=1)  # processes that prepare images; null: one a CPU core
+    phantom: Phantom = field(default_factory=Phantom)
+    split: Split = field(default_factory=Split)
+    preprocess: Preprocess = field(default_factory=Preprocess)
+
+
+@dataclass
+class Augment:
+    """Random changes to each training image, drawn afresh in every epoch."""
+
+    flip: bool = False  # left-right and up-down, each with probability 1/2
+    rotation: float = number(0.0, least=0, most=0.5)  # at most this fraction of a full turn, either way
+    zoom: float = number(0.0, least=0, below=1)  # height and width scaled by a factor in 1 +- zoom, drawn apart
+    brightness: float = number(0.0, least=0, most=1)  # at most this fraction of the value range added or taken
+    contrast: float = number(0.0, least=0, below=1)  # distance from the mean colour scaled by a factor in 1 +- contrast
+    quarter_turns: bool = False  # 0, 90, 180 or 270 degrees, each with probability 1/4
+    colour_jitter: float = number(0.0, least=0, below=1)  # each colour channel scaled by its own factor in 1 +- colour_jitter
+
+
+@dataclass
+class Head:
+    """What stands on a pretrained backbone: pooling, dropout, a dense layer, unit dropout, one logit."""
+
+    dropout: float = number(0.3, least=0, below=1)  # after pooling
+    units: int = number(128, least=1)  # width of the dense layer
+    unit_dropout: float = number(0.5, least=0, below=1)  # after the dense layer
+
+
+@dataclass
+class FineTune:
+    """The second phase of a pretrained model: the end of its backbone is trained as well."""
+
+    fraction: float = number(0.25, least=0, most=1)  # share of the backbone's layers, counted from its end
+    epochs: int = number(20, least=0)  # at most; 0: no second phase
+    lr: float = number(1e-4, above=0)  # learning rate of the phase
+
+
+@dataclass
+class Model:
+    """Which network is trained, from which weights, and what its input is scaled to."""
+
+    name: str = choice("scratch", "mobilenet", "efficientnet")
+    weights: str | None = None  # backbone: null (random), imagenet (downloaded), a .weights.h5 file, or a directory that holds one
+    frozen: bool | None = None  # keep the backbone as loaded in the first phase; null: yes where it has weights
+    input_scaling: str = choice("contract", "unit", "tf", "byte")  # pixels to the range the network expects; or forced: 0..1, -1..1, 0..255
+    alpha: float = number(1.0, above=0)  # width of MobileNetV2: 0.35, 0.5, 0.75, 1.0, 1.3 or 1.4 of the standard's
+    batch_norm_momentum: float = number(0.9, least=0, below=1)  # of a network trained from random weights; Keras' own needs thousands of steps
+    head: Head = field(default_factory=Head)
+    fine_tune: FineTune = field(default_factory=FineTune)
+
+
+@dataclass
+class ReduceLr:
+    """When a plateau lowers the learning rate."""
+
+    factor: float = number(0.2, above=0, below=1)  # the learning rate is multiplied by it
+    patience: int = number(5, least=0)  # epochs without a better monitor before that
+    min_lr: float = number(1e-6, least=0)
+
+
+@dataclass
+class Optim:
+    """How weights are updated, and when training stops."""
+
+    name: str = choice("adam", "adamw", "sgd")
+    lr: float = number(1e-3, above=0)  # learning rate of the first phase
+    schedule: str = choice("plateau", "cosine")  # lower it when the monitor stalls, or along a cosine to 0 over the phase
+    weight_decay: float = number(0.0, least=0)  # decoupled, as in AdamW
+    momentum: float = number(0.9, least=0, below=1)  # of sgd
+    batch_size: int = number(32, least=1)
+    epochs: int = number(100, least=1)  # at most, in the first phase
+    patience: int = number(10, least=1)  # epochs without a better monitor before a phase stops
+    monitor: str = choice("val_loss", "val_auc", "val_accuracy")  # chooses the best epoch, whose weights are kept
+    reduce_lr: ReduceLr = field(default_factory=ReduceLr)
+
+
+@dataclass
+class Tracking:
+    """Where runs are recorded."""
+
+    uri: str = "sqlite:///mlflow.db"  # an MLflow tracking address: a local SQLite file or a server
+    experiment: str = "skinexp"
+    model: bool = True  # log the trained model itself too (10 to 20 MB and some seconds a run)
+    tensorboard: bool = True  # write TensorBoard logs into the run directory
+    histograms: bool = True  # of all weights, each epoch, in TensorBoard
+
+
+@dataclass
+class Compute:
+    """On what a run computes."""
+
+    backend: str = choice("tensorflow", "jax", "torch")
+    precision: str = choice("float32", "mixed_bfloat16")
+    threads: int | None = number(None, least=1)  # CPU threads; null: all cores
+    deterministic: bool = True  # same command, same numbers on the CPU
+
+
+@dataclass
+class Explain:
+    """Which images are explained, and how."""
+
+    method: str = choice("gradcam", "none")
+    images: int = number(8, least=1, most=64)  # test images on the sheets
+
+
+@dataclass
+class Config:
+    """A whole experiment."""
+
+    seed: int = number(0, least=0)  # everything random derives from it
+    objective: str = choice("val/roc_auc", "val/average_precision", "val/accuracy", "val/f1")  # what a run returns, for sweepers to maximise
+    data: Data = field(default_factory=Data)
+    augment: Augment = field(default_factory=Augment)
+    model: Model = field(default_factory=Model)
+    optim: Optim = field(default_factory=Optim)
+    tracking: Tracking = field(default_factory=Tracking)
+    compute: Compute = field(default_factory=Compute)
+    explain: Explain = field(default_factory=Explain)
+
+
+GROUPS = {
+    "data": Data,
+    "augment": Augment,
+    "model": Model,
+    "optim": Optim,
+    "tracking": Tracking,
+    "compute": Compute,
+    "explain": Explain,
+}
+
+
+def register() -> None:
+    """Hands the schema to Hydra: `schema` for the whole, `<group>/schema` for each group."""
+    from hydra.core.config_store import ConfigStore
+
+    store = ConfigStore.instance()
+    store.store(name="schema", node=Config)
+    for group, node in GROUPS.items():
+        store.store(group=group, name="schema", node=node)
+
+
+def check(config: Config) -> None:
+    """Refuses, by key, what no run could use; reads no data.
+
+    Raises:
+        UserError: with the key, what was received, and what to do.
+    """
+    _check_fields(config, "")
+    _check_data(config.data)
+    _check_model(config.model)
+
+
+def _check_fields(node: Any, prefix: str) -> None:
+    known = {item.name for item in dataclasses.fields(node)}
+    if added := sorted(set(vars(node)) - known):  # Hydra's +key=value adds keys that nothing reads
+        raise UserError(f"{prefix}{added[0]}: no such key. All keys: python -m skinexp.train --cfg job")
+    for item in dataclasses.fields(node):
+        key, value = f"{prefix}{item.name}", getattr(node, item.name)
+        if dataclasses.is_dataclass(value):
+            _check_fields(value, f"{key}.")
+        elif value is not None:
+            _check_value(key, value, item.metadata)
+
+
+def _check_value(key: str, value: Any, metadata: Any) -> None:
+    if "choices" in metadata and value not in metadata["choices"]:
+        raise UserError(f"{key}: must be one of {', '.join(metadata['choices'])}. Received: {value}")
+    if "bounds" in metadata:
+        above, least, most, below = metadata["bounds"]
+        if not (value > above and value >= least and value <= most and value < below):  # also refuses nan
+            raise UserError(f"{key}: must be {_bounds_in_words(above, least, most, below)}. Received: {value}")
+
+
+def _bounds_in_words(above: float, least: float, most: float, below: float) -> str:
+    bounds = (("above", above), ("at least", least), ("at most", most), ("below", below))
+    return " and ".join(f"{word} {bound:g}" for word, bound in bounds if math.isfinite(bound))
+
+
+def _check_data(data: Data) -> None:
+    split = data.split
+    total = split.train + split.val + split.test
+    if not math.isclose(total, 1.0, abs_tol=1e-6):
+        raise UserError(
+            f"data.split: the fractions must sum to 1. "
+            f"Received: train={split.train}, val={split.val}, test={split.test} (sum {total:g})"
+        )
+    if set(data.labels.values()) != {0, 1}:
+        raise UserError(f"data.labels: must give at least one class the label 0 and one the label 1. Received: {data.labels}")
+    if both := sorted(set(data.labels) & set(data.exclude)):
+        raise UserError(f"data.exclude: {both[0]} also has a label in data.labels; a class is used or left out, not both")
+    if data.name == "folder":
+        _check_folder(data.path)
+    if data.name == "hub" and not data.path:
+        raise UserError("data.path: data=hub needs the name of a data set, or a local directory of that shape. Received: null")
+
+
+def _check_folder(path: str | None) -> None:
+    if not path:
+        raise UserError("data.path: data=folder needs the directory that holds the images. Received: null")
+    if not Path(path).is_dir():
+        raise UserError(f"data.path: no such directory. Received: {path}")
+
+
+def _check_model(model: Model) -> None:
+    if model.name == "scratch":
+        if model.frozen:
+            raise UserError("model.frozen: the scratch CNN has no backbone to freeze. Use model=mobilenet or model=efficientnet")
+        if model.weights == "imagenet":
+            raise UserError("model.weights: the scratch CNN has no ImageNet weights. Use model.weights=null")
+        if model.weights and Path(model.weights).is_file():
+            raise UserError(f"model.weights: the scratch CNN takes no weights file. Received: {model.weights}")
+    elif model.frozen and model.weights is None:
+        raise UserError(
+            "model.frozen: a backbone without weights cannot be frozen, its features would be constant. "
+            "Give model.weights=imagenet, a file or a directory; or model.frozen=false. Received: model.weights=null"
+        )
+    if model.weights not in (None, "imagenet") and not Path(model.weights).exists():
+        raise UserError(
+            f"model.weights: must be null, imagenet, a .weights.h5 file, or a directory of such files. "
+            f"No such file or directory: {model.weights}"
+        )

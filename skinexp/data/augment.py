@@ -1,0 +1,150 @@
+"""Random changes to training images: decided in the input pipeline, applied on the accelerator.
+
+`draw` makes every random decision with NumPy alone, so that a resumed run, on any backend, sees what the uninterrupted
+one would. `Augmentation` applies the decisions and draws nothing: flip, quarter turn, rotation and zoom are one matrix
+and therefore one resampling, where Keras' layers in a row take two, with twice the blur.
+"""
+
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from skinexp.config import Augment
+
+# What a row of draws holds. The first four are a matrix that maps a point of the changed image to the point of the
+# original that it shows, in pixels from the image's centre, x to the right and y down.
+COLUMNS = (
+    "x_from_x",
+    "x_from_y",
+    "y_from_x",
+    "y_from_y",
+    "brightness",  # added to each pixel, on the scale 0..255
+    "contrast",  # multiplies the distance from the mean colour
+    "red",  # multiply the channels
+    "green",
+    "blue",
+)
+WIDTH = len(COLUMNS)
+
+Tensor = Any  # of whichever backend Keras runs on
+
+QUARTER_TURNS = np.array([[[1, 0], [0, 1]], [[0, -1], [1, 0]], [[-1, 0], [0, -1]], [[0, 1], [-1, 0]]])
+
+
+def draw(options: Augment, rng: np.random.Generator, n: int) -> np.ndarray:
+    """Decides how n images are changed.
+
+    Each kind of change has a random stream of its own: switching one on, or changing its strength, leaves the draws of
+    the others as they are; and the first images get the same draws however many follow.
+
+    Args:
+        options: which changes, and how strong at most.
+        rng: makes the streams (`spawn`); two calls with one generator give different draws.
+        n: number of images.
+
+    Returns:
+        (n, 9) float32, a row an image, laid out as `COLUMNS` says.
+    """
+    # New kinds go to the end: the streams before them stay what they were.
+    for_flip, for_turn, for_rotation, for_zoom, for_brightness, for_contrast, for_colour = rng.spawn(7)
+    matrices = backward_matrices(
+        flips=for_flip.random((n, 2)) < (0.5 if options.flip else 0.0),
+        quarter_turns=for_turn.integers(4 if options.quarter_turns else 1, size=n),
+        rotations=for_rotation.uniform(-options.rotation, options.rotation, n),
+        zooms=for_zoom.uniform(1 - options.zoom, 1 + options.zoom, (n, 2)),
+    )
+    brightness = 255 * for_brightness.uniform(-options.brightness, options.brightness, (n, 1))
+    contrast = for_contrast.uniform(1 - options.contrast, 1 + options.contrast, (n, 1))
+    colour = for_colour.uniform(1 - options.colour_jitter, 1 + options.colour_jitter, (n, 3))
+    return np.hstack([matrices.reshape(n, 4), brightness, contrast, colour]).astype(np.float32)
+
+
+def backward_matrices(
+    flips: np.ndarray, quarter_turns: np.ndarray, rotations: np.ndarray, zooms: np.ndarray
+) -> np.ndarray:
+    """Composes a flip, a quarter turn, a rotation and a zoom, done in this order, into one matrix an image.
+
+    Args:
+        flips: (n, 2) bool: left-right, up-down.
+        quarter_turns: (n,) int, 0 to 3, counter-clockwise as in `np.rot90`.
+        rotations: (n,) fractions of a full turn, counter-clockwise.
+        zooms: (n, 2) extent of what is seen, horizontal and vertical, in image sizes: above 1 zooms out, as in Keras.
+
+    Returns:
+        (n, 2, 2) matrices from a point of the changed image to a point of the original, (x, y) from the centre.
+    """
+    flip = np.where(flips, -1.0, 1.0)[:, :, None] * np.eye(2)
+    turn = QUARTER_TURNS[quarter_turns]  # not from a cosine: a quarter turn alone must not blur
+    cosine, sine = np.cos(2 * np.pi * rotations), np.sin(2 * np.pi * rotations)
+    rotation = np.stack([cosine, -sine, sine, cosine], axis=1).reshape(-1, 2, 2)
+    zoom = zooms[:, :, None] * np.eye(2)
+    return flip @ turn @ rotation @ zoom  # backward: what is done first to the image comes last for the point
+
+
+class Augmentation(keras.layers.Layer):
+    """Changes images as drawn: geometry in one bilinear resampling, then brightness, contrast and colour, then a clip.
+
+    Outside its frame an image continues as its mirror image. What no option switches on costs nothing; with nothing on,
+    pixels pass unchanged.
+
+    Args:
+        options: which changes were drawn for; the same as for `draw`.
+    """
+
+    def __init__(self, options: Augment, **kwargs: Any) -> None:
+        # Whatever the precision policy: in bfloat16, coordinates beyond 256 pixels would be rounded to even ones.
+        super().__init__(dtype="float32", **kwargs)
+        self.resamples = bool(options.flip or options.quarter_turns or options.rotation or options.zoom)
+        self.brightens = options.brightness > 0
+        self.contrasts = options.contrast > 0
+        self.colours = options.colour_jitter > 0
+        # XLA has no kernel for TensorFlow's resampling: Keras then compiles the step without XLA.
+        self.supports_jit = not (self.resamples and keras.backend.backend() == "tensorflow")
+
+    def call(self, images: Tensor, draws: Tensor) -> Tensor:
+        """Applies draws to images.
+
+        Args:
+            images: (n, height, width, 3), uint8 or float, 0..255.
+            draws: (n, 9) float32, from `draw`.
+
+        Returns:
+            (n, height, width, 3) float32, 0..255.
+        """
+        images = ops.cast(images, "float32")
+        matrices, brightness, contrast, colour = ops.split(draws, [4, 5, 6], axis=1)
+        if self.resamples:
+            images = ops.image.affine_transform(
+                images,
+                _transforms(matrices, *ops.shape(images)[1:3]),
+                interpolation="bilinear",
+                fill_mode="reflect",
+                data_format="channels_last",
+            )
+        if self.brightens:
+            images = images + brightness[:, None, None]
+        if self.contrasts:
+            mean = ops.mean(images, axis=(1, 2), keepdims=True)
+            images = (images - mean) * contrast[:, None, None] + mean
+        if self.colours:
+            images = images * colour[:, None, None]
+        if self.brightens or self.contrasts or self.colours:
+            images = ops.clip(images, 0.0, 255.0)  # once, at the end: what one step saturates the next may bring back
+        return images
+
+    def compute_output_shape(self, images_shape: tuple, draws_shape: tuple) -> tuple:
+        """The shape of the images."""
+        return images_shape
+
+
+def _transforms(matrices: Tensor, height: Tensor, width: Tensor) -> Tensor:
+    """The rows that Keras' `affine_transform` takes: the same map in pixels from the corner instead of the centre."""
+    x_from_x, x_from_y, y_from_x, y_from_y = (matrices[:, entry] for entry in range(4))
+    centre_x = (ops.cast(width, "float32") - 1) / 2
+    centre_y = (ops.cast(height, "float32") - 1) / 2
+    shift_x = centre_x - x_from_x * centre_x - x_from_y * centre_y
+    shift_y = centre_y - y_from_x * centre_x - y_from_y * centre_y
+    zeros = ops.zeros_like(shift_x)
+    return ops.stack([x_from_x, x_from_y, shift_x, y_from_x, y_from_y, shift_y, zeros, zeros], axis=1)

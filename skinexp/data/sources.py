@@ -1,0 +1,209 @@
+"""Reads who is in a data set: a folder, a set of the Hugging Face hub, or generated phantoms."""
+
+import hashlib
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from skinexp.config import Data
+from skinexp.data.readers import FileReader, HubReader, PhantomReader
+from skinexp.data.table import Reader, Table
+from skinexp.digest import digest
+from skinexp.randomness import rng
+from skinexp.errors import UserError
+
+log = logging.getLogger(__name__)
+
+GROUP_COLUMNS = ("group", "lesion_id", "patient_id")  # in the order in which `data.split.group=auto` looks for them
+IMAGE_COLUMNS = ("file", "image", "path", "filename", "image_id")
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
+
+
+def load(options: Data, seed: int) -> Table:
+    """Reads the table of `data.name`: labels mapped, left-out classes dropped, groups found.
+
+    Raises:
+        UserError: where the source is not there or not of the promised shape, or a class has no label.
+    """
+    frame, reader, name = SOURCES[options.name](options, seed)
+    frame = _with_unique_ids(frame)
+    frame, excluded = _with_labels(frame, options)
+    frame, grouped_by = _with_groups(frame, options.split.group)
+    if options.limit is not None:
+        frame = _limited(frame, options.limit, seed)
+    return Table(name, frame.reset_index(drop=True), reader, grouped_by, excluded)
+
+
+def _folder(options: Data, seed: int) -> tuple[pd.DataFrame, Reader, str]:
+    directory = Path(str(options.path))
+    manifest = directory / options.manifest
+    frame = _read_manifest(manifest, options) if manifest.is_file() else _list_class_folders(directory)
+    files = tuple(frame.pop("file"))
+    frame["path"] = [str(directory / file) for file in files]
+    # A manifest's own checksums say what the files once were; these say what they are.
+    frame["sha256"] = [_sha256_of_file(directory / file) for file in files]
+    if "image_id" not in frame:
+        frame.insert(0, "image_id", [str(Path(file).with_suffix("")) for file in files])
+    frame["position"] = np.arange(len(frame))
+    return frame, FileReader(directory, files), directory.resolve().name
+
+
+def _read_manifest(manifest: Path, options: Data) -> pd.DataFrame:
+    try:
+        frame = pd.read_csv(manifest, dtype={"image_id": str, "lesion_id": str, "patient_id": str, "group": str})
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+        raise UserError(f"data.manifest: {manifest} is no CSV table: {error}") from error
+    column = _image_column(frame.columns, options.image_column, manifest)
+    if options.label_column not in frame:
+        raise UserError(
+            f"data.label_column: {manifest} has no column {options.label_column!r}. It has: {', '.join(frame.columns)}"
+        )
+    if missing := int(frame[column].isna().sum()):
+        raise UserError(f"data.image_column: {missing} rows of {manifest} name no image in column {column!r}")
+    frame = frame.rename(columns={column: "file", options.label_column: "class"})
+    if column == "image_id":
+        frame.insert(0, "image_id", frame["file"])
+    return frame
+
+
+def _list_class_folders(directory: Path) -> pd.DataFrame:
+    files = sorted(
+        file.relative_to(directory)
+        for file in directory.glob("*/**/*")
+        if file.suffix.lower() in IMAGE_SUFFIXES and file.is_file()
+    )
+    if not files:
+        raise UserError(
+            f"data.path: {directory} holds neither a manifest.csv nor one sub-folder of images a class "
+            f"({directory.name}/benign/*.jpg, {directory.name}/malignant/*.jpg)"
+        )
+    return pd.DataFrame({"file": [str(file) for file in files], "class": [file.parts[0] for file in files]})
+
+
+def _hub(options: Data, seed: int) -> tuple[pd.DataFrame, Reader, str]:
+    import datasets
+
+    from skinexp.data.hub import open_dataset
+
+    dataset = open_dataset(str(options.path), options.hub_split)
+    column = _image_column(dataset.column_names, options.image_column, options.path)
+    if not isinstance(dataset.features[column], datasets.Image):
+        raise UserError(f"data.image_column: column {column!r} of {options.path} holds no images")
+    label = dataset.features.get(options.label_column)
+    if label is None:
+        raise UserError(
+            f"data.label_column: {options.path} has no column {options.label_column!r}. "
+            f"It has: {', '.join(dataset.column_names)}"
+        )
+    dataset = dataset.cast_column(column, datasets.Image(decode=False))
+    frame = dataset.remove_columns(column).to_pandas()
+    named = isinstance(label, datasets.ClassLabel)
+    frame["class"] = [label.int2str(value) if named else value for value in frame.pop(options.label_column)]
+    reader = HubReader(dataset, column)
+    frame["sha256"] = [hashlib.sha256(reader(position)).hexdigest() for position in range(len(dataset))]
+    frame["path"] = [f"{options.path}[{position}]" for position in range(len(dataset))]
+    frame["position"] = np.arange(len(frame))
+    if "image_id" not in frame:
+        frame.insert(0, "image_id", [f"{position:06d}" for position in range(len(frame))])
+    return frame, reader, Path(str(options.path)).name
+
+
+def _phantom(options: Data, seed: int) -> tuple[pd.DataFrame, Reader, str]:
+    from skinexp.data import phantom
+
+    factors = [phantom.factors(seed, index, options.phantom) for index in range(options.phantom.images)]
+    frame = pd.DataFrame(
+        {
+            "image_id": [f"phantom-{index:05d}" for index in range(len(factors))],
+            "class": ["malignant" if item.label else "benign" for item in factors],
+            # The pixels are a function of these alone.
+            "sha256": [digest(phantom.VERSION, seed, index, options.phantom) for index in range(len(factors))],
+            "path": [f"phantom {index}" for index in range(len(factors))],
+            "position": np.arange(len(factors)),
+        }
+    )
+    return frame, PhantomReader(seed, options.phantom), "phantom"
+
+
+SOURCES: dict[str, Callable[[Data, int], tuple[pd.DataFrame, Reader, str]]] = {
+    "folder": _folder,
+    "hub": _hub,
+    "phantom": _phantom,
+}
+
+
+def _image_column(columns: Iterable[str], wanted: str | None, place: object) -> str:
+    candidates: Sequence[str] = (wanted,) if wanted else IMAGE_COLUMNS
+    for column in candidates:
+        if column in columns:
+            return column
+    raise UserError(
+        f"data.image_column: {place} has no column {' or '.join(map(repr, candidates))}. It has: {', '.join(columns)}"
+    )
+
+
+def _sha256_of_file(file: Path) -> str:
+    try:
+        with file.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        return f"unreadable: {error.strerror}"  # preparation lists the file, by path
+
+
+def _with_unique_ids(frame: pd.DataFrame) -> pd.DataFrame:
+    repeated = frame["image_id"][frame["image_id"].duplicated()]
+    if len(repeated):
+        raise UserError(f"data.path: image ids must be unique; {len(repeated)} repeat. First: {repeated.iloc[0]}")
+    return frame
+
+
+def _with_labels(frame: pd.DataFrame, options: Data) -> tuple[pd.DataFrame, dict[str, int]]:
+    """Classes to 0/1; a class that is neither labelled nor left out on purpose is refused."""
+    classes = frame.pop("class").map(_class_name)
+    counts = classes.value_counts()
+    excluded = {name: int(counts[name]) for name in options.exclude if name in counts}
+    unknown = [name for name in counts.index if name not in options.labels and name not in options.exclude]
+    if unknown:
+        listed = ", ".join(f"{name} ({counts[name]})" for name in unknown[:10])
+        raise UserError(
+            f"data.labels: classes without a label: {listed}. Give each one 0 or 1 (data.labels.{unknown[0]}=1) "
+            f"or leave it out (data.exclude=[{unknown[0]}])"
+        )
+    labels = classes.map(options.labels)
+    frame = frame.assign(label=labels)[labels.notna().to_numpy()]
+    frame["label"] = frame["label"].astype(np.int64)
+    for label in (0, 1):
+        if not (frame["label"] == label).any():
+            names = [name for name, value in options.labels.items() if value == label]
+            raise UserError(f"data.labels: no image has label {label} (class {' or '.join(names)})")
+    return frame, excluded
+
+
+def _class_name(value: object) -> str:
+    return "(empty)" if pd.isna(value) else str(value)
+
+
+def _with_groups(frame: pd.DataFrame, wanted: str | None) -> tuple[pd.DataFrame, str | None]:
+    """Adds column `group`; an image without a lesion or patient is a group of its own."""
+    column = next((name for name in GROUP_COLUMNS if name in frame), None) if wanted == "auto" else wanted
+    if column is None:
+        return frame.assign(group=frame["image_id"]), None
+    if column not in frame:
+        raise UserError(f"data.split.group: the data has no column {column!r}. It has: {', '.join(frame.columns)}")
+    groups = frame[column].astype("string").fillna(frame["image_id"].astype("string"))
+    return frame.assign(group=groups.astype(object)), column
+
+
+def _limited(frame: pd.DataFrame, limit: int, seed: int) -> pd.DataFrame:
+    """At most `limit` images, each class keeping its share, in the order of the source."""
+    if limit >= len(frame):
+        return frame
+    share = limit / len(frame)
+    chosen = [
+        rng(seed, "limit", label).permutation(np.flatnonzero(frame["label"] == label)) for label in (0, 1)
+    ]
+    positives = min(max(round(share * len(chosen[1])), 1), len(chosen[1]))
+    return frame.iloc[np.sort(np.concatenate([chosen[0][: limit - positives], chosen[1][:positives]]))]

@@ -1,0 +1,18 @@
+"""Short fingerprints of values: equal digests mean equal content."""
+
+import dataclasses
+import hashlib
+import json
+from typing import Any
+
+
+def digest(*parts: Any) -> str:
+    """The first 16 hexadecimal digits of the SHA-256 of the parts, written as JSON (dataclasses as their fields)."""
+    text = json.dumps(parts, sort_keys=True, default=_plain)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return dataclasses.asdict(value)
+    raise TypeError(f"no digest for a {type(value).__name__}")

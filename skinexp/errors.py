@@ -1,0 +1,9 @@
+"""The one kind of error that is the user's to mend."""
+
+
+class UserError(ValueError):
+    """A mistake in what was asked for, in one sentence: which key or file, what was wrong, what to do.
+
+    Commands print the sentence without a traceback and exit with code 2. Any other error is a failure of the run:
+    its traceback goes to train.log, and the exit code is 1.
+    """

@@ -1,0 +1,1 @@
+"""Where a network looks: which test images to ask it about, and Grad-CAM."""

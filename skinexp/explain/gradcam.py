@@ -1,0 +1,112 @@
+"""Grad-CAM: which regions of an image raise a network's logit, or lower it."""
+
+from collections.abc import Callable
+from typing import Any
+
+import cv2
+import keras
+import numpy as np
+from keras import ops
+
+Tensor = Any  # of whichever backend Keras runs on
+
+# (n, h, w, c) activations and the score's gradients with respect to them -> (n, c) weights of the channels. A class
+# activation map is this one function: another member of the family needs no more than another such function.
+ChannelWeights = Callable[[np.ndarray, np.ndarray], np.ndarray]
+
+BATCH_SIZE = 32  # activations and their gradients are in memory together
+
+
+def mean_gradients(activations: np.ndarray, gradients: np.ndarray) -> np.ndarray:
+    """Grad-CAM's weights: how much the score grows with a channel, on average over its positions."""
+    return gradients.mean(axis=(1, 2))
+
+
+def gradcam(
+    model: keras.Model,
+    layer: str,
+    images: np.ndarray,
+    signs: np.ndarray,
+    channel_weights: ChannelWeights = mean_gradients,
+) -> np.ndarray:
+    """Maps where each image speaks for a class.
+
+    Values are in units of the logit and not normalised, so that maps of one network can be compared. Where the head
+    is global average pooling and one dense unit, the values on the activation's own grid, before their negative part
+    is cut off, sum to the logit without its bias. A map without evidence is zero everywhere.
+
+    Args:
+        model: flat functional graph from pixels to one logit; it is left as it is.
+        layer: name of the layer whose activation is mapped, usually the last convolutional one.
+        images: (n, s, s, 3), 0..255.
+        signs: (n,) +1 for what speaks for malignant, -1 for what speaks for benign.
+        channel_weights: what makes it Grad-CAM.
+
+    Returns:
+        (n, s, s) float32, finite, at least 0; interpolated from the activation's grid.
+
+    Raises:
+        ValueError: where the layer has no such activation, signs do not fit, or the network answers nan.
+
+    Reference: Selvaraju et al., Grad-CAM, ICCV 2017.
+    """
+    signs = np.asarray(signs)
+    if signs.shape != (len(images),) or not np.isin(signs, (-1, 1)).all():
+        raise ValueError(f"signs must be +1 or -1, one for each of the {len(images)} images. Received: {signs}")
+    to_activation, to_logit = _split(model, layer)
+    size = images.shape[1]
+    maps = np.zeros((len(images), size, size), np.float32)
+    for start in range(0, len(images), BATCH_SIZE):
+        batch = slice(start, start + BATCH_SIZE)
+        activations = ops.stop_gradient(to_activation(ops.convert_to_tensor(np.asarray(images[batch], np.float32))))
+        gradients = _to_float32(_gradient(to_logit, activations)) * signs[batch, None, None, None]
+        activations = _to_float32(activations)
+        weights = channel_weights(activations, gradients)
+        evidence = np.maximum(np.einsum("nhwc,nc->nhw", activations, weights), 0)
+        for position, coarse in enumerate(evidence, start):
+            maps[position] = cv2.resize(coarse, (size, size), interpolation=cv2.INTER_LINEAR)
+    if not np.isfinite(maps).all():
+        raise ValueError(
+            f"{model.name} cannot be explained: its activations at {layer} or their gradients are not finite"
+        )
+    return maps
+
+
+def _split(model: keras.Model, layer: str) -> tuple[keras.Function, keras.Function]:
+    """Cuts the graph in two: pixels to activation, activation to logit.
+
+    Functions rather than Models: a Model that begins inside a graph adds nodes to that graph's layers, once a call.
+    """
+    activation = model.get_layer(layer).output
+    if len(activation.shape) != 4 or model.output.shape[1:] != (1,):
+        raise ValueError(
+            "Grad-CAM needs an activation (n, h, w, channels) and one logit. "
+            f"Received: {layer} {activation.shape}, output {model.output.shape}"
+        )
+    return keras.Function(model.inputs[0], activation), keras.Function(activation, model.output)
+
+
+def _gradient(function: Callable[[Tensor], Tensor], at: Tensor) -> Tensor:
+    """The gradient of the sum of `function(at)`; images do not interact, so it holds each image's own gradient."""
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(at)
+            total = ops.sum(function(at))
+        return tape.gradient(total, at)
+    if backend == "jax":
+        import jax
+
+        return jax.grad(lambda inner: ops.sum(function(inner)))(at)
+    if backend == "torch":
+        import torch
+
+        at = at.requires_grad_(True)
+        return torch.autograd.grad(ops.sum(function(at)), at)[0]
+    raise NotImplementedError(f"Gradients on tensorflow, jax or torch only. Received: backend={backend}")
+
+
+def _to_float32(tensor: Tensor) -> np.ndarray:
+    return ops.convert_to_numpy(tensor).astype(np.float32)

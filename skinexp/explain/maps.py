@@ -1,0 +1,76 @@
+"""Maps of a network's clearest hits and misses, and of the test images that all networks are asked about."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from skinexp.config import Explain
+from skinexp.data.pipeline import Images
+from skinexp.explain.gradcam import gradcam
+from skinexp.explain.selection import outcomes, shared
+from skinexp.models.classifier import Classifier
+
+
+@dataclass(frozen=True)
+class Maps:
+    """Some test images and where a network sees evidence in them.
+
+    Attributes:
+        rows: one row an image: its row of the predictions table, and `explained` (0/1), the class that the map
+            shows the evidence for.
+        images: (n, size, size, 3) uint8.
+        heats: (n, size, size) float32, at least 0, in units of the logit.
+    """
+
+    rows: pd.DataFrame
+    images: np.ndarray
+    heats: np.ndarray
+
+    def save(self, file: Path) -> None:
+        """Writes image_id, label, probability, image and heat as arrays of one npz file."""
+        np.savez_compressed(
+            file,
+            image_id=self.rows["image_id"].to_numpy(dtype=str),
+            label=self.rows["label"].to_numpy(),
+            probability=self.rows["probability"].to_numpy(),
+            image=self.images,
+            heat=self.heats,
+        )
+
+
+@dataclass(frozen=True)
+class Explanations:
+    """`outcomes`: hits and misses, explained for the class that was predicted; `shared`: explained for the true class."""
+
+    outcomes: Maps
+    shared: Maps
+
+
+def explain(
+    classifier: Classifier, predictions: pd.DataFrame, images: Images, threshold: float, options: Explain
+) -> Explanations | None:
+    """Asks a network what it looks at; None where `explain=none`.
+
+    Args:
+        predictions: the predictions table; its test rows come in the order of `images`.
+        images: the test part.
+        threshold: an image is called malignant where its probability is at least this.
+    """
+    if options.method == "none":
+        return None
+    test = predictions[predictions["split"] == "test"].reset_index(drop=True)
+    position = pd.Series(test.index, index=test["image_id"])
+
+    def maps_of(rows: pd.DataFrame, explained: np.ndarray) -> Maps:
+        pixels = images.read(position[rows["image_id"]].to_numpy())
+        heats = gradcam(classifier.network, classifier.last_convolution, pixels, np.where(explained == 1, 1, -1))
+        return Maps(rows.assign(explained=explained), pixels, heats)
+
+    clearest = outcomes(test, threshold, options.images)
+    common = shared(test, options.images)
+    return Explanations(
+        maps_of(clearest, (clearest["probability"] >= threshold).to_numpy().astype(int)),
+        maps_of(common, common["label"].to_numpy()),
+    )

@@ -1,0 +1,31 @@
+"""A network, with what other rooms must know to train and to explain it."""
+
+from dataclasses import dataclass
+
+import keras
+
+
+@dataclass(frozen=True)
+class Classifier:
+    """One flat functional graph from pixels 0..255 to one logit.
+
+    Attributes:
+        network: the graph: (n, size, size, 3) pixels in, (n, 1) logits out.
+        backbone: names of the backbone's layers from input to output; empty for a network without one.
+        last_convolution: name of the last convolutional activation, which Grad-CAM explains.
+        pretrained: whether the backbone holds weights that were learned before.
+    """
+
+    network: keras.Model
+    backbone: tuple[str, ...]
+    last_convolution: str
+    pretrained: bool
+
+    @property
+    def parameters(self) -> int:
+        return self.network.count_params()
+
+    @property
+    def trainable_parameters(self) -> int:
+        """Parameters that training changes now; phases change which those are."""
+        return sum(int(weight.size) for weight in map(keras.ops.convert_to_numpy, self.network.trainable_weights))

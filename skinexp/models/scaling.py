@@ -1,0 +1,15 @@
+"""From pixels 0..255 to the range that a network expects, as the first layers of its graph."""
+
+import keras
+
+SCALINGS = {
+    "unit": {"scale": 1 / 255, "offset": 0.0},  # 0..1
+    "tf": {"scale": 1 / 127.5, "offset": -1.0},  # -1..1
+    "byte": {"scale": 1.0, "offset": 0.0},  # 0..255, as they come
+}
+
+
+def scale_pixels(pixels: keras.KerasTensor, wanted: str, contract: str) -> keras.KerasTensor:
+    """Scales pixels as the contract says, or as is `wanted` instead: breaking a contract is for studying what it does."""
+    scaling = SCALINGS[contract if wanted == "contract" else wanted]
+    return keras.layers.Rescaling(**scaling, name="input_scaling")(pixels)

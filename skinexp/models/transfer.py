@@ -1,0 +1,54 @@
+"""A backbone of keras.applications under the seed study's head, as one flat graph whatever its weights come from."""
+
+import keras
+from keras import layers
+
+from skinexp.config import Model
+from skinexp.models import weights
+from skinexp.models.backbones import CONTRACTS
+from skinexp.models.classifier import Classifier
+from skinexp.models.scaling import scale_pixels
+from skinexp.errors import UserError
+
+
+def transfer(options: Model, size: int) -> Classifier:
+    """Builds `options.name` for images of `size` pixels a side.
+
+    Raises:
+        UserError: where the backbone is not to be had as asked.
+    """
+    contract = CONTRACTS[options.name]
+    arguments = contract.arguments(options.alpha)
+    if size < contract.smallest:
+        raise UserError(
+            f"data.preprocess.size: {options.name} needs at least {contract.smallest} pixels. Received: {size}"
+        )
+    pixels = keras.Input((size, size, 3), name="pixels")
+    scaled = scale_pixels(pixels, options.input_scaling, contract.input_scaling)
+    # input_tensor, not a call of the backbone: a nested model breaks Grad-CAM and attribution libraries.
+    backbone = contract.build(
+        include_top=False, weights=None, input_tensor=scaled, input_shape=(size, size, 3), **arguments
+    )
+    outer = {"pixels", "input_scaling"}
+    names = tuple(layer.name for layer in backbone.layers if layer.name not in outer)
+
+    x = layers.GlobalAveragePooling2D(name="features")(backbone.output)
+    x = layers.Dropout(options.head.dropout, name="head_dropout")(x)
+    x = layers.Dense(options.head.units, activation="relu", name="head_dense")(x)
+    x = layers.Dropout(options.head.unit_dropout, name="head_unit_dropout")(x)
+    logit = layers.Dense(1, dtype="float32", name="logit")(x)  # float32 also where the rest computes in bfloat16
+    network = keras.Model(pixels, logit, name=options.name)
+
+    if options.weights is None:
+        _set_momentum(network, options.batch_norm_momentum)
+    else:
+        donor = weights.donor(options.weights, contract, options.alpha)
+        weights.transplant(donor, [network.get_layer(name) for name in names])
+    return Classifier(network, names, contract.last_convolution, pretrained=options.weights is not None)
+
+
+def _set_momentum(network: keras.Model, momentum: float) -> None:
+    """BatchNormalization's running statistics forget their start at momentum^steps: Keras' .999 outlasts a short training."""
+    for layer in network.layers:
+        if isinstance(layer, layers.BatchNormalization):
+            layer.momentum = momentum

@@ -1,0 +1,469 @@
+"""The comparison as a page: what each of its sections holds, with figures as data inside the page.
+
+The words and the layout are in `templates/comparison.html.j2`; here is what they are filled with.
+"""
+
+import base64
+import datetime
+import json
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit, urlunsplit
+
+import numpy as np
+import pandas as pd
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
+from matplotlib.figure import Figure
+from PIL import Image
+
+from skinexp.evaluation import CLASSES, confusion_counts
+from skinexp.report import classification, curves, sheets, style
+
+if TYPE_CHECKING:
+    from skinexp.report.comparison import RunRecord
+
+ABSENT = "n/a"
+SHARED_IMAGES = 8  # rows of a Grad-CAM sheet
+SHARED_RUNS = 6  # columns of a Grad-CAM sheet: more would be too small to see
+
+# The pictures are drawn at this many pixels an inch, and a page counts 96 to the inch.
+SCALE = 96 / style.PIXELS_PER_INCH
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of the score table."""
+
+    group: str
+    label: str
+    keys: tuple[str, ...]  # where a run's result holds the value
+    show: Callable[[float], str]
+    ranked: bool = False  # whether the highest value is the best one
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A value of the score table: how it reads, what it sorts by, and whether it is its column's best."""
+
+    text: str
+    order: float | None  # None: the run has no such value, and comes last however the table is sorted
+    note: str = ""
+    ranked: bool = False
+    best: bool = False
+    opens_group: bool = False
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure as the page holds it; width and height in the page's pixels."""
+
+    source: str
+    alternative: str
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
+class SharedImages:
+    """Test images that every run explained, and each run's answer to them."""
+
+    pictures: list[Picture]
+    runs: list[str]
+    answers: list[tuple[str, str, list[str]]]  # image, true class, each run's probability of malignant
+    common: int  # how many images there are of which these are the first
+
+
+def render(records: Sequence["RunRecord"], verdict: Sequence[str], comparable: bool, day: datetime.date) -> str:
+    """The page as HTML.
+
+    Args:
+        records: the runs, with distinct names.
+        verdict: the sentences that open the page.
+        comparable: whether the finished runs were tested on the same images.
+        day: the date on the page.
+
+    Returns:
+        One HTML document that loads nothing from anywhere.
+    """
+    finished = [record for record in records if record.finished]
+    predictions = {record.name: record.predictions for record in finished if record.predictions is not None}
+    histories = {record.name: record.history for record in finished if record.history is not None}
+    columns = _measured(_columns(finished), finished)
+    environment = Environment(
+        loader=PackageLoader("skinexp.report"),
+        autoescape=True,  # names and errors come from the command line and from files
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["breakable"] = _breakable
+    return environment.get_template("comparison.html.j2").render(
+        title=_title(records),
+        day=day,
+        finished=finished,
+        unfinished=[(record, *_error_parts(record.error)) for record in records if not record.finished],
+        verdict=verdict,
+        comparable=comparable,
+        groups=[(group, list(members)) for group, members in groupby(columns, key=lambda column: column.group)],
+        rows=_rows(columns, finished, comparable),
+        has_errors=any(not math.isnan(record.roc_auc_error) for record in finished),
+        unreadable=[(record.name, file) for record in finished for file in record.unreadable],
+        curves=_curves(finished, predictions),
+        confusions=_confusions(finished, predictions),
+        learning=_picture(curves.learning_curves(histories), _describe_histories(histories)) if histories else None,
+        without_predictions=[record.name for record in finished if record.name not in predictions],
+        without_history=[record.name for record in finished if record.name not in histories],
+        without_maps=[record.name for record in finished if record.gradcam is None],
+        shared=_shared_images([record for record in finished if record.gradcam is not None]),
+        data=_data(finished),
+        classes=CLASSES,
+        facts=_facts(records),
+    )
+
+
+def without_password(address: str | None) -> str | None:
+    """An address without the user and password that may be in it: the page is made to be passed on."""
+    if not address:
+        return address
+    parts = urlsplit(address)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2])) if "@" in parts.netloc else address
+
+
+def _title(records: Sequence["RunRecord"]) -> str:
+    names = dict.fromkeys(name for record in records if (name := _data_name(record)))
+    runs = "1 run" if len(records) == 1 else f"{len(records)} runs"
+    return f"{runs} on {' and '.join(names)}" if names else runs
+
+
+def _data_name(record: "RunRecord") -> str | None:
+    """What readers call the data: the name of its directory or of its place on the hub, if it has one."""
+    path = record.find("config", "data", "path")
+    if not path:
+        return record.find("data", "name") or record.find("config", "data", "name")
+    is_hub_name = record.find("config", "data", "name") == "hub" and not Path(path).is_absolute()
+    return path if is_hub_name else Path(path).name
+
+
+def _error_parts(error: str | None) -> tuple[str, str | None]:
+    """The line of an error that says what went wrong, and the whole error where it has more lines.
+
+    A traceback ends with that line; any other message begins with it.
+    """
+    lines = [line.strip() for line in (error or "").splitlines() if line.strip()]
+    if not lines:
+        return "No reason was recorded.", None
+    return lines[-1 if lines[0].startswith("Traceback") else 0], error if len(lines) > 1 else None
+
+
+def _breakable(text: str) -> Markup:
+    """Text in which the name of a run may be broken before each of its overrides and values."""
+    return Markup(re.sub(r"([,=])(?=[A-Za-z])", r"\1<wbr>", str(escape(text))))
+
+
+# --- scores -----------------------------------------------------------------------------------------------------------
+
+
+def _columns(finished: Sequence["RunRecord"]) -> list[Column]:
+    """All columns that a score table can have: those a reader looks for first, those of unknown metrics last."""
+    columns = [
+        _score("ROC-AUC", "test", "test/roc_auc"),
+        _score("ROC-AUC", "validation", "val/roc_auc"),
+        _score("Average precision", "test", "test/average_precision"),
+        _score("Average precision", "validation", "val/average_precision"),
+        *_threshold_scores("Test, threshold 0.5", "test/{}"),
+        _plain("Test, Youden threshold", "threshold", "threshold/youden", _three_decimals),
+        *_threshold_scores("Test, Youden threshold", "test/{}_youden"),
+        _plain("Test, answers", "called malignant", "test/predicted_positive", _percent),
+        _plain("Test, answers", "spread of logits", "test/logit_std", _two_digits),
+        _fact("seed", "config", "seed"),
+        _fact("parameters", "model", "parameters"),
+        _fact("epochs", "epochs"),
+        _fact("best epoch", "best_epoch"),
+        Column("Training", "time", ("seconds", "total"), _duration),
+        *_threshold_scores("Validation, threshold 0.5", "val/{}"),
+        *_threshold_scores("Validation, Youden threshold", "val/{}_youden"),
+    ]
+    known = {column.keys[-1] for column in columns}
+    others = dict.fromkeys(key for record in finished for key in record.metrics if key not in known)
+    return columns + [_plain("Further metrics", key, key, _three_decimals) for key in others]
+
+
+def _threshold_scores(group: str, pattern: str) -> list[Column]:
+    labels = {"accuracy": "accuracy", "precision": "precision", "recall": "recall (sensitivity)"}
+    labels |= {"specificity": "specificity", "f1": "F1"}
+    return [_score(group, label, pattern.format(name)) for name, label in labels.items()]
+
+
+def _score(group: str, label: str, metric: str) -> Column:
+    return Column(group, label, ("metrics", metric), _three_decimals, ranked=True)
+
+
+def _plain(group: str, label: str, metric: str, show: Callable[[float], str]) -> Column:
+    return Column(group, label, ("metrics", metric), show)
+
+
+def _fact(label: str, *keys: str) -> Column:
+    return Column("Training", label, keys, _whole)
+
+
+def _measured(columns: Sequence[Column], finished: Sequence["RunRecord"]) -> list[Column]:
+    """The columns in which at least one run has a value."""
+    return [column for column in columns if any(not math.isnan(record.number(*column.keys)) for record in finished)]
+
+
+def _rows(
+    columns: Sequence[Column], finished: Sequence["RunRecord"], comparable: bool
+) -> list[tuple["RunRecord", list[Cell]]]:
+    """Each run's cells, the run with the highest test ROC-AUC first."""
+    best = {column: _best(column, finished) if comparable else None for column in columns}
+    opening = {next(members) for _, members in groupby(columns, key=lambda column: column.group)}
+
+    def cell(column: Column, record: "RunRecord") -> Cell:
+        value = record.number(*column.keys)
+        is_area = column.keys == ("metrics", "test/roc_auc")
+        return Cell(
+            text=ABSENT if math.isnan(value) else column.show(value),
+            order=None if math.isnan(value) else value,
+            note=f"± {record.roc_auc_error:.3f}" if is_area and not math.isnan(record.roc_auc_error) else "",
+            ranked=column.ranked,
+            best=column.show(value) == best[column] and _may_be_best(column, record),
+            opens_group=column in opening,
+        )
+
+    ordered = sorted(finished, key=lambda record: -math.inf if math.isnan(record.roc_auc) else record.roc_auc)
+    return [(record, [cell(column, record) for column in columns]) for record in reversed(ordered)]
+
+
+def _best(column: Column, finished: Sequence["RunRecord"]) -> str | None:
+    """The column's highest value as it is shown; None where no run stands out."""
+    values = [record.number(*column.keys) for record in finished if _may_be_best(column, record)]
+    shown = {column.show(value): value for value in values if not math.isnan(value)}
+    return max(shown, key=lambda text: shown[text]) if column.ranked and len(shown) > 1 else None
+
+
+def _may_be_best(column: Column, record: "RunRecord") -> bool:
+    """A collapsed run calls all images benign, or none: its specificity or recall of 1 is no merit."""
+    return not (record.collapsed and column.group.endswith("threshold 0.5"))
+
+
+# --- figures ----------------------------------------------------------------------------------------------------------
+
+
+def _picture(figure: Figure, alternative: str) -> Picture:
+    data = style.png(figure)
+    # A PNG file says its width and height in bytes 16 to 24.
+    width, height = (int.from_bytes(data[start : start + 4], "big") for start in (16, 20))
+    source = f"data:image/png;base64,{base64.b64encode(data).decode('ascii')}"
+    return Picture(source, alternative, round(width * SCALE), round(height * SCALE))
+
+
+def _curves(finished: Sequence["RunRecord"], predictions: Mapping[str, pd.DataFrame]) -> list[tuple[str, Picture]]:
+    """The ROC and the precision-recall curves of all runs, each with its caption."""
+    if not predictions:
+        return []
+
+    def areas(metric: str) -> str:
+        known = {record.name: record.metric(metric) for record in finished if record.name in predictions}
+        return "; ".join(f"{name}: area {_three_decimals(area)}" for name, area in known.items())
+
+    roc = _picture(
+        classification.roc_curves(predictions),
+        f"ROC curves on the test images. {areas('test/roc_auc')}.",
+    )
+    precision_recall = _picture(
+        classification.precision_recall_curves(predictions),
+        f"Precision-recall curves on the test images. {areas('test/average_precision')}.",
+    )
+    return [
+        ("ROC curves. A model that guesses lies on the diagonal.", roc),
+        ("Precision-recall curves. A model that guesses lies on the line of the prevalence.", precision_recall),
+    ]
+
+
+def _confusions(finished: Sequence["RunRecord"], predictions: Mapping[str, pd.DataFrame]) -> list[tuple[str, Picture]]:
+    """The confusion matrices of all runs at 0.5, then at the thresholds that the runs found on validation images."""
+    if not predictions:
+        return []
+    half = dict.fromkeys(predictions, 0.5)
+    youden = {record.name: record.number("thresholds", "youden") for record in finished if record.name in predictions}
+    choices = [
+        ("At the threshold 0.5.", half),
+        ("At the Youden threshold, which each run chose on its validation images.", youden),
+    ]
+    pictures = []
+    for caption, thresholds in choices:
+        if not all(math.isnan(threshold) for threshold in thresholds.values()):
+            figure = classification.confusion_matrices(predictions, thresholds)
+            pictures.append((caption, _picture(figure, _describe_counts(predictions, thresholds))))
+    return pictures
+
+
+def _describe_counts(predictions: Mapping[str, pd.DataFrame], thresholds: Mapping[str, float]) -> str:
+    descriptions = []
+    for name, table in predictions.items():
+        test = table[table["split"] == "test"]
+        counts = confusion_counts(test["label"], test["probability"], thresholds[name])
+        right = "undefined"
+        if counts is not None:
+            shares = [f"{counts[k, k]} of {counts[k].sum()} {word}" for k, word in enumerate(CLASSES)]
+            right = f"{' and '.join(shares)} images called right"
+        descriptions.append(f"{name}, threshold {_three_decimals(thresholds[name])}: {right}")
+    return f"Confusion matrices on the test images. {'; '.join(descriptions)}."
+
+
+def _describe_histories(histories: Mapping[str, pd.DataFrame]) -> str:
+    ends = []
+    for name, history in histories.items():
+        lowest = float(history["val/loss"].min()) if "val/loss" in history else math.nan
+        ends.append(f"{name}: {len(history)} epochs, lowest validation loss {_three_decimals(lowest)}")
+    return f"Learning curves on training and validation images, by epoch. {'; '.join(ends)}."
+
+
+def _shared_images(explained: Sequence["RunRecord"]) -> SharedImages | None:
+    """The Grad-CAM maps of the test images that all runs explained; None where there is no such image."""
+    if not explained:
+        return None
+    places = [{str(image_id): place for place, image_id in enumerate(_maps(run)["image_id"])} for run in explained]
+    common = [image_id for image_id in places[0] if all(image_id in run for run in places)]
+    if not common:
+        return None
+    shown = common[:SHARED_IMAGES]
+    chosen = {run.name: [place[image_id] for image_id in shown] for run, place in zip(explained, places, strict=True)}
+    first = _maps(explained[0])
+    images = first["image"][chosen[explained[0].name]]
+    classes = [CLASSES[int(label)] for label in first["label"][chosen[explained[0].name]]]
+    heats = {run.name: _resized(_maps(run)["heat"][chosen[run.name]], images.shape[1]) for run in explained}
+    answers = {run.name: _maps(run)["probability"][chosen[run.name]] for run in explained}
+
+    captions = [f"{image_id}\n{name}" for image_id, name in zip(shown, classes, strict=True)]
+    runs = list(heats)
+    pictures = []
+    for start in range(0, len(runs), SHARED_RUNS):
+        sheet = {run: heats[run] for run in runs[start : start + SHARED_RUNS]}
+        alternative = f"Grad-CAM maps of {', '.join(sheet)} on the test images {', '.join(shown)}."
+        pictures.append(_picture(sheets.gradcam_comparison(images, sheet, captions), alternative))
+    return SharedImages(
+        pictures,
+        runs,
+        answers=[
+            (image_id, name, [_three_decimals(float(answers[run][row])) for run in runs])
+            for row, (image_id, name) in enumerate(zip(shown, classes, strict=True))
+        ],
+        common=len(common),
+    )
+
+
+def _maps(record: "RunRecord") -> Mapping[str, np.ndarray]:
+    return record.gradcam or {}
+
+
+def _resized(heats: np.ndarray, size: int) -> np.ndarray:
+    """Maps of a run that saw its images at another size, brought to the size of the pictures they lie on."""
+    if heats.shape[1] == size:
+        return heats
+    pictures = [Image.fromarray(heat.astype(np.float32)) for heat in heats]
+    return np.stack([np.asarray(picture.resize((size, size), Image.Resampling.BILINEAR)) for picture in pictures])
+
+
+# --- data and reproduction --------------------------------------------------------------------------------------------
+
+
+def _data(finished: Sequence["RunRecord"]) -> list[dict[str, Any]]:
+    """The data that runs used, told once for all runs that used the same."""
+    users: dict[str, list[RunRecord]] = {}
+    for record in finished:
+        if record.find("data"):
+            facts = [record.find("data"), record.find("data_digest"), record.find("test_digest")]
+            users.setdefault(json.dumps(facts, sort_keys=True, default=str), []).append(record)
+    return [
+        {
+            "runs": [record.name for record in sharing],
+            "sentences": _data_sentences(sharing[0]),
+            "counts": sharing[0].find("data", "counts") or {},
+        }
+        for sharing in users.values()
+    ]
+
+
+def _data_sentences(record: "RunRecord") -> list[str]:
+    """How many images there are, which were left out, and which had to stay together."""
+    images, bad_images = record.number("data", "images"), record.number("data", "bad_images")
+    name, group = _data_name(record) or "an unnamed data set", record.find("data", "grouped_by")
+    excluded = record.find("data", "excluded") or {}
+    sentences = [f"Images of {name}." if math.isnan(images) else f"{_whole(images)} images of {name}."]
+    if excluded:
+        sentences.append(f"Left out on purpose: {', '.join(f'{count:,} {word}' for word, count in excluded.items())}.")
+    else:
+        sentences.append("No class was left out.")
+    if bad_images > 0:
+        sentences.append(f"Left out because they cannot be read: {_whole(bad_images)}.")
+    if group:
+        sentences.append(f'Images with the same "{group}" are in the same split.')
+    else:
+        sentences.append("Images were split one by one: two pictures of a lesion may be in training and in test.")
+    return sentences
+
+
+def _facts(records: Sequence["RunRecord"]) -> dict[str, Any]:
+    """What it takes to repeat the runs: what is each run's own, and what all share that recorded it."""
+    read: dict[str, Callable[[RunRecord], str | None]] = {
+        "Command": lambda record: record.find("command"),
+        "Run id": lambda record: record.find("run_id"),
+        "Configuration digest": lambda record: record.find("config_digest"),
+        "Data digest": lambda record: record.find("data_digest"),
+        "Test images digest": lambda record: record.find("test_digest"),
+        "Code (git commit)": _commit,
+        "Experiment": lambda record: record.find("experiment"),
+        "Parent run id": lambda record: record.find("parent_run_id"),
+        "Tracking server": lambda record: without_password(record.find("tracking_uri")),
+    }
+    values = {label: [field(record) for record in records] for label, field in read.items()}
+    own = {"Command", "Run id", "Configuration digest"} if len(records) > 1 else set()
+    shared = {
+        label: next(filter(None, each))
+        for label, each in values.items()
+        if label not in own and len(set(each) - {None}) == 1
+    }
+    differing = [label for label, each in values.items() if label not in shared and any(each)]
+    rows = [
+        (record.name, [values[label][place] or ABSENT for label in differing]) for place, record in enumerate(records)
+    ]
+    return {"shared": shared, "differing": differing, "rows": rows}
+
+
+def _commit(record: "RunRecord") -> str | None:
+    commit = record.find("git", "sha")
+    return f"{commit}, with uncommitted changes" if commit and record.find("git", "dirty") else commit
+
+
+# --- numbers as words -------------------------------------------------------------------------------------------------
+
+
+def _three_decimals(value: float) -> str:
+    return ABSENT if math.isnan(value) else f"{value:.3f}"
+
+
+def _two_digits(value: float) -> str:
+    return f"{value:.2g}"
+
+
+def _percent(value: float) -> str:
+    return f"{value:.1%}"
+
+
+def _whole(value: float) -> str:
+    return f"{value:,.0f}"
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes:02} min"
+    return f"{minutes} min {rest:02} s" if minutes else f"{rest} s"

@@ -1,0 +1,44 @@
+"""The figures of one run, by file name."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from skinexp.report.classification import confusion_matrices, precision_recall_curves, roc_curves
+from skinexp.report.curves import learning_curves
+from skinexp.report.sheets import gradcam_sheet
+
+NAMES = ("benign", "malignant")
+
+
+def result_figures(name: str, history: pd.DataFrame, predictions: pd.DataFrame, threshold: float) -> dict[str, Figure]:
+    """Curves and matrices.
+
+    Args:
+        name: what the run is called in legends.
+        history: one row an epoch, as `Training.history` has it.
+        predictions: the predictions table.
+        threshold: Youden's, chosen on validation.
+    """
+    at = {f"{name}, threshold 0.5": 0.5, f"{name}, Youden's threshold": threshold}
+    return {
+        "curves": learning_curves({name: history}),
+        "roc": roc_curves({name: predictions}),
+        "precision_recall": precision_recall_curves({name: predictions}),
+        "confusion": confusion_matrices(dict.fromkeys(at, predictions), at),
+    }
+
+
+def outcome_sheet(name: str, rows: pd.DataFrame, images: np.ndarray, heats: np.ndarray) -> Figure:
+    """Grad-CAM of a run's clearest hits and misses.
+
+    Args:
+        rows: one row an image, with outcome, image_id, probability and explained (0/1).
+        images: (n, size, size, 3) uint8.
+        heats: (n, size, size), at least 0, in units of the logit.
+    """
+    captions = [
+        f"{row.outcome}\n{row.image_id}, p = {row.probability:.2f}\nevidence for {NAMES[row.explained]}"
+        for row in rows.itertuples()
+    ]
+    return gradcam_sheet(images, heats, captions, f"{name}: what speaks for the predicted class (Grad-CAM)")

@@ -1,0 +1,68 @@
+"""What the terminal shows when the work is done: a table of the runs, and where to look next."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich import box
+from rich.table import Table
+
+from skinexp.report.comparison import RunRecord
+from skinexp.terminal import console
+
+COLUMNS = {  # metric -> heading
+    "test/roc_auc": "ROC-AUC",
+    "test/average_precision": "average\nprecision",
+    "test/accuracy": "accuracy",
+    "test/recall": "sensi-\ntivity",
+    "test/specificity": "speci-\nficity",
+    "test/f1": "F1",
+}
+
+
+def show(records: Sequence[RunRecord]) -> None:
+    """Prints a line a run: its scores on the test images at threshold 0.5, or what stopped it."""
+    table = Table(box=box.SIMPLE_HEAD, title="Test scores (threshold 0.5)", title_justify="left", title_style="bold")
+    table.add_column("run", overflow="fold", min_width=20)
+    for heading in (*COLUMNS.values(), "time"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    best = max((record.roc_auc for record in records if math.isfinite(record.roc_auc)), default=math.nan)
+    for record in records:
+        if record.finished:
+            cells = [_number(record.metric(key)) for key in COLUMNS]
+            marked = record.roc_auc == best and len(records) > 1
+            cells[0] = f"[bold]{cells[0]}[/bold]" if marked else cells[0]
+            table.add_row(record.name, *cells, _time(record.find("seconds", "total")))
+        else:
+            table.add_row(record.name, f"[red]{record.status}[/red]")
+    console.print()
+    console.print(table)
+
+
+def show_next_steps(place: Path, tracking_uri: str) -> None:
+    """Prints where the results are and the one command that opens the MLflow UI."""
+    what = "Comparison page" if place.suffix == ".html" else "Figures, model and predictions"
+    console.print(f"{what}: {_from_here(place)}", markup=False)
+    if tracking_uri.startswith("http"):
+        console.print(f"MLflow UI: {tracking_uri}", markup=False)
+    else:
+        console.print(f"MLflow UI: uv run mlflow ui --backend-store-uri {tracking_uri}", markup=False)
+        console.print("  then open http://127.0.0.1:5000, choose 'Model training' and unfold the newest run", markup=False)
+
+
+def _number(value: float) -> str:
+    return f"{value:.3f}" if math.isfinite(value) else "-"
+
+
+def _time(seconds: float | None) -> str:
+    if seconds is None:
+        return "-"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes}:{rest:02d}"
+
+
+def _from_here(path: Path) -> Path:
+    try:
+        return path.relative_to(Path.cwd())
+    except ValueError:
+        return path

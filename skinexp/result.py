@@ -1,0 +1,77 @@
+"""result.json: what became of a run. It is written whatever happens, so that its status is always true."""
+
+import json
+import math
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+FILE = "result.json"
+
+
+class Result:
+    """Collects what a run has to say and writes it at the end, also where the run fails or is stopped.
+
+    Use as a context manager around the run; `values` is written as it stands.
+    """
+
+    def __init__(self, directory: Path, **values: Any):
+        self.values: dict[str, Any] = {"status": "running", "error": None, **values, "seconds": {}}
+        self._file = directory / FILE
+        self._start = time.perf_counter()
+
+    def __enter__(self) -> "Result":
+        self.save()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        self.values["status"] = status_of(error)
+        if error is not None:
+            self.values["error"] = f"{type(error).__name__}: {error}"
+        self.values["seconds"]["total"] = round(time.perf_counter() - self._start, 3)
+        self.save()
+
+    def add(self, **values: Any) -> None:
+        """Adds entries."""
+        self.values |= values
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Adds the seconds spent inside to `seconds`."""
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.values["seconds"][name] = round(time.perf_counter() - start, 3)
+
+    def save(self) -> None:
+        """Writes the file whole or not at all."""
+        unfinished = self._file.with_suffix(".json.part")
+        unfinished.write_text(json.dumps(plain(self.values), indent=2) + "\n")
+        unfinished.replace(self._file)
+
+
+def status_of(error: BaseException | None) -> str:
+    """finished, killed (stopped from outside) or failed."""
+    if error is None:
+        return "finished"
+    return "killed" if isinstance(error, KeyboardInterrupt) else "failed"
+
+
+def plain(value: Any) -> Any:
+    """The value in strict JSON's terms: no NaN, no infinity."""
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def load(directory: Path) -> dict[str, Any]:
+    """A run's result; empty where the run left none."""
+    file = directory / FILE
+    return json.loads(file.read_text()) if file.is_file() else {}

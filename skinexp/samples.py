@@ -1,0 +1,67 @@
+"""What a run tells about its images: how many of which, sheets to look at, and the data sets of its MLflow run."""
+
+import keras
+from matplotlib.figure import Figure
+
+from skinexp import tracking
+from skinexp.config import Config
+from skinexp.data import augment, preprocess, store
+from skinexp.data.pipeline import TrainingBatches
+from skinexp.data.split import NAMES
+from skinexp.data.store import Prepared
+from skinexp.data.table import CLASS_NAMES
+from skinexp.digest import digest
+from skinexp.randomness import rng
+from skinexp.report.sheets import augmentation_sheet, preprocessing_sheet
+
+PREPROCESSED = 5  # images on the preprocessing sheet
+AUGMENTED = 3  # pairs on the augmentation sheet
+
+
+def describe(prepared: Prepared) -> dict[str, object]:
+    """The entries of result.json about the data: counts by split and class, what was left out, digests."""
+    table, frame = prepared.table, prepared.table.frame
+    counts = {
+        name: {label: int(((frame["split"] == name) & (frame["label"] == value)).sum()) for value, label in enumerate(CLASS_NAMES)}
+        for name in NAMES
+    }
+    return {
+        "data_digest": table.digest,
+        "test_digest": digest(sorted(frame.loc[frame["split"] == "test", "image_id"])),
+        "data": {
+            "name": table.name,
+            "images": len(frame),
+            "groups": frame["group"].nunique(),
+            "counts": counts,
+            "excluded": table.excluded,
+            "bad_images": len(prepared.bad),
+            "grouped_by": table.grouped_by,
+        },
+    }
+
+
+def record(run: tracking.Run, prepared: Prepared, source: str | None) -> None:
+    """Names the images of each part on the MLflow run."""
+    run.tags({"data_digest": prepared.table.digest})
+    for name, part in prepared.table.frame.groupby("split"):
+        columns = part[["image_id", "group", "label", "sha256"]].astype(str)
+        fingerprint = digest(columns.to_numpy().tolist())
+        run.dataset(columns, source, f"{prepared.table.name}-{name}", fingerprint, str(name))
+
+
+def sheets(prepared: Prepared, batches: TrainingBatches, config: Config) -> dict[str, Figure]:
+    """Figures of some training images: before and after preparation, before and after augmentation."""
+    frame = prepared.table.frame
+    training = frame[frame["split"] == "train"]
+    chosen = training.iloc[rng(config.seed, "preprocessing sheet").permutation(len(training))[:PREPROCESSED]]
+    stages = [
+        preprocess.stages(store.read(prepared.table.reader, position), config.data.preprocess)
+        for position in chosen["position"]
+    ]
+    pixels = batches.images.read(rng(config.seed, "augmentation sheet").permutation(len(batches.images))[:AUGMENTED])
+    draws = augment.draw(config.augment, rng(config.seed, "augment", 0), len(pixels))
+    changed = keras.ops.convert_to_numpy(augment.Augmentation(config.augment)(pixels, draws))
+    return {
+        "preprocessing": preprocessing_sheet(stages, chosen["image_id"].tolist()),
+        "augmentation": augmentation_sheet(pixels, changed.round().astype("uint8")),
+    }

@@ -1,0 +1,1 @@
+"""Hydra's side of a multirun: what its jobs are called, how failures are reported, the parent run and the comparison."""

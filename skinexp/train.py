@@ -1,0 +1,73 @@
+"""Composes an experiment from conf/ and runs it: one run, or with -m one run for each combination."""
+
+import math
+import os
+import signal
+import sys
+from dataclasses import asdict
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from skinexp import composition, help_text, provenance
+from skinexp import config as schema
+from skinexp.digest import digest
+from skinexp.result import Result
+from skinexp.sweep import callback, jobs
+
+INTERRUPTED = 130  # exit code, as shells have it
+
+schema.register()
+
+
+@hydra.main(version_base="1.3", config_path=str(help_text.CONF), config_name="config")
+def compose_and_run(composed: DictConfig) -> float:
+    """One job: from Hydra's configuration to plain dataclasses, provenance first, then the story in `experiment.run`."""
+    job = jobs.job_of(HydraConfig.get())
+    score = math.nan
+    with jobs.reported(job), Result(job.directory, name=job.name, overrides=job.overrides) as result:
+        config = OmegaConf.to_object(composed)
+        git = asdict(provenance.git_state())
+        result.add(command=provenance.command_line(), git=git, config=asdict(config), config_digest=digest(config))
+        (job.directory / "packages.txt").write_text("\n".join(provenance.packages()) + "\n")
+        schema.check(config)
+
+        from skinexp import compute
+
+        compute.configure(config.compute, config.seed)  # before anything else imports Keras
+
+        from skinexp import experiment
+
+        score = experiment.run(config, job, result)
+    return score  # NaN where the job failed: `reported` has written why, and a sweep goes on
+
+
+def main() -> None:
+    """The command `python -m skinexp.train`. Exit codes: 0, 1 (a run failed), 2 (a mistake in the command), 130 (Ctrl-C)."""
+    if {"--help", "-h"} & set(sys.argv[1:]):
+        print(help_text.render())
+        return
+    signal.signal(signal.SIGTERM, _interrupt)
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # or Hydra prints its errors itself, in many lines
+    try:
+        compose_and_run()
+    except KeyboardInterrupt:
+        callback.close("killed")
+        print("Stopped.", file=sys.stderr)
+        sys.exit(INTERRUPTED)
+    except (HydraException, OmegaConfBaseException) as error:
+        callback.close("failed")
+        print(composition.explain(error), file=sys.stderr)
+        sys.exit(jobs.MISTAKEN)
+    sys.exit(jobs.exit_code())
+
+
+def _interrupt(signal_number: int, frame: object) -> None:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    main()

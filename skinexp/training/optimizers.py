@@ -1,0 +1,32 @@
+"""Optimizers by name, with their learning rate: constant until a plateau, or along a cosine."""
+
+from collections.abc import Callable
+
+import keras
+
+from skinexp.config import Optim
+
+Schedule = float | keras.optimizers.schedules.LearningRateSchedule
+
+
+def _adam(options: Optim, lr: Schedule) -> keras.Optimizer:
+    return keras.optimizers.Adam(lr, weight_decay=options.weight_decay or None)
+
+
+def _adamw(options: Optim, lr: Schedule) -> keras.Optimizer:
+    return keras.optimizers.AdamW(lr, weight_decay=options.weight_decay)
+
+
+def _sgd(options: Optim, lr: Schedule) -> keras.Optimizer:
+    return keras.optimizers.SGD(
+        lr, momentum=options.momentum, nesterov=options.momentum > 0, weight_decay=options.weight_decay or None
+    )
+
+
+OPTIMIZERS: dict[str, Callable[[Optim, Schedule], keras.Optimizer]] = {"adam": _adam, "adamw": _adamw, "sgd": _sgd}
+
+
+def build(options: Optim, lr: float, steps: int) -> keras.Optimizer:
+    """The optimizer of a phase of at most `steps` steps that begins at learning rate `lr`."""
+    schedule: Schedule = keras.optimizers.schedules.CosineDecay(lr, steps) if options.schedule == "cosine" else lr
+    return OPTIMIZERS[options.name](options, schedule)

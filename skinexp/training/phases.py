@@ -1,0 +1,67 @@
+"""A training is a list of phases; each says which layers learn, for how long, and how fast."""
+
+from dataclasses import dataclass
+
+import keras
+
+from skinexp.config import Model, Optim
+from skinexp.models import Classifier
+
+
+@dataclass(frozen=True)
+class Phase:
+    """One part of a training.
+
+    Attributes:
+        name: train (everything), head (the backbone frozen) or fine_tune (its end trained as well).
+        epochs: at most.
+        lr: learning rate it begins with.
+        frozen: names of the layers that keep their weights and compute as in inference.
+    """
+
+    name: str
+    epochs: int
+    lr: float
+    frozen: frozenset[str]
+
+
+def plan(classifier: Classifier, model: Model, optim: Optim) -> list[Phase]:
+    """The phases of a model: one that trains everything, or a head first and then the end of a pretrained backbone.
+
+    BatchNormalization of a pretrained backbone stays frozen in every phase: the statistics of small batches would
+    replace those that its weights were learned with.
+    """
+    normalizations = frozenset(
+        name
+        for name in classifier.backbone
+        if isinstance(classifier.network.get_layer(name), keras.layers.BatchNormalization)
+    )
+    freeze = classifier.pretrained if model.frozen is None else model.frozen
+    if not freeze:
+        frozen = normalizations if classifier.pretrained else frozenset()
+        return [Phase("train", optim.epochs, optim.lr, frozen)]
+    phases = [Phase("head", optim.epochs, optim.lr, frozenset(classifier.backbone))]
+    unfrozen = round(model.fine_tune.fraction * len(classifier.backbone))
+    if model.fine_tune.epochs and unfrozen:
+        kept = frozenset(classifier.backbone[:-unfrozen]) | normalizations
+        phases.append(Phase("fine_tune", model.fine_tune.epochs, model.fine_tune.lr, kept))
+    return phases
+
+
+def enter(phase: Phase, network: keras.Model, dropout: dict[str, float]) -> None:
+    """Makes exactly the phase's layers learn.
+
+    A frozen Dropout (EfficientNet's backbone has some) must not drop either: inference mode means the whole layer.
+
+    Args:
+        dropout: the rate of each Dropout layer as the network was built.
+    """
+    for layer in network.layers:
+        layer.trainable = layer.name not in phase.frozen
+        if layer.name in dropout:
+            layer.rate = dropout[layer.name] if layer.trainable else 0.0
+
+
+def dropout_rates(network: keras.Model) -> dict[str, float]:
+    """The rate of each Dropout layer, by name."""
+    return {layer.name: layer.rate for layer in network.layers if isinstance(layer, keras.layers.Dropout)}

@@ -1,0 +1,116 @@
+"""From a predictions table to all scores of a run."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.special import expit
+from sklearn import metrics
+from sklearn.exceptions import UndefinedMetricWarning
+
+from skinexp.evaluation import evaluate, youden_threshold
+
+
+@pytest.fixture
+def predictions():
+    """A predictions table of a fair model: 120 images of val and 120 of test, mixed."""
+    generator = np.random.default_rng(0)
+    label = generator.integers(0, 2, 240)
+    logit = generator.normal(1.5 * (label - 0.5), 1.0)
+    split = generator.permutation(np.repeat(["val", "test"], 120))
+    return pd.DataFrame({"split": split, "label": label, "logit": logit, "probability": expit(logit), "age": 50})
+
+
+def test_every_score_is_named_for_both_splits(predictions):
+    ranking = ["roc_auc", "average_precision"]
+    at_threshold = ["accuracy", "precision", "recall", "specificity", "f1"]
+    names = ranking + at_threshold + [f"{name}_youden" for name in at_threshold]
+
+    result = evaluate(predictions)
+
+    assert set(result.metrics) == {
+        *(f"{split}/{name}" for split in ("val", "test") for name in names),
+        "threshold/youden",
+        "test/predicted_positive",
+        "test/logit_std",
+    }
+    assert all(isinstance(score, float) for score in result.metrics.values())
+
+
+def test_scores_are_those_of_scikit_learn(predictions):
+    test = predictions[predictions["split"] == "test"]
+
+    scores = evaluate(predictions).metrics
+
+    assert scores["test/roc_auc"] == pytest.approx(metrics.roc_auc_score(test["label"], test["logit"]))
+    assert scores["test/accuracy"] == pytest.approx(metrics.accuracy_score(test["label"], test["logit"] >= 0))
+    assert scores["test/predicted_positive"] == pytest.approx((test["logit"] >= 0).mean())
+    assert scores["test/logit_std"] == pytest.approx(np.std(test["logit"]))
+
+
+def test_the_threshold_is_chosen_on_validation_and_test_has_no_say(predictions):
+    val = predictions[predictions["split"] == "val"]
+    turned = predictions.assign(
+        label=predictions["label"].where(predictions["split"] == "val", 1 - predictions["label"])
+    )
+
+    assert evaluate(predictions).threshold == youden_threshold(val["label"], val["probability"])
+    assert evaluate(turned).threshold == evaluate(predictions).threshold
+
+
+def test_reports_describe_the_test_part_at_both_thresholds(predictions):
+    result = evaluate(predictions)
+
+    assert set(result.reports) == {"0.5", "youden"}
+    assert result.reports["0.5"].loc["malignant", "recall"] == result.metrics["test/recall"]
+    assert result.reports["youden"].loc["malignant", "recall"] == result.metrics["test/recall_youden"]
+    assert result.reports["0.5"].loc["macro avg", "support"] == 120
+
+
+def test_a_collapsed_model_shows_in_its_metrics(predictions):
+    logit = -0.03 + 4e-4 * predictions["logit"]
+    scores = evaluate(predictions.assign(logit=logit, probability=expit(logit))).metrics
+
+    benign = 1 - predictions.loc[predictions["split"] == "test", "label"].mean()
+    assert scores["test/predicted_positive"] == 0
+    assert scores["test/logit_std"] < 1e-3
+    assert scores["test/accuracy"] == pytest.approx(benign)
+    assert math.isnan(scores["test/precision"])
+    assert scores["test/recall"] == scores["test/f1"] == 0
+    assert scores["test/roc_auc"] == evaluate(predictions).metrics["test/roc_auc"]  # the order survives
+
+
+def test_logits_rank_where_their_probabilities_are_all_1():
+    predictions = pd.DataFrame(
+        {"split": ["val", "val", "test", "test"], "label": [0, 1, 0, 1], "logit": [40, 50, 40, 50]}
+    )
+    predictions["probability"] = expit(predictions["logit"].astype("float32"))
+
+    scores = evaluate(predictions).metrics
+
+    assert predictions["probability"].nunique() == 1
+    assert scores["test/roc_auc"] == 1
+
+
+def test_without_a_threshold_its_scores_are_nan_and_the_others_stand(predictions):
+    predictions.loc[predictions["split"] == "val", "label"] = 0
+
+    with pytest.warns(UndefinedMetricWarning):
+        result = evaluate(predictions)
+
+    assert math.isnan(result.threshold)
+    assert all(math.isnan(score) for name, score in result.metrics.items() if name.endswith("_youden"))
+    assert result.metrics["test/accuracy"] > 0.5
+
+
+def test_a_diverged_model_is_evaluated_to_nan_instead_of_failing(predictions):
+    with pytest.warns(UndefinedMetricWarning):
+        result = evaluate(predictions.assign(logit=math.nan, probability=math.nan))
+
+    assert all(math.isnan(score) for score in result.metrics.values())
+
+
+def test_a_missing_column_is_named(predictions):
+    with pytest.raises(ValueError, match="these columns are missing: logit, probability. Received: split, label, age"):
+        evaluate(predictions.drop(columns=["logit", "probability"]))
