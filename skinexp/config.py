@@ -147,6 +147,14 @@ class Optim:
 
 
 @dataclass
+class Training:
+    """How phases are carried out."""
+
+    features: str = choice("auto", "off")  # auto: a frozen backbone sees each view of an image once, and the head trains on what it saw
+    views: int = number(4, least=1)  # differently augmented views of each training image, for features=auto
+
+
+@dataclass
 class Tracking:
     """Where runs are recorded."""
 
@@ -185,6 +193,7 @@ class Config:
     augment: Augment = field(default_factory=Augment)
     model: Model = field(default_factory=Model)
     optim: Optim = field(default_factory=Optim)
+    training: Training = field(default_factory=Training)
     tracking: Tracking = field(default_factory=Tracking)
     compute: Compute = field(default_factory=Compute)
     explain: Explain = field(default_factory=Explain)

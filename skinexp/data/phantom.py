@@ -52,6 +52,7 @@ SKIN_SHARES = (0.28, 0.34, 0.2, 0.1, 0.05, 0.03)
 LIGHTS = np.array([(1.0, 1.0, 1.0), (1.05, 0.92, 0.99), (0.92, 0.86, 1.02), (1.07, 0.97, 0.76), (0.84, 0.95, 1.06)])
 LIGHT_SHARES = (0.38, 0.24, 0.18, 0.15, 0.05)
 
+ANGLES = np.linspace(-math.pi, math.pi, 721)  # at which an outline is tabulated
 DRAWING_SIDE = 384  # lines and dots are drawn at least this large and then averaged down: thin ones stay thin
 
 
@@ -154,12 +155,10 @@ class _Geometry:
         self.along = (x * cosine + y * sine) / np.float32(self.axes[0])
         self.across = (y * cosine - x * sine) / np.float32(self.axes[1])
 
-        angles = np.linspace(-math.pi, math.pi, 721)
-        abrupt = _eighths(angles, drawn.border, rng)
-        self.radius = _outline(angles, drawn.asymmetry, rng)
         angle = np.arctan2(self.across, self.along)
-        self.abruptness = np.interp(angle, angles, abrupt).astype(np.float32)
-        distance = np.interp(angle, angles, self.radius) - np.hypot(self.along, self.across)
+        self.abruptness = np.interp(angle, ANGLES, _abrupt_eighths(drawn.border, rng)).astype(np.float32)
+        self.radius = _outline(drawn.asymmetry, rng)
+        distance = np.interp(angle, ANGLES, self.radius) - np.hypot(self.along, self.across)
         ragged = _fractal(rng, (11, 22, 44), size)
         self.inside = distance.astype(np.float32) + (0.05 + 0.085 * self.abruptness) * ragged  # > 0 within
 
@@ -174,23 +173,20 @@ class _Geometry:
 
     def places(self, radii: npt.NDArray[np.float64], angles: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """(n, 2) positions in the picture, -1..1, of polar positions in which the outline has radius 1."""
-        reach = radii * np.interp(
-            (angles + math.pi) % (2 * math.pi) - math.pi, np.linspace(-math.pi, math.pi, 721), self.radius
-        )
+        reach = radii * np.interp(angles, ANGLES, self.radius, period=2 * math.pi)
         along, across = self.axes[0] * reach * np.cos(angles), self.axes[1] * reach * np.sin(angles)
         cosine, sine = math.cos(self.turn), math.sin(self.turn)
         return np.stack([along * cosine - across * sine, along * sine + across * cosine], axis=1) + self.centre
 
 
-def _eighths(angles: npt.NDArray[np.float64], count: int, rng: np.random.Generator) -> npt.NDArray[np.float64]:
-    """How abruptly the lesion ends at each angle, 0..1: abrupt in `count` eighths of the outline that lie together."""
-    start = rng.uniform(0, 2 * math.pi)
-    behind_start = ((angles - start) % (2 * math.pi)) / (math.pi / 4)
-    return np.clip(np.minimum(behind_start, count - behind_start) * 4, 0, 1) if count < 8 else np.ones_like(angles)
+def _abrupt_eighths(count: int, rng: np.random.Generator) -> npt.NDArray[np.float64]:
+    """How abruptly the lesion ends at each of `ANGLES`, 0..1: abrupt in `count` neighbouring eighths of the outline."""
+    behind_start = ((ANGLES - rng.uniform(0, 2 * math.pi)) % (2 * math.pi)) / (math.pi / 4)
+    return np.clip(np.minimum(behind_start, count - behind_start) * 4, 0, 1) if count < 8 else np.ones_like(ANGLES)
 
 
-def _outline(angles: npt.NDArray[np.float64], asymmetry: int, rng: np.random.Generator) -> npt.NDArray[np.float64]:
-    """Radius at each angle: which harmonics take part, and in which phase, gives the shape its axes of symmetry."""
+def _outline(asymmetry: int, rng: np.random.Generator) -> npt.NDArray[np.float64]:
+    """Radius at each of `ANGLES`: the harmonics that take part, and their phases, give the shape its symmetry."""
     order = np.arange(1, 8)[:, None]
     height = rng.normal(0, 1, order.shape) / order**0.7
     phase = rng.uniform(0, 2 * math.pi, order.shape)
@@ -198,9 +194,9 @@ def _outline(angles: npt.NDArray[np.float64], asymmetry: int, rng: np.random.Gen
         phase = np.zeros_like(phase)  # cosines alone mirror at the long axis
     if asymmetry < 1:
         height[::2] = 0  # even cosines alone mirror at both axes
-    shape = (height * np.cos(order * angles + phase)).sum(axis=0)
+    shape = (height * np.cos(order * ANGLES + phase)).sum(axis=0)
     shape *= (0.06, 0.15, 0.2)[asymmetry] / max(np.sqrt(np.mean(shape**2)), 1e-6)
-    return np.clip(1 + shape, 0.45, 1.6)
+    return np.asarray(np.clip(1 + shape, 0.45, 1.6))
 
 
 def _skin(drawn: Factors, size: int, rng: np.random.Generator) -> Plane:
@@ -210,9 +206,8 @@ def _skin(drawn: Factors, size: int, rng: np.random.Generator) -> Plane:
     mottling = _fractal(rng, (16, 32, 64, 128), size, fall=0.85)
     flush, relief = rng.uniform(0.03, 0.09), rng.uniform(0.015, 0.055)
     redness = (flush * blotches)[..., None] * np.array([0.25, 1.0, 0.8], np.float32)
-    skin = tone.astype(np.float32) * (
-        1 - redness - (relief * mottling)[..., None] * np.array([0.8, 1.1, 1.0], np.float32)
-    )
+    shade = (relief * mottling)[..., None] * np.array([0.8, 1.1, 1.0], np.float32)
+    skin = tone.astype(np.float32) * (1 - redness - shade)
     vessels = np.exp(-(_fractal(rng, (9, 18, 36), size) ** 2) / 0.012) * np.clip(blotches, 0, 1)
     strength = max(rng.normal(0, 0.16), 0)
     return skin * (1 - (strength * vessels)[..., None] * np.array([0.2, 1.0, 0.75], np.float32))
@@ -231,15 +226,14 @@ def _lesion(
     if "network" in drawn.structures:
         marks = marks + _network(geometry, structures) * cover
     absorbed = _absorbance(drawn, geometry, pigment)
-    marks *= (1 - smooth) * np.clip(
-        0.45 + absorbed.mean(axis=2), 0.2, 1
-    )  # structures are pigment: faint where it lacks
+    # Structures are pigment: they fade where it lacks.
+    marks = marks * (1 - smooth) * np.clip(0.45 + absorbed.mean(axis=2), 0.2, 1)
     absorbed = absorbed * (cover * np.clip(density, 0.1, 2))[..., None]
     return skin * np.exp(-absorbed - marks[..., None] * np.array([0.65, 0.95, 1.0], np.float32))
 
 
 def _absorbance(drawn: Factors, geometry: _Geometry, rng: np.random.Generator) -> Plane:
-    """How much light the pigment takes: the first colour's everywhere, each other's in a patch, mirrored like the shape."""
+    """How much light the pigment takes: the first colour's everywhere, others in patches, mirrored like the shape."""
     size = geometry.size
     along, across = geometry.folded(0.14 * _fractal(rng, (7, 14, 28, 56), size, fall=0.7))
     shades = {
@@ -260,7 +254,7 @@ def _absorbance(drawn: Factors, geometry: _Geometry, rng: np.random.Generator) -
 
 
 def _structureless(drawn: Factors, geometry: _Geometry, rng: np.random.Generator) -> Plane:
-    """Where all structure is wiped out, 0..1: everywhere if the lesion has no other structure, else a wide patch."""
+    """Where structure is wiped out, 0..1: everywhere if the lesion has no other structure, else in a wide patch."""
     size = geometry.size
     place, patch = geometry.places(np.array([0.55]), rng.uniform(-math.pi, math.pi, 1))[0], rng.uniform(0.5, 0.65)
     warp = 0.1 * _noise(rng, 6, size)
@@ -306,16 +300,14 @@ def _marks(drawn: Factors, geometry: _Geometry, rng: np.random.Generator) -> Pla
     count = rng.integers(12, 22)
     angles = side + spread * rng.uniform(-1, 1, count)
     tips = angles + rng.normal(0, 0.1, count)
-    along = np.stack(
-        [geometry.places(rng.uniform(0.72, 0.9, count), angles), geometry.places(rng.uniform(1.06, 1.26, count), tips)]
-    )
+    starts = geometry.places(rng.uniform(0.72, 0.9, count), angles)
+    ends = geometry.places(rng.uniform(1.06, 1.26, count), tips)
     if "streaks" in drawn.structures:
-        for start, end in along.swapaxes(0, 1):
+        for start, end in zip(starts, ends, strict=True):
             bent = start + np.linspace(0, 1, 5)[:, None] * (end - start) + rng.normal(0, 0.008, (5, 2))
             canvas.line(bent, rng.uniform(0.01, 0.018), rng.uniform(0.3, 0.65))
             canvas.line(bent[:3], 0.022, rng.uniform(0.3, 0.65))
-    ink = canvas.averaged()
-    return cv2.GaussianBlur(ink, (0, 0), 0.004 * geometry.size)
+    return cv2.GaussianBlur(canvas.averaged(), (0, 0), 0.004 * geometry.size)
 
 
 def _light(size: int, rng: np.random.Generator) -> Plane:
@@ -339,16 +331,16 @@ def _with_hair(picture: Plane, rng: np.random.Generator) -> tuple[Plane, Mask]:
         half_length = rng.uniform(0.08, 0.16) if stubble else rng.uniform(0.35, 1.1)
         bow = half_length * rng.normal(0, 0.18) * step**2 + half_length * rng.normal(0, 0.06) * step**3
         strand = rng.uniform(-0.95, 0.95, 2) + half_length * step * forward + bow * forward[::-1] * (1, -1)
-        canvas.line(strand, rng.uniform(0.005, 0.0115), rng.uniform(0.6, 0.95))
+        canvas.line(strand, rng.uniform(0.006, 0.0115), rng.uniform(0.6, 0.95))
     cover = canvas.averaged()
     colour = np.array([0.15, 0.11, 0.10], np.float32) * np.float32(rng.uniform(0.5, 2.0))
-    return picture + cover[..., None] * (colour - picture), cover > 0.3
+    return picture + cover[..., None] * (colour - picture), cover > 0.2
 
 
 def _framed(picture: Plane, kind: str, rng: np.random.Generator) -> tuple[Plane, Mask]:
     """The picture in a black frame, a round field of view or a vignette, and where less than a third of it is lit."""
     x, y = _coordinates(len(picture))
-    left, right, top, bottom = rng.uniform(0.1, 0.32, 4) * ((1, 1, 0, 0), (0, 0, 1, 1), (1, 1, 1, 1))[rng.integers(3)]
+    left, right, top, bottom = rng.uniform(0.1, 0.24, 4) * ((1, 1, 0, 0), (0, 0, 1, 1), (1, 1, 1, 1))[rng.integers(3)]
     centre, reach = rng.uniform(-0.06, 0.06, 2), rng.uniform(0.92, 1.2)
     blur = rng.uniform(0.02, 0.05)
     if kind == "box":
@@ -371,9 +363,8 @@ class _Canvas:
 
     def dot(self, place: npt.NDArray[np.float64], radius: float, darkness: float) -> None:
         """A disc; `place` in -1..1, `radius` as a fraction of the side."""
-        cv2.circle(
-            self.ink, self._pixels(place).tolist(), round(16 * radius * self.side), 255 * darkness, -1, cv2.LINE_AA, 4
-        )
+        centre, reach = self._pixels(place).tolist(), round(16 * radius * self.side)
+        cv2.circle(self.ink, centre, reach, 255 * darkness, -1, cv2.LINE_AA, 4)
 
     def line(self, points: npt.NDArray[np.float64], width: float, darkness: float) -> None:
         """A curve through (n, 2) points in -1..1; `width` as a fraction of the side."""

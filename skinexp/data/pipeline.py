@@ -1,7 +1,9 @@
 """Batches of prepared images for Keras: order and augmentation are functions of (seed, epoch) alone."""
 
-from collections.abc import Iterator
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -39,40 +41,64 @@ def steps(images: int, batch_size: int) -> int:
     return -(-images // batch_size)
 
 
-class TrainingBatches:
-    """Shuffled training batches ((images, draws), labels), drawn anew in each epoch.
+class EpochBatches(ABC):
+    """Shuffled training batches whose order and draws are functions of (seed, epoch).
 
-    `draws` say how each image of the batch is augmented; the model's augmentation layer carries them out on the
-    accelerator. Set `epoch` before an epoch starts: an epoch is the same whether or not others ran before it.
+    Set `epoch` before an epoch starts: it is the same whether or not others ran before it.
     """
 
-    def __init__(self, images: Images, options: Augment, batch_size: int, seed: int):
+    def __init__(self, count: int, batch_size: int, seed: int):
         self.epoch = 0
-        self.images = images
-        self._options, self._batch_size, self._seed = options, batch_size, seed
+        self.count, self.batch_size, self.seed = count, batch_size, seed
 
     @property
     def steps(self) -> int:
-        return steps(len(self.images), self._batch_size)
+        return steps(self.count, self.batch_size)
 
-    def __iter__(self) -> Iterator[tuple[tuple[np.ndarray, np.ndarray], np.ndarray]]:
-        count = len(self.images)
-        order = rng(self._seed, "shuffle", self.epoch).permutation(count)
-        draws = augment.draw(self._options, rng(self._seed, "augment", self.epoch), count)
-        for start in range(0, count, self._batch_size):
-            members = order[start : start + self._batch_size]
-            labels = self.images.labels[members].astype(np.float32)[:, None]
-            yield (self.images.read(members), draws[start : start + self._batch_size]), labels
+    def order(self) -> Iterator[np.ndarray]:
+        """The members of each batch of this epoch."""
+        order = rng(self.seed, "shuffle", self.epoch).permutation(self.count)
+        for start in range(0, self.count, self.batch_size):
+            yield order[start : start + self.batch_size]
+
+    @abstractmethod
+    def __iter__(self) -> Iterator[tuple[Any, np.ndarray]]:
+        """Batches (inputs, labels) of this epoch."""
+
+    @property
+    @abstractmethod
+    def signature(self) -> Any:
+        """What the inputs are, as TensorFlow describes it."""
 
     def dataset(self) -> tf.data.Dataset:
-        """The same as a data set that Keras iterates once an epoch; the next batches are read while one trains."""
-        side = self.images.pixels.shape[1]
-        signature = (
-            (tf.TensorSpec((None, side, side, 3), tf.uint8), tf.TensorSpec((None, augment.WIDTH), tf.float32)),
-            tf.TensorSpec((None, 1), tf.float32),
-        )
-        dataset = tf.data.Dataset.from_generator(lambda: iter(self), output_signature=signature)
-        return dataset.apply(tf.data.experimental.assert_cardinality(self.steps)).prefetch(2)
+        """The batches as a data set that Keras iterates once an epoch; the next ones are read while one trains."""
+        return _dataset(lambda: iter(self), self.signature, self.steps)
+
+
+class TrainingBatches(EpochBatches):
+    """Batches ((images, draws), labels) of training images.
+
+    `draws` say how each image of the batch is augmented; the model's augmentation layer carries them out on the
+    accelerator.
+    """
+
+    def __init__(self, images: Images, options: Augment, batch_size: int, seed: int):
+        super().__init__(len(images), batch_size, seed)
+        self.images = images
+        self._options = options
+
+    def draws(self, stream: str, number: int) -> np.ndarray:
+        """(n, augment.WIDTH): how each image is augmented in the epoch, or view, of that number."""
+        return augment.draw(self._options, rng(self.seed, stream, number), self.count)
+
+    def __iter__(self) -> Iterator[tuple[tuple[np.ndarray, np.ndarray], np.ndarray]]:
+        draws = self.draws("augment", self.epoch)
+        for members in self.order():
+            yield (self.images.read(members), draws[members]), column(self.images.labels[members])
+
+    @property
+    def signature(self) -> Any:
+        return _image_signature(self.images), tf.TensorSpec((None, augment.WIDTH), tf.float32)
 
 
 def evaluation_batches(images: Images, batch_size: int) -> tf.data.Dataset:
@@ -81,12 +107,24 @@ def evaluation_batches(images: Images, batch_size: int) -> tf.data.Dataset:
     def batches() -> Iterator[tuple[np.ndarray, np.ndarray]]:
         for start in range(0, len(images), batch_size):
             members = np.arange(start, min(start + batch_size, len(images)))
-            yield images.read(members), images.labels[members].astype(np.float32)[:, None]
+            yield images.read(members), column(images.labels[members])
 
-    side = images.pixels.shape[1]
-    signature = (tf.TensorSpec((None, side, side, 3), tf.uint8), tf.TensorSpec((None, 1), tf.float32))
+    return _dataset(batches, _image_signature(images), steps(len(images), batch_size))
+
+
+def column(labels: np.ndarray) -> np.ndarray:
+    """Labels as (n, 1) float32, the shape of the logits: (n,) against (n, 1) would broadcast in the loss."""
+    return labels.astype(np.float32)[:, None]
+
+
+def _image_signature(images: Images) -> tf.TensorSpec:
+    return tf.TensorSpec((None, *images.pixels.shape[1:]), tf.uint8)
+
+
+def _dataset(batches: Callable[[], Iterator[Any]], signature: Any, count: int) -> tf.data.Dataset:
+    signature = (signature, tf.TensorSpec((None, 1), tf.float32))
     dataset = tf.data.Dataset.from_generator(batches, output_signature=signature)
-    return dataset.apply(tf.data.experimental.assert_cardinality(steps(len(images), batch_size))).prefetch(2)
+    return dataset.apply(tf.data.experimental.assert_cardinality(count)).prefetch(2)
 
 
 @dataclass(frozen=True)

@@ -17,21 +17,15 @@ from skinexp import config
 Pixels = npt.NDArray[np.uint8]  # (height, width, 3) RGB
 Mask = npt.NDArray[np.bool_]  # (height, width)
 
-FORMATS = (
-    "JPEG",
-    "MPO",
-    "PNG",
-    "TIFF",
-    "WEBP",
-    "BMP",
-    "GIF",
-    "JPEG2000",
-    "PPM",
-)  # of those that Pillow reads, pictures only
+# Of those that Pillow reads: pictures, and nothing that starts another program (as EPS does).
+FORMATS = ("JPEG", "PNG", "TIFF", "WEBP", "BMP", "GIF", "JPEG2000", "PPM")
 SIXTEEN_BIT = ("I", "I;16", "I;16L", "I;16B", "I;16N")
 
 BORDER_SIDE = 192  # the border is looked for in a copy whose longer side has this many pixels
 BLACKNESS = 0.36  # frame or vignette: darker than this fraction of the bright quarter of the picture
+LIT_EDGE = (
+    0.7  # of the inner edge of a frame that is lit: a frame fits its field of view, a lesion at the side does not
+)
 BORDER_LEFT = (0.1, 0.3, 0.9)  # how much of an edge of the crop may still be border: tried from the tightest crop on
 LEAST_AREA = 0.5  # of the picture that any crop keeps
 LESION_LOSS = 0.02  # of the dark patch in the middle that a crop may cut off
@@ -123,19 +117,23 @@ def crop_border(image: Pixels) -> Pixels:
 
 
 def _border(image: Pixels) -> Mask:
-    """What lies outside the convex hull of all that is lit."""
+    """What lies outside the convex hull of all that is lit; nothing if it is no frame but a lesion or a shadow."""
     brightness = image.max(axis=2)
     if min(brightness.shape) > 5:
         brightness = cv2.medianBlur(brightness, 5)  # ruler marks and dust on the frame are no part of the picture
-    lit = (brightness >= BLACKNESS * np.percentile(brightness, 75)).astype(np.uint8)
-    count, pieces, statistics, _ = cv2.connectedComponentsWithStats(lit, connectivity=4)
+    lit = brightness >= BLACKNESS * np.percentile(brightness, 75)
+    count, pieces, statistics, _ = cv2.connectedComponentsWithStats(lit.astype(np.uint8), connectivity=4)
     large = [piece for piece in range(1, count) if statistics[piece, cv2.CC_STAT_AREA] >= 0.02 * lit.size]
     if not large:
         return np.zeros(lit.shape, bool)
-    outlines, _ = cv2.findContours(np.isin(pieces, large).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    picture = np.isin(pieces, large).astype(np.uint8)
+    outlines, _ = cv2.findContours(picture, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
     field_of_view = np.zeros(lit.shape, np.uint8)
     cv2.fillConvexPoly(field_of_view, cv2.convexHull(np.concatenate(outlines)), 1)
-    return np.asarray(field_of_view == 0)
+    border = np.asarray(field_of_view == 0)
+    edge = _widened(border, 3) & ~border
+    is_frame = _widened(lit, 5)[edge].mean() >= LIT_EDGE if edge.any() else False
+    return border if is_frame else np.zeros(lit.shape, bool)
 
 
 def _dark_middle(image: Pixels, inside: Mask) -> Mask:
@@ -198,7 +196,7 @@ def hair_mask(image: Pixels) -> Mask:
 
 def remove_hair(image: Pixels) -> Pixels:
     """The picture with hair painted over by the colours beside it; see `hair_mask`."""
-    mask = cv2.dilate(hair_mask(image).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0  # hair's edges are half skin
+    mask = _widened(hair_mask(image), 3)  # the edges of hair are half skin
     if not mask.any():
         return image
     # A Gaussian mean of the pixels that are kept (normalised convolution): on phantoms of 224 px as near to the same
@@ -271,3 +269,8 @@ def _resized(image: Pixels, height: int, width: int) -> Pixels:
     smaller = min(width, image.shape[1]), min(height, image.shape[0])
     shrunk = cv2.resize(image, smaller, interpolation=cv2.INTER_AREA)
     return np.asarray(cv2.resize(shrunk, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
+
+
+def _widened(mask: Mask, width: int) -> Mask:
+    """With all that lies within a square of `width` pixels about its pixels."""
+    return np.asarray(cv2.dilate(mask.astype(np.uint8), np.ones((width, width), np.uint8)) > 0)

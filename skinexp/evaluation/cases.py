@@ -44,7 +44,7 @@ def checked_probabilities(labels: ArrayLike, probabilities: ArrayLike) -> tuple[
     """
     label_array, probability_array = checked_cases(labels, probabilities)
     outside = (probability_array < 0) | (probability_array > 1)
-    _refuse(outside, probability_array, "probabilities: must lie in 0..1; are these logits?")
+    _refuse(outside, probability_array, "probabilities: must lie in 0..1; these look like logits")
     return label_array, probability_array
 
 

@@ -5,6 +5,9 @@ from dataclasses import dataclass
 import keras
 
 
+FEATURES = "features"  # name of the layer that pools the last activation: what lies behind it is the head
+
+
 @dataclass(frozen=True)
 class Classifier:
     """One flat functional graph from pixels 0..255 to one logit.
@@ -20,6 +23,12 @@ class Classifier:
     backbone: tuple[str, ...]
     last_convolution: str
     pretrained: bool
+
+    @property
+    def head(self) -> list[keras.layers.Layer]:
+        """The chain of layers from the pooled features to the logit."""
+        names = [layer.name for layer in self.network.layers]
+        return self.network.layers[names.index(FEATURES) + 1 :]
 
     @property
     def parameters(self) -> int:

@@ -4,7 +4,7 @@ import keras
 from keras import layers
 
 from skinexp.config import Model
-from skinexp.models.classifier import Classifier
+from skinexp.models.classifier import FEATURES, Classifier
 from skinexp.models.scaling import scale_pixels
 
 BLOCKS = (  # filters of each block's convolutions, and the dropout that ends it
@@ -28,7 +28,7 @@ def scratch(options: Model, size: int) -> Classifier:
             x = layers.ReLU(name=f"block{number}_relu{position}")(x)
         x = layers.MaxPooling2D(2, name=f"block{number}_pool")(x)
         x = layers.Dropout(dropout, name=f"block{number}_dropout")(x)
-    x = layers.GlobalAveragePooling2D(name="features")(x)
+    x = layers.GlobalAveragePooling2D(name=FEATURES)(x)
     x = layers.Dense(128, activation="relu", name="head_dense")(x)
     x = layers.Dropout(0.5, name="head_unit_dropout")(x)
     logit = layers.Dense(1, dtype="float32", name="logit")(x)  # float32 also where the rest computes in bfloat16

@@ -6,7 +6,7 @@ from keras import layers
 from skinexp.config import Model
 from skinexp.models import weights
 from skinexp.models.backbones import CONTRACTS
-from skinexp.models.classifier import Classifier
+from skinexp.models.classifier import FEATURES, Classifier
 from skinexp.models.scaling import scale_pixels
 from skinexp.errors import UserError
 
@@ -32,7 +32,7 @@ def transfer(options: Model, size: int) -> Classifier:
     outer = {"pixels", "input_scaling"}
     names = tuple(layer.name for layer in backbone.layers if layer.name not in outer)
 
-    x = layers.GlobalAveragePooling2D(name="features")(backbone.output)
+    x = layers.GlobalAveragePooling2D(name=FEATURES)(backbone.output)
     x = layers.Dropout(options.head.dropout, name="head_dropout")(x)
     x = layers.Dense(options.head.units, activation="relu", name="head_dense")(x)
     x = layers.Dropout(options.head.unit_dropout, name="head_unit_dropout")(x)

@@ -352,5 +352,6 @@ def _require(frame: pd.DataFrame, *columns: str) -> None:
 
 
 def _read_arrays(path: Path) -> dict[str, np.ndarray]:
-    with np.load(path, allow_pickle=False) as arrays:
+    # Opened here, because NumPy leaves a file open that turns out not to be an archive.
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
         return {key: arrays[key] for key in ("image_id", "label", "probability", "image", "heat")}

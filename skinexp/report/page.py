@@ -5,6 +5,7 @@ The words and the layout are in `templates/comparison.html.j2`; here is what the
 
 import base64
 import datetime
+import io
 import json
 import math
 import re
@@ -13,7 +14,6 @@ from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit, urlunsplit
 
 import numpy as np
 import pandas as pd
@@ -103,7 +103,7 @@ def render(records: Sequence["RunRecord"], verdict: Sequence[str], comparable: b
         lstrip_blocks=True,
     )
     environment.filters["breakable"] = _breakable
-    return environment.get_template("comparison.html.j2").render(
+    html = environment.get_template("comparison.html.j2").render(
         title=_title(records),
         day=day,
         finished=finished,
@@ -125,14 +125,12 @@ def render(records: Sequence["RunRecord"], verdict: Sequence[str], comparable: b
         classes=CLASSES,
         facts=_facts(records),
     )
+    return without_passwords(html)
 
 
-def without_password(address: str | None) -> str | None:
-    """An address without the user and password that may be in it: the page is made to be passed on."""
-    if not address:
-        return address
-    parts = urlsplit(address)
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2])) if "@" in parts.netloc else address
+def without_passwords(text: str) -> str:
+    """Text whose addresses have lost the user and password that may be in them: a page is made to be passed on."""
+    return re.sub(r"://[^/\s@<>]+@", "://", text)
 
 
 def _title(records: Sequence["RunRecord"]) -> str:
@@ -255,11 +253,16 @@ def _may_be_best(column: Column, record: "RunRecord") -> bool:
 # --- figures ----------------------------------------------------------------------------------------------------------
 
 
-def _picture(figure: Figure, alternative: str) -> Picture:
-    data = style.png(figure)
-    # A PNG file says its width and height in bytes 16 to 24.
-    width, height = (int.from_bytes(data[start : start + 4], "big") for start in (16, 20))
-    source = f"data:image/png;base64,{base64.b64encode(data).decode('ascii')}"
+def _picture(figure: Figure, alternative: str, photographs: bool = False) -> Picture:
+    """The figure as data inside the page; one with photographs as WebP, a tenth of the size."""
+    data, kind = style.png(figure), "png"
+    with Image.open(io.BytesIO(data)) as image:
+        width, height = image.size
+        if photographs:
+            smaller = io.BytesIO()
+            image.convert("RGB").save(smaller, format="webp", quality=90)
+            data, kind = smaller.getvalue(), "webp"
+    source = f"data:image/{kind};base64,{base64.b64encode(data).decode('ascii')}"
     return Picture(source, alternative, round(width * SCALE), round(height * SCALE))
 
 
@@ -347,7 +350,8 @@ def _shared_images(explained: Sequence["RunRecord"]) -> SharedImages | None:
     for start in range(0, len(runs), SHARED_RUNS):
         sheet = {run: heats[run] for run in runs[start : start + SHARED_RUNS]}
         alternative = f"Grad-CAM maps of {', '.join(sheet)} on the test images {', '.join(shown)}."
-        pictures.append(_picture(sheets.gradcam_comparison(images, sheet, captions), alternative))
+        figure = sheets.gradcam_comparison(images, sheet, captions)
+        pictures.append(_picture(figure, alternative, photographs=True))
     return SharedImages(
         pictures,
         runs,
@@ -421,14 +425,14 @@ def _facts(records: Sequence["RunRecord"]) -> dict[str, Any]:
         "Code (git commit)": _commit,
         "Experiment": lambda record: record.find("experiment"),
         "Parent run id": lambda record: record.find("parent_run_id"),
-        "Tracking server": lambda record: without_password(record.find("tracking_uri")),
+        "Tracking address": lambda record: record.find("tracking_uri"),
     }
     values = {label: [field(record) for record in records] for label, field in read.items()}
     own = {"Command", "Run id", "Configuration digest"} if len(records) > 1 else set()
     shared = {
         label: next(filter(None, each))
         for label, each in values.items()
-        if label not in own and len(set(each) - {None}) == 1
+        if label not in own and len(set(filter(None, each))) == 1
     }
     differing = [label for label, each in values.items() if label not in shared and any(each)]
     rows = [

@@ -114,7 +114,10 @@ def gradcam_sheet(images: NDArray[Any], heats: NDArray[Any], captions: Sequence[
     rows = math.ceil(len(images) / columns)
     notes = [wrapped(_noted(caption, heat), 2 * CELL - 0.1, 8) for caption, heat in zip(captions, heats, strict=True)]
     note_height = LINE * max(note.count("\n") + 1 for note in notes) + 0.05
-    figure = new_figure(2 * CELL * columns + 0.9, (CELL + note_height) * rows + 0.3, layout="compressed")
+    width = 2 * CELL * columns + 0.9
+    title = wrapped(title, width - 0.1, 12)
+    title_height = 0.2 * (title.count("\n") + 1) + 0.1
+    figure = new_figure(width, (CELL + note_height) * rows + title_height, layout="compressed")
     panels = figure.subplots(rows, columns, squeeze=False)
     for panel in panels.flat[len(images) :]:
         _clear(panel)

@@ -9,7 +9,7 @@ from pathlib import Path
 import keras
 
 from skinexp import terminal
-from skinexp.data.pipeline import TrainingBatches
+from skinexp.data.pipeline import EpochBatches
 from skinexp.training.phases import Phase
 
 log = logging.getLogger(__name__)
@@ -24,7 +24,7 @@ class NonFiniteLoss(RuntimeError):
 class EpochOrder(keras.callbacks.Callback):
     """Tells the training batches which epoch they are drawn for."""
 
-    def __init__(self, batches: TrainingBatches):
+    def __init__(self, batches: EpochBatches):
         super().__init__()
         self._batches = batches
 

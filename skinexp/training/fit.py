@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import keras
 import pandas as pd
@@ -11,9 +12,9 @@ import pandas as pd
 from skinexp import terminal
 from skinexp.config import Config, Optim
 from skinexp.data.augment import Augmentation
-from skinexp.data.pipeline import Batches, evaluation_batches
+from skinexp.data.pipeline import Batches, EpochBatches, evaluation_batches
 from skinexp.models import Classifier
-from skinexp.training import optimizers, phases
+from skinexp.training import features, optimizers, phases
 from skinexp.training.callbacks import BestWeights, EpochOrder, ProgressBar, Record, Recorder
 from skinexp.training.phases import Phase
 from skinexp.training.trainee import Trainee
@@ -55,18 +56,19 @@ def fit(
     """
     checkpoints = directory / "checkpoints"
     checkpoints.mkdir(parents=True, exist_ok=True)
-    trainee = Trainee(classifier.network, Augmentation(config.augment))
+    augmentation = Augmentation(config.augment)
     dropout = phases.dropout_rates(classifier.network)
     plan = phases.plan(classifier, config.model, config.optim)
     recorder = Recorder(on_epoch)
     best = BestWeights(classifier.network, config.optim.monitor, checkpoints / "best.weights.h5")
-    validation_batches = evaluation_batches(batches.val, batches.batch_size)
     for phase in plan:
         done = len(recorder.records)
         recorder.phase = phase
         phases.enter(phase, classifier.network, dropout)
-        trainee.compile(
-            optimizer=optimizers.build(config.optim, phase.lr, phase.epochs * batches.train.steps),
+        log.info("Training  %s", _describe(phase, classifier))
+        course = _course(phase, classifier, batches, augmentation, config)
+        course.model.compile(
+            optimizer=optimizers.build(config.optim, phase.lr, phase.epochs * course.batches.steps),
             loss=keras.losses.BinaryCrossentropy(from_logits=True),
             metrics=[
                 keras.metrics.BinaryAccuracy(name="accuracy", threshold=0.0),  # a logit of 0 is a probability of 0.5
@@ -74,15 +76,14 @@ def fit(
             ],
             jit_compile=keras.backend.backend() == "jax",  # elsewhere compiling takes longer than it saves
         )
-        log.info("Training  %s", _describe(phase, classifier))
-        with terminal.bar(phase.name, phase.epochs * batches.train.steps) as bar:
-            trainee.fit(
-                batches.train.dataset(),
-                validation_data=validation_batches,
+        with terminal.bar(phase.name, phase.epochs * course.batches.steps) as bar:
+            course.model.fit(
+                course.batches.dataset(),
+                validation_data=course.validation,
                 initial_epoch=done,
                 epochs=done + phase.epochs,
                 callbacks=[
-                    EpochOrder(batches.train),
+                    EpochOrder(course.batches),
                     recorder,
                     best,
                     *_stoppers(config.optim),
@@ -97,6 +98,27 @@ def fit(
     history = pd.DataFrame(recorder.records)
     history["best"] = history["epoch"] == best.epoch
     return Training(history, best.epoch, tuple(phase.name for phase in plan))
+
+
+@dataclass(frozen=True)
+class Course:
+    """What a phase trains, and on what."""
+
+    model: keras.Model
+    batches: EpochBatches
+    validation: Any  # as Keras' validation_data
+
+
+def _course(
+    phase: Phase, classifier: Classifier, batches: Batches, augmentation: Augmentation, config: Config
+) -> Course:
+    if config.training.features == "off" or not features.applies(phase, classifier):
+        trainee = Trainee(classifier.network, augmentation)
+        return Course(trainee, batches.train, evaluation_batches(batches.val, batches.batch_size))
+    cache = Path(config.data.cache)
+    views = features.training_features(classifier, batches, augmentation, config.training.views, cache)
+    drawn = features.FeatureBatches(views, batches.train.images.labels, batches.batch_size, config.seed)
+    return Course(features.Head(classifier), drawn, features.validation_features(classifier, batches, cache))
 
 
 def _stoppers(optim: Optim) -> list[keras.callbacks.Callback]:

@@ -112,5 +112,5 @@ def test_a_diverged_model_is_evaluated_to_nan_instead_of_failing(predictions):
 
 
 def test_a_missing_column_is_named(predictions):
-    with pytest.raises(ValueError, match="these columns are missing: logit, probability. Received: split, label, age"):
+    with pytest.raises(ValueError, match=r"missing: logit, probability\. Received: split, label, age"):
         evaluate(predictions.drop(columns=["logit", "probability"]))

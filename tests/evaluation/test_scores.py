@@ -178,7 +178,7 @@ def test_a_class_without_images_does_not_weigh_in_the_report():
         (
             [0, 1],
             [0.1, 1.5],
-            r"probabilities: .* are these logits\? Received: 1\.5 in row 1|probabilities: .*1\.5 in row 1",
+            r"probabilities: must lie in 0\.\.1; these look like logits\. Received: 1\.5 in row 1",
         ),
         ([0, 1], [0.1], r"Received: labels of shape \(2,\), scores of shape \(1,\)"),
         ([[0], [1]], [[0.1], [0.2]], r"Received: labels of shape \(2, 1\)"),

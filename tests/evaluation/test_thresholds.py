@@ -49,24 +49,19 @@ def test_the_threshold_is_halfway_between_the_scores_that_it_separates():
     assert youden_threshold([0, 0, 1, 1], [0.1, 0.2, 0.6, 0.9]) == pytest.approx(0.4)
 
 
-def test_between_neighbouring_floats_the_higher_is_the_threshold():
-    low = 0.3
+@pytest.mark.parametrize("low", [0.3, math.nextafter(0.3, 1)])  # their halves round up and down
+def test_between_neighbouring_floats_the_higher_is_the_threshold(low):
     high = math.nextafter(low, 1)
 
-    threshold = youden_threshold([0, 1], [low, high])
-
-    assert threshold == high
-    assert threshold_scores([0, 1], [low, high], threshold)["accuracy"] == 1
+    assert youden_threshold([0, 1], [low, high]) == high
 
 
-def test_a_threshold_between_two_float32_scores_separates_them():
-    low = np.float32(0.3)
+@pytest.mark.parametrize("low", [np.float32(0.3), np.nextafter(np.float32(0.3), np.float32(1))])
+def test_a_threshold_between_two_float32_scores_separates_them(low):
     high = np.nextafter(low, np.float32(1))
-    probabilities = np.array([low, high], dtype=np.float32)
+    halfway = (float(low) + float(high)) / 2  # no float32
 
-    threshold = youden_threshold([0, 1], probabilities)
-
-    assert threshold_scores([0, 1], probabilities, threshold)["accuracy"] == 1
+    assert threshold_scores([0, 1], np.array([low, high]), halfway)["accuracy"] == 1
 
 
 @pytest.mark.parametrize("probabilities", [[0.4, 0.4, 0.4, 0.4], [0.9, 0.8, 0.2, 0.1], [0.0, 0.0, 0.0, 0.0]])

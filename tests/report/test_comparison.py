@@ -1,0 +1,403 @@
+"""The comparison of runs: read from directories as a run leaves them, written as a page and as tables."""
+
+import dataclasses
+import datetime
+import json
+import math
+import re
+import subprocess
+import sys
+from html import unescape
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.special import expit
+from sklearn import metrics
+
+from skinexp.evaluation import evaluate
+from skinexp.report.comparison import RunRecord, auc_standard_error, compare, load, table, verdict
+
+DAY = datetime.date(2026, 11, 23)
+IMAGES = 200  # of validation, and of test
+SIDE = 48
+
+
+def predicted(seed: int, signal: float, spread: float = 1.0, shift: float = 0.0) -> pd.DataFrame:
+    """Predictions of a model whose logits differ by `signal` standard deviations between the classes."""
+    draw = np.random.default_rng(seed)
+    label = np.tile([0, 1], IMAGES)
+    logit = spread * (signal * (label - 0.5) + draw.normal(size=label.size)) + shift
+    split = np.repeat(["val", "test"], IMAGES)
+    image_id = [f"image_{number:03}" for number in range(label.size)]
+    return pd.DataFrame(
+        {"image_id": image_id, "split": split, "label": label, "logit": logit, "probability": expit(logit)}
+    )
+
+
+def history(epochs: int = 6) -> pd.DataFrame:
+    epoch = np.arange(1, epochs + 1)
+    scores = {f"{part}/{name}": 0.5 + 0.01 * epoch for part in ("train", "val") for name in ("accuracy", "auc")}
+    losses = {"train/loss": 1 / epoch, "val/loss": 1.1 / epoch}
+    return pd.DataFrame({"epoch": epoch, "phase": "train", **losses, **scores, "best": epoch == epochs})
+
+
+def maps(image_ids: list[str], side: int = SIDE) -> dict[str, np.ndarray]:
+    draw = np.random.default_rng(len(image_ids))
+    count = len(image_ids)
+    return {
+        "image_id": np.array(image_ids),
+        "label": np.arange(count) % 2,
+        "probability": draw.random(count),
+        "image": draw.integers(0, 256, (count, side, side, 3), dtype=np.uint8),
+        "heat": draw.random((count, side, side)).astype(np.float32),
+    }
+
+
+def result(name: str, predictions: pd.DataFrame, **entries: Any) -> dict[str, Any]:
+    evaluation = evaluate(predictions)
+    return {
+        "status": "finished",
+        "name": name,
+        "error": None,
+        "run_id": f"id-of-{name}",
+        "parent_run_id": "the-parent",
+        "tracking_uri": "https://alice:secret@tracking.example/mlflow",
+        "model": {"name": "scratch", "parameters": 618_017},
+        "config": {"seed": 3, "data": {"name": "folder", "path": "/somewhere/lesions"}},
+        "config_digest": f"config-of-{name}",
+        "data_digest": "the-data",
+        "test_digest": "the-test-images",
+        "data": {
+            "name": "folder",
+            "images": 600,
+            "counts": {split: {"benign": 100, "malignant": 100} for split in ("train", "val", "test")},
+            "excluded": {"premalignant": 129},
+            "bad_images": 0,
+            "grouped_by": "lesion_id",
+        },
+        "metrics": evaluation.metrics,
+        "thresholds": {"half": 0.5, "youden": evaluation.threshold},
+        "best_epoch": 6,
+        "epochs": 6,
+        "seconds": {"total": 83.0},
+        "git": {"sha": "0123abcd", "dirty": True},
+        "command": f"python -m skinexp.train {name}",
+    } | entries
+
+
+def write_run(
+    directory: Path, name: str, predictions: pd.DataFrame, gradcam: dict[str, np.ndarray] | None = None, **entries: Any
+) -> RunRecord:
+    directory.mkdir(parents=True)
+    (directory / "result.json").write_text(json.dumps(result(name, predictions, **entries)))
+    predictions.to_parquet(directory / "predictions.parquet")
+    history().to_csv(directory / "history.csv", index=False)
+    if gradcam is not None:
+        np.savez(directory / "gradcam.npz", **gradcam)
+    return load(directory)
+
+
+def in_memory(name: str, predictions: pd.DataFrame, **entries: Any) -> RunRecord:
+    """A run of which only the result is known, so that its page has no figures and is made at once."""
+    entries = result(name, predictions, **entries)
+    return RunRecord(name, entries["status"], Path(name), entries, error=entries["error"])
+
+
+def failed(name: str, error: str | None) -> RunRecord:
+    return RunRecord(name, "failed", Path(name), {"status": "failed", "name": name, "error": error}, error=error)
+
+
+def words(page: Path) -> str:
+    """What a reader reads, in one line; alternative texts included."""
+    html = re.sub(r"<(style|script)>.*?</\1>", "", page.read_text(), flags=re.DOTALL)
+    html = re.sub(r'<img[^>]*alt="([^"]*)"[^>]*>', r"\1", html).replace("<wbr>", "")
+    return unescape(" ".join(re.sub(r"<[^>]*>", " ", html).split()))
+
+
+@pytest.fixture(scope="module")
+def sweep(tmp_path_factory: pytest.TempPathFactory) -> list[RunRecord]:
+    """A good run, a better one, a collapsed one, and one that failed."""
+    directory = tmp_path_factory.mktemp("sweep")
+    ids = [f"image_{number:03}" for number in range(IMAGES, IMAGES + 4)]
+    (directory / "3").mkdir()
+    error = "ValueError: data.path: there is no such directory."
+    (directory / "3" / "result.json").write_text(json.dumps({"status": "failed", "name": "model=lost", "error": error}))
+    return [
+        write_run(directory / "0", "model=good", predicted(0, 1.0), maps(ids)),
+        write_run(directory / "1", "model=better", predicted(1, 3.0), maps(ids[::-1], side=64)),
+        write_run(directory / "2", "model=collapsed", predicted(2, 1.0, spread=1e-4, shift=-1.0), maps(ids)),
+        load(directory / "3"),
+    ]
+
+
+@pytest.fixture(scope="module")
+def page(sweep: list[RunRecord], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return compare(sweep, tmp_path_factory.mktemp("comparison"), day=DAY)
+
+
+def test_a_finished_run_is_read_whole(sweep):
+    run = sweep[0]
+    assert (run.name, run.status, run.error, run.unreadable) == ("model=good", "finished", None, ())
+    pd.testing.assert_frame_equal(run.predictions, predicted(0, 1.0))
+    assert list(run.history["epoch"]) == [1, 2, 3, 4, 5, 6]
+    assert run.gradcam["heat"].shape == (4, SIDE, SIDE)
+
+
+def test_a_name_can_be_given(sweep):
+    assert load(sweep[0].directory, name="the first").name == "the first"
+
+
+def test_a_run_without_a_result_counts_as_failed_and_says_so(tmp_path):
+    run = load(tmp_path / "7")
+    assert (run.name, run.status) == ("7", "failed")
+    assert "no result.json" in run.error
+
+
+@pytest.mark.parametrize("text", ['{"status": "finis', "[1, 2]", ""])
+def test_a_result_that_was_cut_off_counts_as_failed(tmp_path, text):
+    (tmp_path / "result.json").write_text(text)
+    run = load(tmp_path)
+    assert run.status == "failed"
+    assert "result.json" in run.error
+
+
+def test_a_result_with_almost_nothing_in_it_still_makes_a_page(tmp_path):
+    (tmp_path / "result.json").write_text('{"status": "finished"}')
+    page = compare([load(tmp_path, name="bare")], tmp_path, day=DAY)
+    assert "No run has a test ROC-AUC" in words(page)
+
+
+def test_damaged_files_cost_their_own_sections_alone(tmp_path):
+    write_run(tmp_path / "run", "model=damaged", predicted(0, 1.0), maps(["image_200"]))
+    files = ("predictions.parquet", "history.csv", "gradcam.npz")
+    for file in files:
+        (tmp_path / "run" / file).write_bytes(b"PK\x03\x04 not what it was")
+    run = load(tmp_path / "run")
+    assert run.unreadable == files
+    text = words(compare([run], tmp_path, day=DAY))
+    assert all(f"{file} of model=damaged is damaged" in text for file in files)
+    assert f"model=damaged {run.roc_auc:.3f}" in text
+
+
+def test_the_table_has_a_row_for_each_run_and_scikit_learn_s_numbers(sweep):
+    rows = table(sweep)
+    assert list(rows["name"]) == ["model=good", "model=better", "model=collapsed", "model=lost"]
+    assert list(rows["status"]) == ["finished", "finished", "finished", "failed"]
+    assert list(rows.loc[:2, "seed"]) == [3, 3, 3]
+    assert rows.loc[0, ["run_id", "data_digest", "test_digest"]].tolist() == [
+        "id-of-model=good",
+        "the-data",
+        "the-test-images",
+    ]
+    for row, run in enumerate(sweep[:2]):
+        test = run.predictions[run.predictions["split"] == "test"]
+        called = test["probability"] >= 0.5
+        assert rows.loc[row, "test/roc_auc"] == pytest.approx(metrics.roc_auc_score(test["label"], test["logit"]))
+        assert rows.loc[row, "test/precision"] == pytest.approx(metrics.precision_score(test["label"], called))
+    assert rows.loc[3].filter(like="test/").drop("test_digest", errors="ignore").isna().all()
+
+
+def test_the_csv_file_reads_back_as_the_table(sweep, page):
+    rows = pd.read_csv(page.with_suffix(".csv"))
+    pd.testing.assert_frame_equal(rows, table(sweep), check_dtype=False)
+
+
+def test_the_json_file_is_strict_and_says_the_same(sweep, page):
+    def refuse(constant: str) -> None:
+        raise AssertionError(f"{constant} is not JSON")
+
+    rows = json.loads(page.with_suffix(".json").read_text(), parse_constant=refuse)
+    expected = table(sweep)
+    assert [row["name"] for row in rows] == list(expected["name"])
+    assert rows[0]["test/f1"] == pytest.approx(expected.loc[0, "test/f1"])
+    assert rows[0]["seed"] == 3
+    assert rows[2]["test/precision"] is None  # 0/0: it calls no image malignant
+    assert rows[3]["test/roc_auc"] is None
+
+
+def test_an_infinite_score_becomes_null(tmp_path):
+    run = in_memory("model=wild", predicted(0, 1.0), metrics={"test/roc_auc": 0.7, "test/loss": math.inf})
+    compare([run], tmp_path, day=DAY)
+    assert json.loads((tmp_path / "comparison.json").read_text())[0]["test/loss"] is None
+
+
+@pytest.mark.parametrize(("positives", "negatives"), [(5, 9), (128, 128), (1, 1)])
+def test_the_standard_error_at_one_half_is_that_of_the_rank_sum(positives, negatives):
+    # The variance of Mann and Whitney's U under no difference, over the square of the number of pairs.
+    variance = (positives + negatives + 1) / (12 * positives * negatives)
+    assert auc_standard_error(0.5, positives, negatives) == pytest.approx(math.sqrt(variance))
+
+
+def test_the_standard_error_is_the_spread_over_many_draws_of_exponential_scores():
+    draw = np.random.default_rng(0)
+    positives, negatives, scale, draws = 30, 50, 4.0, 4_000
+    high = draw.exponential(scale, (draws, positives, 1))
+    low = draw.exponential(1.0, (draws, 1, negatives))
+    areas = (high > low).mean(axis=(1, 2))
+    assert auc_standard_error(scale / (1 + scale), positives, negatives) == pytest.approx(areas.std(), rel=0.05)
+
+
+@pytest.mark.parametrize(("area", "positives", "negatives"), [(0.8, 0, 5), (0.8, 5, 0), (math.nan, 5, 5)])
+def test_there_is_no_standard_error_without_both_classes(area, positives, negatives):
+    assert math.isnan(auc_standard_error(area, positives, negatives))
+
+
+def with_area(name: str, area: float) -> RunRecord:
+    """A run with this test ROC-AUC on 100 benign and 100 malignant images."""
+    return in_memory(name, predicted(0, 1.0), metrics={"test/roc_auc": area})
+
+
+def test_a_wide_lead_is_more_than_noise():
+    first, second = verdict([with_area("a", 0.70), with_area("b", 0.90)])
+    assert first == "b has the highest test ROC-AUC, 0.900: 0.200 above a (0.700)."
+    error = math.hypot(auc_standard_error(0.7, 100, 100), auc_standard_error(0.9, 100, 100))
+    assert (
+        second
+        == f"That is more than noise: the difference has a standard error of about {error:.3f} on 200 test images."
+    )
+
+
+def test_a_small_lead_is_within_noise_and_so_are_the_runs_behind_it():
+    sentences = verdict([with_area("a", 0.80), with_area("b", 0.81), with_area("c", 0.79), with_area("d", 0.60)])
+    assert sentences[0].startswith("b has the highest test ROC-AUC, 0.810: 0.010 above a")
+    assert sentences[1].startswith("That is within noise")
+    assert sentences[1].endswith("c is within noise of it too.")
+
+
+def test_equal_runs_share_the_first_place():
+    assert verdict([with_area("a", 0.8), with_area("b", 0.8)])[0] == "a and b share the highest test ROC-AUC, 0.800."
+
+
+def test_a_run_without_counts_is_not_judged():
+    runs = [in_memory(name, predicted(0, 1.0), metrics={"test/roc_auc": 0.8}, data={}) for name in "ab"]
+    assert "cannot be said" in verdict(runs)[1]
+
+
+def test_a_collapsed_run_is_named_with_what_its_accuracy_is_worth(sweep):
+    sentence = verdict(sweep)[-1]
+    assert sentence.startswith(
+        "model=collapsed has collapsed: it always answers benign, and its accuracy of 0.500 is the share of benign"
+    )
+
+
+def test_a_run_whose_scores_vary_has_not_collapsed_though_it_calls_all_malignant():
+    assert not in_memory("model=bold", predicted(0, 1.0, shift=20.0)).collapsed
+    assert in_memory("model=flat", predicted(0, 1.0, spread=1e-4, shift=20.0)).collapsed
+
+
+def test_the_page_tells_the_story_in_order(page):
+    text = words(page)
+    order = [
+        "Comparison of 4 runs on lesions",
+        "23 November 2026",
+        "model=better has the highest test ROC-AUC",
+        "model=collapsed has collapsed",
+        "Test, threshold 0.5",
+        "model=lost (failed): ValueError: data.path: there is no such directory.",
+        "ROC curves on the test images. model=good: area",
+        "Precision-recall curves on the test images",
+        "Confusion matrices on the test images",
+        "model=collapsed, threshold 0.500: 100 of 100 benign and 0 of 100 malignant images called right",
+        "Learning curves on training and validation images",
+        "Grad-CAM maps of model=good, model=better, model=collapsed on the test images image_200",
+        "129 premalignant",
+        "lesion_id",
+        "How to reproduce",
+        "python -m skinexp.train model=good",
+    ]
+    places = [text.find(part, 0 if number < 5 else text.find(order[4])) for number, part in enumerate(order)]
+    assert -1 not in places
+    assert places == sorted(places)
+
+
+def test_the_page_shows_scikit_learn_s_area(sweep, page):
+    test = sweep[1].predictions.query("split == 'test'")
+    area = metrics.roc_auc_score(test["label"], test["logit"])
+    assert f"model=better {area:.3f} ± {auc_standard_error(area, 100, 100):.3f}" in words(page)
+
+
+def test_a_collapsed_run_earns_no_star_for_its_specificity(page):
+    rows = re.findall(r"<tr>.*?</tr>", page.read_text(), flags=re.DOTALL)
+    row = next(row for row in rows if "collapsed</span>" in row)
+    assert "1.000" in row
+    assert "★" not in row
+
+
+def test_the_same_runs_on_the_same_day_make_the_same_page(sweep, page, tmp_path):
+    assert compare(sweep, tmp_path, day=DAY).read_bytes() == page.read_bytes()
+
+
+def test_passwords_in_addresses_stay_out(tmp_path):
+    command = "python -m skinexp.train tracking.uri=https://bob:secret@other.example"
+    html = compare([in_memory("model=only", predicted(0, 1.0), command=command)], tmp_path, day=DAY)
+    assert "https://tracking.example/mlflow" in words(html)
+    assert "tracking.uri=https://other.example" in words(html)
+    assert "secret" not in html.read_text()
+
+
+def explained(name: str, image_ids: list[str], **entries: Any) -> RunRecord:
+    return dataclasses.replace(in_memory(name, predicted(0, 1.0), **entries), gradcam=maps(image_ids))
+
+
+def test_runs_on_different_test_images_are_shown_with_a_warning_and_without_a_winner(tmp_path):
+    runs = [
+        explained("model=here", ["image_201", "image_202", "image_203"]),
+        explained("model=elsewhere", ["image_203", "image_201", "image_999"], test_digest="other-images"),
+    ]
+    page = compare(runs, tmp_path, day=DAY)
+    text = words(page)
+    assert text.index("these scores are not comparable") < text.index("No run is named the best")
+    assert "★" not in page.read_text()
+    assert "on the test images image_201, image_203." in text
+
+
+def test_without_images_in_common_the_maps_are_left_out_with_a_sentence(tmp_path):
+    runs = [explained("model=here", ["image_201"]), explained("model=elsewhere", ["image_999"])]
+    text = words(compare(runs, tmp_path, day=DAY))
+    assert "the runs explained no test image in common" in text
+    assert "Grad-CAM maps of" not in text
+
+
+def test_one_run_alone_has_a_page(tmp_path):
+    text = words(compare([in_memory("model=only", predicted(0, 1.0))], tmp_path, day=DAY))
+    assert "Comparison of 1 run on lesions" in text
+    assert "model=only reaches a test ROC-AUC of" in text
+
+
+def test_a_sweep_of_which_nothing_finished_has_a_page_that_says_so(tmp_path):
+    traceback = "Traceback (most recent call last):\n  File ...\nMemoryError: no room"
+    text = words(compare([failed("a", traceback), failed("b", None)], tmp_path, day=DAY))
+    assert "No run finished, so there is nothing to compare." in text
+    assert "a (failed): MemoryError: no room The whole message" in text
+    assert "b (failed): No reason was recorded." in text
+
+
+def test_names_and_errors_cannot_inject_markup(tmp_path):
+    attack = '<script>alert("x")</script>,"><img src=x onerror=alert(1)>'
+    runs = [in_memory(attack, predicted(0, 1.0), command=attack, data_digest=attack), failed(attack, attack)]
+    html = compare(runs, tmp_path, day=DAY).read_text().replace("<wbr>", "")
+    assert html.count("<script") == 1
+    assert "<img" not in html
+    assert "&lt;script&gt;alert(&#34;x&#34;)" in html
+
+
+def test_runs_with_one_name_are_told_apart(tmp_path):
+    compare([with_area("a", 0.8), with_area("a", 0.7)], tmp_path, day=DAY)
+    assert list(pd.read_csv(tmp_path / "comparison.csv")["name"]) == ["a", "a (2)"]
+
+
+def test_no_runs_at_all_is_refused(tmp_path):
+    with pytest.raises(ValueError, match=r"no runs to compare.*Received: \[\]"):
+        compare([], tmp_path)
+
+
+def test_reports_need_neither_keras_nor_mlflow_nor_hydra():
+    code = (
+        "import sys, skinexp.report.comparison\n"
+        "print([name for name in ('keras', 'tensorflow', 'mlflow', 'hydra', 'omegaconf') if name in sys.modules])"
+    )
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert answer.stdout.strip() == "[]"

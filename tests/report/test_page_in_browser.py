@@ -1,0 +1,198 @@
+"""The comparison page as a reader meets it: in a real browser, by mouse, by keyboard, and on a phone."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+from scipy.special import expit
+
+from skinexp.evaluation import evaluate
+from skinexp.report.comparison import RunRecord, compare
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+ATTACK = '<script>document.title = "taken"</script>'
+
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium on the PATH (Debian: apt install chromium)")
+
+
+def finished(name: str, seed: int, signal: float) -> RunRecord:
+    """A run on 100 test images, with everything that a page can show of it."""
+    draw = np.random.default_rng(seed)
+    label, split = np.tile([0, 1], 100), np.repeat(["val", "test"], 100)
+    logit = signal * (label - 0.5) + draw.normal(size=200)
+    predictions = pd.DataFrame({"split": split, "label": label, "logit": logit, "probability": expit(logit)})
+    epoch = np.arange(1, 6)
+    history = pd.DataFrame({"epoch": epoch, "phase": "train", "val/loss": 1 / epoch, "best": epoch == 5})
+    gradcam = {
+        "image_id": np.array(["ISIC_1", "ISIC_2"]),
+        "label": np.array([0, 1]),
+        "probability": draw.random(2),
+        "image": draw.integers(0, 256, (2, 32, 32, 3), dtype=np.uint8),
+        "heat": draw.random((2, 32, 32)),
+    }
+    counts = {split: {"benign": 50, "malignant": 50} for split in ("train", "val", "test")}
+    result = {
+        "metrics": evaluate(predictions).metrics,
+        "data": {"name": "phantom", "images": 300, "counts": counts},
+        "config": {"seed": seed},
+        "command": "python -m skinexp.train " + "model.head.units=128 " * 10,
+    }
+    return RunRecord(name, "finished", Path(name), result, None, predictions, history, gradcam)
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> str:
+    runs = [
+        finished("model=middle", seed=1, signal=1.0),
+        finished("model=best,model.fine_tune.fraction=0.25,optim.reduce_lr.patience=5", seed=2, signal=3.0),
+        finished(ATTACK, seed=3, signal=0.1),
+        RunRecord("model=lost", "failed", Path("lost"), {}, error="Traceback ...\n" + "wide " * 100 + "\nMemoryError"),
+    ]
+    return compare(runs, tmp_path_factory.mktemp("page")).as_uri()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser: Browser, address: str) -> Iterator[Page]:
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page.goto(address)
+    yield page
+    page.close()
+
+
+def names(page: Page) -> list[str]:
+    return page.locator("table.scores tbody th").all_inner_texts()
+
+
+def directions(page: Page) -> list[str | None]:
+    """The order of each column that is sorted by."""
+    marks = page.locator("table.scores th[aria-sort]").evaluate_all("all => all.map(each => each.ariaSort)")
+    return [mark for mark in marks if mark != "none"]
+
+
+def test_the_page_loads_nothing_and_logs_nothing(browser, address):
+    page = browser.new_page()
+    requests, complaints = [], []
+    page.on("request", lambda request: requests.append(request.url))
+    page.on("console", lambda message: complaints.append(message.text))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.goto(address, wait_until="networkidle")
+    page.locator("table.scores button").nth(3).click()
+    assert [url for url in requests if not url.startswith("data:")] == [address]
+    assert complaints == []
+    page.close()
+
+
+def test_every_figure_is_there_and_described(page):
+    figures = page.locator("figure img")
+    assert figures.count() == 5  # ROC, precision-recall, one confusion matrix, learning curves, Grad-CAM
+    assert all(figures.evaluate_all("all => all.map(each => each.complete && each.naturalWidth > 300)"))
+    assert all(len(text) > 40 for text in figures.evaluate_all("all => all.map(each => each.alt)"))
+
+
+def test_the_best_run_comes_first_and_a_click_turns_the_order(page):
+    assert names(page)[0].startswith("model=best")
+    assert directions(page) == ["descending"]
+    page.get_by_role("button", name="test, ROC-AUC").click()
+    assert names(page)[-1].startswith("model=best")
+    assert directions(page) == ["ascending"]
+
+
+def test_any_column_sorts_its_numbers_as_numbers(page):
+    for label in ("accuracy, Test, threshold 0.5", "spread of logits, Test, answers", "seed, Training"):
+        page.get_by_role("button", name=label).click()
+        heading = page.locator("table.scores th[aria-sort]").evaluate_all(
+            "all => all.findIndex(each => each.ariaSort === 'descending')"
+        )
+        values = page.locator("table.scores tbody tr").evaluate_all(
+            "(rows, column) => rows.map(row => Number(row.cells[column].dataset.order))", heading
+        )
+        assert values == sorted(values, reverse=True)
+
+
+def test_the_table_is_sorted_by_keyboard_alone(page):
+    page.locator("nav a").last.focus()
+    page.keyboard.press("Tab")  # the box that scrolls
+    page.keyboard.press("Tab")  # the heading of the first column
+    page.keyboard.press("Enter")
+    assert names(page) == sorted(names(page))
+    assert directions(page) == ["ascending"]
+    page.keyboard.press("Space")
+    assert names(page) == sorted(names(page), reverse=True)
+    assert directions(page) == ["descending"]
+
+
+def test_the_skip_link_comes_first_and_leads_to_the_scores(page):
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    assert page.url.endswith("#scores")
+
+
+def test_headings_and_cells_are_told_apart_for_screen_readers(page):
+    assert page.locator("h1").count() == 1
+    assert page.locator("th:not([scope])").count() == 0
+    assert page.locator("table.scores tbody th[scope=row]").count() == 3
+    assert page.get_by_role("columnheader", name="F1, Test, threshold 0.5").count() == 1
+    ids = page.locator("[id]").evaluate_all("all => all.map(each => each.id)")
+    assert len(ids) == len(set(ids))
+    targets = page.locator("nav a").evaluate_all("all => all.map(each => each.hash.slice(1))")
+    assert set(targets) <= set(ids)
+
+
+def test_a_script_in_a_name_is_shown_and_not_run(page):
+    assert ATTACK in names(page)
+    assert page.title().startswith("Comparison of 4 runs")
+
+
+@pytest.mark.parametrize("width", [320, 390, 1280])
+def test_the_page_itself_never_scrolls_sideways(page, width):
+    page.set_viewport_size({"width": width, "height": 844})
+    page.locator("summary").click()  # the whole message of the failed run has a very long line
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    box = page.locator(".scroll").first
+    assert box.evaluate("box => box.scrollWidth > box.clientWidth")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_all_text_has_enough_contrast_in_light_and_in_dark(browser, address, scheme):
+    page = browser.new_page(color_scheme=scheme)
+    page.goto(address)
+    for variable, against in (("ink", "paper"), ("quiet", "paper"), ("quiet", "shade"), ("link", "paper")):
+        one, other = (
+            page.evaluate(f"getComputedStyle(document.documentElement).getPropertyValue('--{name}')")
+            for name in (variable, against)
+        )
+        assert contrast(one, other) >= 4.5, f"{variable} on {against}"  # WCAG 2, level AA
+    page.close()
+
+
+def contrast(one: str, other: str) -> float:
+    """The contrast ratio of two colours, as WCAG 2 defines it."""
+
+    def luminance(colour: str) -> float:
+        channels = np.array([int(colour.strip()[place : place + 2], 16) for place in (1, 3, 5)]) / 255
+        linear = np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
+        return float(linear @ [0.2126, 0.7152, 0.0722])
+
+    dark, bright = sorted((luminance(one), luminance(other)))
+    return (bright + 0.05) / (dark + 0.05)
