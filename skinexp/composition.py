@@ -1,4 +1,4 @@
-"""Turns what Hydra and OmegaConf say of a wrong command line into one sentence: which key, what is wrong, what to do."""
+"""Turns what Hydra and OmegaConf say of a wrong command into one sentence: which key, what is wrong, what to do."""
 
 import dataclasses
 import difflib
@@ -22,9 +22,14 @@ def explain(error: BaseException) -> str:
     named = OVERRIDE.search(str(error))
     key = (cause is not None and cause.full_key) or (named and named[1]) or ""
     message = str(cause or error).strip()
-    if key and (re.match("Key '.*' (not in|is not in struct)", message) or (cause is None and "Could not override" in str(error))):
+    if key and (
+        re.match("Key '.*' (not in|is not in struct)", message)
+        or (cause is None and "Could not override" in str(error))
+    ):
         return _no_such_key(key)
-    first = " ".join(line.strip() for line in message.splitlines() if not re.match(r"\s*(full_key|object_type|reference_type)", line))
+    first = " ".join(
+        line.strip() for line in message.splitlines() if not re.match(r"\s*(full_key|object_type|reference_type)", line)
+    )
     return f"{key}: {first}" if key else first
 
 
@@ -47,7 +52,11 @@ def _no_such_key(key: str) -> str:
     close = _perhaps(key, known)
     parent = key.rpartition(".")[0]
     siblings = [name for name in known if name.rpartition(".")[0] == parent]
-    there = f" Under {parent} there are: {', '.join(name.rpartition('.')[2] for name in siblings)}." if siblings and parent else ""
+    there = (
+        f" Under {parent} there are: {', '.join(name.rpartition('.')[2] for name in siblings)}."
+        if siblings and parent
+        else ""
+    )
     return f"{key}: no such key.{close or there} All keys: python -m skinexp.train --cfg job"
 
 

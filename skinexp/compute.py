@@ -4,8 +4,8 @@ import os
 import sys
 
 from skinexp.config import Compute
-from skinexp.randomness import rng
 from skinexp.errors import UserError
+from skinexp.randomness import rng
 
 
 def select_backend(backend: str) -> None:
@@ -16,7 +16,7 @@ def select_backend(backend: str) -> None:
     """
     if "keras" in sys.modules and (running := os.environ.get("KERAS_BACKEND")) not in (None, backend):
         raise UserError(
-            f"compute.backend: this process already runs on {running}; a sweep over backends needs one command a backend. "
+            f"compute.backend: this process already runs on {running}; a sweep over backends needs one command each. "
             f"Received: {backend}"
         )
     os.environ["KERAS_BACKEND"] = backend

@@ -32,7 +32,9 @@ class Split:
     train: float = number(0.70, above=0, below=1)
     val: float = number(0.15, above=0, below=1)
     test: float = number(0.15, above=0, below=1)
-    group: str | None = "auto"  # column whose equal values stay together; auto: lesion or patient id where there is one; null: none
+    group: str | None = (
+        "auto"  # column whose equal values stay together; auto: lesion or patient id where there is one; null: none
+    )
 
 
 @dataclass
@@ -60,15 +62,25 @@ class Data:
     """Which images are used, what their labels mean, and how they are split and prepared."""
 
     name: str = choice("phantom", "folder", "hub")  # where images come from
-    path: str | None = None  # folder: a directory; hub: a data set's name on the Hugging Face hub, or a local directory of that shape
-    manifest: str = "manifest.csv"  # folder: the CSV inside path that lists the images; where absent, each sub-folder is a class
+    path: str | None = (
+        None  # folder: a directory; hub: a data set's name on the Hugging Face hub, or a local directory of that shape
+    )
+    manifest: str = (
+        "manifest.csv"  # folder: the CSV inside path that lists the images; where absent, each sub-folder is a class
+    )
     hub_split: str = "train"  # hub: which part of the data set is read (and split again here)
-    image_column: str | None = None  # column with the image or its file name; null: file, image, path or image_id, whichever is there
+    image_column: str | None = (
+        None  # column with the image or its file name; null: file, image, path or image_id, whichever is there
+    )
     label_column: str = "label"  # column with the class
     labels: dict[str, int] = field(default_factory=lambda: {"benign": 0, "malignant": 1})  # class name -> 0 or 1
-    exclude: list[str] = field(default_factory=list)  # classes left out on purpose; any other class without a label is an error
+    exclude: list[str] = field(
+        default_factory=list
+    )  # classes left out on purpose; any other class without a label is an error
     limit: int | None = number(None, least=20)  # use at most so many images, drawn by label with the seed; null: all
-    on_bad_image: str = choice("fail", "skip")  # an image that cannot be read: stop and list them, or leave them out and list them
+    on_bad_image: str = choice(
+        "fail", "skip"
+    )  # an image that cannot be read: stop and list them, or leave them out and list them
     cache: str = ".cache"  # directory of prepared images; safe to delete
     workers: int | None = number(None, least=1)  # processes that prepare images; null: one a CPU core
     phantom: Phantom = field(default_factory=Phantom)
@@ -86,7 +98,9 @@ class Augment:
     brightness: float = number(0.0, least=0, most=1)  # at most this fraction of the value range added or taken
     contrast: float = number(0.0, least=0, below=1)  # distance from the mean colour scaled by a factor in 1 +- contrast
     quarter_turns: bool = False  # 0, 90, 180 or 270 degrees, each with probability 1/4
-    colour_jitter: float = number(0.0, least=0, below=1)  # each colour channel scaled by its own factor in 1 +- colour_jitter
+    colour_jitter: float = number(
+        0.0, least=0, below=1
+    )  # each colour channel scaled by its own factor in 1 +- colour_jitter
 
 
 @dataclass
@@ -112,11 +126,17 @@ class Model:
     """Which network is trained, from which weights, and what its input is scaled to."""
 
     name: str = choice("scratch", "mobilenet", "efficientnet")
-    weights: str | None = None  # backbone: null (random), imagenet (downloaded), a .weights.h5 file, or a directory that holds one
+    weights: str | None = (
+        None  # backbone: null (random), imagenet (downloaded), a .weights.h5 file, or a directory that holds one
+    )
     frozen: bool | None = None  # keep the backbone as loaded in the first phase; null: yes where it has weights
-    input_scaling: str = choice("contract", "unit", "tf", "byte")  # pixels to the range the network expects; or forced: 0..1, -1..1, 0..255
+    input_scaling: str = choice(
+        "contract", "unit", "tf", "byte"
+    )  # pixels to the range the network expects; or forced: 0..1, -1..1, 0..255
     alpha: float = number(1.0, above=0)  # width of MobileNetV2: 0.35, 0.5, 0.75, 1.0, 1.3 or 1.4 of the standard's
-    batch_norm_momentum: float = number(0.9, least=0, below=1)  # of a network trained from random weights; Keras' own needs thousands of steps
+    batch_norm_momentum: float = number(
+        0.9, least=0, below=1
+    )  # of a network trained from random weights; Keras' own needs thousands of steps
     head: Head = field(default_factory=Head)
     fine_tune: FineTune = field(default_factory=FineTune)
 
@@ -136,7 +156,9 @@ class Optim:
 
     name: str = choice("adam", "adamw", "sgd")
     lr: float = number(1e-3, above=0)  # learning rate of the first phase
-    schedule: str = choice("plateau", "cosine")  # lower it when the monitor stalls, or along a cosine to 0 over the phase
+    schedule: str = choice(
+        "plateau", "cosine"
+    )  # lower it when the monitor stalls, or along a cosine to 0 over the phase
     weight_decay: float = number(0.0, least=0)  # decoupled, as in AdamW
     momentum: float = number(0.9, least=0, below=1)  # of sgd
     batch_size: int = number(32, least=1)
@@ -150,7 +172,9 @@ class Optim:
 class Training:
     """How phases are carried out."""
 
-    features: str = choice("auto", "off")  # auto: a frozen backbone sees each view of an image once, and the head trains on what it saw
+    features: str = choice(
+        "auto", "off"
+    )  # auto: a frozen backbone sees each view of an image once, and the head trains on what it saw
     views: int = number(4, least=1)  # differently augmented views of each training image, for features=auto
 
 
@@ -188,7 +212,9 @@ class Config:
     """A whole experiment."""
 
     seed: int = number(0, least=0)  # everything random derives from it
-    objective: str = choice("val/roc_auc", "val/average_precision", "val/accuracy", "val/f1")  # what a run returns, for sweepers to maximise
+    objective: str = choice(
+        "val/roc_auc", "val/average_precision", "val/accuracy", "val/f1"
+    )  # what a run returns, for sweepers to maximise
     data: Data = field(default_factory=Data)
     augment: Augment = field(default_factory=Augment)
     model: Model = field(default_factory=Model)
@@ -266,13 +292,19 @@ def _check_data(data: Data) -> None:
             f"Received: train={split.train}, val={split.val}, test={split.test} (sum {total:g})"
         )
     if set(data.labels.values()) != {0, 1}:
-        raise UserError(f"data.labels: must give at least one class the label 0 and one the label 1. Received: {data.labels}")
+        raise UserError(
+            f"data.labels: must give at least one class the label 0 and one the label 1. Received: {data.labels}"
+        )
     if both := sorted(set(data.labels) & set(data.exclude)):
-        raise UserError(f"data.exclude: {both[0]} also has a label in data.labels; a class is used or left out, not both")
+        raise UserError(
+            f"data.exclude: {both[0]} also has a label in data.labels; a class is used or left out, not both"
+        )
     if data.name == "folder":
         _check_folder(data.path)
     if data.name == "hub" and not data.path:
-        raise UserError("data.path: data=hub needs the name of a data set, or a local directory of that shape. Received: null")
+        raise UserError(
+            "data.path: data=hub needs the name of a data set, or a local directory of that shape. Received: null"
+        )
 
 
 def _check_folder(path: str | None) -> None:
@@ -285,7 +317,9 @@ def _check_folder(path: str | None) -> None:
 def _check_model(model: Model) -> None:
     if model.name == "scratch":
         if model.frozen:
-            raise UserError("model.frozen: the scratch CNN has no backbone to freeze. Use model=mobilenet or model=efficientnet")
+            raise UserError(
+                "model.frozen: the scratch CNN has no backbone to freeze. Use model=mobilenet or model=efficientnet"
+            )
         if model.weights == "imagenet":
             raise UserError("model.weights: the scratch CNN has no ImageNet weights. Use model.weights=null")
         if model.weights and Path(model.weights).is_file():

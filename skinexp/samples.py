@@ -22,7 +22,10 @@ def describe(prepared: Prepared) -> dict[str, object]:
     """The entries of result.json about the data: counts by split and class, what was left out, digests."""
     table, frame = prepared.table, prepared.table.frame
     counts = {
-        name: {label: int(((frame["split"] == name) & (frame["label"] == value)).sum()) for value, label in enumerate(CLASS_NAMES)}
+        name: {
+            label: int(((frame["split"] == name) & (frame["label"] == value)).sum())
+            for value, label in enumerate(CLASS_NAMES)
+        }
         for name in NAMES
     }
     return {

@@ -25,7 +25,7 @@ schema.register()
 
 @hydra.main(version_base="1.3", config_path=str(help_text.CONF), config_name="config")
 def compose_and_run(composed: DictConfig) -> float:
-    """One job: from Hydra's configuration to plain dataclasses, provenance first, then the story in `experiment.run`."""
+    """One job: Hydra's configuration to plain dataclasses, provenance, then the story in `experiment.run`."""
     job = jobs.job_of(HydraConfig.get())
     score = math.nan
     with jobs.reported(job), Result(job.directory, name=job.name, overrides=job.overrides) as result:
@@ -46,7 +46,7 @@ def compose_and_run(composed: DictConfig) -> float:
 
 
 def main() -> None:
-    """The command `python -m skinexp.train`. Exit codes: 0, 1 (a run failed), 2 (a mistake in the command), 130 (Ctrl-C)."""
+    """The command. Exit codes: 0, 1 (a run failed), 2 (a mistake in the command), 130 (stopped by Ctrl-C)."""
     if {"--help", "-h"} & set(sys.argv[1:]):
         print(help_text.render())
         return

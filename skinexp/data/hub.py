@@ -6,7 +6,13 @@ import datasets
 
 from skinexp.errors import UserError
 
-NETWORK_ERRORS = ("ConnectionError", "OfflineModeIsEnabled", "ConnectTimeout", "MaxRetryError", "LocalEntryNotFoundError")
+NETWORK_ERRORS = (
+    "ConnectionError",
+    "OfflineModeIsEnabled",
+    "ConnectTimeout",
+    "MaxRetryError",
+    "LocalEntryNotFoundError",
+)
 
 
 def open_dataset(path: str, split: str) -> datasets.Dataset:
@@ -36,7 +42,7 @@ def _explain(path: str, split: str, error: Exception) -> str:
         return f"data.hub_split: {path} has no part {split!r}: {error}"
     if any(type(item).__name__ in NETWORK_ERRORS for item in chain):
         return (
-            f"data.path: the Hugging Face hub cannot be reached, so {path!r} could not be loaded. Connect to the network, "
-            f"or download the data set elsewhere and give its directory: data=hub data.path=<directory>"
+            f"data.path: the Hugging Face hub cannot be reached, so {path!r} could not be loaded. Connect to the "
+            f"network, or download the data set elsewhere and give its directory: data=hub data.path=<directory>"
         )
     return f"data.path: neither a local directory nor a readable data set of the Hugging Face hub: {path!r} ({error})"

@@ -102,7 +102,7 @@ def factors(seed: int, index: int, options: config.Phantom) -> Factors:
     lesion = _stream(seed, index, "lesion")
     # One hidden severity drives all four criteria, as disease does; were they independent, scores would crowd at the
     # threshold and no eye could tell the classes apart.
-    severity = 0.08 + 0.74 * lesion.beta(0.5, 0.5)
+    severity = 0.06 + 0.82 * lesion.beta(0.45, 0.45)
     asymmetry, border, colours, structures = lesion.binomial((2, 8, 5, 4), severity)
     shares = np.array([share for _, share in COLOURS.values()])
     skin = _stream(seed, index, "skin tone")
@@ -401,7 +401,7 @@ def _fractal(rng: np.random.Generator, octaves: tuple[int, ...], size: int, fall
 
 
 def _coordinates(size: int) -> tuple[Plane, Plane]:
-    """x and y of the pixels' centres, -1..1."""
+    """X and y of the pixels' centres, -1..1."""
     line = ((np.arange(size, dtype=np.float32) + 0.5) / size) * 2 - 1
     return np.broadcast_to(line, (size, size)), np.broadcast_to(line[:, None], (size, size))
 

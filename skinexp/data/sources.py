@@ -12,8 +12,8 @@ from skinexp.config import Data
 from skinexp.data.readers import FileReader, HubReader, PhantomReader
 from skinexp.data.table import Reader, Table
 from skinexp.digest import digest
-from skinexp.randomness import rng
 from skinexp.errors import UserError
+from skinexp.randomness import rng
 
 log = logging.getLogger(__name__)
 
@@ -183,7 +183,7 @@ def _with_labels(frame: pd.DataFrame, options: Data) -> tuple[pd.DataFrame, dict
 
 
 def _class_name(value: object) -> str:
-    return "(empty)" if pd.isna(value) else str(value)
+    return "(empty)" if value is None or value != value else str(value)  # NaN differs from itself
 
 
 def _with_groups(frame: pd.DataFrame, wanted: str | None) -> tuple[pd.DataFrame, str | None]:
@@ -202,8 +202,6 @@ def _limited(frame: pd.DataFrame, limit: int, seed: int) -> pd.DataFrame:
     if limit >= len(frame):
         return frame
     share = limit / len(frame)
-    chosen = [
-        rng(seed, "limit", label).permutation(np.flatnonzero(frame["label"] == label)) for label in (0, 1)
-    ]
+    chosen = [rng(seed, "limit", label).permutation(np.flatnonzero(frame["label"] == label)) for label in (0, 1)]
     positives = min(max(round(share * len(chosen[1])), 1), len(chosen[1]))
     return frame.iloc[np.sort(np.concatenate([chosen[0][: limit - positives], chosen[1][:positives]]))]

@@ -6,8 +6,8 @@ from sklearn.model_selection import train_test_split
 
 from skinexp.config import Split
 from skinexp.data.table import CLASS_NAMES
-from skinexp.randomness import rng
 from skinexp.errors import UserError
+from skinexp.randomness import rng
 
 NAMES = ("train", "val", "test")
 LARGEST_STRATUM = 4  # groups of so many images and more are balanced together
@@ -28,7 +28,8 @@ def split(frame: pd.DataFrame, options: Split, seed: int) -> pd.Series:
     Raises:
         UserError: where a class has too few groups to appear in every part.
     """
-    groups = frame.groupby("group", sort=True)["label"].agg(label="max", size="size")
+    labels = frame.groupby("group", sort=True)["label"]
+    groups = pd.DataFrame({"label": labels.max(), "size": labels.size()})
     _refuse_too_few(groups["label"])
     strata = _strata(groups)
     random_state = int(rng(seed, "split").integers(2**31))

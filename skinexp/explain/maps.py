@@ -42,7 +42,7 @@ class Maps:
 
 @dataclass(frozen=True)
 class Explanations:
-    """`outcomes`: hits and misses, explained for the class that was predicted; `shared`: explained for the true class."""
+    """`outcomes`: hits and misses, explained for the predicted class; `shared`: explained for the true class."""
 
     outcomes: Maps
     shared: Maps

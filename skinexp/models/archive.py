@@ -11,7 +11,7 @@ METADATA = "skinexp.json"  # in the archive; Keras ignores it when it loads the 
 
 
 def save_model(network: keras.Model, file: Path, metadata: dict[str, Any]) -> None:
-    """Saves a network that `keras.saving.load_model` reads without skinexp, with metadata that `load_metadata` reads."""
+    """Saves a network that Keras loads without skinexp, with metadata that `load_metadata` reads."""
     network.save(file)
     with zipfile.ZipFile(file, "a", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr(METADATA, json.dumps(metadata, indent=2))

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import keras
 
-
 FEATURES = "features"  # name of the layer that pools the last activation: what lies behind it is the head
 
 

@@ -10,6 +10,6 @@ SCALINGS = {
 
 
 def scale_pixels(pixels: keras.KerasTensor, wanted: str, contract: str) -> keras.KerasTensor:
-    """Scales pixels as the contract says, or as is `wanted` instead: breaking a contract is for studying what it does."""
+    """Scales pixels as the contract says, or as `wanted` instead: contracts are broken to study what that does."""
     scaling = SCALINGS[contract if wanted == "contract" else wanted]
     return keras.layers.Rescaling(**scaling, name="input_scaling")(pixels)

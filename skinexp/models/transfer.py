@@ -4,11 +4,11 @@ import keras
 from keras import layers
 
 from skinexp.config import Model
+from skinexp.errors import UserError
 from skinexp.models import weights
 from skinexp.models.backbones import CONTRACTS
 from skinexp.models.classifier import FEATURES, Classifier
 from skinexp.models.scaling import scale_pixels
-from skinexp.errors import UserError
 
 
 def transfer(options: Model, size: int) -> Classifier:
@@ -48,7 +48,7 @@ def transfer(options: Model, size: int) -> Classifier:
 
 
 def _set_momentum(network: keras.Model, momentum: float) -> None:
-    """BatchNormalization's running statistics forget their start at momentum^steps: Keras' .999 outlasts a short training."""
+    """Running statistics forget their start at momentum^steps: Keras' .999 outlasts a short training."""
     for layer in network.layers:
         if isinstance(layer, layers.BatchNormalization):
             layer.momentum = momentum

@@ -164,7 +164,7 @@ def table(records: Sequence[RunRecord]) -> pd.DataFrame:
     metrics = [key for key in FIRST_METRICS if key in measured] + sorted(measured.difference(FIRST_METRICS))
     frame = pd.DataFrame(rows)
     described = [column for column in frame.columns if column not in measured]
-    whole_numbers = {column: "Int64" for column in ("seed", "best_epoch", "epochs")}
+    whole_numbers = dict.fromkeys(("seed", "best_epoch", "epochs"), "Int64")
     return frame[described + metrics].astype(whole_numbers | dict.fromkeys(metrics, "float64"))
 
 

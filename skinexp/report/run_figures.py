@@ -38,7 +38,9 @@ def outcome_sheet(name: str, rows: pd.DataFrame, images: np.ndarray, heats: np.n
         heats: (n, size, size), at least 0, in units of the logit.
     """
     captions = [
-        f"{row.outcome}\n{row.image_id}, p = {row.probability:.2f}\nevidence for {NAMES[row.explained]}"
-        for row in rows.itertuples()
+        f"{outcome}\n{image_id}, p = {probability:.2f}\nevidence for {NAMES[explained]}"
+        for outcome, image_id, probability, explained in zip(
+            rows["outcome"], rows["image_id"], rows["probability"], rows["explained"], strict=True
+        )
     ]
     return gradcam_sheet(images, heats, captions, f"{name}: what speaks for the predicted class (Grad-CAM)")

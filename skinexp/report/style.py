@@ -5,9 +5,11 @@ whole process and are never freed in a long sweep.
 """
 
 import io
+import math
 import re
 import textwrap
 from collections.abc import Mapping, Sequence
+from functools import cache
 from itertools import cycle, islice
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -17,7 +19,8 @@ import numpy as np
 from cycler import cycler
 from matplotlib.artist import Artist
 from matplotlib.figure import Figure
-from matplotlib.textpath import TextPath
+from matplotlib.font_manager import FontProperties
+from matplotlib.textpath import text_to_path
 
 INK = "#262626"  # text and axes
 QUIET = "#8a8a8a"  # reference lines and notes
@@ -112,7 +115,13 @@ def legend_outside(
 
 def text_width(text: str, size: float) -> float:
     """Inches that the widest line of a text takes, in so many points."""
-    return max(TextPath((0, 0), line, size=size).get_extents().width for line in f"{text}.".split("\n")) / 72
+    return max(_line_width(line, size) for line in text.split("\n"))
+
+
+@cache
+def _line_width(line: str, size: float) -> float:
+    points, _, _ = text_to_path.get_text_width_height_descent(line, FontProperties(size=size), ismath=False)
+    return points / 72
 
 
 def wrapped(text: str, width: float, size: float) -> str:
@@ -124,7 +133,8 @@ def _wrapped_line(line: str, width: float, size: float) -> str:
     if text_width(line, size) <= width:
         return line
     spaced = re.sub(r",(?=\S)", ", ", line)
-    narrower = (textwrap.fill(spaced, characters) for characters in range(len(spaced), 0, -1))
+    at_most = math.ceil(1.5 * len(spaced) * width / text_width(spaced, size))  # letters differ in width
+    narrower = (textwrap.fill(spaced, characters) for characters in range(at_most, 0, -1))
     return next((lines for lines in narrower if text_width(lines, size) <= width), line)
 
 

@@ -47,7 +47,9 @@ def show_next_steps(place: Path, tracking_uri: str) -> None:
         console.print(f"MLflow UI: {tracking_uri}", markup=False)
     else:
         console.print(f"MLflow UI: uv run mlflow ui --backend-store-uri {tracking_uri}", markup=False)
-        console.print("  then open http://127.0.0.1:5000, choose 'Model training' and unfold the newest run", markup=False)
+        console.print(
+            "  then open http://127.0.0.1:5000, choose 'Model training' and unfold the newest run", markup=False
+        )
 
 
 def _number(value: float) -> str:

@@ -1,1 +1,1 @@
-"""Hydra's side of a multirun: what its jobs are called, how failures are reported, the parent run and the comparison."""
+"""Hydra's side of a multirun: names of jobs, reports of failures, the parent run and the comparison."""

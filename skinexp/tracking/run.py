@@ -4,14 +4,13 @@ import logging
 import os
 import sys
 import traceback
-from importlib.metadata import version
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import mlflow
-import mlflow.keras
 import numpy as np
 import pandas as pd
 from mlflow.models import Model
@@ -25,7 +24,11 @@ log = logging.getLogger(__name__)
 PARAMS_A_CALL = 100  # MLflow refuses more in one batch
 FOLDERS = ("figures", ".hydra")  # of the run directory, those that are logged
 KEPT_LOCAL = (".log", ".keras", ".part")  # the log is not finished; the model is logged as a model
-REQUIREMENTS = ("keras", "tensorflow", "numpy")  # what a served model needs; given, because inferring them takes seconds
+REQUIREMENTS = (
+    "keras",
+    "tensorflow",
+    "numpy",
+)  # what a served model needs; given, because inferring them takes seconds
 
 
 class Run:
@@ -37,7 +40,9 @@ class Run:
 
     def metrics(self, values: dict[str, float], step: int | None = None) -> None:
         """Logs numbers in one call; what is no number is left out."""
-        finite = {name: value for name, value in values.items() if isinstance(value, (int, float)) and np.isfinite(value)}
+        finite = {
+            name: value for name, value in values.items() if isinstance(value, (int, float)) and np.isfinite(value)
+        }
         mlflow.log_metrics(finite, step=step, run_id=self.id)
 
     def epoch(self, values: dict[str, Any]) -> None:
@@ -88,6 +93,8 @@ class KerasFlavor:
 
     @staticmethod
     def save_model(path: str, **arguments: Any) -> None:
+        import mlflow.keras  # imports Keras, whose backend must be chosen before
+
         Path(path).mkdir(parents=True, exist_ok=True)
         mlflow.keras.save_model(path=path, **arguments)
 

@@ -1,4 +1,4 @@
-"""What happens between epochs: the record, the best weights, the progress display, and the stop where a loss is lost."""
+"""What happens between epochs: the record, the best weights, the progress display, the stop at a lost loss."""
 
 import logging
 import math

@@ -115,7 +115,14 @@ def _key(classifier: Classifier, images: Images, draws: np.ndarray | None) -> st
     drawn = None if draws is None else hashlib.sha256(draws.tobytes()).hexdigest()
     policy = keras.config.dtype_policy().name
     return digest(
-        VERSION, network.name, scaling["scale"], scaling["offset"], policy, weights.hexdigest(), pixels.hexdigest(), drawn
+        VERSION,
+        network.name,
+        scaling["scale"],
+        scaling["offset"],
+        policy,
+        weights.hexdigest(),
+        pixels.hexdigest(),
+        drawn,
     )
 
 

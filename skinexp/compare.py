@@ -1,0 +1,78 @@
+"""Compares finished runs: one page, one table. Takes sweep directories, run directories, or ids of MLflow runs."""
+
+import argparse
+import dataclasses
+import sys
+from pathlib import Path
+
+from skinexp.config import Tracking
+from skinexp.errors import UserError
+from skinexp.result import FILE
+
+MISTAKEN = 2  # exit code
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """The command `python -m skinexp.compare`. Exit codes: 0, 2 (a mistake in the command)."""
+    options = _parser().parse_args(arguments)
+    try:
+        compare(options.runs, options.uri, options.output)
+    except UserError as error:
+        print(error, file=sys.stderr)
+        sys.exit(MISTAKEN)
+
+
+def compare(runs: list[str], uri: str, output: Path | None) -> Path:
+    """Writes comparison.html, .csv and .json, and shows the scores on the terminal.
+
+    Args:
+        runs: directories, or ids of MLflow runs; a sweep stands for all its runs.
+        uri: the store in which ids are looked up.
+        output: directory to write into; None: the sweep's where one sweep is compared, else `comparison/`.
+
+    Returns:
+        The page.
+
+    Raises:
+        UserError: where something named is not there.
+    """
+    from skinexp.report import comparison, summary  # later than --help: these bring matplotlib
+
+    found = [pair for run in runs for pair in _find(run, Tracking(uri=uri))]
+    records = [comparison.load(directory, name) for directory, name in found]
+    single_sweep = Path(runs[0]) if len(runs) == 1 and (Path(runs[0]) / "sweep.json").is_file() else None
+    page = comparison.compare(records, output or single_sweep or Path("comparison"))
+    summary.show(records)
+    summary.show_next_steps(page, uri)
+    return page
+
+
+def _find(run: str, options: Tracking) -> list[tuple[Path, str | None]]:
+    """The directory of each run meant, with its name where the directory does not say it."""
+    directory = Path(run)
+    if (directory / FILE).is_file():
+        return [(directory, None)]
+    if directory.is_dir():
+        from skinexp.sweep.lifetime import job_directories
+
+        if jobs := job_directories(directory):
+            return [(job, None) for job in jobs]
+        raise UserError(f"{run}: holds neither a run ({FILE}) nor runs of a sweep")
+    from skinexp import tracking
+
+    stored = tracking.find(options, run)
+    ids = stored.children or (stored.id,)
+    return [(tracking.download(options, run_id), None) for run_id in ids]
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m skinexp.compare", description=__doc__)
+    parser.add_argument("runs", nargs="+", help="sweep directories, run directories, or ids of MLflow runs")
+    store = next(item.default for item in dataclasses.fields(Tracking) if item.name == "uri")
+    parser.add_argument("--uri", default=store, help="MLflow store in which ids are looked up (default: %(default)s)")
+    parser.add_argument("--output", type=Path, help="directory for the page (default: the sweep's, or comparison/)")
+    return parser
+
+
+if __name__ == "__main__":
+    main()
