@@ -70,9 +70,10 @@ def _download(contract: Contract, alpha: float) -> keras.Model:
         )
     except Exception as error:  # Keras raises bare Exception where a download fails
         raise UserError(
-            "model.weights: ImageNet weights could not be downloaded and are not in Keras' cache. Connect to the network "
-            "once, or put the files into $KERAS_HOME/models, or give a file or directory (model.weights=PATH), or train "
-            f"from random weights (model.weights=null). Reason: {_first_line(error)}"
+            "model.weights: ImageNet weights could not be downloaded and are not in Keras' cache. "
+            "Connect to the network once, or put the files into $KERAS_HOME/models, or give a file or a directory "
+            "(model.weights=PATH), or train from random weights (model.weights=null). "
+            f"Reason: {_first_line(error)}"
         ) from error
 
 

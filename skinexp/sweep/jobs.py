@@ -29,7 +29,7 @@ def job_of(settings: HydraConf) -> Job:
         return Job(" ".join(overrides) or settings.runtime.choices["model"], overrides, directory)
     sweep = Path(settings.sweep.dir).resolve()
     manifest = Manifest.load(sweep)
-    varied = [item for item in overrides if item not in manifest.overrides]
+    varied = [item for item in overrides if item.partition("=")[0] in manifest.varied]
     return Job(" ".join(varied or overrides) or str(settings.job.num), overrides, directory, sweep, manifest.parent)
 
 

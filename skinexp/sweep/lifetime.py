@@ -5,6 +5,7 @@ import math
 from pathlib import Path
 from typing import Any
 
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
 
 from skinexp import config as schema
@@ -26,7 +27,10 @@ def begin(directory: Path, composed: DictConfig) -> None:
     git = provenance.git_state()
     tags = {"sweep": directory.name, "git_sha": git.sha, "git_dirty": git.dirty}
     parent = tracking.open_parent(options, " ".join(overrides) or directory.name, tags)
-    Manifest("running", overrides, vars(options), provenance.command_line(), parent).save(directory)
+    varied = [
+        item.key_or_group for item in OverridesParser.create().parse_overrides(overrides) if item.is_sweep_override()
+    ]
+    Manifest("running", overrides, varied, vars(options), provenance.command_line(), parent).save(directory)
 
 
 def end(directory: Path, status: str) -> None:

@@ -14,7 +14,8 @@ class Manifest:
 
     Attributes:
         status: running, finished, failed (a job failed) or killed.
-        overrides: the command's overrides, as typed: those with several values say what the sweep varies.
+        overrides: the command's overrides, as typed.
+        varied: keys of those that have several values.
         tracking: options of the tracking room.
         parent: id of the sweep's MLflow run, or None where there is none.
         jobs: for each job its directory, name, overrides, status and run id.
@@ -22,6 +23,7 @@ class Manifest:
 
     status: str
     overrides: list[str]
+    varied: list[str]
     tracking: dict[str, Any]
     command: str = ""
     parent: str | None = None

@@ -148,5 +148,5 @@ def _compute(
                 features.append(np.asarray(extractor.predict_on_batch(inputs), dtype=np.float32))
                 bar.advance(len(members))
     result = np.concatenate(features).reshape(len(views), len(images), -1)
-    log.info("Features  of %s images, %d views each", f"{len(images):,}", len(views))
+    log.info("Features  of %s images%s", f"{len(images):,}", f", {len(views)} views each" if len(views) > 1 else "")
     return result
