@@ -68,5 +68,3 @@ def _set_threads(options: Compute) -> None:
                 "compute.threads: an earlier job of this process fixed the number of threads. "
                 f"Received: {options.threads}"
             ) from error
-    else:
-        raise UserError("compute.threads: JAX shares out threads itself; leave it null with compute.backend=jax")

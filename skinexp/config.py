@@ -33,7 +33,7 @@ class Split:
     val: float = number(0.15, above=0, below=1)
     test: float = number(0.15, above=0, below=1)
     group: str | None = (
-        "auto"  # column whose equal values stay together; auto: lesion or patient id where there is one; null: none
+        "auto"  # column whose equal values stay together; auto: lesion or patient id, if there; null: none
     )
 
 
@@ -63,24 +63,18 @@ class Data:
 
     name: str = choice("phantom", "folder", "hub")  # where images come from
     path: str | None = (
-        None  # folder: a directory; hub: a data set's name on the Hugging Face hub, or a local directory of that shape
+        None  # folder: a directory; hub: a name on the Hugging Face hub, or a local directory of that shape
     )
     manifest: str = (
-        "manifest.csv"  # folder: the CSV inside path that lists the images; where absent, each sub-folder is a class
+        "manifest.csv"  # folder: the CSV in path that lists the images; without it each sub-folder is a class
     )
     hub_split: str = "train"  # hub: which part of the data set is read (and split again here)
-    image_column: str | None = (
-        None  # column with the image or its file name; null: file, image, path or image_id, whichever is there
-    )
+    image_column: str | None = None  # holds the image or its file name; null: file, image, path, filename or image_id
     label_column: str = "label"  # column with the class
     labels: dict[str, int] = field(default_factory=lambda: {"benign": 0, "malignant": 1})  # class name -> 0 or 1
-    exclude: list[str] = field(
-        default_factory=list
-    )  # classes left out on purpose; any other class without a label is an error
+    exclude: list[str] = field(default_factory=list)  # classes left out on purpose; others without a label are an error
     limit: int | None = number(None, least=20)  # use at most so many images, drawn by label with the seed; null: all
-    on_bad_image: str = choice(
-        "fail", "skip"
-    )  # an image that cannot be read: stop and list them, or leave them out and list them
+    on_bad_image: str = choice("fail", "skip")  # stop at images that cannot be read, or go on without; both list them
     cache: str = ".cache"  # directory of prepared images; safe to delete
     workers: int | None = number(None, least=1)  # processes that prepare images; null: one a CPU core
     phantom: Phantom = field(default_factory=Phantom)
@@ -98,9 +92,7 @@ class Augment:
     brightness: float = number(0.0, least=0, most=1)  # at most this fraction of the value range added or taken
     contrast: float = number(0.0, least=0, below=1)  # distance from the mean colour scaled by a factor in 1 +- contrast
     quarter_turns: bool = False  # 0, 90, 180 or 270 degrees, each with probability 1/4
-    colour_jitter: float = number(
-        0.0, least=0, below=1
-    )  # each colour channel scaled by its own factor in 1 +- colour_jitter
+    colour_jitter: float = number(0.0, least=0, below=1)  # each channel scaled by its own factor in 1 +- colour_jitter
 
 
 @dataclass
@@ -126,17 +118,13 @@ class Model:
     """Which network is trained, from which weights, and what its input is scaled to."""
 
     name: str = choice("scratch", "mobilenet", "efficientnet")
-    weights: str | None = (
-        None  # backbone: null (random), imagenet (downloaded), a .weights.h5 file, or a directory that holds one
-    )
+    weights: str | None = None  # of the backbone: null (random), imagenet, a .weights.h5 file, or a directory of them
     frozen: bool | None = None  # keep the backbone as loaded in the first phase; null: yes where it has weights
-    input_scaling: str = choice(
-        "contract", "unit", "tf", "byte"
-    )  # pixels to the range the network expects; or forced: 0..1, -1..1, 0..255
+    input_scaling: str = choice("contract", "unit", "tf", "byte")  # what the network expects; or 0..1, -1..1, 0..255
     alpha: float = number(1.0, above=0)  # width of MobileNetV2: 0.35, 0.5, 0.75, 1.0, 1.3 or 1.4 of the standard's
     batch_norm_momentum: float = number(
         0.9, least=0, below=1
-    )  # of a network trained from random weights; Keras' own needs thousands of steps
+    )  # of random weights; Keras' own asks for thousands of steps
     head: Head = field(default_factory=Head)
     fine_tune: FineTune = field(default_factory=FineTune)
 
@@ -172,9 +160,7 @@ class Optim:
 class Training:
     """How phases are carried out."""
 
-    features: str = choice(
-        "auto", "off"
-    )  # auto: a frozen backbone sees each view of an image once, and the head trains on what it saw
+    features: str = choice("auto", "off")  # auto: a frozen backbone sees each view once, the head trains on what it saw
     views: int = number(4, least=1)  # differently augmented views of each training image, for features=auto
 
 
@@ -212,9 +198,7 @@ class Config:
     """A whole experiment."""
 
     seed: int = number(0, least=0)  # everything random derives from it
-    objective: str = choice(
-        "val/roc_auc", "val/average_precision", "val/accuracy", "val/f1"
-    )  # what a run returns, for sweepers to maximise
+    objective: str = choice("val/roc_auc", "val/average_precision", "val/accuracy", "val/f1")  # what sweepers maximise
     data: Data = field(default_factory=Data)
     augment: Augment = field(default_factory=Augment)
     model: Model = field(default_factory=Model)
@@ -224,6 +208,8 @@ class Config:
     compute: Compute = field(default_factory=Compute)
     explain: Explain = field(default_factory=Explain)
 
+
+MOBILENET_WIDTHS = (0.35, 0.5, 0.75, 1.0, 1.3, 1.4)  # that ImageNet weights exist for
 
 GROUPS = {
     "data": Data,
@@ -255,6 +241,11 @@ def check(config: Config) -> None:
     _check_fields(config, "")
     _check_data(config.data)
     _check_model(config.model)
+    if config.compute.threads is not None and config.compute.backend == "jax":
+        raise UserError(
+            "compute.threads: JAX shares out threads by itself. Use compute.threads=null. "
+            f"Received: {config.compute.threads}"
+        )
 
 
 def _check_fields(node: Any, prefix: str) -> None:
@@ -320,14 +311,17 @@ def _check_model(model: Model) -> None:
             raise UserError(
                 "model.frozen: the scratch CNN has no backbone to freeze. Use model=mobilenet or model=efficientnet"
             )
-        if model.weights == "imagenet":
-            raise UserError("model.weights: the scratch CNN has no ImageNet weights. Use model.weights=null")
         if model.weights and Path(model.weights).is_file():
             raise UserError(f"model.weights: the scratch CNN takes no weights file. Received: {model.weights}")
     elif model.frozen and model.weights is None:
         raise UserError(
             "model.frozen: a backbone without weights cannot be frozen, its features would be constant. "
             "Give model.weights=imagenet, a file or a directory; or model.frozen=false. Received: model.weights=null"
+        )
+    widths = MOBILENET_WIDTHS if model.name == "mobilenet" else (1.0,)
+    if model.alpha not in widths:
+        raise UserError(
+            f"model.alpha: {model.name} exists in width {', '.join(map(str, widths))}. Received: {model.alpha}"
         )
     if model.weights not in (None, "imagenet") and not Path(model.weights).exists():
         raise UserError(

@@ -29,7 +29,8 @@ def run(config: Config, job: Job, result: Result) -> float:
         The score named by `config.objective`.
     """
     directory = job.directory
-    tags = {"model": config.model.name, "sweep": job.sweep and job.sweep.name, **result.values["git"]}
+    git = {f"git_{name}": value for name, value in result.values["git"].items()}
+    tags = {"model": config.model.name, "sweep": job.sweep and job.sweep.name, **git}
     with tracking.start(config.tracking, job.name, tags, dataclasses.asdict(config), job.parent) as record:
         result.add(run_id=record.id, experiment_id=record.experiment_id, parent_run_id=job.parent)
         with result.stage("data"):

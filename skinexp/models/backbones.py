@@ -6,8 +6,6 @@ from typing import Any
 
 import keras
 
-from skinexp.errors import UserError
-
 
 @dataclass(frozen=True)
 class Contract:
@@ -17,30 +15,23 @@ class Contract:
         build: the function of keras.applications.
         input_scaling: the range its weights were trained on, a key of `scaling.SCALINGS`.
         last_convolution: layer of the last convolutional activation.
-        smallest: the least image side, in pixels, that it accepts.
         file_stem: how files with its weights begin, as keras.applications names them.
-        alphas: the widths that it exists in; empty where the width cannot be chosen.
+        has_widths: whether its width (alpha) can be chosen.
     """
 
     build: Callable[..., keras.Model]
     input_scaling: str
     last_convolution: str
-    smallest: int
     file_stem: str
-    alphas: tuple[float, ...] = ()
+    has_widths: bool = False
 
     def arguments(self, alpha: float) -> dict[str, Any]:
         """Arguments of `build` beyond those that every backbone takes."""
-        if not self.alphas:
-            return {}
-        if alpha not in self.alphas:
-            known = ", ".join(map(str, self.alphas))
-            raise UserError(f"model.alpha: this backbone exists in the widths {known}. Received: {alpha}")
-        return {"alpha": alpha}
+        return {"alpha": alpha} if self.has_widths else {}
 
     def file_prefix(self, alpha: float) -> str:
         """How the name of a weights file of this width begins."""
-        return f"{self.file_stem}_{alpha}_" if self.alphas else f"{self.file_stem}_"
+        return f"{self.file_stem}_{alpha}_" if self.has_widths else f"{self.file_stem}_"
 
 
 CONTRACTS = {
@@ -48,15 +39,13 @@ CONTRACTS = {
         build=keras.applications.MobileNetV2,
         input_scaling="tf",
         last_convolution="out_relu",
-        smallest=32,
         file_stem="mobilenet_v2",
-        alphas=(0.35, 0.5, 0.75, 1.0, 1.3, 1.4),
+        has_widths=True,
     ),
     "efficientnet": Contract(
         build=keras.applications.EfficientNetB0,
         input_scaling="byte",  # its own first layers rescale
         last_convolution="top_activation",
-        smallest=32,
         file_stem="efficientnet_b0",
     ),
 }

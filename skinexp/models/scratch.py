@@ -1,11 +1,15 @@
 """The scratch CNN of the seed study: four convolution blocks, global average pooling, one dense layer."""
 
+import logging
+
 import keras
 from keras import layers
 
 from skinexp.config import Model
 from skinexp.models.classifier import FEATURES, Classifier
 from skinexp.models.scaling import scale_pixels
+
+log = logging.getLogger(__name__)
 
 BLOCKS = (  # filters of each block's convolutions, and the dropout that ends it
     ((32, 32), 0.25),
@@ -19,6 +23,8 @@ LAST_ACTIVATION = "block4_relu1"
 
 def scratch(options: Model, size: int) -> Classifier:
     """Builds the CNN: 618,017 parameters, 616,609 of them trainable."""
+    if options.weights is not None:
+        log.info("Weights   none: the scratch CNN always starts from random ones")
     pixels = keras.Input((size, size, 3), name="pixels")
     x = scale_pixels(pixels, options.input_scaling, CONTRACT)
     for number, (filters, dropout) in enumerate(BLOCKS, start=1):

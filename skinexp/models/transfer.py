@@ -4,7 +4,6 @@ import keras
 from keras import layers
 
 from skinexp.config import Model
-from skinexp.errors import UserError
 from skinexp.models import weights
 from skinexp.models.backbones import CONTRACTS
 from skinexp.models.classifier import FEATURES, Classifier
@@ -15,19 +14,18 @@ def transfer(options: Model, size: int) -> Classifier:
     """Builds `options.name` for images of `size` pixels a side.
 
     Raises:
-        UserError: where the backbone is not to be had as asked.
+        UserError: where its weights cannot be had.
     """
     contract = CONTRACTS[options.name]
-    arguments = contract.arguments(options.alpha)
-    if size < contract.smallest:
-        raise UserError(
-            f"data.preprocess.size: {options.name} needs at least {contract.smallest} pixels. Received: {size}"
-        )
     pixels = keras.Input((size, size, 3), name="pixels")
     scaled = scale_pixels(pixels, options.input_scaling, contract.input_scaling)
     # input_tensor, not a call of the backbone: a nested model breaks Grad-CAM and attribution libraries.
     backbone = contract.build(
-        include_top=False, weights=None, input_tensor=scaled, input_shape=(size, size, 3), **arguments
+        include_top=False,
+        weights=None,
+        input_tensor=scaled,
+        input_shape=(size, size, 3),
+        **contract.arguments(options.alpha),
     )
     outer = {"pixels", "input_scaling"}
     names = tuple(layer.name for layer in backbone.layers if layer.name not in outer)

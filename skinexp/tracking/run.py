@@ -82,6 +82,7 @@ class Run:
             model=network,
             signature=signature,
             input_example=example,
+            validate_serving_input=False,  # takes seconds a run; the tests do it once
             pip_requirements=[f"{name}=={version(name)}" for name in REQUIREMENTS],
         )
 
@@ -92,7 +93,7 @@ class KerasFlavor:
     __name__ = "keras"
 
     @staticmethod
-    def save_model(path: str, **arguments: Any) -> None:
+    def save_model(path: str, validate_serving_input: bool, **arguments: Any) -> None:
         import mlflow.keras  # imports Keras, whose backend must be chosen before
 
         Path(path).mkdir(parents=True, exist_ok=True)

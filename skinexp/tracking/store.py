@@ -18,7 +18,6 @@ PARENT_TAG = "mlflow.parentRunId"
 SETTINGS = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",  # a server that is gone must not hold a run up for minutes
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
-    "MLFLOW_CONFIGURE_LOGGING": "false",  # its notices go to train.log
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "GIT_PYTHON_REFRESH": "quiet",
 }
@@ -41,8 +40,11 @@ def connect(options: Tracking) -> None:
     """
     for variable, value in SETTINGS.items():
         os.environ.setdefault(variable, value)
-    for logger in ("mlflow", "alembic"):
-        logging.getLogger(logger).setLevel(logging.WARNING)
+    for name in ("mlflow", "alembic"):  # their warnings go where ours go, to train.log, and not to the terminal
+        logger = logging.getLogger(name)
+        logger.handlers.clear()
+        logger.propagate = True
+        logger.setLevel(logging.WARNING)
     try:
         mlflow.set_tracking_uri(options.uri)
         mlflow.set_experiment(options.experiment)
