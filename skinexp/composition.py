@@ -48,6 +48,8 @@ def _no_such_option(error: MissingConfigException) -> str:
 
 
 def _no_such_key(key: str) -> str:
+    if key.startswith("data.labels."):
+        return f"{key}: a class is added with a plus sign: +{key}=0 (benign) or +{key}=1 (malignant)"
     known = list(_keys(Config, ""))
     close = _perhaps(key, known)
     parent = key.rpartition(".")[0]

@@ -33,6 +33,7 @@ def run(config: Config, job: Job, result: Result) -> float:
     tags = {"model": config.model.name, "sweep": job.sweep and job.sweep.name, **git}
     with tracking.start(config.tracking, job.name, tags, dataclasses.asdict(config), job.parent) as record:
         result.add(run_id=record.id, experiment_id=record.experiment_id, parent_run_id=job.parent)
+        result.send_to(record.last_word)
         with result.stage("data"):
             table = sources.load(config.data, config.seed)
             log.info("Data      %s", table)

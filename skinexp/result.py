@@ -3,7 +3,7 @@
 import json
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ class Result:
     def __init__(self, directory: Path, **values: Any):
         self.values: dict[str, Any] = {"status": "running", "error": None, **values, "seconds": {}}
         self._file = directory / FILE
+        self._receivers: list[Callable[[Path], None]] = []
         self._start = time.perf_counter()
 
     def __enter__(self) -> "Result":
@@ -32,6 +33,12 @@ class Result:
             self.values["error"] = f"{type(error).__name__}: {error}"
         self.values["seconds"]["total"] = round(time.perf_counter() - self._start, 3)
         self.save()
+        for receive in self._receivers:
+            receive(self._file)
+
+    def send_to(self, receive: Callable[[Path], None]) -> None:
+        """Hands the file over as soon as it says how the run ended."""
+        self._receivers.append(receive)
 
     def add(self, **values: Any) -> None:
         """Adds entries."""

@@ -1,5 +1,6 @@
 """Opens a data set of the Hugging Face hub, or a local directory of that shape, and explains why it could not."""
 
+import logging
 from pathlib import Path
 
 import datasets
@@ -26,6 +27,7 @@ def open_dataset(path: str, split: str) -> datasets.Dataset:
         UserError: with what to do, where the set cannot be had or has no such part.
     """
     datasets.disable_progress_bars()
+    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # it tells of each retry; the outcome is enough
     try:
         return datasets.load_dataset(path, split=split)
     except Exception as error:  # each storage behind the hub raises errors of its own

@@ -63,7 +63,9 @@ def _read_manifest(manifest: Path, options: Data) -> pd.DataFrame:
         )
     if missing := int(frame[column].isna().sum()):
         raise UserError(f"data.image_column: {missing} rows of {manifest} name no image in column {column!r}")
-    frame = frame.rename(columns={column: "file", options.label_column: "class"})
+    # These two names are ours from here on: other columns of that name give way.
+    taken = {"file", "class"} - {column, options.label_column}
+    frame = frame.drop(columns=taken, errors="ignore").rename(columns={column: "file", options.label_column: "class"})
     if column == "image_id":
         frame.insert(0, "image_id", frame["file"])
     return frame
@@ -100,8 +102,8 @@ def _hub(options: Data, seed: int) -> tuple[pd.DataFrame, Reader, str]:
         )
     dataset = dataset.cast_column(column, datasets.Image(decode=False))
     frame = dataset.remove_columns(column).to_pandas()
-    named = isinstance(label, datasets.ClassLabel)
-    frame["class"] = [label.int2str(value) if named else value for value in frame.pop(options.label_column)]
+    classes = frame.pop(options.label_column)
+    frame["class"] = classes.map(dict(enumerate(label.names))) if isinstance(label, datasets.ClassLabel) else classes
     reader = HubReader(dataset, column)
     frame["sha256"] = [hashlib.sha256(reader(position)).hexdigest() for position in range(len(dataset))]
     frame["path"] = [f"{options.path}[{position}]" for position in range(len(dataset))]
@@ -169,7 +171,7 @@ def _with_labels(frame: pd.DataFrame, options: Data) -> tuple[pd.DataFrame, dict
     if unknown:
         listed = ", ".join(f"{name} ({counts[name]})" for name in unknown[:10])
         raise UserError(
-            f"data.labels: classes without a label: {listed}. Give each one 0 or 1 (data.labels.{unknown[0]}=1) "
+            f"data.labels: classes without a label: {listed}. Give each one 0 or 1 (+data.labels.{unknown[0]}=1) "
             f"or leave it out (data.exclude=[{unknown[0]}])"
         )
     labels = classes.map(options.labels)
@@ -183,7 +185,11 @@ def _with_labels(frame: pd.DataFrame, options: Data) -> tuple[pd.DataFrame, dict
 
 
 def _class_name(value: object) -> str:
-    return "(empty)" if value is None or value != value else str(value)  # NaN differs from itself
+    if value is None or value != value:  # NaN differs from itself
+        return "(empty)"
+    if isinstance(value, float) and value.is_integer():  # pandas' form of whole numbers among which one is missing
+        return str(int(value))
+    return str(value)
 
 
 def _with_groups(frame: pd.DataFrame, wanted: str | None) -> tuple[pd.DataFrame, str | None]:

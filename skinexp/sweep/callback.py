@@ -1,10 +1,14 @@
 """Opens a sweep's parent run before its first job and closes it after its last."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
+
+from skinexp.errors import UserError
+from skinexp.sweep import jobs
 
 running: Path | None = None  # directory of the sweep that this process started and has not closed
 
@@ -17,12 +21,21 @@ class SweepCallback(Callback):
         from skinexp.sweep import lifetime
 
         global running
-        running = Path(config.hydra.sweep.dir).resolve()
-        lifetime.begin(running, config)
+        directory = Path(config.hydra.sweep.dir).resolve()
+        try:
+            lifetime.begin(directory, config)
+        except UserError as error:
+            print(error, file=sys.stderr)
+            sys.exit(jobs.MISTAKEN)  # Hydra turns errors of callbacks into warnings, but lets an exit pass
+        running = directory
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         """Compares the jobs and closes the parent run."""
-        close("finished")
+        try:
+            close("finished")
+        except Exception as error:  # Hydra would warn, and exit with 0
+            print(f"The sweep could not be closed: {type(error).__name__}: {error}", file=sys.stderr)
+            jobs.exit_codes.append(jobs.FAILED)
 
 
 def close(status: str) -> None:

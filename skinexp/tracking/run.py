@@ -13,6 +13,7 @@ from typing import Any
 import mlflow
 import numpy as np
 import pandas as pd
+from mlflow.exceptions import MlflowException
 from mlflow.models import Model
 
 from skinexp.config import Tracking
@@ -60,6 +61,13 @@ class Run:
                 mlflow.log_artifacts(str(path), path.name, run_id=self.id)
             elif path.is_file() and path.suffix not in KEPT_LOCAL:
                 mlflow.log_artifact(str(path), run_id=self.id)
+
+    def last_word(self, file: Path) -> None:
+        """Logs a file after the run was closed; where the store is gone by then, the file stays local."""
+        try:
+            mlflow.log_artifact(str(file), run_id=self.id)
+        except (MlflowException, OSError) as error:
+            log.warning("%s is not on the MLflow run: %s", file.name, error)
 
     def dataset(self, frame: pd.DataFrame, source: str | None, name: str, digest: str, context: str) -> None:
         """Records which images were used for what.

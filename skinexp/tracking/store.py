@@ -45,14 +45,22 @@ def connect(options: Tracking) -> None:
         logger.handlers.clear()
         logger.propagate = True
         logger.setLevel(logging.WARNING)
+    logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)  # each retry would be a line
     try:
         mlflow.set_tracking_uri(options.uri)
         mlflow.set_experiment(options.experiment)
     except MlflowException as error:
         raise UserError(
-            f"tracking.uri: {options.uri} cannot be used ({str(error).splitlines()[0]}). Start a server there, "
+            f"tracking.uri: {options.uri} cannot be used ({_innermost(error)}). Start a server there, "
             f"or track into a local file: tracking=local"
         ) from error
+
+
+def _innermost(error: BaseException) -> str:
+    """What went wrong first: the errors around it repeat it at length."""
+    while (cause := error.__cause__ or error.__context__) is not None:
+        error = cause
+    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def open_parent(options: Tracking, name: str, tags: dict[str, Any]) -> str:
@@ -87,6 +95,9 @@ def find(options: Tracking, run_id: str) -> StoredRun:
     Raises:
         UserError: where there is no such run.
     """
+    file = options.uri.removeprefix("sqlite:///")
+    if file != options.uri and not Path(file).is_file():  # MLflow would create it
+        raise UserError(f"{run_id}: neither a directory nor a run in {options.uri}, which is not there")
     connect(options)
     try:
         info = mlflow.get_run(run_id).info
