@@ -37,9 +37,10 @@ def compare(runs: list[str], uri: str, output: Path | None) -> Path:
         UserError: where something named is not there.
     """
     from skinexp.report import comparison, summary  # later than --help: these bring matplotlib
+    from skinexp.report.records import load
 
     found = [pair for run in runs for pair in _find(run, Tracking(uri=uri))]
-    records = [comparison.load(directory, name) for directory, name in found]
+    records = [load(directory, name) for directory, name in found]
     single_sweep = Path(runs[0]) if len(runs) == 1 and (Path(runs[0]) / "sweep.json").is_file() else None
     page = comparison.compare(records, output or single_sweep or Path("comparison"))
     summary.show(records)

@@ -19,6 +19,7 @@ log = logging.getLogger(__name__)
 
 GROUP_COLUMNS = ("group", "lesion_id", "patient_id")  # in the order in which `data.split.group=auto` looks for them
 IMAGE_COLUMNS = ("file", "image", "path", "filename", "image_id")
+UNLABELLED = "unlabelled"  # the class of an image whose label is missing
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
 
 
@@ -170,9 +171,11 @@ def _with_labels(frame: pd.DataFrame, options: Data) -> tuple[pd.DataFrame, dict
     unknown = [name for name in counts.index if name not in options.labels and name not in options.exclude]
     if unknown:
         listed = ", ".join(f"{name} ({counts[name]})" for name in unknown[:10])
+        first = unknown[0]
+        added = f"+data.labels.{first}=1" if first.isalnum() else f"'+data.labels={{{first}: 1}}'"
         raise UserError(
-            f"data.labels: classes without a label: {listed}. Give each one 0 or 1 (+data.labels.{unknown[0]}=1) "
-            f"or leave it out (data.exclude=[{unknown[0]}])"
+            f"data.labels: classes without a label: {listed}. Give each one 0 or 1 ({added}) "
+            f"or leave it out ('data.exclude=[{first}]')"
         )
     labels = classes.map(options.labels)
     frame = frame.assign(label=labels)[labels.notna().to_numpy()]
@@ -186,7 +189,7 @@ def _with_labels(frame: pd.DataFrame, options: Data) -> tuple[pd.DataFrame, dict
 
 def _class_name(value: object) -> str:
     if value is None or value != value:  # NaN differs from itself
-        return "(empty)"
+        return UNLABELLED
     if isinstance(value, float) and value.is_integer():  # pandas' form of whole numbers among which one is missing
         return str(int(value))
     return str(value)

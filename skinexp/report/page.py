@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -23,40 +23,15 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from skinexp.evaluation import CLASSES, confusion_counts
-from skinexp.report import classification, curves, sheets, style
+from skinexp.report import classification, curves, score_table, sheets, style
+from skinexp.report.records import RunRecord
+from skinexp.report.words import ABSENT, three_decimals, whole
 
-if TYPE_CHECKING:
-    from skinexp.report.comparison import RunRecord
-
-ABSENT = "n/a"
 SHARED_IMAGES = 8  # rows of a Grad-CAM sheet
 SHARED_RUNS = 6  # columns of a Grad-CAM sheet: more would be too small to see
 
 # The pictures are drawn at this many pixels an inch, and a page counts 96 to the inch.
 SCALE = 96 / style.PIXELS_PER_INCH
-
-
-@dataclass(frozen=True)
-class Column:
-    """A column of the score table."""
-
-    group: str
-    label: str
-    keys: tuple[str, ...]  # where a run's result holds the value
-    show: Callable[[float], str]
-    ranked: bool = False  # whether the highest value is the best one
-
-
-@dataclass(frozen=True)
-class Cell:
-    """A value of the score table: how it reads, what it sorts by, and whether it is its column's best."""
-
-    text: str
-    order: float | None  # None: the run has no such value, and comes last however the table is sorted
-    note: str = ""
-    ranked: bool = False
-    best: bool = False
-    opens_group: bool = False
 
 
 @dataclass(frozen=True)
@@ -79,7 +54,7 @@ class SharedImages:
     common: int  # how many images there are of which these are the first
 
 
-def render(records: Sequence["RunRecord"], verdict: Sequence[str], comparable: bool, day: datetime.date) -> str:
+def render(records: Sequence[RunRecord], verdict: Sequence[str], comparable: bool, day: datetime.date) -> str:
     """The page as HTML.
 
     Args:
@@ -94,7 +69,7 @@ def render(records: Sequence["RunRecord"], verdict: Sequence[str], comparable: b
     finished = [record for record in records if record.finished]
     predictions = {record.name: record.predictions for record in finished if record.predictions is not None}
     histories = {record.name: record.history for record in finished if record.history is not None}
-    columns = _measured(_columns(finished), finished)
+    columns = score_table.measured(score_table.columns(finished), finished)
     environment = Environment(
         loader=PackageLoader("skinexp.report"),
         autoescape=True,  # names and errors come from the command line and from files
@@ -111,7 +86,7 @@ def render(records: Sequence["RunRecord"], verdict: Sequence[str], comparable: b
         verdict=verdict,
         comparable=comparable,
         groups=[(group, list(members)) for group, members in groupby(columns, key=lambda column: column.group)],
-        rows=_rows(columns, finished, comparable),
+        rows=score_table.rows(columns, finished, comparable),
         has_errors=any(not math.isnan(record.roc_auc_error) for record in finished),
         unreadable=[(record.name, file) for record in finished for file in record.unreadable],
         curves=_curves(finished, predictions),
@@ -133,13 +108,13 @@ def without_passwords(text: str) -> str:
     return re.sub(r"://[^/\s@<>]+@", "://", text)
 
 
-def _title(records: Sequence["RunRecord"]) -> str:
+def _title(records: Sequence[RunRecord]) -> str:
     names = dict.fromkeys(name for record in records if (name := _data_name(record)))
     runs = "1 run" if len(records) == 1 else f"{len(records)} runs"
     return f"{runs} on {' and '.join(names)}" if names else runs
 
 
-def _data_name(record: "RunRecord") -> str | None:
+def _data_name(record: RunRecord) -> str | None:
     """What readers call the data: the name of its directory or of its place on the hub, if it has one."""
     path = record.find("config", "data", "path")
     if not path:
@@ -164,92 +139,6 @@ def _breakable(text: str) -> Markup:
     return Markup(re.sub(r"([,=])(?=[A-Za-z])", r"\1<wbr>", str(escape(text))))
 
 
-# --- scores -----------------------------------------------------------------------------------------------------------
-
-
-def _columns(finished: Sequence["RunRecord"]) -> list[Column]:
-    """All columns that a score table can have: those a reader looks for first, those of unknown metrics last."""
-    columns = [
-        _score("ROC-AUC", "test", "test/roc_auc"),
-        _score("ROC-AUC", "validation", "val/roc_auc"),
-        _score("Average precision", "test", "test/average_precision"),
-        _score("Average precision", "validation", "val/average_precision"),
-        *_threshold_scores("Test, threshold 0.5", "test/{}"),
-        _plain("Test, Youden threshold", "threshold", "threshold/youden", _three_decimals),
-        *_threshold_scores("Test, Youden threshold", "test/{}_youden"),
-        _plain("Test, answers", "called malignant", "test/predicted_positive", _percent),
-        _plain("Test, answers", "spread of logits", "test/logit_std", _two_digits),
-        _fact("seed", "config", "seed"),
-        _fact("parameters", "model", "parameters"),
-        _fact("epochs", "epochs"),
-        _fact("best epoch", "best_epoch"),
-        Column("Training", "time", ("seconds", "total"), _duration),
-        *_threshold_scores("Validation, threshold 0.5", "val/{}"),
-        *_threshold_scores("Validation, Youden threshold", "val/{}_youden"),
-    ]
-    known = {column.keys[-1] for column in columns}
-    others = dict.fromkeys(key for record in finished for key in record.metrics if key not in known)
-    return columns + [_plain("Further metrics", key, key, _three_decimals) for key in others]
-
-
-def _threshold_scores(group: str, pattern: str) -> list[Column]:
-    labels = {"accuracy": "accuracy", "precision": "precision", "recall": "recall (sensitivity)"}
-    labels |= {"specificity": "specificity", "f1": "F1"}
-    return [_score(group, label, pattern.format(name)) for name, label in labels.items()]
-
-
-def _score(group: str, label: str, metric: str) -> Column:
-    return Column(group, label, ("metrics", metric), _three_decimals, ranked=True)
-
-
-def _plain(group: str, label: str, metric: str, show: Callable[[float], str]) -> Column:
-    return Column(group, label, ("metrics", metric), show)
-
-
-def _fact(label: str, *keys: str) -> Column:
-    return Column("Training", label, keys, _whole)
-
-
-def _measured(columns: Sequence[Column], finished: Sequence["RunRecord"]) -> list[Column]:
-    """The columns in which at least one run has a value."""
-    return [column for column in columns if any(not math.isnan(record.number(*column.keys)) for record in finished)]
-
-
-def _rows(
-    columns: Sequence[Column], finished: Sequence["RunRecord"], comparable: bool
-) -> list[tuple["RunRecord", list[Cell]]]:
-    """Each run's cells, the run with the highest test ROC-AUC first."""
-    best = {column: _best(column, finished) if comparable else None for column in columns}
-    opening = {next(members) for _, members in groupby(columns, key=lambda column: column.group)}
-
-    def cell(column: Column, record: "RunRecord") -> Cell:
-        value = record.number(*column.keys)
-        is_area = column.keys == ("metrics", "test/roc_auc")
-        return Cell(
-            text=ABSENT if math.isnan(value) else column.show(value),
-            order=None if math.isnan(value) else value,
-            note=f"± {record.roc_auc_error:.3f}" if is_area and not math.isnan(record.roc_auc_error) else "",
-            ranked=column.ranked,
-            best=column.show(value) == best[column] and _may_be_best(column, record),
-            opens_group=column in opening,
-        )
-
-    ordered = sorted(finished, key=lambda record: -math.inf if math.isnan(record.roc_auc) else record.roc_auc)
-    return [(record, [cell(column, record) for column in columns]) for record in reversed(ordered)]
-
-
-def _best(column: Column, finished: Sequence["RunRecord"]) -> str | None:
-    """The column's highest value as it is shown; None where no run stands out."""
-    values = [record.number(*column.keys) for record in finished if _may_be_best(column, record)]
-    shown = {column.show(value): value for value in values if not math.isnan(value)}
-    return max(shown, key=lambda text: shown[text]) if column.ranked and len(shown) > 1 else None
-
-
-def _may_be_best(column: Column, record: "RunRecord") -> bool:
-    """A collapsed run calls all images benign, or none: its specificity or recall of 1 is no merit."""
-    return not (record.collapsed and column.group.endswith("threshold 0.5"))
-
-
 # --- figures ----------------------------------------------------------------------------------------------------------
 
 
@@ -266,14 +155,14 @@ def _picture(figure: Figure, alternative: str, photographs: bool = False) -> Pic
     return Picture(source, alternative, round(width * SCALE), round(height * SCALE))
 
 
-def _curves(finished: Sequence["RunRecord"], predictions: Mapping[str, pd.DataFrame]) -> list[tuple[str, Picture]]:
+def _curves(finished: Sequence[RunRecord], predictions: Mapping[str, pd.DataFrame]) -> list[tuple[str, Picture]]:
     """The ROC and the precision-recall curves of all runs, each with its caption."""
     if not predictions:
         return []
 
     def areas(metric: str) -> str:
         known = {record.name: record.metric(metric) for record in finished if record.name in predictions}
-        return "; ".join(f"{name}: area {_three_decimals(area)}" for name, area in known.items())
+        return "; ".join(f"{name}: area {three_decimals(area)}" for name, area in known.items())
 
     roc = _picture(
         classification.roc_curves(predictions),
@@ -289,7 +178,7 @@ def _curves(finished: Sequence["RunRecord"], predictions: Mapping[str, pd.DataFr
     ]
 
 
-def _confusions(finished: Sequence["RunRecord"], predictions: Mapping[str, pd.DataFrame]) -> list[tuple[str, Picture]]:
+def _confusions(finished: Sequence[RunRecord], predictions: Mapping[str, pd.DataFrame]) -> list[tuple[str, Picture]]:
     """The confusion matrices of all runs at 0.5, then at the thresholds that the runs found on validation images."""
     if not predictions:
         return []
@@ -316,7 +205,7 @@ def _describe_counts(predictions: Mapping[str, pd.DataFrame], thresholds: Mappin
         if counts is not None:
             shares = [f"{counts[k, k]} of {counts[k].sum()} {word}" for k, word in enumerate(CLASSES)]
             right = f"{' and '.join(shares)} images called right"
-        descriptions.append(f"{name}, threshold {_three_decimals(thresholds[name])}: {right}")
+        descriptions.append(f"{name}, threshold {three_decimals(thresholds[name])}: {right}")
     return f"Confusion matrices on the test images. {'; '.join(descriptions)}."
 
 
@@ -324,11 +213,11 @@ def _describe_histories(histories: Mapping[str, pd.DataFrame]) -> str:
     ends = []
     for name, history in histories.items():
         lowest = float(history["val/loss"].min()) if "val/loss" in history else math.nan
-        ends.append(f"{name}: {len(history)} epochs, lowest validation loss {_three_decimals(lowest)}")
+        ends.append(f"{name}: {len(history)} epochs, lowest validation loss {three_decimals(lowest)}")
     return f"Learning curves on training and validation images, by epoch. {'; '.join(ends)}."
 
 
-def _shared_images(explained: Sequence["RunRecord"]) -> SharedImages | None:
+def _shared_images(explained: Sequence[RunRecord]) -> SharedImages | None:
     """The Grad-CAM maps of the test images that all runs explained; None where there is no such image."""
     if not explained:
         return None
@@ -356,14 +245,14 @@ def _shared_images(explained: Sequence["RunRecord"]) -> SharedImages | None:
         pictures,
         runs,
         answers=[
-            (image_id, name, [_three_decimals(float(answers[run][row])) for run in runs])
+            (image_id, name, [three_decimals(float(answers[run][row])) for run in runs])
             for row, (image_id, name) in enumerate(zip(shown, classes, strict=True))
         ],
         common=len(common),
     )
 
 
-def _maps(record: "RunRecord") -> Mapping[str, np.ndarray]:
+def _maps(record: RunRecord) -> Mapping[str, np.ndarray]:
     return record.gradcam or {}
 
 
@@ -378,7 +267,7 @@ def _resized(heats: np.ndarray, size: int) -> np.ndarray:
 # --- data and reproduction --------------------------------------------------------------------------------------------
 
 
-def _data(finished: Sequence["RunRecord"]) -> list[dict[str, Any]]:
+def _data(finished: Sequence[RunRecord]) -> list[dict[str, Any]]:
     """The data that runs used, told once for all runs that used the same."""
     users: dict[str, list[RunRecord]] = {}
     for record in finished:
@@ -395,18 +284,18 @@ def _data(finished: Sequence["RunRecord"]) -> list[dict[str, Any]]:
     ]
 
 
-def _data_sentences(record: "RunRecord") -> list[str]:
+def _data_sentences(record: RunRecord) -> list[str]:
     """How many images there are, which were left out, and which had to stay together."""
     images, bad_images = record.number("data", "images"), record.number("data", "bad_images")
     name, group = _data_name(record) or "an unnamed data set", record.find("data", "grouped_by")
     excluded = record.find("data", "excluded") or {}
-    sentences = [f"Images of {name}." if math.isnan(images) else f"{_whole(images)} images of {name}."]
+    sentences = [f"Images of {name}." if math.isnan(images) else f"{whole(images)} images of {name}."]
     if excluded:
         sentences.append(f"Left out on purpose: {', '.join(f'{count:,} {word}' for word, count in excluded.items())}.")
     else:
         sentences.append("No class was left out.")
     if bad_images > 0:
-        sentences.append(f"Left out because they cannot be read: {_whole(bad_images)}.")
+        sentences.append(f"Left out because they cannot be read: {whole(bad_images)}.")
     if group:
         sentences.append(f'Images with the same "{group}" are in the same split.')
     else:
@@ -414,7 +303,7 @@ def _data_sentences(record: "RunRecord") -> list[str]:
     return sentences
 
 
-def _facts(records: Sequence["RunRecord"]) -> dict[str, Any]:
+def _facts(records: Sequence[RunRecord]) -> dict[str, Any]:
     """What it takes to repeat the runs: what is each run's own, and what all share that recorded it."""
     read: dict[str, Callable[[RunRecord], str | None]] = {
         "Command": lambda record: record.find("command"),
@@ -441,33 +330,6 @@ def _facts(records: Sequence["RunRecord"]) -> dict[str, Any]:
     return {"shared": shared, "differing": differing, "rows": rows}
 
 
-def _commit(record: "RunRecord") -> str | None:
+def _commit(record: RunRecord) -> str | None:
     commit = record.find("git", "sha")
     return f"{commit}, with uncommitted changes" if commit and record.find("git", "dirty") else commit
-
-
-# --- numbers as words -------------------------------------------------------------------------------------------------
-
-
-def _three_decimals(value: float) -> str:
-    return ABSENT if math.isnan(value) else f"{value:.3f}"
-
-
-def _two_digits(value: float) -> str:
-    return f"{value:.2g}"
-
-
-def _percent(value: float) -> str:
-    return f"{value:.1%}"
-
-
-def _whole(value: float) -> str:
-    return f"{value:,.0f}"
-
-
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours} h {minutes:02} min"
-    return f"{minutes} min {rest:02} s" if minutes else f"{rest} s"

@@ -7,7 +7,8 @@ from pathlib import Path
 from rich import box
 from rich.table import Table
 
-from skinexp.report.comparison import RunRecord
+from skinexp.report.records import RunRecord
+from skinexp.report.words import ABSENT, three_decimals
 from skinexp.terminal import console
 
 COLUMNS = {  # metric -> heading
@@ -29,7 +30,7 @@ def show(records: Sequence[RunRecord]) -> None:
     best = max((record.roc_auc for record in records if math.isfinite(record.roc_auc)), default=math.nan)
     for record in records:
         if record.finished:
-            cells = [_number(record.metric(key)) for key in COLUMNS]
+            cells = [three_decimals(record.metric(key)) for key in COLUMNS]
             marked = record.roc_auc == best and len(records) > 1
             cells[0] = f"[bold]{cells[0]}[/bold]" if marked else cells[0]
             table.add_row(record.name, *cells, _time(record.find("seconds", "total")))
@@ -52,13 +53,9 @@ def show_next_steps(place: Path, tracking_uri: str) -> None:
         )
 
 
-def _number(value: float) -> str:
-    return f"{value:.3f}" if math.isfinite(value) else "-"
-
-
 def _time(seconds: float | None) -> str:
     if seconds is None:
-        return "-"
+        return ABSENT
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes}:{rest:02d}"
 

@@ -58,9 +58,10 @@ def reported(job: Job) -> Iterator[None]:
 
 def _show(job: Job) -> None:
     from skinexp import result  # later than the command line: these bring matplotlib
-    from skinexp.report import comparison, summary
+    from skinexp.report import summary
+    from skinexp.report.records import load
 
-    summary.show([comparison.load(job.directory)])
+    summary.show([load(job.directory)])
     summary.show_next_steps(job.directory, result.load(job.directory)["config"]["tracking"]["uri"])
 
 

@@ -11,6 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 from skinexp import config as schema
 from skinexp import provenance, result, tracking
 from skinexp.report import comparison, summary
+from skinexp.report.records import RunRecord, load
 from skinexp.sweep.manifest import Manifest
 
 log = logging.getLogger(__name__)
@@ -45,7 +46,7 @@ def end(directory: Path, status: str) -> None:
     if not jobs:
         tracking.discard_parent(options, str(manifest.parent))
         return
-    records = [comparison.load(job) for job in jobs]
+    records = [load(job) for job in jobs]
     manifest.jobs = [_row(job, result.load(job)) for job in jobs]
     if status == "finished" and any(job["status"] != "finished" for job in manifest.jobs):
         status = "failed"
@@ -68,7 +69,7 @@ def _row(job: Path, values: dict[str, Any]) -> dict[str, Any]:
     return {"directory": job.name} | {key: values.get(key) for key in ("name", "overrides", "status", "run_id")}
 
 
-def _best(records: list[comparison.RunRecord]) -> dict[str, float]:
+def _best(records: list[RunRecord]) -> dict[str, float]:
     """All scores of the run that was best on validation: the test part must not choose."""
     scored = [record for record in records if math.isfinite(record.metric("val/roc_auc"))]
     return max(scored, key=lambda record: record.metric("val/roc_auc")).metrics if scored else {}

@@ -17,8 +17,10 @@ import pytest
 from scipy.special import expit
 from sklearn import metrics
 
-from skinexp.evaluation import evaluate
-from skinexp.report.comparison import RunRecord, auc_standard_error, compare, load, table, verdict
+from skinexp.evaluation import auc_standard_error, evaluate
+from skinexp.report.comparison import compare, table
+from skinexp.report.records import RunRecord, load
+from skinexp.report.verdict import verdict
 
 DAY = datetime.date(2026, 11, 23)
 IMAGES = 200  # of validation, and of test

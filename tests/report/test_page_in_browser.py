@@ -11,7 +11,8 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from scipy.special import expit
 
 from skinexp.evaluation import evaluate
-from skinexp.report.comparison import RunRecord, compare
+from skinexp.report.comparison import compare
+from skinexp.report.records import RunRecord
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 ARGUMENTS = [

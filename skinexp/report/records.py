@@ -1,0 +1,161 @@
+"""What a run left behind, read from its directory: nothing is scored again here."""
+
+import dataclasses
+import json
+import math
+import zipfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import pandas as pd
+
+from skinexp.evaluation import auc_standard_error
+
+Content = TypeVar("Content")
+
+
+# A collapsed network's logits differ by less than 0.001, a working one's by 1 or more.
+COLLAPSED_BELOW = 0.05
+
+
+@dataclass(frozen=True, eq=False)
+class RunRecord:
+    """What one run left behind; predictions, history and maps are None where it left none."""
+
+    name: str
+    status: str  # finished, failed, killed, or whatever else the run last said of itself
+    directory: Path
+    result: Mapping[str, Any]
+    error: str | None = None
+    predictions: pd.DataFrame | None = None
+    history: pd.DataFrame | None = None
+    gradcam: Mapping[str, np.ndarray] | None = None
+    unreadable: tuple[str, ...] = ()  # files that are there and cannot be used
+
+    @property
+    def finished(self) -> bool:
+        """Whether the run has scores to compare."""
+        return self.status == "finished"
+
+    def find(self, *keys: str) -> Any:
+        """The entry of the result under these keys, one inside the other; None where there is none."""
+        entry: Any = self.result
+        for key in keys:
+            if not isinstance(entry, Mapping):
+                return None
+            entry = entry.get(key)
+        return entry
+
+    def number(self, *keys: str) -> float:
+        """The number of the result under these keys; NaN where there is none."""
+        entry = self.find(*keys)
+        return float(entry) if isinstance(entry, (int, float)) else math.nan
+
+    def metric(self, key: str) -> float:
+        """One score; NaN where the run has none or could not compute it."""
+        return self.number("metrics", key)
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """All scores by name."""
+        return {key: self.metric(key) for key in self.find("metrics") or {}}
+
+    @property
+    def roc_auc(self) -> float:
+        """The area under the ROC curve of the test images."""
+        return self.metric("test/roc_auc")
+
+    @property
+    def roc_auc_error(self) -> float:
+        """Rough standard error of the test ROC-AUC; NaN where it or the test images' classes are unknown."""
+        benign, malignant = self.test_images
+        return auc_standard_error(self.roc_auc, positives=malignant, negatives=benign)
+
+    @property
+    def test_images(self) -> tuple[int, int]:
+        """How many test images are benign and malignant; zeros where that is unknown."""
+        if self.predictions is not None:
+            labels = self.predictions.loc[self.predictions["split"] == "test", "label"]
+            return int((labels == 0).sum()), int((labels == 1).sum())
+        counts = self.find("data", "counts", "test") or {}
+        return int(counts.get("benign", 0)), int(counts.get("malignant", 0))
+
+    @property
+    def collapsed(self) -> bool:
+        """Whether the run gives every test image the same class and all but the same logit."""
+        one_answer = self.metric("test/predicted_positive") in (0.0, 1.0)
+        return one_answer and self.metric("test/logit_std") < COLLAPSED_BELOW
+
+
+def load(directory: Path, name: str | None = None) -> RunRecord:
+    """Reads what a run left in its directory, however little that is.
+
+    Args:
+        directory: a run's output directory.
+        name: what the run is called on the page; by default its own name, or the directory's.
+
+    Returns:
+        The record. A run without a readable `result.json` counts as failed, with an error that says so.
+    """
+    directory = Path(directory)
+    try:
+        result = json.loads((directory / "result.json").read_text(encoding="utf-8"))
+        missing = None if isinstance(result, dict) else "result.json does not hold a run's result."
+    except FileNotFoundError:
+        missing = "The run left no result.json: it ended before it could write one."
+    except ValueError:
+        missing = "result.json cannot be read: the run ended while it wrote the file."
+    if missing:
+        return RunRecord(name or directory.name, "failed", directory, {}, error=missing)
+
+    name = name or result.get("name") or directory.name
+    status = str(result.get("status") or "unknown")
+    record = RunRecord(name, status, directory, result, error=result.get("error"))
+    if not record.finished:
+        return record
+
+    unreadable: list[str] = []
+    return dataclasses.replace(
+        record,
+        predictions=_read(directory / "predictions.parquet", _read_predictions, unreadable),
+        history=_read(directory / "history.csv", _read_history, unreadable),
+        gradcam=_read(directory / "gradcam.npz", _read_arrays, unreadable),
+        unreadable=tuple(unreadable),
+    )
+
+
+def _read(path: Path, read: Callable[[Path], Content], unreadable: list[str]) -> Content | None:
+    """A file's content; None where it is absent, or broken, which is noted: one bad file must not cost the page."""
+    if not path.exists():
+        return None
+    try:
+        return read(path)
+    except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile):
+        unreadable.append(path.name)
+        return None
+
+
+def _read_predictions(path: Path) -> pd.DataFrame:
+    predictions = pd.read_parquet(path)
+    _require(predictions, "image_id", "split", "label", "logit", "probability")
+    return predictions
+
+
+def _read_history(path: Path) -> pd.DataFrame:
+    history = pd.read_csv(path)
+    _require(history, "epoch", "phase", "best")
+    return history
+
+
+def _require(frame: pd.DataFrame, *columns: str) -> None:
+    if frame.empty or not set(columns) <= set(frame.columns):
+        raise ValueError(f"no rows, or not all of the columns {', '.join(columns)}")
+
+
+def _read_arrays(path: Path) -> dict[str, np.ndarray]:
+    # Opened here, because NumPy leaves a file open that turns out not to be an archive.
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+        return {key: arrays[key] for key in ("image_id", "label", "probability", "image", "heat")}

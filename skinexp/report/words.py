@@ -1,0 +1,34 @@
+"""Numbers as a page shows them."""
+
+import math
+
+ABSENT = "n/a"
+
+
+def three_decimals(value: float) -> str:
+    """A score; `n/a` where there is none."""
+    return ABSENT if math.isnan(value) else f"{value:.3f}"
+
+
+def two_digits(value: float) -> str:
+    """A number whose size matters more than its exact value."""
+    return f"{value:.2g}"
+
+
+def percent(value: float) -> str:
+    """A share."""
+    return f"{value:.1%}"
+
+
+def whole(value: float) -> str:
+    """A count."""
+    return f"{value:,.0f}"
+
+
+def duration(seconds: float) -> str:
+    """A time in the two units that matter."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes:02} min"
+    return f"{minutes} min {rest:02} s" if minutes else f"{rest} s"

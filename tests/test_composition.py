@@ -1,0 +1,62 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+LONGEST = 250  # characters of a message: three lines of a terminal
+
+MISTAKES = [  # what is typed, how the message begins, what else it says
+    ("optim.lrr=1", "optim.lrr: no such key.", "Did you mean optim.lr?"),
+    ("modell=scratch", "modell: no such key.", "Did you mean model?"),
+    ("modle=scratch", "modle: no such key.", "Did you mean model?"),
+    ("data.splt.train=0.7", "data.splt", "no such key"),
+    ("model/scratch=1", "model", "no"),
+    ("optim.lr=fast", "optim.lr: Value 'fast'", "could not be converted to Float"),
+    ("optim.epochs=2.5", "optim.epochs: Value '2.5'", "could not be converted to Integer"),
+    ("augment.flip=maybe", "augment.flip: Value 'maybe'", "bool"),
+    ("model=resnet", "model=resnet: no such option.", "There are: efficientnet, mobilenet, scratch."),
+    ("model=mobilnet", "model=mobilnet: no such option.", "Did you mean mobilenet?"),
+    ("experiment=smok", "experiment=smok: no such option.", "Did you mean smoke?"),
+    ("+optim.nesterov=true", "optim.nesterov: no such key.", "--cfg job"),
+    ("+optimizer=adam", "optimizer: no such key.", "--cfg job"),
+    ("optim", "optim: ", "missing EQUAL"),
+    ("data.split.train=0.5", "data.split: the fractions must sum to 1.", "(sum 0.8)"),
+    ("model=mobilenet model.frozen=true", "model.frozen: a backbone without weights", "model.weights=imagenet"),
+    ("model=scratch model.frozen=true", "model.frozen: the scratch CNN", "model=mobilenet"),
+    (f"model=scratch model.weights={__file__}", "model.weights: the scratch CNN", "takes no weights file"),
+    ("data=folder", "data.path: data=folder needs the directory", "Received: null"),
+    ("data=hub", "data.path: data=hub needs the name", "Received: null"),
+    ("-m model=scratch optim.lrr=1", "optim.lrr: no such key.", "Did you mean optim.lr?"),
+    ("-m model=scratch,mobilenet optim.lr=fast", "optim.lr: Value 'fast'", "could not be converted to Float"),
+]
+
+
+def train(arguments: str, directory: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "skinexp.train", *arguments.split()]
+    return subprocess.run(command, cwd=directory, capture_output=True, text=True)
+
+
+@pytest.mark.parametrize(("arguments", "begins", "says"), MISTAKES)
+def test_a_mistake_in_the_command_is_answered_in_one_line_and_leaves_no_store(arguments, begins, says, tmp_path):
+    finished = train(arguments, tmp_path)
+    assert finished.returncode == 2
+    (line,) = (finished.stdout + finished.stderr).splitlines()
+    assert line.startswith(begins)
+    assert says in line
+    assert len(line) <= LONGEST
+    assert not list(tmp_path.glob("ml*"))
+
+
+def test_a_mistake_in_one_job_of_a_sweep_leaves_no_run_behind(tmp_path):
+    finished = train("-m model=scratch,resnet", tmp_path)
+    assert finished.returncode == 2
+    assert (finished.stdout + finished.stderr).startswith("model=resnet: no such option.")
+    assert not list(tmp_path.rglob("result.json"))
+
+
+def test_a_mistake_that_only_some_jobs_make_is_told_once_for_each(tmp_path):
+    finished = train("-m model=mobilenet model.frozen=true seed=0,1", tmp_path)
+    assert finished.returncode == 2
+    assert finished.stdout.count("model.frozen: a backbone without weights cannot be frozen") == 2
+    assert "Traceback" not in finished.stdout + finished.stderr
