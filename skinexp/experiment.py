@@ -60,12 +60,12 @@ def run(config: Config, job: Job, result: Result) -> float:
         with result.stage("explanation"):
             maps = explain(classifier, predictions, batches.test, scores.threshold, config.explain)
         with result.stage("figures"):
-            figures = run_figures.result_figures(job.name, trained.history, predictions, scores.threshold)
+            figures = run_figures.result_figures(config.model.name, trained.history, predictions, scores.threshold)
             figures |= samples.sheets(prepared, batches.train, config)
             if maps is not None:
                 maps.shared.save(directory / "gradcam.npz")
                 figures["gradcam"] = run_figures.outcome_sheet(
-                    job.name, maps.outcomes.rows, maps.outcomes.images, maps.outcomes.heats
+                    config.model.name, maps.outcomes.rows, maps.outcomes.images, maps.outcomes.heats
                 )
             for name, figure in figures.items():
                 style.save(figure, directory / "figures" / f"{name}.png")

@@ -38,10 +38,10 @@ def _explain(path: str, split: str, error: Exception) -> str:
     chain: list[BaseException] = [error]
     while (cause := chain[-1].__cause__ or chain[-1].__context__) is not None and len(chain) < 10:
         chain.append(cause)
-    if Path(path).exists():
-        return f"data.path: {path} could not be read as a data set (part {split!r}): {error}"
     if "Unknown split" in str(error):
         return f"data.hub_split: {path} has no part {split!r}: {error}"
+    if Path(path).exists():
+        return f"data.path: {path} could not be read as a data set (part {split!r}): {error}"
     if any(type(item).__name__ in NETWORK_ERRORS for item in chain):
         return (
             f"data.path: the Hugging Face hub cannot be reached, so {path!r} could not be loaded. Connect to the "

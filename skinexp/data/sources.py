@@ -157,6 +157,8 @@ def _sha256_of_file(file: Path) -> str:
 
 
 def _with_unique_ids(frame: pd.DataFrame) -> pd.DataFrame:
+    if missing := int(frame["image_id"].isna().sum()):
+        raise UserError(f"data.path: {missing} images have no image_id. Name each one, or leave the column out")
     repeated = frame["image_id"][frame["image_id"].duplicated()]
     if len(repeated):
         raise UserError(f"data.path: image ids must be unique; {len(repeated)} repeat. First: {repeated.iloc[0]}")

@@ -20,7 +20,7 @@ def result_figures(name: str, history: pd.DataFrame, predictions: pd.DataFrame, 
         predictions: the predictions table.
         threshold: Youden's, chosen on validation.
     """
-    at = {"plain": 0.5, "Youden's": threshold}
+    at = {"One half": 0.5, "Best on validation (Youden)": threshold}
     return {
         "curves": learning_curves({name: history}),
         "roc": roc_curves({name: predictions}),

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rich import box
+from rich.markup import escape
 from rich.table import Table
 
 from skinexp.report.records import RunRecord
@@ -33,24 +34,27 @@ def show(records: Sequence[RunRecord]) -> None:
             cells = [three_decimals(record.metric(key)) for key in COLUMNS]
             marked = record.roc_auc == best and len(records) > 1
             cells[0] = f"[bold]{cells[0]}[/bold]" if marked else cells[0]
-            table.add_row(record.name, *cells, _time(record.find("seconds", "total")))
+            table.add_row(escape(record.name), *cells, _time(record.find("seconds", "total")))
         else:
-            table.add_row(record.name, f"[red]{record.status}[/red]")
+            table.add_row(escape(record.name), f"[red]{record.status}[/red]")
     console.print()
     console.print(table)
+    for record in records:
+        if record.error:
+            console.print(f"{record.name}: {record.error}\n", style="red", markup=False)
 
 
 def show_next_steps(place: Path, tracking_uri: str) -> None:
     """Prints where the results are and the one command that opens the MLflow UI."""
-    what = "Comparison page" if place.suffix == ".html" else "Figures, model and predictions"
+    several = place.suffix == ".html"
+    what = "Comparison page" if several else "Figures, model and predictions"
     console.print(f"{what}: {_from_here(place)}", markup=False)
     if tracking_uri.startswith("http"):
         console.print(f"MLflow UI: {tracking_uri}", markup=False)
     else:
         console.print(f"MLflow UI: uv run mlflow ui --backend-store-uri {tracking_uri}", markup=False)
-        console.print(
-            "  then open http://127.0.0.1:5000, choose 'Model training' and unfold the newest run", markup=False
-        )
+        unfold = " and unfold the newest run" if several else ""
+        console.print(f"  then open http://127.0.0.1:5000, choose 'Model training'{unfold}", markup=False)
 
 
 def _time(seconds: float | None) -> str:

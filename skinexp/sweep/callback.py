@@ -40,9 +40,10 @@ class SweepCallback(Callback):
 
 def close(status: str) -> None:
     """Closes the sweep of this process, if one is open: as `finished` (or failed, where a job failed) or `killed`."""
+    global running
+    if running is None:
+        return
     from skinexp.sweep import lifetime
 
-    global running
-    if running is not None:
-        directory, running = running, None
-        lifetime.end(directory, status)
+    directory, running = running, None
+    lifetime.end(directory, status)

@@ -61,8 +61,9 @@ def _show(job: Job) -> None:
     from skinexp.report import summary
     from skinexp.report.records import load
 
-    summary.show([load(job.directory)])
-    summary.show_next_steps(job.directory, result.load(job.directory)["config"]["tracking"]["uri"])
+    configuration = result.load(job.directory)["config"]
+    summary.show([load(job.directory, configuration["model"]["name"])])
+    summary.show_next_steps(job.directory, configuration["tracking"]["uri"])
 
 
 def exit_code() -> int:
