@@ -2,6 +2,7 @@
 
 import dataclasses
 import logging
+import shutil
 from pathlib import Path
 
 from skinexp import models, samples, tracking, training
@@ -71,6 +72,7 @@ def run(config: Config, job: Job, result: Result) -> float:
                 style.save(figure, directory / "figures" / f"{name}.png")
         with result.stage("model"):
             save_model(classifier.network, directory / "model.keras", _needed_to_serve(config, scores))
+            shutil.rmtree(directory / "checkpoints")  # the model holds what they held
         with result.stage("tracking"):
             record.metrics(scores.metrics)
             record.run_directory(directory)
@@ -82,7 +84,6 @@ def run(config: Config, job: Job, result: Result) -> float:
 def _write_reports(scores: Evaluation, directory: Path) -> None:
     for threshold, report in scores.reports.items():
         report.to_csv(directory / f"classification_report_{threshold}.csv", index_label="class")
-        log.debug("Classification report on test at threshold %s:\n%s", threshold, report.round(3))
 
 
 def _needed_to_serve(config: Config, scores: Evaluation) -> dict[str, object]:

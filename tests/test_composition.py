@@ -4,23 +4,27 @@ from pathlib import Path
 
 import pytest
 
+from skinexp import result
+
 LONGEST = 250  # characters of a message: three lines of a terminal
 
 MISTAKES = [  # what is typed, how the message begins, what else it says
     ("optim.lrr=1", "optim.lrr: no such key.", "Did you mean optim.lr?"),
     ("modell=scratch", "modell: no such key.", "Did you mean model?"),
     ("modle=scratch", "modle: no such key.", "Did you mean model?"),
-    ("data.splt.train=0.7", "data.splt", "no such key"),
-    ("model/scratch=1", "model", "no"),
+    ("data.splt.train=0.7", "data.splt: no such key.", "Did you mean data.split?"),
+    ("data.labels.nevus=0", "data.labels.nevus: ", "+data.labels.nevus=0"),
     ("optim.lr=fast", "optim.lr: Value 'fast'", "could not be converted to Float"),
     ("optim.epochs=2.5", "optim.epochs: Value '2.5'", "could not be converted to Integer"),
-    ("augment.flip=maybe", "augment.flip: Value 'maybe'", "bool"),
+    ("augment.flip=maybe", "augment.flip: Value 'maybe'", "not a valid bool"),
+    ("optim.lr=null", "optim.lr: ", "not Optional"),
     ("model=resnet", "model=resnet: no such option.", "There are: efficientnet, mobilenet, scratch."),
     ("model=mobilnet", "model=mobilnet: no such option.", "Did you mean mobilenet?"),
     ("experiment=smok", "experiment=smok: no such option.", "Did you mean smoke?"),
     ("+optim.nesterov=true", "optim.nesterov: no such key.", "--cfg job"),
     ("+optimizer=adam", "optimizer: no such key.", "--cfg job"),
     ("optim", "optim: ", "missing EQUAL"),
+    ("model=scratch,mobilenet", "Ambiguous value for argument 'model=scratch,mobilenet'", "add --multirun"),
     ("data.split.train=0.5", "data.split: the fractions must sum to 1.", "(sum 0.8)"),
     ("model=mobilenet model.frozen=true", "model.frozen: a backbone without weights", "model.weights=imagenet"),
     ("model=scratch model.frozen=true", "model.frozen: the scratch CNN", "model=mobilenet"),
@@ -55,8 +59,12 @@ def test_a_mistake_in_one_job_of_a_sweep_leaves_no_run_behind(tmp_path):
     assert not list(tmp_path.rglob("result.json"))
 
 
-def test_a_mistake_that_only_some_jobs_make_is_told_once_for_each(tmp_path):
-    finished = train("-m model=mobilenet model.frozen=true seed=0,1", tmp_path)
+def test_a_mistake_that_depends_on_the_job_stops_that_job_alone(tmp_path):
+    finished = train("-m model=mobilenet,scratch model.frozen=true", tmp_path)
     assert finished.returncode == 2
-    assert finished.stdout.count("model.frozen: a backbone without weights cannot be frozen") == 2
+    errors = [result.load(directory)["error"] for directory in sorted(tmp_path.glob("multirun/*/*/[01]"))]
+    assert [error.split(" has ")[0].split(" without ")[0] for error in errors] == [
+        "UserError: model.frozen: a backbone",
+        "UserError: model.frozen: the scratch CNN",
+    ]
     assert "Traceback" not in finished.stdout + finished.stderr

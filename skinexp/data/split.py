@@ -1,5 +1,7 @@
 """Shares images out among training, validation and test: whole groups, each class in its proportion."""
 
+import math
+
 import numpy as np
 import pandas as pd
 from sklearn.model_selection import train_test_split
@@ -26,30 +28,36 @@ def split(frame: pd.DataFrame, options: Split, seed: int) -> pd.Series:
         "train", "val" or "test" for each row, with the frame's index.
 
     Raises:
-        UserError: where a class has too few groups to appear in every part.
+        UserError: where a class has too few groups to appear in every part, or a part is too small for both classes.
     """
     labels = frame.groupby("group", sort=True)["label"]
     groups = pd.DataFrame({"label": labels.max(), "size": labels.size()})
     _refuse_too_few(groups["label"])
-    strata = _strata(groups)
+    strata = groups["label"].astype(str) + " x" + np.minimum(groups["size"], LARGEST_STRATUM).astype(str)
     random_state = int(rng(seed, "split").integers(2**31))
-    names = groups.index.to_numpy(dtype=object)
-    rest, test = train_test_split(names, test_size=options.test, stratify=strata, random_state=random_state)
-    train, val = train_test_split(
-        rest,
-        test_size=options.val / (options.train + options.val),
-        stratify=_merge_rare(strata.loc[rest], groups.loc[rest, "label"]),
-        random_state=random_state,
-    )
+    try:
+        rest, test = _draw(strata, groups["label"], options.test, random_state)
+        remaining = options.val / (options.train + options.val)
+        train, val = _draw(strata.loc[rest], groups.loc[rest, "label"], remaining, random_state)
+    except ValueError as error:  # scikit-learn's, of a part smaller than the number of classes
+        raise _too_small(options) from error
     parts = pd.Series(index=groups.index, dtype=object)
     for name, members in zip(NAMES, (train, val, test), strict=True):
         parts[members] = name
+        if groups.loc[members, "label"].nunique() < len(CLASS_NAMES):
+            raise _too_small(options)
     return frame["group"].map(parts).rename("split")
 
 
-def _strata(groups: pd.DataFrame) -> pd.Series:
-    strata = groups["label"].astype(str) + " x" + np.minimum(groups["size"], LARGEST_STRATUM).astype(str)
-    return _merge_rare(strata, groups["label"])
+def _draw(strata: pd.Series, labels: pd.Series, share: float, random_state: int) -> tuple[np.ndarray, np.ndarray]:
+    """Names of groups in two parts; the second has that share of them."""
+    names = strata.index.to_numpy(dtype=object)
+    strata = _merge_rare(strata, labels)
+    second = math.ceil(share * len(names))
+    if strata.nunique() > min(second, len(names) - second):  # more strata than the smaller part has groups
+        strata = labels
+    first, drawn = train_test_split(names, test_size=share, stratify=strata, random_state=random_state)
+    return first, drawn
 
 
 def _merge_rare(strata: pd.Series, labels: pd.Series) -> pd.Series:
@@ -58,6 +66,13 @@ def _merge_rare(strata: pd.Series, labels: pd.Series) -> pd.Series:
     merged = strata.where(~rare, labels.astype(str) + " rare")
     still_rare = merged.map(merged.value_counts()) < 2
     return labels.astype(str) if still_rare.any() else merged
+
+
+def _too_small(options: Split) -> UserError:
+    return UserError(
+        "data.split: a part would not hold both classes; give the smallest part a larger fraction. "
+        f"Received: train={options.train:g}, val={options.val:g}, test={options.test:g}"
+    )
 
 
 def _refuse_too_few(labels: pd.Series) -> None:

@@ -14,7 +14,7 @@ from skinexp.terminal import console
 
 COLUMNS = {  # metric -> heading
     "test/roc_auc": "ROC-AUC",
-    "test/average_precision": "average\nprecision",
+    "test/average_precision": "average\nprecis.",
     "test/accuracy": "accuracy",
     "test/recall": "sensi-\ntivity",
     "test/specificity": "speci-\nficity",
@@ -24,8 +24,8 @@ COLUMNS = {  # metric -> heading
 
 def show(records: Sequence[RunRecord]) -> None:
     """Prints a line a run: its scores on the test images at threshold 0.5, or what stopped it."""
-    table = Table(box=box.SIMPLE_HEAD, title="Test scores (threshold 0.5)", title_justify="left", title_style="bold")
-    table.add_column("run", overflow="fold", min_width=20)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("run", overflow="fold", min_width=12)
     for heading in (*COLUMNS.values(), "time"):
         table.add_column(heading, justify="right", no_wrap=True)
     best = max((record.roc_auc for record in records if math.isfinite(record.roc_auc)), default=math.nan)
@@ -37,24 +37,26 @@ def show(records: Sequence[RunRecord]) -> None:
             table.add_row(escape(record.name), *cells, _time(record.find("seconds", "total")))
         else:
             table.add_row(escape(record.name), f"[red]{record.status}[/red]")
-    console.print()
+    console.print("\n[bold]Test scores[/bold] (threshold 0.5)")
     console.print(table)
     for record in records:
         if record.error:
-            console.print(f"{record.name}: {record.error}\n", style="red", markup=False)
+            console.print(f"{record.name}: {record.error}\n", style="red", markup=False, soft_wrap=True)
 
 
 def show_next_steps(place: Path, tracking_uri: str) -> None:
     """Prints where the results are and the one command that opens the MLflow UI."""
     several = place.suffix == ".html"
     what = "Comparison page" if several else "Figures, model and predictions"
-    console.print(f"{what}: {_from_here(place)}", markup=False)
+    console.print(f"{what}: {_from_here(place)}", markup=False, soft_wrap=True)
     if tracking_uri.startswith("http"):
-        console.print(f"MLflow UI: {tracking_uri}", markup=False)
+        console.print(f"MLflow UI: {tracking_uri}", markup=False, soft_wrap=True)
     else:
-        console.print(f"MLflow UI: uv run mlflow ui --backend-store-uri {tracking_uri}", markup=False)
+        console.print(f"MLflow UI: uv run mlflow ui --backend-store-uri {tracking_uri}", markup=False, soft_wrap=True)
         unfold = " and unfold the newest run" if several else ""
-        console.print(f"  then open http://127.0.0.1:5000, choose 'Model training'{unfold}", markup=False)
+        console.print(
+            f"  then open http://127.0.0.1:5000, choose 'Model training'{unfold}", markup=False, soft_wrap=True
+        )
 
 
 def _time(seconds: float | None) -> str:

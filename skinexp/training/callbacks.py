@@ -100,7 +100,7 @@ class ProgressBar(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         self._first = epoch if self._first is None else self._first
-        words = f"loss {logs['loss']:.3f}, validation loss {logs['val_loss']:.3f}, AUC {logs['val_auc']:.3f}"
-        done = epoch - self._first + 1
-        self._bar.say(f"epoch {done}/{self._phase.epochs}: {words}")
-        log.debug("  %s epoch %d/%d: %s", self._phase.name, done, self._phase.epochs, words)
+        done = f"{epoch - self._first + 1}/{self._phase.epochs}"
+        validation = f"validation loss {logs['val_loss']:.3f}, AUC {logs['val_auc']:.3f}"
+        self._bar.say(f"epoch {done}, {validation}")
+        log.debug("  %s epoch %s: loss %.3f, %s", self._phase.name, done, logs["loss"], validation)
