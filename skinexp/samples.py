@@ -1,10 +1,11 @@
 """What a run tells about its images: how many of which, sheets to look at, and the data sets of its MLflow run."""
 
 import keras
+import numpy as np
 from matplotlib.figure import Figure
 
 from skinexp import tracking
-from skinexp.config import Config
+from skinexp.config import Config, Preprocess
 from skinexp.data import augment, preprocess, store
 from skinexp.data.pipeline import TrainingBatches
 from skinexp.data.split import NAMES
@@ -14,7 +15,7 @@ from skinexp.digest import digest
 from skinexp.randomness import rng
 from skinexp.report.sheets import augmentation_sheet, preprocessing_sheet
 
-PREPROCESSED = 5  # images on the preprocessing sheet
+PREPROCESSED, CONSIDERED = 5, 40  # images on the preprocessing sheet: those of so many that preparation changed most
 AUGMENTED = 3  # pairs on the augmentation sheet
 
 
@@ -54,17 +55,29 @@ def record(run: tracking.Run, prepared: Prepared, source: str | None) -> None:
 
 def sheets(prepared: Prepared, batches: TrainingBatches, config: Config) -> dict[str, Figure]:
     """Figures of some training images: before and after preparation, before and after augmentation."""
+    return {
+        "preprocessing": _preprocessing(prepared, config),
+        "augmentation": _augmentation(batches, config),
+    }
+
+
+def _preprocessing(prepared: Prepared, config: Config) -> Figure:
     frame = prepared.table.frame
     training = frame[frame["split"] == "train"]
-    chosen = training.iloc[rng(config.seed, "preprocessing sheet").permutation(len(training))[:PREPROCESSED]]
-    stages = [
-        preprocess.stages(store.read(prepared.table.reader, position), config.data.preprocess)
-        for position in chosen["position"]
+    drawn = training.iloc[rng(config.seed, "preprocessing sheet").permutation(len(training))[:CONSIDERED]]
+    originals = [store.read(prepared.table.reader, position) for position in drawn["position"]]
+    stages = [preprocess.stages(original, config.data.preprocess) for original in originals]
+    resized_only = Preprocess(crop_border=False, remove_hair=False, size=config.data.preprocess.size)
+    changes = [
+        np.abs(steps["prepared"].astype(float) - preprocess.apply(original, resized_only)).mean()
+        for steps, original in zip(stages, originals, strict=True)
     ]
-    pixels = batches.images.read(rng(config.seed, "augmentation sheet").permutation(len(batches.images))[:AUGMENTED])
-    draws = augment.draw(config.augment, rng(config.seed, "augment", 0), len(pixels))
-    changed = keras.ops.convert_to_numpy(augment.Augmentation(config.augment)(pixels, draws))
-    return {
-        "preprocessing": preprocessing_sheet(stages, chosen["image_id"].tolist()),
-        "augmentation": augmentation_sheet(pixels, changed.round().astype("uint8")),
-    }
+    most_changed = np.argsort(changes)[::-1][:PREPROCESSED]
+    return preprocessing_sheet([stages[index] for index in most_changed], drawn["image_id"].iloc[most_changed].tolist())
+
+
+def _augmentation(batches: TrainingBatches, config: Config) -> Figure:
+    members = rng(config.seed, "augmentation sheet").permutation(len(batches.images))[:AUGMENTED]
+    pixels = batches.images.read(members)
+    changed = augment.Augmentation(config.augment)(pixels, batches.draws("augment", 0)[members])
+    return augmentation_sheet(pixels, keras.ops.convert_to_numpy(changed).round().astype(np.uint8))

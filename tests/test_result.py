@@ -35,8 +35,9 @@ def test_a_run_that_ends_well_is_finished_with_what_was_added(tmp_path):
     [(RuntimeError("the loss is no number"), "failed"), (SystemExit(3), "failed"), (KeyboardInterrupt(), "killed")],
 )
 def test_a_run_that_ends_badly_says_how_and_the_error_goes_on(tmp_path, error, status):
-    with pytest.raises(type(error)), Result(tmp_path) as run:
-        run.add(best_epoch=3)
+    run = Result(tmp_path)
+    run.add(best_epoch=3)
+    with pytest.raises(type(error)), run:
         raise error
     written = strictly(tmp_path)
     assert written["status"] == status == status_of(error)
@@ -55,11 +56,11 @@ def test_keys_become_words():
 
 
 def test_seconds_are_told_by_stage_and_in_total_also_where_a_stage_fails(tmp_path):
-    with pytest.raises(ValueError, match="in vain"), Result(tmp_path) as run:
-        with run.stage("data"):
-            pass
-        with run.stage("training"):
-            raise ValueError("in vain")
+    run = Result(tmp_path)
+    with run.stage("data"):
+        pass
+    with pytest.raises(ValueError, match="in vain"), run, run.stage("training"):
+        raise ValueError("in vain")
     seconds = strictly(tmp_path)["seconds"]
     assert list(seconds) == ["data", "training", "total"]
     assert seconds["total"] >= seconds["training"] >= 0
@@ -82,8 +83,9 @@ def test_what_cannot_be_written_leaves_the_last_file_whole(tmp_path):
 
 def test_a_receiver_is_handed_the_file_when_it_says_how_the_run_ended(tmp_path):
     statuses = []
-    with pytest.raises(KeyboardInterrupt), Result(tmp_path) as run:
-        run.send_to(lambda file: statuses.append(json.loads(file.read_text())["status"]))
+    run = Result(tmp_path)
+    run.send_to(lambda file: statuses.append(json.loads(file.read_text())["status"]))
+    with pytest.raises(KeyboardInterrupt), run:
         raise KeyboardInterrupt
     assert statuses == ["killed"]
 

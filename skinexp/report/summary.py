@@ -24,7 +24,7 @@ COLUMNS = {  # metric -> heading
 
 def show(records: Sequence[RunRecord]) -> None:
     """Prints a line a run: its scores on the test images at threshold 0.5, or what stopped it."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     table.add_column("run", overflow="fold", min_width=12)
     for heading in (*COLUMNS.values(), "time"):
         table.add_column(heading, justify="right", no_wrap=True)
