@@ -171,6 +171,7 @@ class Tracking:
     uri: str = "sqlite:///mlflow.db"  # an MLflow tracking address: a local SQLite file or a server
     experiment: str = "skinexp"
     model: bool = True  # log the trained model itself too (10 to 20 MB and some seconds a run)
+    system_metrics: bool = True  # sample processor, memory and GPU load while the run goes on
     tensorboard: bool = True  # write TensorBoard logs into the run directory
     histograms: bool = True  # of all weights, each epoch, in TensorBoard
 

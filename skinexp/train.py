@@ -1,5 +1,6 @@
 """Composes an experiment from conf/ and runs it: one run, or with -m one run for each combination."""
 
+import logging
 import math
 import os
 import signal
@@ -54,10 +55,13 @@ def main() -> None:
     os.environ["HYDRA_FULL_ERROR"] = "1"  # or Hydra prints its errors itself, in many lines
     try:
         compose_and_run()
+        callback.close("finished")
     except KeyboardInterrupt:
         callback.close("killed")
         print("Stopped.", file=sys.stderr)
-        sys.exit(INTERRUPTED)
+        logging.shutdown()
+        sys.stdout.flush()
+        os._exit(INTERRUPTED)  # TensorFlow's threads, stopped in the middle, would complain on the way out
     except (HydraException, OmegaConfBaseException) as error:
         callback.close("failed")
         print(composition.explain(error), file=sys.stderr)

@@ -1,4 +1,8 @@
-"""Opens a sweep's parent run before its first job and closes it after its last."""
+"""Opens a sweep's parent run before its first job; the command closes it after the last.
+
+Hydra's own hook for the end of a multirun is not used: it is not called where a job was stopped, and an error in it
+becomes a warning.
+"""
 
 import sys
 from pathlib import Path
@@ -28,14 +32,6 @@ class SweepCallback(Callback):
             print(error, file=sys.stderr)
             sys.exit(jobs.MISTAKEN)  # Hydra turns errors of callbacks into warnings, but lets an exit pass
         running = directory
-
-    def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
-        """Compares the jobs and closes the parent run."""
-        try:
-            close("finished")
-        except Exception as error:  # Hydra would warn, and exit with 0
-            print(f"The sweep could not be closed: {type(error).__name__}: {error}", file=sys.stderr)
-            jobs.exit_codes.append(jobs.FAILED)
 
 
 def close(status: str) -> None:

@@ -52,9 +52,14 @@ def end(directory: Path, status: str) -> None:
         status = "failed"
     manifest.status = status
     manifest.save(directory)
-    page = comparison.compare(records, directory)
-    files = [directory / name for name in COMPARISON_FILES]
-    tracking.close_parent(options, str(manifest.parent), STATUSES[status], _best(records), files)
+    try:
+        page = comparison.compare(records, directory)
+    except BaseException:
+        status = "failed"
+        raise
+    finally:  # the parent run must not stay open, whatever became of the page
+        files = [directory / name for name in COMPARISON_FILES if (directory / name).is_file()]
+        tracking.close_parent(options, str(manifest.parent), STATUSES[status], _best(records), files)
     summary.show(records)
     summary.show_next_steps(page, options.uri)
 

@@ -123,7 +123,9 @@ def start(
     """
     connect(options)
     os.environ.pop("MLFLOW_RUN_ID", None)  # it would beat the parent
-    active = mlflow.start_run(run_name=name, tags={PARENT_TAG: parent} if parent else None)
+    active = mlflow.start_run(
+        run_name=name, tags={PARENT_TAG: parent} if parent else None, log_system_metrics=options.system_metrics
+    )
     run = Run(active.info.run_id, active.info.experiment_id)
     try:
         run.tags(tags)
