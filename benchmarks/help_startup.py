@@ -1,6 +1,6 @@
 """Claim: `python -m skinexp.train --help` takes less than 3 times as long as `python -c "import hydra"`.
 
-uv run python benchmarks/help_startup.py
+Run it with `uv run python benchmarks/help_startup.py`.
 """
 
 import statistics

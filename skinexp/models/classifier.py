@@ -1,5 +1,6 @@
 """A network, with what other rooms must know to train and to explain it."""
 
+import math
 from dataclasses import dataclass
 
 import keras
@@ -36,4 +37,4 @@ class Classifier:
     @property
     def trainable_parameters(self) -> int:
         """Parameters that training changes now; phases change which those are."""
-        return sum(int(weight.size) for weight in map(keras.ops.convert_to_numpy, self.network.trainable_weights))
+        return sum(math.prod(weight.shape) for weight in self.network.trainable_weights)

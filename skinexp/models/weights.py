@@ -1,6 +1,7 @@
 """Finds a backbone's pretrained weights and puts them into the one graph that every source shares."""
 
 import logging
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -32,9 +33,10 @@ def donor(source: str, contract: Contract, alpha: float) -> keras.Model:
         include_top=False, weights=None, input_shape=(FILE_SIZE, FILE_SIZE, 3), **contract.arguments(alpha)
     )
     try:
-        model.load_weights(file)
+        with warnings.catch_warnings(action="ignore"):  # one for each layer that does not fit; the refusal is enough
+            model.load_weights(file)
     except (ValueError, KeyError, OSError) as error:
-        reason = str(error).strip().splitlines()[0]
+        reason = _first_line(error).partition(". Example")[0]
         raise UserError(f"model.weights: {file} does not fit {model.name} without its top: {reason}") from error
     log.info("Weights   %s", file)
     return model
@@ -43,24 +45,21 @@ def donor(source: str, contract: Contract, alpha: float) -> keras.Model:
 def transplant(source: keras.Model, receivers: Sequence[keras.layers.Layer]) -> None:
     """Copies the donor's weights into a backbone's layers, which come in the same order as the donor's.
 
-    EfficientNet exists in two graphs: the one for ImageNet divides by the square root of the channels' standard
-    deviation once more. Here that division becomes part of the Normalization layer, so that one graph serves all.
+    EfficientNet exists in two graphs: its ImageNet release holds standard deviations where Normalization reads
+    variances, so the graph for the release divides by their square root once more. Here the variances are mended
+    instead, also where the release comes as a file, and one graph serves all.
     """
     givers = [layer for layer in source.layers if layer.weights]
     for giver, receiver in zip(givers, (layer for layer in receivers if layer.weights), strict=True):
         values = giver.get_weights()
         if isinstance(giver, keras.layers.Normalization):
             mean, variance, count = values
-            if _divides_once_more(source):
-                variance = variance * IMAGENET_STD.reshape(variance.shape)
+            if np.allclose(variance, IMAGENET_STD, rtol=1e-3):
+                variance = np.square(variance)
             receiver.set_weights([mean, variance, count])
             receiver.finalize_state()  # what the layer computes with is derived from its weights
         else:
             receiver.set_weights(values)
-
-
-def _divides_once_more(model: keras.Model) -> bool:
-    return sum(isinstance(layer, keras.layers.Rescaling) for layer in model.layers) > 1
 
 
 def _download(contract: Contract, alpha: float) -> keras.Model:

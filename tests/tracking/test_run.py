@@ -14,6 +14,12 @@ from mlflow.entities import Run
 from skinexp import tracking
 from skinexp.config import Tracking
 
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:The specified dataset source can be interpreted"),  # MLflow knows it twice
+    pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword"),  # Keras on NumPy 2
+    pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as AnyType"),  # MLflow, on being imported
+]
+
 
 def stored(client: MlflowClient, run: tracking.Run) -> Run:
     return client.get_run(run.id)
@@ -145,7 +151,6 @@ def test_a_last_word_that_cannot_be_logged_fails_nothing(options, tmp_path, capl
     assert "result.json is not on the MLflow run" in caplog.text
 
 
-@pytest.mark.filterwarnings("ignore:The specified dataset source can be interpreted in multiple ways")  # two equal ones
 def test_images_are_named_by_part_with_a_digest(options, client):
     frame = pd.DataFrame({"image_id": ["a", "b"], "group": ["a", "b"], "label": ["0", "1"], "sha256": ["00", "11"]})
     with tracking.start(options, "", {}, {}) as run:
@@ -156,7 +161,6 @@ def test_images_are_named_by_part_with_a_digest(options, client):
     assert json.loads(used.dataset.profile)["num_rows"] == 2
 
 
-@pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword")  # Keras on NumPy 2
 def test_a_model_is_logged_with_signature_and_example_and_answers_as_before(options, client, server):
     keras.utils.set_random_seed(0)
     pixels = keras.Input((8, 8, 3))

@@ -26,7 +26,7 @@ def test_a_server_that_is_not_there_is_told_in_one_sentence_with_what_to_do():
 
 
 def test_an_address_of_no_known_kind_is_told_in_one_sentence():
-    with pytest.raises(UserError, match="^tracking.uri: carrier-pigeon://roof cannot be used") as caught:
+    with pytest.raises(UserError, match=r"^tracking\.uri: carrier-pigeon://roof cannot be used") as caught:
         tracking.open_parent(Tracking(uri="carrier-pigeon://roof"), "", {})
     assert len(str(caught.value).splitlines()) == 1
 
@@ -65,7 +65,7 @@ def test_a_run_that_is_not_there_is_told_by_its_name(options, server):
 
 def test_looking_a_run_up_creates_no_store(tmp_path):
     store = tmp_path / "mlflow.db"
-    with pytest.raises(UserError, match="^0123: neither a directory nor a run in .*, which is not there$"):
+    with pytest.raises(UserError, match=r"^0123: neither a directory nor a run in .*, which is not there$"):
         tracking.find(Tracking(uri=f"sqlite:///{store}"), "0123")
     assert not store.exists()
 

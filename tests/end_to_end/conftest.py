@@ -1,0 +1,158 @@
+"""Runs and sweeps of the real command, each in a directory of its own; the tests here only look at what they left."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from mlflow import MlflowClient
+from mlflow.entities import Run
+
+PATIENCE = 300  # seconds for a training to begin on a busy machine
+
+Train = Callable[..., list["Command"]]
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command that has ended: where it ran, what it printed, its exit code, and the MLflow store that it filled."""
+
+    place: Path
+    output: str
+    code: int
+
+    @cached_property
+    def directory(self) -> Path:
+        """The directory of the run or the sweep."""
+        (found,) = [*self.place.glob("outputs/*/*"), *self.place.glob("multirun/*/*")]
+        return found
+
+    @cached_property
+    def sweep(self) -> dict[str, Any]:
+        return json.loads((self.directory / "sweep.json").read_text())
+
+    @property
+    def store(self) -> str:
+        return f"sqlite:///{self.place}/mlflow.db"
+
+    @property
+    def client(self) -> MlflowClient:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # SQLAlchemy's words about MLflow
+            return MlflowClient(self.store)
+
+    @property
+    def parent(self) -> Run:
+        return self.client.get_run(self.sweep["parent"])
+
+    def result(self, job: str = "") -> dict[str, Any]:
+        return json.loads((self.directory / job / "result.json").read_text())
+
+    def run(self, job: str = "") -> Run:
+        """What MLflow knows of the run, or of one job of the sweep."""
+        return self.client.get_run(self.result(job)["run_id"])
+
+    def predictions(self, job: str = "") -> pd.DataFrame:
+        return pd.read_parquet(self.directory / job / "predictions.parquet")
+
+    def artifacts(self, run: Run) -> set[str]:
+        return {file.path for file in self.client.list_artifacts(run.info.run_id)}
+
+
+def start(arguments: Sequence[str], place: Path) -> subprocess.Popen[bytes]:
+    """Starts the training command; what it prints goes to a file, which can be read before the end."""
+    with (place / "output.txt").open("wb") as output:
+        command = [sys.executable, "-m", "skinexp.train", *arguments]
+        return subprocess.Popen(command, cwd=place, stdout=output, stderr=output)
+
+
+def ended(process: subprocess.Popen[bytes], place: Path) -> Command:
+    code = process.wait()
+    return Command(place, (place / "output.txt").read_text(), code)
+
+
+@pytest.fixture(scope="session")
+def train(tmp_path_factory: pytest.TempPathFactory) -> Train:
+    """Runs training commands side by side, each in an empty directory that also keeps its MLflow store."""
+
+    def train(*commands: str) -> list[Command]:
+        places = [tmp_path_factory.mktemp("train") for _ in commands]
+        processes = [start(command.split(), place) for command, place in zip(commands, places, strict=True)]
+        return list(map(ended, processes, places))
+
+    return train
+
+
+@pytest.fixture(scope="session")
+def twice(train: Train) -> list[Command]:
+    """The same command in two places."""
+    return train("experiment=smoke", "experiment=smoke")
+
+
+@pytest.fixture(scope="session")
+def single(twice: list[Command]) -> Command:
+    """One run of the recipe that goes through every stage."""
+    return twice[0]
+
+
+@pytest.fixture(scope="session")
+def sweeps(train: Train) -> list[Command]:
+    """A sweep that goes well and one that does not."""
+    return train(
+        "-m experiment=smoke tracking.tensorboard=false model=scratch,mobilenet,efficientnet",
+        "-m experiment=smoke tracking.tensorboard=false optim.lr=1e30,1e-3",
+    )
+
+
+@pytest.fixture(scope="session")
+def three(sweeps: list[Command]) -> Command:
+    """The sweep over all models."""
+    return sweeps[0]
+
+
+@pytest.fixture(scope="session")
+def broken(sweeps: list[Command]) -> Command:
+    """A sweep whose first job loses its loss."""
+    return sweeps[1]
+
+
+@pytest.fixture(scope="session")
+def stopped(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Command]:
+    """Two sweeps that were stopped in the midst of a training, by the name of the signal."""
+    signals = (signal.SIGINT, signal.SIGTERM)
+    places = {number: tmp_path_factory.mktemp(number.name) for number in signals}
+    endless = [
+        "-m",
+        "experiment=smoke",
+        "seed=0,1",
+        "optim.epochs=10000",
+        "optim.patience=10000",
+        "tracking.tensorboard=false",
+    ]
+    processes = {number: start(endless, place) for number, place in places.items()}
+    try:
+        for number, process in processes.items():
+            wait_for_words("epoch 2/", places[number] / "output.txt", process)
+            process.send_signal(number)
+        return {number.name: ended(processes[number], places[number]) for number in signals}
+    finally:
+        for process in processes.values():
+            process.kill()
+            process.wait()
+
+
+def wait_for_words(words: str, file: Path, process: subprocess.Popen[bytes]) -> None:
+    end = time.monotonic() + PATIENCE
+    while words not in file.read_text():
+        if process.poll() is not None or time.monotonic() > end:
+            raise RuntimeError(f"{words!r} was not printed, but:\n{file.read_text()}")
+        time.sleep(0.2)

@@ -1,0 +1,112 @@
+import logging
+import os
+from pathlib import Path
+
+import pytest
+from hydra.conf import HydraConf
+from hydra.types import RunMode
+from omegaconf import OmegaConf
+
+from skinexp.errors import UserError
+from skinexp.job import Job
+from skinexp.sweep import jobs
+from skinexp.sweep.manifest import Manifest
+
+
+@pytest.fixture
+def exit_codes(monkeypatch) -> list[int]:
+    """Those of a process in which nothing went wrong yet."""
+    monkeypatch.setattr(jobs, "exit_codes", [])
+    return jobs.exit_codes
+
+
+def settings(overrides: list[str], directory: Path, sweep: Path | None = None, number: int = 0) -> HydraConf:
+    """What Hydra says of the job that it runs."""
+    hydra = OmegaConf.structured(HydraConf)
+    hydra.mode = RunMode.RUN if sweep is None else RunMode.MULTIRUN
+    hydra.overrides.task = overrides
+    hydra.runtime.output_dir = str(directory)
+    hydra.runtime.choices = {"model": "scratch"}
+    hydra.job.num = number
+    if sweep is not None:
+        hydra.sweep.dir = str(sweep)
+    return hydra
+
+
+def failing(error: Exception | None, directory: Path, sweep: Path | None) -> None:
+    with jobs.reported(Job("seed=1", (), directory, sweep)):
+        if error is not None:
+            raise error
+
+
+def test_a_single_run_is_named_by_all_its_overrides(tmp_path):
+    job = jobs.job_of(settings(["model=mobilenet", "seed=1"], tmp_path))
+    assert job == Job("model=mobilenet seed=1", ("model=mobilenet", "seed=1"), tmp_path)
+
+
+def test_a_single_run_without_overrides_is_named_by_its_model(tmp_path):
+    assert jobs.job_of(settings([], tmp_path)).name == "scratch"
+
+
+@pytest.mark.parametrize(
+    ("varied", "name"),
+    [
+        (["model"], "model=mobilenet"),
+        (["optim.lr", "model"], "model=mobilenet optim.lr=0.001"),
+        ([], "experiment=smoke model=mobilenet optim.lr=0.001"),
+    ],
+)
+def test_a_job_of_a_sweep_is_named_by_what_varies_and_knows_its_parent(varied, name, tmp_path):
+    Manifest("running", [], varied, {}, parent="0123").save(tmp_path)
+    overrides = ["experiment=smoke", "model=mobilenet", "optim.lr=0.001"]
+    job = jobs.job_of(settings(overrides, tmp_path / "1", tmp_path, number=1))
+    assert job == Job(name, tuple(overrides), tmp_path / "1", tmp_path, "0123")
+
+
+def test_a_job_of_a_sweep_without_overrides_is_named_by_its_number(tmp_path):
+    Manifest("running", [], [], {}).save(tmp_path)
+    assert jobs.job_of(settings([], tmp_path / "3", tmp_path, number=3)).name == "3"
+
+
+@pytest.mark.parametrize(
+    ("errors", "code"),
+    [
+        ([None], 0),
+        ([UserError("seed: must be at least 0")], 2),
+        ([RuntimeError("out of memory")], 1),
+        ([UserError("seed: must be at least 0"), None, RuntimeError("out of memory")], 1),
+    ],
+)
+def test_the_exit_code_is_that_of_the_gravest_error(errors, code, tmp_path, exit_codes):
+    for error in errors:
+        failing(error, tmp_path, sweep=tmp_path)
+    assert jobs.exit_code() == code
+
+
+def test_a_users_mistake_is_told_without_its_traceback(tmp_path, exit_codes, caplog):
+    with caplog.at_level(logging.INFO):
+        failing(UserError("seed: must be at least 0"), tmp_path, sweep=tmp_path)
+    assert caplog.messages == ["seed: must be at least 0"]
+    assert all(record.exc_info is None for record in caplog.records)
+
+
+def test_a_failure_is_told_by_its_kind_and_its_traceback_goes_to_the_log_alone(tmp_path, exit_codes, caplog):
+    failing(RuntimeError("out of memory"), tmp_path, sweep=tmp_path)
+    told, logged = caplog.records
+    assert told.getMessage() == "RuntimeError: out of memory (the traceback is in train.log)"
+    assert told.exc_info is None
+    assert logged.name == "root"
+    assert logged.exc_info[0] is RuntimeError
+
+
+def test_an_interrupt_is_not_a_failure_of_the_job(tmp_path, exit_codes):
+    with pytest.raises(KeyboardInterrupt), jobs.reported(Job("", (), tmp_path, tmp_path)):
+        raise KeyboardInterrupt
+    assert exit_codes == []
+
+
+def test_what_compiled_code_says_during_a_job_goes_to_its_log(tmp_path, exit_codes, capfd):
+    with jobs.reported(Job("seed=1", (), tmp_path, tmp_path)):
+        os.write(2, b"oneDNN custom operations are on\n")
+    assert "oneDNN" in (tmp_path / "train.log").read_text()
+    assert "oneDNN" not in capfd.readouterr().err

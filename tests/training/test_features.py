@@ -1,0 +1,204 @@
+"""Cached features are the network's own, and a head trained on them is the one that the whole network would get."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from skinexp import models
+from skinexp.config import Augment, Model
+from skinexp.data.augment import Augmentation
+from skinexp.models import Classifier
+from skinexp.models.classifier import FEATURES
+from skinexp.training import features, fit
+from skinexp.training.features import FeatureBatches, Head
+from skinexp.training.phases import Phase, plan
+
+# TensorFlow's variables know NumPy 1 only; Keras copies them when it saves.
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
+
+LIGHT = Augment(flip=True, rotation=0.05, brightness=0.1)
+
+
+def own_features(classifier: Classifier, pixels: np.ndarray) -> np.ndarray:
+    network = classifier.network
+    return ops.convert_to_numpy(keras.Function(network.inputs[0], network.get_layer(FEATURES).output)(pixels))
+
+
+def everything(images) -> np.ndarray:
+    return images.read(np.arange(len(images)))
+
+
+# What is cached
+
+
+@pytest.mark.parametrize("backbone", ["tiny", "mobilenet"])
+def test_cached_features_are_what_the_network_computes(backbone, classifier, batches, tmp_path, request):
+    if backbone == "tiny":
+        built = classifier()
+    else:
+        file = str(request.getfixturevalue("mobilenet_file"))
+        built = models.build(Model(name="mobilenet", alpha=0.35, weights=file), 32)
+    parts = batches()
+    trained = features.training_features(built, parts, Augmentation(Augment()), 3, tmp_path)
+    validated, labels = features.validation_features(built, parts, tmp_path)
+    assert trained.shape[:2] == (1, 60)  # without augmentation all views are one
+    np.testing.assert_allclose(trained[0], own_features(built, everything(parts.train.images)), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(validated, own_features(built, everything(parts.val)), rtol=1e-4, atol=1e-5)
+    np.testing.assert_array_equal(labels[:, 0], parts.val.labels)
+    assert validated.std(axis=0).max() > 0.01
+
+
+def test_each_view_is_the_image_augmented_anew(classifier, batches, tmp_path):
+    tiny, parts = classifier(), batches(LIGHT)
+    views = features.training_features(tiny, parts, Augmentation(LIGHT), 3, tmp_path)
+    assert views.shape == (3, 60, 8)
+    pixels = everything(parts.train.images)
+    for number, view in enumerate(views):
+        draws = parts.train.draws("view augment", number)
+        expected = own_features(tiny, ops.convert_to_numpy(Augmentation(LIGHT)(pixels, draws)))
+        np.testing.assert_allclose(view, expected, rtol=1e-4, atol=1e-5)
+    assert not np.allclose(views[0], views[1], atol=1e-3)
+
+
+def test_computing_features_leaves_the_graph_as_it_was(classifier, batches, tmp_path):
+    tiny = classifier()
+    before = tiny.network.to_json()
+    features.validation_features(tiny, batches(), tmp_path)
+    assert tiny.network.to_json() == before
+    assert len({len(layer._inbound_nodes) for layer in tiny.network.layers}) == 1
+
+
+# The cache
+
+
+def files(cache: Path) -> dict[str, int]:
+    return {file.name: file.stat().st_mtime_ns for file in (cache / "features").iterdir()}
+
+
+def test_features_are_read_from_the_cache_the_second_time(classifier, batches, tmp_path):
+    first = features.training_features(classifier(), batches(LIGHT), Augmentation(LIGHT), 2, tmp_path)
+    written = files(tmp_path)
+    again = features.training_features(classifier(), batches(LIGHT), Augmentation(LIGHT), 2, tmp_path)
+    assert files(tmp_path) == written
+    assert len(written) == 1
+    np.testing.assert_array_equal(first, again)
+
+
+def test_the_head_has_no_part_in_the_key(classifier, batches, tmp_path):
+    tiny = classifier()
+    features.validation_features(tiny, batches(), tmp_path)
+    tiny.network.get_layer("logit").bias.assign([3.0])
+    features.validation_features(tiny, batches(), tmp_path)
+    assert len(files(tmp_path)) == 1
+
+
+@pytest.mark.parametrize("change", ["weights", "statistics", "scaling", "pixels", "images", "precision"])
+def test_what_features_are_computed_from_changes_the_key(change, classifier, batches, tmp_path):
+    tiny, parts = classifier(), batches()
+    features.validation_features(tiny, parts, tmp_path)
+    match change:
+        case "weights":
+            tiny.network.get_layer("convolution_2").bias.assign(np.ones(8))
+        case "statistics":
+            tiny.network.get_layer("normalization_1").moving_mean.assign(np.ones(8))
+        case "scaling":
+            tiny.network.get_layer("input_scaling").scale = 1 / 255
+        case "pixels":
+            parts.val.pixels[parts.val.rows[3], 0, 0, 0] ^= 1
+        case "images":
+            parts = replace(parts, val=replace(parts.val, rows=parts.val.rows[1:], labels=parts.val.labels[1:]))
+        case "precision":
+            keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        features.validation_features(tiny, parts, tmp_path)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    assert len(files(tmp_path)) == 2
+
+
+def test_other_draws_change_the_key(classifier, batches, tmp_path):
+    for seed in (0, 1):
+        features.training_features(classifier(), batches(LIGHT, seed), Augmentation(LIGHT), 2, tmp_path)
+    assert len(files(tmp_path)) == 2
+
+
+# Which phases use them
+
+
+def test_features_are_for_phases_whose_whole_backbone_is_frozen(classifier, config):
+    tiny = classifier()
+    head, fine_tune = plan(tiny, config.model, config.optim)
+    assert features.applies(head, tiny)
+    assert not features.applies(fine_tune, tiny)
+    assert not features.applies(Phase("train", 1, 1e-3, frozenset()), tiny)
+
+
+def test_a_network_without_a_backbone_has_no_features_to_keep():
+    scratch = models.build(Model(name="scratch"), 32)
+    assert not features.applies(Phase("train", 1, 1e-3, frozenset()), scratch)
+
+
+# Batches of features
+
+
+@pytest.fixture
+def drawn() -> FeatureBatches:
+    """Three views of twenty images; a feature says which view of which image it is of."""
+    views = np.arange(3)[:, None, None] * 100 + np.arange(20)[None, :, None].astype(np.float32)
+    return FeatureBatches(views, np.arange(20) % 2, 8, seed=5)
+
+
+def epoch(drawn: FeatureBatches, number: int) -> tuple[np.ndarray, np.ndarray]:
+    """Features and labels, in the order of the epoch."""
+    drawn.epoch = number
+    values, labels = zip(*drawn, strict=True)
+    return np.concatenate(values)[:, 0], np.concatenate(labels)[:, 0]
+
+
+def test_an_epoch_shows_one_view_of_each_image_with_its_label(drawn):
+    values, labels = epoch(drawn, 0)
+    images = values.astype(int) % 100
+    assert sorted(images) == list(range(20))
+    np.testing.assert_array_equal(labels, images % 2)
+    assert set(values.astype(int) // 100) == {0, 1, 2}
+
+
+def test_views_and_order_of_an_epoch_depend_on_the_seed_and_the_epoch_alone(drawn):
+    first = [epoch(drawn, number)[0] for number in (0, 1, 2)]
+    np.testing.assert_array_equal(epoch(drawn, 1)[0], first[1])
+    assert not np.array_equal(first[0], first[1])
+
+
+# The head
+
+
+def test_a_head_on_features_is_the_rest_of_the_network(classifier, batches):
+    tiny = classifier()
+    pixels = everything(batches().val)
+    expected = ops.convert_to_numpy(tiny.network(pixels, training=False))
+    values = Head(tiny)(own_features(tiny, pixels), training=False)
+    np.testing.assert_allclose(ops.convert_to_numpy(values), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_training_on_features_follows_the_same_curve_as_training_the_whole_network(
+    classifier, batches, config, tmp_path
+):
+    """Without augmentation and dropout there is nothing that the two could see differently."""
+    only_head = replace(config.model, fine_tune=replace(config.model.fine_tune, epochs=0))
+    curves, answers = {}, {}
+    for way in ("off", "auto"):
+        tiny, parts = classifier(), batches()
+        for layer in tiny.network.layers:
+            if isinstance(layer, keras.layers.Dropout):
+                layer.rate = 0.0
+        run = replace(config, model=only_head, training=replace(config.training, features=way))
+        history = fit(tiny, parts, run, tmp_path / way).history
+        curves[way] = history[["train/loss", "val/loss", "val/auc"]].to_numpy()
+        answers[way] = ops.convert_to_numpy(tiny.network(everything(parts.test), training=False))
+    assert curves["off"][0, 0] - curves["off"][-1, 0] > 1e-3  # it learned something
+    np.testing.assert_allclose(curves["auto"], curves["off"], rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(answers["auto"], answers["off"], rtol=1e-2, atol=1e-3)
