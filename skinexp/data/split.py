@@ -61,11 +61,12 @@ def _draw(strata: pd.Series, labels: pd.Series, share: float, random_state: int)
 
 
 def _merge_rare(strata: pd.Series, labels: pd.Series) -> pd.Series:
-    """Sizes too rare to be shared out three ways are stratified by their label alone."""
+    """Sizes too rare to be shared out three ways form one stratum a label; one group alone joins the commonest."""
     rare = strata.map(strata.value_counts()) < 10
     merged = strata.where(~rare, labels.astype(str) + " rare")
-    still_rare = merged.map(merged.value_counts()) < 2
-    return labels.astype(str) if still_rare.any() else merged
+    alone = merged.map(merged.value_counts()) < 2
+    commonest = merged.groupby(labels).transform(lambda group: group.mode()[0])
+    return merged.where(~alone, commonest)
 
 
 def _too_small(options: Split) -> UserError:

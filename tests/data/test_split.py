@@ -64,7 +64,7 @@ def test_the_seed_studys_test_part_has_its_number_of_images_a_class(seed_study):
 # Groups
 
 
-@given(lesions=st.integers(400, 3_000), seed=st.integers(0, 2**16))
+@given(lesions=st.integers(800, 3_000), seed=st.integers(0, 2**16))
 def test_fractions_hold_for_images_although_lesions_differ_in_size(lesions, seed):
     frame = like_ham10000(lesions, seed)
     parts = split(frame, Split(), seed)
@@ -74,7 +74,7 @@ def test_fractions_hold_for_images_although_lesions_differ_in_size(lesions, seed
 
 @given(seed=st.integers(0, 2**16))
 def test_each_part_has_the_classes_in_their_proportion(seed):
-    frame = like_ham10000(1_500, seed)
+    frame = like_ham10000(2_000, seed)
     parts = split(frame, Split(), seed)
     for name in NAMES:
         assert frame["label"][parts == name].mean() == pytest.approx(frame["label"].mean(), abs=0.02)

@@ -17,6 +17,10 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # SQLAlchemy warns about MLflow, on being imported
+    import mlflow.store.tracking.sqlalchemy_store  # noqa: F401
+
 PATIENCE = 300  # seconds for a training to begin on a busy machine
 
 Train = Callable[..., list["Command"]]
@@ -46,9 +50,7 @@ class Command:
 
     @property
     def client(self) -> MlflowClient:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # SQLAlchemy's words about MLflow
-            return MlflowClient(self.store)
+        return MlflowClient(self.store)
 
     @property
     def parent(self) -> Run:
@@ -130,15 +132,10 @@ def stopped(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Command]:
     """Two sweeps that were stopped in the midst of a training, by the name of the signal."""
     signals = (signal.SIGINT, signal.SIGTERM)
     places = {number: tmp_path_factory.mktemp(number.name) for number in signals}
-    endless = [
-        "-m",
-        "experiment=smoke",
-        "seed=0,1",
-        "optim.epochs=10000",
-        "optim.patience=10000",
-        "tracking.tensorboard=false",
-    ]
-    processes = {number: start(endless, place) for number, place in places.items()}
+    endless = "-m experiment=smoke seed=0,1 optim.epochs=10000 optim.patience=10000 tracking.tensorboard=false"
+    kept = signal.signal(signal.SIGINT, signal.default_int_handler)  # else the background jobs of a shell ignore it
+    processes = {number: start(endless.split(), place) for number, place in places.items()}
+    signal.signal(signal.SIGINT, kept)
     try:
         for number, process in processes.items():
             wait_for_words("epoch 2/", places[number] / "output.txt", process)

@@ -29,7 +29,7 @@ def test_the_sweep_says_what_became_of_each_job(three):
     assert three.sweep["command"] == f"python -m skinexp.train -m {COMMAND}"
     for job, model, entry in zip(JOBS, MODELS, three.sweep["jobs"], strict=True):
         assert (entry["directory"], entry["name"], entry["status"]) == (job, f"model={model}", "finished")
-        assert entry["overrides"] == ["experiment=smoke", "tracking.tensorboard=false", f"model={model}"]
+        assert entry["overrides"] == ["experiment=smoke", "tracking.tensorboard=False", f"model={model}"]
         assert entry["run_id"] == three.result(job)["run_id"]
 
 
