@@ -42,7 +42,7 @@ def _folder(options: Data, seed: int) -> tuple[pd.DataFrame, Reader, str]:
     directory = Path(str(options.path))
     manifest = directory / options.manifest
     frame = _read_manifest(manifest, options) if manifest.is_file() else _list_class_folders(directory)
-    files = tuple(frame.pop("file"))
+    files = _with_suffixes(frame.pop("file"), directory)
     frame["path"] = [str(directory / file) for file in files]
     # A manifest's own checksums say what the files once were; these say what they are.
     frame["sha256"] = [_sha256_of_file(directory / file) for file in files]
@@ -50,6 +50,17 @@ def _folder(options: Data, seed: int) -> tuple[pd.DataFrame, Reader, str]:
         frame.insert(0, "image_id", [str(Path(file).with_suffix("")) for file in files])
     frame["position"] = np.arange(len(frame))
     return frame, FileReader(directory, files), directory.resolve().name
+
+
+def _with_suffixes(names: pd.Series, directory: Path) -> tuple[str, ...]:
+    """File names; where a manifest names images without their suffix (as HAM10000's own does), the files it means."""
+    if any(Path(name).suffix.lower() in IMAGE_SUFFIXES for name in names):
+        return tuple(names)
+    images = (
+        path.relative_to(directory) for path in sorted(directory.rglob("*")) if path.suffix.lower() in IMAGE_SUFFIXES
+    )
+    files = {path.stem: str(path) for path in images}
+    return tuple(files.get(name, name) for name in names)
 
 
 def _read_manifest(manifest: Path, options: Data) -> pd.DataFrame:

@@ -137,6 +137,13 @@ def test_ids_keep_their_leading_zeros(directory):
     assert read(directory, manifest(image_id=ids)).frame["image_id"].tolist() == ids
 
 
+def test_images_named_by_id_alone_are_found_by_it(directory):
+    frame = manifest(image_id=[str(number) for number in range(6)]).drop(columns="file")
+    table = read(directory, frame)
+    assert table.frame["image_id"].tolist() == ["0", "1", "2", "3", "4", "5"]
+    assert red(table) == [0, 1, 2, 3, 4, 5]
+
+
 def test_what_the_table_keeps_for_itself_a_manifest_cannot_overwrite(directory):
     table = read(directory, manifest(position=7, sha256="stale", path="nowhere"))
     assert red(table) == list(range(6))

@@ -95,36 +95,38 @@ def train(tmp_path_factory: pytest.TempPathFactory) -> Train:
 
 
 @pytest.fixture(scope="session")
-def twice(train: Train) -> list[Command]:
-    """The same command in two places."""
-    return train("experiment=smoke", "experiment=smoke")
-
-
-@pytest.fixture(scope="session")
-def single(twice: list[Command]) -> Command:
-    """One run of the recipe that goes through every stage."""
-    return twice[0]
-
-
-@pytest.fixture(scope="session")
-def sweeps(train: Train) -> list[Command]:
-    """A sweep that goes well and one that does not."""
+def commands(train: Train) -> list[Command]:
+    """All that the tests share, side by side: much of a short run is imports and tracing, which use one core."""
     return train(
+        "experiment=smoke",
+        "experiment=smoke",
         "-m experiment=smoke tracking.tensorboard=false model=scratch,mobilenet,efficientnet",
         "-m experiment=smoke tracking.tensorboard=false optim.lr=1e30,1e-3",
     )
 
 
 @pytest.fixture(scope="session")
-def three(sweeps: list[Command]) -> Command:
-    """The sweep over all models."""
-    return sweeps[0]
+def twice(commands: list[Command]) -> list[Command]:
+    """The same command in two places: one run of the recipe that goes through every stage."""
+    return commands[:2]
 
 
 @pytest.fixture(scope="session")
-def broken(sweeps: list[Command]) -> Command:
+def single(commands: list[Command]) -> Command:
+    """The first of them."""
+    return commands[0]
+
+
+@pytest.fixture(scope="session")
+def three(commands: list[Command]) -> Command:
+    """The sweep over all models."""
+    return commands[2]
+
+
+@pytest.fixture(scope="session")
+def broken(commands: list[Command]) -> Command:
     """A sweep whose first job loses its loss."""
-    return sweeps[1]
+    return commands[3]
 
 
 @pytest.fixture(scope="session")

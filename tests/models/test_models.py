@@ -15,9 +15,6 @@ from skinexp.models.archive import load_metadata, save_model
 from skinexp.models.backbones import CONTRACTS
 from skinexp.models.classifier import FEATURES
 
-# TensorFlow's variables know NumPy 1 only; Keras copies them when it saves.
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
-
 SIZE = 64
 TRANSFER = sorted(CONTRACTS)
 

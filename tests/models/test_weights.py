@@ -17,9 +17,6 @@ from skinexp.models import Classifier, weights
 from skinexp.models.backbones import CONTRACTS
 from skinexp.models.classifier import FEATURES
 
-# TensorFlow's variables know NumPy 1 only; Keras copies them when it saves.
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
-
 SIZE = 64
 NAMES = sorted(CONTRACTS)
 FILES = {

@@ -83,7 +83,14 @@ class Tracked:
 def tracked(server: str, tmp_path_factory: pytest.TempPathFactory) -> Tracked:
     """The command of a user whose server is named by the environment."""
     place = tmp_path_factory.mktemp("tracked")
-    command = [sys.executable, "-m", "skinexp.train", "experiment=smoke", "tracking=server"]
+    command = [
+        sys.executable,
+        "-m",
+        "skinexp.train",
+        "experiment=smoke",
+        "tracking=server",
+        "tracking.tensorboard=false",
+    ]
     environment = {**os.environ, "MLFLOW_TRACKING_URI": server}
     finished = subprocess.run(command, cwd=place, env=environment, capture_output=True, text=True)
     if finished.returncode:

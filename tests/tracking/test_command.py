@@ -35,7 +35,7 @@ def artifacts(tracked, client) -> set[str]:
 
 def test_the_run_is_finished_and_named_by_what_was_typed(tracked):
     assert tracked.run.info.status == "FINISHED"
-    assert tracked.run.info.run_name == "experiment=smoke tracking=server"
+    assert tracked.run.info.run_name == "experiment=smoke tracking=server tracking.tensorboard=false"
 
 
 def test_the_result_names_the_run(tracked, client):

@@ -20,9 +20,6 @@ from skinexp.training import NonFiniteLoss, Training, fit
 from skinexp.training.callbacks import BestWeights, Record
 from skinexp.training.trainee import Trainee
 
-# TensorFlow's variables know NumPy 1 only; Keras copies them when it saves.
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
-
 Weights = dict[str, list[np.ndarray]]  # of each layer
 
 
