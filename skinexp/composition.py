@@ -5,17 +5,25 @@ import difflib
 import re
 from collections.abc import Iterator
 
-from hydra.errors import MissingConfigException
+from hydra.errors import HydraException, MissingConfigException
 from omegaconf.errors import OmegaConfBaseException
 
 from skinexp.config import GROUPS, Config
 from skinexp.help_text import options
 
-OVERRIDE = re.compile(r"override '?\+*([\w./]+)")
+OVERRIDE = re.compile(r"override '\+*([\w./]+)")
+NO_OPTION = "Config group override must be a string or a list"  # Hydra's words, in a bare ValueError
+
+
+def is_mistake(error: Exception) -> bool:
+    """Whether an error is about the command that was typed, not about the program."""
+    return isinstance(error, (HydraException, OmegaConfBaseException)) or NO_OPTION in str(error)
 
 
 def explain(error: BaseException) -> str:
     """One sentence about an error raised while composing."""
+    if NO_OPTION in str(error):
+        return "A group takes the name of one of its options, not null. All options: python -m skinexp.train --help"
     if isinstance(error, MissingConfigException):
         return _no_such_option(error)
     cause = next((item for item in _chain(error) if isinstance(item, OmegaConfBaseException)), None)

@@ -9,9 +9,7 @@ from dataclasses import asdict
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 
 from skinexp import composition, help_text, provenance
 from skinexp import config as schema
@@ -62,8 +60,10 @@ def main() -> None:
         logging.shutdown()
         sys.stdout.flush()
         os._exit(INTERRUPTED)  # TensorFlow's threads, stopped in the middle, would complain on the way out
-    except (HydraException, OmegaConfBaseException) as error:
+    except Exception as error:
         callback.close("failed")
+        if not composition.is_mistake(error):
+            raise
         print(composition.explain(error), file=sys.stderr)
         sys.exit(jobs.MISTAKEN)
     sys.exit(jobs.exit_code())

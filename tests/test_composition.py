@@ -24,6 +24,8 @@ MISTAKES = [  # what is typed, how the message begins, what else it says
     ("+optim.nesterov=true", "optim.nesterov: no such key.", "--cfg job"),
     ("+optimizer=adam", "optimizer: no such key.", "--cfg job"),
     ("optim", "optim: ", "missing EQUAL"),
+    ("explain=null", "A group takes the name of one of its options, not null.", "--help"),
+    ("+experiment=smoke", "Multiple values for experiment.", "override"),
     ("model=scratch,mobilenet", "Ambiguous value for argument 'model=scratch,mobilenet'", "add --multirun"),
     ("data.split.train=0.5", "data.split: the fractions must sum to 1.", "(sum 0.8)"),
     ("model=mobilenet model.frozen=true", "model.frozen: a backbone without weights", "model.weights=imagenet"),

@@ -47,6 +47,9 @@ def connect(options: Tracking) -> None:
         logger.propagate = True
         logger.setLevel(logging.WARNING)
     logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)  # each retry would be a line
+    file = _sqlite_file(options.uri)
+    if file is not None and not os.access(file.resolve().parent, os.W_OK):  # MLflow would try for two minutes
+        raise UserError(f"tracking.uri: no such directory, or not writable: {file.resolve().parent}")
     try:
         mlflow.set_tracking_uri(options.uri)
         mlflow.set_experiment(options.experiment)
@@ -55,6 +58,11 @@ def connect(options: Tracking) -> None:
             f"tracking.uri: {options.uri} cannot be used ({_innermost(error)}). Start a server there, "
             f"or track into a local file: tracking=local"
         ) from error
+
+
+def _sqlite_file(uri: str) -> Path | None:
+    file = uri.removeprefix("sqlite:///")
+    return Path(file) if file != uri else None
 
 
 def _innermost(error: BaseException) -> str:
@@ -96,8 +104,8 @@ def find(options: Tracking, run_id: str) -> StoredRun:
     Raises:
         UserError: where there is no such run.
     """
-    file = options.uri.removeprefix("sqlite:///")
-    if file != options.uri and not Path(file).is_file():  # MLflow would create it
+    file = _sqlite_file(options.uri)
+    if file is not None and not file.is_file():  # MLflow would create it
         raise UserError(f"{run_id}: neither a directory nor a run in {options.uri}, which is not there")
     connect(options)
     try:

@@ -31,6 +31,12 @@ def test_an_address_of_no_known_kind_is_told_in_one_sentence():
     assert len(str(caught.value).splitlines()) == 1
 
 
+def test_a_directory_that_is_not_there_is_told_at_once(tmp_path):
+    place = tmp_path / "nowhere"
+    with pytest.raises(UserError, match=f"^tracking.uri: no such directory, or not writable: {place}$"):
+        tracking.open_parent(Tracking(uri=f"sqlite:///{place}/mlflow.db"), "", {})
+
+
 def test_a_parent_run_gets_what_the_sweep_found_and_its_status(options, client, tmp_path):
     page = tmp_path / "comparison.html"
     page.write_text("<!doctype html>")
