@@ -99,8 +99,10 @@ def test_the_scores_are_those_of_the_predictions(single, tested):
 def test_the_history_is_one_row_an_epoch_with_the_best_one_marked(single):
     history = pd.read_csv(single.directory / "history.csv")
     assert history["epoch"].tolist() == [1, 2]
-    assert history.loc[history["best"], "epoch"].tolist() == [history["val/auc"].idxmax() + 1]  # the guide on phantoms
-    assert single.result()["best_epoch"] == history["val/auc"].idxmax() + 1
+    monitor = single.result()["config"]["optim"]["monitor"]
+    monitored = history[monitor.replace("val_", "val/")]
+    best = (monitored.idxmin() if monitor == "val_loss" else monitored.idxmax()) + 1
+    assert history.loc[history["best"], "epoch"].tolist() == [best] == [single.result()["best_epoch"]]
 
 
 @pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword")  # Keras on NumPy 2
