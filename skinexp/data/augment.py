@@ -7,6 +7,7 @@ and therefore one resampling, where Keras' layers in a row take two, with twice 
 
 from typing import Any
 
+import cv2
 import keras
 import numpy as np
 from keras import ops
@@ -113,30 +114,67 @@ class Augmentation(keras.layers.Layer):
         Returns:
             (n, height, width, 3) float32, 0..255.
         """
-        images = ops.cast(images, "float32")
         matrices, brightness, contrast, colour = ops.split(draws, [4, 5, 6], axis=1)
         if self.resamples:
-            images = ops.image.affine_transform(
-                images,
-                _transforms(matrices, *ops.shape(images)[1:3]),
-                interpolation="bilinear",
-                fill_mode="reflect",
-                data_format="channels_last",
-            )
-        if self.brightens:
-            images = images + brightness[:, None, None]
-        if self.contrasts:
-            mean = ops.mean(images, axis=(1, 2), keepdims=True)
-            images = (images - mean) * contrast[:, None, None] + mean
-        if self.colours:
-            images = images * colour[:, None, None]
+            resample = _resample_with_opencv if _on_tensorflows_cpu() else _resample
+            images = resample(images, _transforms(matrices, *ops.shape(images)[1:3]))
+        else:
+            images = ops.cast(images, "float32")
         if self.brightens or self.contrasts or self.colours:
+            # Each step is linear in the pixels; together they are one multiplication and one addition.
+            factor, summand = ops.ones_like(brightness), brightness
+            if self.contrasts:
+                mean = ops.mean(images, axis=(1, 2))
+                factor, summand = contrast, summand + mean * (1 - contrast)
+            images = images * (factor * colour)[:, None, None] + (summand * colour)[:, None, None]
             images = ops.clip(images, 0.0, 255.0)  # once, at the end: what one step saturates the next may bring back
         return images
 
     def compute_output_shape(self, images_shape: tuple, draws_shape: tuple) -> tuple:
         """The shape of the images."""
         return images_shape
+
+
+def _on_tensorflows_cpu() -> bool:
+    if keras.backend.backend() != "tensorflow":
+        return False
+    import tensorflow as tf
+
+    return not tf.config.list_physical_devices("GPU")
+
+
+def _resample(images: Tensor, transforms: Tensor) -> Tensor:
+    return ops.image.affine_transform(
+        ops.cast(images, "float32"),
+        transforms,
+        interpolation="bilinear",
+        fill_mode="reflect",
+        data_format="channels_last",
+    )
+
+
+def _resample_with_opencv(images: Tensor, transforms: Tensor) -> Tensor:
+    """The same as `_resample`; TensorFlow's CPU kernel takes four times as long (benchmarks/augmentation.py)."""
+    import tensorflow as tf
+
+    resampled = tf.numpy_function(_warp, [images, transforms], tf.float32, stateful=False)
+    resampled.set_shape(images.shape)
+    return resampled
+
+
+def _warp(images: np.ndarray, transforms: np.ndarray) -> np.ndarray:
+    size = images.shape[2], images.shape[1]
+    warped = np.empty(images.shape, np.float32)
+    for image, transform, target in zip(images, transforms, warped, strict=True):
+        cv2.warpAffine(
+            image.astype(np.float32),
+            transform[:6].reshape(2, 3),
+            size,
+            dst=target,
+            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+            borderMode=cv2.BORDER_REFLECT,
+        )
+    return warped
 
 
 def _transforms(matrices: Tensor, height: Tensor, width: Tensor) -> Tensor:

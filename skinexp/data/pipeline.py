@@ -1,7 +1,7 @@
 """Batches of prepared images for Keras: order and augmentation are functions of (seed, epoch) alone."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,35 +44,62 @@ def steps(images: int, batch_size: int) -> int:
 class EpochBatches(ABC):
     """Shuffled training batches whose order and draws are functions of (seed, epoch).
 
-    Set `epoch` before an epoch starts: it is the same whether or not others ran before it.
+    Call `begin` before an epoch starts: it is the same whether or not others ran before it.
     """
 
-    def __init__(self, count: int, batch_size: int, seed: int):
+    def __init__(self, samples: np.ndarray, labels: np.ndarray, batch_size: int, seed: int):
+        """
+        Args:
+            samples: (N, ...) what rows are read from, memory-mapped.
+            labels: (n,) 0/1, one for each member of an epoch.
+        """
         self.epoch = 0
-        self.count, self.batch_size, self.seed = count, batch_size, seed
+        self.labels, self.batch_size, self.seed = labels, batch_size, seed
+        self._samples = _shared(samples)
+
+    def begin(self, epoch: int) -> None:
+        """Says which epoch the next iteration of the data set is, counted from 0."""
+        self.epoch = epoch
+
+    def replace(self, samples: np.ndarray) -> None:
+        """Reads rows from another array of the same shape from now on."""
+        self._samples.assign(_lent(samples))
+
+    @property
+    def count(self) -> int:
+        """Members of an epoch."""
+        return len(self.labels)
 
     @property
     def steps(self) -> int:
         return steps(self.count, self.batch_size)
 
-    def order(self) -> Iterator[np.ndarray]:
-        """The members of each batch of this epoch."""
-        order = rng(self.seed, "shuffle", self.epoch).permutation(self.count)
-        for start in range(0, self.count, self.batch_size):
-            yield order[start : start + self.batch_size]
+    def order(self) -> np.ndarray:
+        """(n,) the members in the order in which this epoch shows them."""
+        return rng(self.seed, "shuffle", self.epoch).permutation(self.count)
 
     @abstractmethod
-    def __iter__(self) -> Iterator[tuple[Any, np.ndarray]]:
-        """Batches (inputs, labels) of this epoch."""
+    def plan(self) -> tuple[np.ndarray, ...]:
+        """This epoch, member by member in its order: (n,) rows of `samples`, what `arrange` takes, (n, 1) labels."""
 
-    @property
+    @staticmethod
     @abstractmethod
-    def signature(self) -> Any:
-        """What the inputs are, as TensorFlow describes it."""
+    def arrange(read: Any, *beside: Any) -> tuple[Any, Any]:
+        """A batch (inputs, labels) from the rows that were read and the rest of the plan."""
 
     def dataset(self) -> tf.data.Dataset:
         """The batches as a data set that Keras iterates once an epoch; the next ones are read while one trains."""
-        return _dataset(lambda: iter(self), self.signature, self.steps)
+        example = self.plan()
+        types = [part.dtype for part in example]
+        shapes = [(None, *part.shape[1:]) for part in example]
+
+        def plan(_: tf.Tensor) -> tuple[tf.Tensor, ...]:
+            parts = tf.numpy_function(self.plan, [], types)
+            return tuple(tf.ensure_shape(part, shape) for part, shape in zip(parts, shapes, strict=True))
+
+        # Python is asked once an epoch: a call for each batch would take as long as copying the batch.
+        members = tf.data.Dataset.range(1).map(plan).unbatch()
+        return _read(members, self._samples, self.count, self.batch_size, self.arrange)
 
 
 class TrainingBatches(EpochBatches):
@@ -83,7 +110,7 @@ class TrainingBatches(EpochBatches):
     """
 
     def __init__(self, images: Images, options: Augment, batch_size: int, seed: int):
-        super().__init__(len(images), batch_size, seed)
+        super().__init__(images.pixels, images.labels, batch_size, seed)
         self.images = images
         self._options = options
 
@@ -91,25 +118,26 @@ class TrainingBatches(EpochBatches):
         """(n, augment.WIDTH): how each image is augmented in the epoch, or view, of that number."""
         return augment.draw(self._options, rng(self.seed, stream, number), self.count)
 
-    def __iter__(self) -> Iterator[tuple[tuple[np.ndarray, np.ndarray], np.ndarray]]:
+    def plan(self) -> tuple[np.ndarray, ...]:
+        order = self.order()
         draws = self.draws("augment", self.epoch)
-        for members in self.order():
-            yield (self.images.read(members), draws[members]), column(self.images.labels[members])
+        return self.images.rows[order], draws[order], column(self.labels[order])
 
-    @property
-    def signature(self) -> Any:
-        return _image_signature(self.images), tf.TensorSpec((None, augment.WIDTH), tf.float32)
+    @staticmethod
+    def arrange(read: Any, *beside: Any) -> tuple[Any, Any]:
+        draws, labels = beside
+        return (read, draws), labels
 
 
 def evaluation_batches(images: Images, batch_size: int) -> tf.data.Dataset:
     """Batches (images, labels) in the table's order, without augmentation."""
+    return in_order(images.pixels, images.rows, images.labels, batch_size)
 
-    def batches() -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        for start in range(0, len(images), batch_size):
-            members = np.arange(start, min(start + batch_size, len(images)))
-            yield images.read(members), column(images.labels[members])
 
-    return _dataset(batches, _image_signature(images), steps(len(images), batch_size))
+def in_order(samples: np.ndarray, rows: np.ndarray, labels: np.ndarray, batch_size: int) -> tf.data.Dataset:
+    """Batches (rows of samples, labels) as they come."""
+    members = tf.data.Dataset.from_tensor_slices((rows, column(labels)))
+    return _read(members, _shared(samples), len(rows), batch_size, lambda read, labels: (read, labels))
 
 
 def column(labels: np.ndarray) -> np.ndarray:
@@ -117,14 +145,36 @@ def column(labels: np.ndarray) -> np.ndarray:
     return labels.astype(np.float32)[:, None]
 
 
-def _image_signature(images: Images) -> tf.TensorSpec:
-    return tf.TensorSpec((None, *images.pixels.shape[1:]), tf.uint8)
+def _read(
+    members: tf.data.Dataset, samples: tf.Variable, count: int, batch_size: int, arrange: Callable[..., Any]
+) -> tf.data.Dataset:
+    """Batches of a data set whose first component says which row of `samples` to read."""
+
+    def batch(rows: tf.Tensor, *beside: tf.Tensor) -> tuple[Any, Any]:
+        return arrange(tf.gather(samples.read_value(), rows), *beside)
+
+    cardinality = tf.data.experimental.assert_cardinality(steps(count, batch_size))
+    return members.batch(batch_size).map(batch).apply(cardinality).prefetch(2)
 
 
-def _dataset(batches: Callable[[], Iterator[Any]], signature: Any, count: int) -> tf.data.Dataset:
-    signature = (signature, tf.TensorSpec((None, 1), tf.float32))
-    dataset = tf.data.Dataset.from_generator(batches, output_signature=signature)
-    return dataset.apply(tf.data.experimental.assert_cardinality(count)).prefetch(2)
+def _shared(array: np.ndarray) -> tf.Variable:
+    """The array as what data sets read from.
+
+    A variable, because tf.data copies a tensor that a function of its own holds on to (where determinism is asked for:
+    at the beginning of each epoch).
+    """
+    with tf.device("CPU:0"):
+        return tf.Variable(_lent(array), trainable=False)
+
+
+def _lent(array: np.ndarray) -> tf.Tensor:
+    """The array in TensorFlow's hands: a memory map stays one, whatever its size; another array is copied.
+
+    A map must be copy-on-write (mode "c"): NumPy lends out nothing read-only.
+    """
+    if isinstance(array, np.memmap) and array.flags.writeable:
+        return tf.experimental.dlpack.from_dlpack(array.__dlpack__())
+    return tf.constant(array)
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,8 @@
 """Batches: which image comes when, how it is changed, and that its label comes with it."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -46,7 +49,7 @@ def numbers(images: np.ndarray) -> list[int]:
 def epoch(train: TrainingBatches, number: int) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """Images, draws and labels of each batch."""
     train.epoch = number
-    return [(images, draws, labels) for (images, draws), labels in train]
+    return [(images, draws, labels) for (images, draws), labels in train.dataset().as_numpy_iterator()]
 
 
 def order(train: TrainingBatches, number: int) -> list[int]:
@@ -72,7 +75,7 @@ def test_an_epoch_is_the_same_whether_or_not_others_ran_before_it(pixels, frame,
 
 
 def test_an_abandoned_epoch_changes_none_after_it(pixels, frame, parts):
-    next(iter(parts.train))
+    next(iter(parts.train.dataset()))
     fresh = batches(pixels, frame, AUGMENT, BATCH, seed=3).train
     assert_same_batches(epoch(parts.train, 1), epoch(fresh, 1))
 
@@ -117,12 +120,12 @@ def test_the_number_of_batches_is_rounded_up(images, batch, expected):
     assert steps(images, batch) == expected
 
 
-def test_the_data_set_that_keras_reads_holds_the_same_batches(parts):
+def test_one_data_set_serves_all_epochs(parts):
     dataset = parts.train.dataset()
     assert len(dataset) == parts.train.steps
     for number in (0, 1):  # the same data set, asked again in the next epoch
         parts.train.epoch = number
-        read = [(images.numpy(), draws.numpy(), labels.numpy()) for (images, draws), labels in dataset]
+        read = [(images, draws, labels) for (images, draws), labels in dataset.as_numpy_iterator()]
         assert_same_batches(read, epoch(parts.train, number))
 
 
@@ -154,11 +157,43 @@ def test_images_are_copied_as_they_are(pixels, frame, parts):
     np.testing.assert_array_equal(pixels, before)
 
 
-def test_images_in_a_memory_map_are_read_like_those_in_memory(tmp_path, pixels, parts):
+@pytest.mark.parametrize("mode", ["r", "c"])
+def test_images_in_a_memory_map_are_read_like_those_in_memory(tmp_path, pixels, parts, mode):
     np.save(tmp_path / "images.npy", pixels)
-    mapped = Images(np.load(tmp_path / "images.npy", mmap_mode="r"), parts.val.rows, parts.val.labels)
+    mapped = Images(np.load(tmp_path / "images.npy", mmap_mode=mode), parts.val.rows, parts.val.labels)
     members = np.arange(len(mapped))
     np.testing.assert_array_equal(mapped.read(members), parts.val.read(members))
+    for (images, _), (expected, _) in zip(
+        evaluation_batches(mapped, BATCH), evaluation_batches(parts.val, BATCH), strict=True
+    ):
+        np.testing.assert_array_equal(images, expected)
+
+
+def test_a_memory_map_is_not_copied_to_be_read(tmp_path):
+    """Memory of its own that a process holds, before and after it has read a map of 200 MB, as determinism asks."""
+    script = """
+import sys
+import numpy as np, psutil, tensorflow as tf
+from skinexp.config import Augment
+from skinexp.data.pipeline import Images, TrainingBatches
+
+def own():
+    memory = psutil.Process().memory_info()
+    return (memory.rss - memory.shared) / 1e6
+
+tf.config.experimental.enable_op_determinism()
+np.lib.format.open_memmap(sys.argv[1], mode="w+", dtype=np.uint8, shape=(4000, 128, 128, 3)).flush()
+images = Images(np.load(sys.argv[1], mmap_mode="c"), np.arange(4000), np.arange(4000) % 2)
+few = Images(images.pixels[:64], np.arange(64), np.arange(64) % 2)
+for part in (few, images):
+    before = own()
+    for batch in TrainingBatches(part, Augment(), 32, 0).dataset():
+        pass
+print(own() - before)
+"""
+    command = [sys.executable, "-c", script, str(tmp_path / "images.npy")]
+    grown = float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    assert grown < 100
 
 
 def test_labels_have_the_shape_of_the_logits():
