@@ -4,7 +4,6 @@ import logging
 import math
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import keras
 
@@ -29,7 +28,7 @@ class EpochOrder(keras.callbacks.Callback):
         self._batches = batches
 
     def on_epoch_begin(self, epoch, logs=None):
-        self._batches.epoch = epoch
+        self._batches.begin(epoch)
 
 
 class Recorder(keras.callbacks.Callback):
@@ -67,24 +66,26 @@ class Recorder(keras.callbacks.Callback):
 
 
 class BestWeights(keras.callbacks.Callback):
-    """Saves the network whenever the monitor is better than in any epoch of any phase before."""
+    """Keeps what is trained whenever the monitor is better than in any epoch of any phase before."""
 
-    def __init__(self, network: keras.Model, monitor: str, file: Path):
+    def __init__(self, monitor: str):
         super().__init__()
         self.epoch = 0  # the best one, counted from 1
-        self._network, self._monitor, self._file = network, monitor, file
+        self._monitor = monitor
         self._sign = -1.0 if monitor.endswith("loss") else 1.0
         self._best = -math.inf
+
+    def on_train_begin(self, logs=None):
+        self._kept = self.model.get_weights()  # a phase begins with the best weights so far
 
     def on_epoch_end(self, epoch, logs=None):
         value = self._sign * float(logs[self._monitor])
         if value > self._best or not self.epoch:
             self._best, self.epoch = value, epoch + 1
-            self._network.save_weights(self._file)
+            self._kept = self.model.get_weights()
 
-    def restore(self) -> None:
-        """Puts the best weights back."""
-        self._network.load_weights(self._file)
+    def on_train_end(self, logs=None):
+        self.model.set_weights(self._kept)
 
 
 class ProgressBar(keras.callbacks.Callback):

@@ -1,14 +1,14 @@
-"""A frozen backbone sees each view of an image once; the head then trains on the pooled features it left.
+"""What lies below a cut sees each view of an image once; what lies above then trains on what it left.
 
-Thirty epochs through a frozen backbone compute the same features thirty times. Here they are computed for a few
-differently augmented views of each training image, once, and kept in a cache that other runs of a sweep share: a head
-epoch takes a fraction of a second. An epoch draws, for each image, one of its views.
+Thirty epochs through a frozen backbone compute the same features thirty times. Here they are computed once, for a few
+differently augmented views of each training image, and kept in a cache that other runs of a sweep share: a head epoch
+takes a fraction of a second. An epoch draws, for each image, one of its views.
 """
 
 import hashlib
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,106 +17,143 @@ import numpy as np
 import tensorflow as tf
 
 from skinexp import terminal
+from skinexp.data import pipeline
 from skinexp.data.augment import Augmentation
-from skinexp.data.pipeline import Batches, EpochBatches, Images, column
+from skinexp.data.pipeline import Batches, EpochBatches, Images
 from skinexp.digest import digest
 from skinexp.models import Classifier
-from skinexp.models.classifier import FEATURES
+from skinexp.models.extractor import extractor
 from skinexp.randomness import rng
-from skinexp.training.phases import Phase
-from skinexp.training.trainee import Trainee
+from skinexp.training import cut
 
 log = logging.getLogger(__name__)
 
-VERSION = 1  # raise it when the same inputs give other features
-
-
-def applies(phase: Phase, classifier: Classifier) -> bool:
-    """Whether everything below the head computes as in inference, so that features stay the same for all epochs."""
-    return bool(classifier.backbone) and phase.frozen >= set(classifier.backbone)
-
-
-class Head(keras.Model):
-    """The head's layers as a model of their own; training it trains the network that they belong to."""
-
-    def __init__(self, classifier: Classifier):
-        super().__init__(name="head")
-        self.chain = classifier.head
-
-    def call(self, inputs, training=False):
-        for layer in self.chain:
-            inputs = layer(inputs, training=training) if isinstance(layer, keras.layers.Dropout) else layer(inputs)
-        return inputs
+VERSION = 2  # raise it when the same inputs give other features
 
 
 class FeatureBatches(EpochBatches):
     """Batches (features, labels): of each training image the features of one of its views."""
 
-    def __init__(self, views: np.ndarray, labels: np.ndarray, batch_size: int, seed: int):
-        super().__init__(len(labels), batch_size, seed)
-        self._views, self._labels = views, labels
+    def __init__(
+        self,
+        draw: Callable[[int], np.ndarray],
+        labels: np.ndarray,
+        batch_size: int,
+        seed: int,
+        first: int = 0,
+        redraw: int | None = None,
+    ):
+        """
+        Args:
+            draw: the (views, n, ...) float32 features of the views that were drawn as the 0th, 1st, ... time.
+            first: the epoch that the phase begins with.
+            redraw: epochs after which views are drawn afresh; None: never.
+        """
+        self._draw, self._first, self._redraw = draw, first, redraw
+        self._drawn, self._views = 0, draw(0)
+        super().__init__(_one_axis(self._views), labels, batch_size, seed)
 
-    def __iter__(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    def begin(self, epoch: int) -> None:
+        super().begin(epoch)
+        number = (epoch - self._first) // self._redraw if self._redraw else 0
+        if number != self._drawn:
+            self._drawn, self._views = number, self._draw(number)
+            self.replace(_one_axis(self._views))
+
+    def plan(self) -> tuple[np.ndarray, ...]:
+        order = self.order()
         chosen = rng(self.seed, "view", self.epoch).integers(len(self._views), size=self.count)
-        for members in self.order():
-            yield self._views[chosen[members], members], column(self._labels[members])
+        return chosen[order] * self.count + order, pipeline.column(self.labels[order])
 
-    @property
-    def signature(self) -> tf.TensorSpec:
-        return tf.TensorSpec((None, self._views.shape[-1]), tf.float32)
+    @staticmethod
+    def arrange(read: Any, *beside: Any) -> tuple[Any, Any]:
+        (labels,) = beside
+        return read, labels
 
 
 def training_features(
-    classifier: Classifier, batches: Batches, augmentation: Augmentation, views: int, cache: Path
+    classifier: Classifier,
+    layer: str,
+    batches: Batches,
+    augmentation: Augmentation,
+    views: int,
+    cache: Path,
+    number: int = 0,
 ) -> np.ndarray:
-    """(views, n, channels) float32 pooled features of the training images; one view where nothing is augmented."""
-    draws = [batches.train.draws("view augment", number) for number in range(views)]
+    """(views, n, ...) float32 activations of the training images; one view where nothing is augmented.
+
+    Args:
+        layer: whose activation.
+        number: which time views are drawn.
+    """
+    draws = [batches.train.draws("view augment", number * views + view) for view in range(views)]
     draws = draws[:1] if all(np.array_equal(draws[0], other) for other in draws) else draws
-    return _cached(classifier, batches.train.images, batches.batch_size, augmentation, np.stack(draws), cache)
+    return _cached(classifier, layer, batches.train.images, batches.batch_size, augmentation, draws, cache)
 
 
-def validation_features(classifier: Classifier, batches: Batches, cache: Path) -> tuple[np.ndarray, np.ndarray]:
-    """(n, channels) float32 pooled features and (n, 1) labels of the validation images, not augmented."""
-    features = _cached(classifier, batches.val, batches.batch_size, None, None, cache)
-    return features[0], column(batches.val.labels)
+def validation_features(classifier: Classifier, layer: str, batches: Batches, cache: Path) -> tf.data.Dataset:
+    """Batches (features, labels) of the validation images, not augmented."""
+    (features,) = _cached(classifier, layer, batches.val, batches.batch_size, None, [None], cache)
+    return pipeline.in_order(features, np.arange(len(batches.val)), batches.val.labels, batches.batch_size)
+
+
+def size(classifier: Classifier, layer: str, batches: Batches, views: int) -> int:
+    """Bytes that the features of a training take."""
+    values = int(np.prod(classifier.network.get_layer(layer).output.shape[1:]))
+    return (views * batches.train.count + len(batches.val)) * values * np.dtype(np.float32).itemsize
+
+
+def _one_axis(views: np.ndarray) -> np.ndarray:
+    """All views of all images, one after the other."""
+    return views.reshape(-1, *views.shape[2:])
+
+
+Draws = list[np.ndarray] | list[None]  # of each view; None: the images as they are
 
 
 def _cached(
     classifier: Classifier,
+    layer: str,
     images: Images,
     batch_size: int,
     augmentation: Augmentation | None,
-    draws: np.ndarray | None,
+    draws: Draws,
     cache: Path,
 ) -> np.ndarray:
-    file = cache / "features" / f"{_key(classifier, images, draws)}.npy"
+    """(views, n, ...) float32, memory-mapped."""
+    file = cache / "features" / f"{_key(classifier, layer, images, draws)}.npy"
     if file.is_file():
         log.info("Features  found in the cache")
-        return np.load(file)
-    features = _compute(classifier, images, batch_size, augmentation, draws)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = file.with_suffix(f".{os.getpid()}.part.npy")
-    np.save(unfinished, features)
-    unfinished.replace(file)
-    return features
+    else:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = file.with_suffix(f".{os.getpid()}.part.npy")
+        try:
+            _compute(classifier, layer, images, batch_size, augmentation, draws, unfinished)
+            unfinished.replace(file)
+        finally:
+            unfinished.unlink(missing_ok=True)
+        views = f", {len(draws)} views each" if len(draws) > 1 else ""
+        log.info("Features  of %s images%s", f"{len(images):,}", views)
+    return np.load(file, mmap_mode="c")
 
 
-def _key(classifier: Classifier, images: Images, draws: np.ndarray | None) -> str:
+def _key(classifier: Classifier, layer: str, images: Images, draws: Draws) -> str:
     """Names features by everything they are computed from: the graph, its weights, the pixels and the draws."""
     network = classifier.network
     weights = hashlib.sha256()
-    for name in classifier.backbone:
-        for value in network.get_layer(name).get_weights():
+    for below in cut.below(classifier, layer):
+        for value in below.get_weights():
             weights.update(np.ascontiguousarray(value).tobytes())
     pixels = hashlib.sha256()
     for row in images.rows:
-        pixels.update(images.pixels[row].tobytes())
+        pixels.update(images.pixels[row].data)
     scaling = network.get_layer("input_scaling").get_config()
-    drawn = None if draws is None else hashlib.sha256(draws.tobytes()).hexdigest()
+    drawn = [None if view is None else hashlib.sha256(view.tobytes()).hexdigest() for view in draws]
     policy = keras.config.dtype_policy().name
     return digest(
         VERSION,
         network.name,
+        layer,
         scaling["scale"],
         scaling["offset"],
         policy,
@@ -128,25 +165,22 @@ def _key(classifier: Classifier, images: Images, draws: np.ndarray | None) -> st
 
 def _compute(
     classifier: Classifier,
+    layer: str,
     images: Images,
     batch_size: int,
     augmentation: Augmentation | None,
-    draws: np.ndarray | None,
-) -> np.ndarray:
-    network = classifier.network
-    # A Function: a Model that ends inside a graph would add nodes to its layers.
-    backbone = keras.Function(network.inputs[0], network.get_layer(FEATURES).output)
-    extractor = Trainee(network, augmentation, function=backbone)
-    views: list[Any] = [None] if draws is None else list(draws)
-    features = []
-    with terminal.bar("Features", len(views) * len(images)) as bar:
-        for view in views:
+    draws: Draws,
+    file: Path,
+) -> None:
+    """Writes the features batch by batch, so that they need not fit into memory."""
+    extract = extractor(classifier.network, layer)
+    shape = (len(draws), len(images), *classifier.network.get_layer(layer).output.shape[1:])
+    features = np.lib.format.open_memmap(file, mode="w+", dtype=np.float32, shape=shape)
+    with terminal.bar("Features", len(draws) * len(images)) as bar:
+        for view, drawn in zip(features, draws, strict=True):
             for start in range(0, len(images), batch_size):
                 members = np.arange(start, min(start + batch_size, len(images)))
                 pixels = images.read(members)
-                inputs = pixels if view is None else (pixels, view[members])
-                features.append(np.asarray(extractor.predict_on_batch(inputs), dtype=np.float32))
+                view[members] = extract(pixels if drawn is None else augmentation(pixels, drawn[members]))
                 bar.advance(len(members))
-    result = np.concatenate(features).reshape(len(views), len(images), -1)
-    log.info("Features  of %s images%s", f"{len(images):,}", f", {len(views)} views each" if len(views) > 1 else "")
-    return result
+    features.flush()

@@ -4,20 +4,18 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import keras
 import pandas as pd
 
 from skinexp import terminal
 from skinexp.config import Config, Optim
-from skinexp.data.augment import Augmentation
-from skinexp.data.pipeline import Batches, EpochBatches, evaluation_batches
+from skinexp.data.pipeline import Batches
 from skinexp.models import Classifier
-from skinexp.training import features, optimizers, phases
+from skinexp.training import optimizers, phases
 from skinexp.training.callbacks import BestWeights, EpochOrder, ProgressBar, Record, Recorder
+from skinexp.training.course import course
 from skinexp.training.phases import Phase
-from skinexp.training.trainee import Trainee
 
 log = logging.getLogger(__name__)
 
@@ -56,34 +54,33 @@ def fit(
     """
     checkpoints = directory / "checkpoints"
     checkpoints.mkdir(parents=True, exist_ok=True)
-    augmentation = Augmentation(config.augment)
     dropout = phases.dropout_rates(classifier.network)
     plan = phases.plan(classifier, config.model, config.optim)
     recorder = Recorder(on_epoch)
-    best = BestWeights(classifier.network, config.optim.monitor, checkpoints / "best.weights.h5")
+    best = BestWeights(config.optim.monitor)
     for phase in plan:
         done = len(recorder.records)
         recorder.phase = phase
         phases.enter(phase, classifier.network, dropout)
         log.info("Training  %s", _describe(phase, classifier))
-        course = _course(phase, classifier, batches, augmentation, config)
-        course.model.compile(
-            optimizer=optimizers.build(config.optim, phase.lr, phase.epochs * course.batches.steps),
+        way = course(phase, classifier, batches, config, first=done)
+        way.model.compile(
+            optimizer=optimizers.build(config.optim, phase.lr, phase.epochs * way.batches.steps),
             loss=keras.losses.BinaryCrossentropy(from_logits=True),
             metrics=[
                 keras.metrics.BinaryAccuracy(name="accuracy", threshold=0.0),  # a logit of 0 is a probability of 0.5
                 keras.metrics.AUC(name="auc", from_logits=True),
             ],
-            jit_compile=keras.backend.backend() == "jax",  # elsewhere compiling takes longer than it saves
+            jit_compile=bool(config.compute.jit_compile),
         )
-        with terminal.bar(phase.name, phase.epochs * course.batches.steps) as bar:
-            course.model.fit(
-                course.batches.dataset(),
-                validation_data=course.validation,
+        with terminal.bar(phase.name, phase.epochs * way.batches.steps) as bar:
+            way.model.fit(
+                way.batches.dataset(),
+                validation_data=way.validation,
                 initial_epoch=done,
                 epochs=done + phase.epochs,
                 callbacks=[
-                    EpochOrder(course.batches),
+                    EpochOrder(way.batches),
                     recorder,
                     best,
                     *_stoppers(config.optim),
@@ -93,32 +90,11 @@ def fit(
                 shuffle=False,  # the batches come shuffled
                 verbose=0,
             )
-        best.restore()
+        classifier.network.save_weights(checkpoints / f"{phase.name}.weights.h5")
         _summarise(recorder.records[done:], best.epoch)
     history = pd.DataFrame(recorder.records)
     history["best"] = history["epoch"] == best.epoch
     return Training(history, best.epoch, tuple(phase.name for phase in plan))
-
-
-@dataclass(frozen=True)
-class Course:
-    """What a phase trains, and on what."""
-
-    model: keras.Model
-    batches: EpochBatches
-    validation: Any  # as Keras' validation_data
-
-
-def _course(
-    phase: Phase, classifier: Classifier, batches: Batches, augmentation: Augmentation, config: Config
-) -> Course:
-    if config.training.features == "off" or not features.applies(phase, classifier):
-        trainee = Trainee(classifier.network, augmentation)
-        return Course(trainee, batches.train, evaluation_batches(batches.val, batches.batch_size))
-    cache = Path(config.data.cache)
-    views = features.training_features(classifier, batches, augmentation, config.training.views, cache)
-    drawn = features.FeatureBatches(views, batches.train.images.labels, batches.batch_size, config.seed)
-    return Course(features.Head(classifier), drawn, features.validation_features(classifier, batches, cache))
 
 
 def _stoppers(optim: Optim) -> list[keras.callbacks.Callback]:

@@ -11,11 +11,11 @@ from keras import ops
 from skinexp import models
 from skinexp.config import Augment, Model
 from skinexp.data.augment import Augmentation
+from skinexp.data.pipeline import Batches, Images
 from skinexp.models import Classifier
 from skinexp.models.classifier import FEATURES
-from skinexp.training import features, fit
-from skinexp.training.features import FeatureBatches, Head
-from skinexp.training.phases import Phase, plan
+from skinexp.training import course, features, fit
+from skinexp.training.features import FeatureBatches
 
 LIGHT = Augment(flip=True, rotation=0.05, brightness=0.1)
 
@@ -23,6 +23,13 @@ LIGHT = Augment(flip=True, rotation=0.05, brightness=0.1)
 def own_features(classifier: Classifier, pixels: np.ndarray) -> np.ndarray:
     network = classifier.network
     return ops.convert_to_numpy(keras.Function(network.inputs[0], network.get_layer(FEATURES).output)(pixels))
+
+
+def validation(classifier: Classifier, parts: Batches, cache: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Features and labels of the validation images."""
+    read = features.validation_features(classifier, FEATURES, parts, cache).as_numpy_iterator()
+    values, labels = zip(*read, strict=True)
+    return np.concatenate(values), np.concatenate(labels)
 
 
 def everything(images) -> np.ndarray:
@@ -40,8 +47,8 @@ def test_cached_features_are_what_the_network_computes(backbone, classifier, bat
         file = str(request.getfixturevalue("mobilenet_file"))
         built = models.build(Model(name="mobilenet", alpha=0.35, weights=file), 32)
     parts = batches()
-    trained = features.training_features(built, parts, Augmentation(Augment()), 3, tmp_path)
-    validated, labels = features.validation_features(built, parts, tmp_path)
+    trained = features.training_features(built, FEATURES, parts, Augmentation(Augment()), 3, tmp_path)
+    validated, labels = validation(built, parts, tmp_path)
     assert trained.shape[:2] == (1, 60)  # without augmentation all views are one
     np.testing.assert_allclose(trained[0], own_features(built, everything(parts.train.images)), rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(validated, own_features(built, everything(parts.val)), rtol=1e-4, atol=1e-5)
@@ -51,7 +58,7 @@ def test_cached_features_are_what_the_network_computes(backbone, classifier, bat
 
 def test_each_view_is_the_image_augmented_anew(classifier, batches, tmp_path):
     tiny, parts = classifier(), batches(LIGHT)
-    views = features.training_features(tiny, parts, Augmentation(LIGHT), 3, tmp_path)
+    views = features.training_features(tiny, FEATURES, parts, Augmentation(LIGHT), 3, tmp_path)
     assert views.shape == (3, 60, 8)
     pixels = everything(parts.train.images)
     for number, view in enumerate(views):
@@ -64,7 +71,7 @@ def test_each_view_is_the_image_augmented_anew(classifier, batches, tmp_path):
 def test_computing_features_leaves_the_graph_as_it_was(classifier, batches, tmp_path):
     tiny = classifier()
     before = tiny.network.to_json()
-    features.validation_features(tiny, batches(), tmp_path)
+    features.validation_features(tiny, FEATURES, batches(), tmp_path)
     assert tiny.network.to_json() == before
     assert len({len(layer._inbound_nodes) for layer in tiny.network.layers}) == 1
 
@@ -77,9 +84,9 @@ def files(cache: Path) -> dict[str, int]:
 
 
 def test_features_are_read_from_the_cache_the_second_time(classifier, batches, tmp_path):
-    first = features.training_features(classifier(), batches(LIGHT), Augmentation(LIGHT), 2, tmp_path)
+    first = features.training_features(classifier(), FEATURES, batches(LIGHT), Augmentation(LIGHT), 2, tmp_path)
     written = files(tmp_path)
-    again = features.training_features(classifier(), batches(LIGHT), Augmentation(LIGHT), 2, tmp_path)
+    again = features.training_features(classifier(), FEATURES, batches(LIGHT), Augmentation(LIGHT), 2, tmp_path)
     assert files(tmp_path) == written
     assert len(written) == 1
     np.testing.assert_array_equal(first, again)
@@ -87,16 +94,16 @@ def test_features_are_read_from_the_cache_the_second_time(classifier, batches, t
 
 def test_the_head_has_no_part_in_the_key(classifier, batches, tmp_path):
     tiny = classifier()
-    features.validation_features(tiny, batches(), tmp_path)
+    features.validation_features(tiny, FEATURES, batches(), tmp_path)
     tiny.network.get_layer("logit").bias.assign([3.0])
-    features.validation_features(tiny, batches(), tmp_path)
+    features.validation_features(tiny, FEATURES, batches(), tmp_path)
     assert len(files(tmp_path)) == 1
 
 
 @pytest.mark.parametrize("change", ["weights", "statistics", "scaling", "pixels", "images", "precision"])
 def test_what_features_are_computed_from_changes_the_key(change, classifier, batches, tmp_path):
     tiny, parts = classifier(), batches()
-    features.validation_features(tiny, parts, tmp_path)
+    features.validation_features(tiny, FEATURES, parts, tmp_path)
     match change:
         case "weights":
             tiny.network.get_layer("convolution_2").bias.assign(np.ones(8))
@@ -111,7 +118,7 @@ def test_what_features_are_computed_from_changes_the_key(change, classifier, bat
         case "precision":
             keras.config.set_dtype_policy("mixed_bfloat16")
     try:
-        features.validation_features(tiny, parts, tmp_path)
+        features.validation_features(tiny, FEATURES, parts, tmp_path)
     finally:
         keras.config.set_dtype_policy("float32")
     assert len(files(tmp_path)) == 2
@@ -119,24 +126,40 @@ def test_what_features_are_computed_from_changes_the_key(change, classifier, bat
 
 def test_other_draws_change_the_key(classifier, batches, tmp_path):
     for seed in (0, 1):
-        features.training_features(classifier(), batches(LIGHT, seed), Augmentation(LIGHT), 2, tmp_path)
+        features.training_features(classifier(), FEATURES, batches(LIGHT, seed), Augmentation(LIGHT), 2, tmp_path)
     assert len(files(tmp_path)) == 2
 
 
-# Which phases use them
-
-
-def test_features_are_for_phases_whose_whole_backbone_is_frozen(classifier, config):
+def test_features_of_another_layer_are_kept_apart(classifier, batches, tmp_path):
     tiny = classifier()
-    head, fine_tune = plan(tiny, config.model, config.optim)
-    assert features.applies(head, tiny)
-    assert not features.applies(fine_tune, tiny)
-    assert not features.applies(Phase("train", 1, 1e-3, frozenset()), tiny)
+    for layer in (FEATURES, "activation_1"):
+        features.validation_features(tiny, layer, batches(), tmp_path)
+    assert len(files(tmp_path)) == 2
 
 
-def test_a_network_without_a_backbone_has_no_features_to_keep():
-    scratch = models.build(Model(name="scratch"), 32)
-    assert not features.applies(Phase("train", 1, 1e-3, frozenset()), scratch)
+def test_a_computation_that_is_stopped_leaves_nothing_behind(classifier, batches, tmp_path, monkeypatch):
+    parts = batches()
+    monkeypatch.setattr(Images, "read", lambda images, members: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        features.validation_features(classifier(), FEATURES, parts, tmp_path)
+    assert files(tmp_path) == {}
+
+
+def test_the_size_on_disk_is_known_beforehand(classifier, batches, tmp_path):
+    tiny, parts = classifier(), batches(LIGHT)
+    expected = features.size(tiny, "activation_1", parts, views=2)
+    features.training_features(tiny, "activation_1", parts, Augmentation(LIGHT), 2, tmp_path)
+    features.validation_features(tiny, "activation_1", parts, tmp_path)
+    written = sum(file.stat().st_size for file in (tmp_path / "features").iterdir())
+    assert written == pytest.approx(expected, abs=300)  # beside the numbers each file has a header of 128 bytes
+
+
+def test_what_would_fill_the_disk_is_not_kept(classifier, batches, config, tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(course, "SHARE_OF_DISK", 1e-15)
+    data, training = replace(config.data, cache=str(tmp_path)), replace(config.training, features="auto")
+    fit(classifier(), batches(), replace(config, data=data, training=training), tmp_path)
+    assert "Features  not kept: they would take" in caplog.text
+    assert not (tmp_path / "features").exists()
 
 
 # Batches of features
@@ -144,20 +167,23 @@ def test_a_network_without_a_backbone_has_no_features_to_keep():
 
 @pytest.fixture
 def drawn() -> FeatureBatches:
-    """Three views of twenty images; a feature says which view of which image it is of."""
+    """Three views of twenty images, drawn afresh every third epoch from the third on.
+
+    A feature says which view of which image it is of, and how many times views were drawn before.
+    """
     views = np.arange(3)[:, None, None] * 100 + np.arange(20)[None, :, None].astype(np.float32)
-    return FeatureBatches(views, np.arange(20) % 2, 8, seed=5)
+    return FeatureBatches(lambda number: views + 1000 * number, np.arange(20) % 2, 8, seed=5, first=2, redraw=3)
 
 
 def epoch(drawn: FeatureBatches, number: int) -> tuple[np.ndarray, np.ndarray]:
     """Features and labels, in the order of the epoch."""
-    drawn.epoch = number
-    values, labels = zip(*drawn, strict=True)
+    drawn.begin(number)
+    values, labels = zip(*drawn.dataset().as_numpy_iterator(), strict=True)
     return np.concatenate(values)[:, 0], np.concatenate(labels)[:, 0]
 
 
 def test_an_epoch_shows_one_view_of_each_image_with_its_label(drawn):
-    values, labels = epoch(drawn, 0)
+    values, labels = epoch(drawn, 2)
     images = values.astype(int) % 100
     assert sorted(images) == list(range(20))
     np.testing.assert_array_equal(labels, images % 2)
@@ -165,39 +191,66 @@ def test_an_epoch_shows_one_view_of_each_image_with_its_label(drawn):
 
 
 def test_views_and_order_of_an_epoch_depend_on_the_seed_and_the_epoch_alone(drawn):
-    first = [epoch(drawn, number)[0] for number in (0, 1, 2)]
-    np.testing.assert_array_equal(epoch(drawn, 1)[0], first[1])
+    first = [epoch(drawn, number)[0] for number in (2, 3, 4)]
+    np.testing.assert_array_equal(epoch(drawn, 3)[0], first[1])
     assert not np.array_equal(first[0], first[1])
     views = [np.sort(values % 100 * 100 + values // 100) for values in first]  # by image, then by view
     assert not np.array_equal(views[0], views[1])
 
 
-# The head
+def test_views_are_drawn_afresh_after_so_many_epochs(drawn):
+    times = [set(epoch(drawn, number)[0].astype(int) // 1000) for number in range(2, 9)]
+    assert times == [{0}, {0}, {0}, {1}, {1}, {1}, {2}]
 
 
-def test_a_head_on_features_is_the_rest_of_the_network(classifier, batches):
-    tiny = classifier()
-    pixels = everything(batches().val)
-    expected = ops.convert_to_numpy(tiny.network(pixels, training=False))
-    values = Head(tiny)(own_features(tiny, pixels), training=False)
-    np.testing.assert_allclose(ops.convert_to_numpy(values), expected, rtol=1e-5, atol=1e-6)
+def test_one_data_set_follows_views_drawn_afresh(drawn):
+    dataset = drawn.dataset()
+    for number, expected in ((2, 0), (5, 1), (2, 0)):
+        drawn.begin(number)
+        values = np.concatenate([values for values, _ in dataset.as_numpy_iterator()])
+        assert set(values[:, 0].astype(int) // 1000) == {expected}
 
 
+def test_each_time_views_are_drawn_they_are_others(classifier, batches, tmp_path):
+    tiny, parts = classifier(), batches(LIGHT)
+    first, second = (
+        features.training_features(tiny, FEATURES, parts, Augmentation(LIGHT), 2, tmp_path, number) for number in (0, 1)
+    )
+    assert not any(np.allclose(one, other, atol=1e-3) for one in first for other in second)
+
+
+# Training on features
+
+
+@pytest.mark.parametrize("redraw", [None, 1])
 def test_training_on_features_follows_the_same_curve_as_training_the_whole_network(
-    classifier, batches, config, tmp_path
+    redraw, classifier, batches, config, tmp_path
 ):
-    """Without augmentation and dropout there is nothing that the two could see differently."""
-    only_head = replace(config.model, fine_tune=replace(config.model.fine_tune, epochs=0))
+    """Without augmentation and dropout there is nothing that the two could see differently, in either phase."""
     curves, answers = {}, {}
     for way in ("off", "auto"):
         tiny, parts = classifier(), batches()
         for layer in tiny.network.layers:
             if isinstance(layer, keras.layers.Dropout):
                 layer.rate = 0.0
-        run = replace(config, model=only_head, training=replace(config.training, features=way))
+        run = replace(config, training=replace(config.training, features=way, redraw=redraw))
         history = fit(tiny, parts, run, tmp_path / way).history
+        assert history["phase"].tolist() == ["head"] * 3 + ["fine_tune"] * 3
         curves[way] = history[["train/loss", "val/loss", "val/auc"]].to_numpy()
         answers[way] = ops.convert_to_numpy(tiny.network(everything(parts.test), training=False))
     assert curves["off"][0, 0] - curves["off"][-1, 0] > 1e-3  # it learned something
     np.testing.assert_allclose(curves["auto"], curves["off"], rtol=1e-3, atol=1e-4)
     np.testing.assert_allclose(answers["auto"], answers["off"], rtol=1e-2, atol=1e-3)
+
+
+def test_no_more_views_are_computed_than_epochs_could_show(classifier, batches, config, tmp_path):
+    run = replace(
+        config,
+        data=replace(config.data, cache=str(tmp_path)),
+        augment=LIGHT,
+        optim=replace(config.optim, epochs=2),
+        training=replace(config.training, features="auto", views=9),
+    )
+    fit(classifier(), batches(LIGHT), run, tmp_path)
+    shapes = {np.load(file, mmap_mode="r").shape[0] for file in (tmp_path / "features").iterdir()}
+    assert shapes == {1, 2, 3}  # validation images, two epochs of the head, three of fine-tuning

@@ -156,7 +156,7 @@ def test_fine_tuning_starts_from_the_heads_best_weights(train, batches, config):
 
 
 @pytest.mark.parametrize(("monitor", "best"), [("val_loss", min), ("val_auc", max), ("val_accuracy", max)])
-def test_the_monitor_decides_which_epoch_is_kept(monitor, best, tmp_path):
+def test_the_monitor_decides_which_epoch_is_kept(monitor, best):
     """Of equals, the first."""
     logs = [
         {"val_loss": 0.9, "val_auc": 0.6, "val_accuracy": 0.5},
@@ -166,11 +166,13 @@ def test_the_monitor_decides_which_epoch_is_kept(monitor, best, tmp_path):
     ]
     pixels = keras.Input((1,))
     network = keras.Model(pixels, keras.layers.Dense(1, name="logit")(pixels))
-    callback = BestWeights(network, monitor, tmp_path / "best.weights.h5")
+    callback = BestWeights(monitor)
+    callback.set_model(network)
+    callback.on_train_begin()
     for epoch, values in enumerate(logs):
         network.get_layer("logit").bias.assign([float(epoch)])
         callback.on_epoch_end(epoch, values)
-    callback.restore()
+    callback.on_train_end()
     scores = [values[monitor] for values in logs]
     first = scores.index(best(scores))
     assert callback.epoch == first + 1
@@ -245,7 +247,7 @@ def test_draws_are_carried_out_in_front_of_the_network(classifier, batches):
     augment = Augment(flip=True, rotation=0.1)
     parts = batches(augment)
     network, augmentation = classifier().network, Augmentation(augment)
-    (images, draws), _ = next(iter(parts.train))
+    (images, draws), _ = next(iter(parts.train.dataset()))
     trained = Trainee(network, augmentation)((images, draws), training=False)
     expected = network(augmentation(images, draws), training=False)
     np.testing.assert_allclose(ops.convert_to_numpy(trained), ops.convert_to_numpy(expected), rtol=1e-5, atol=1e-6)
@@ -256,7 +258,7 @@ def test_bare_images_pass_the_augmentation_by(classifier, batches):
     augment = Augment(flip=True, rotation=0.1)
     parts, network = batches(augment), classifier().network
     trainee = Trainee(network, Augmentation(augment))
-    trainee(next(iter(parts.train))[0])  # as Keras does: it trains before it validates
+    trainee(next(iter(parts.train.dataset()))[0])  # as Keras does: it trains before it validates
     images = parts.val.read(np.arange(5))
     passed = trainee(images, training=False)
     np.testing.assert_array_equal(ops.convert_to_numpy(passed), ops.convert_to_numpy(network(images, training=False)))
@@ -264,7 +266,7 @@ def test_bare_images_pass_the_augmentation_by(classifier, batches):
 
 def test_in_mixed_precision_images_are_augmented_in_full_precision(classifier, batches):
     augment = Augment(rotation=0.1)
-    (images, draws), _ = next(iter(batches(augment).train))
+    (images, draws), _ = next(iter(batches(augment).train.dataset()))
     keras.config.set_dtype_policy("mixed_bfloat16")
     try:
         network, augmentation = classifier().network, Augmentation(augment)

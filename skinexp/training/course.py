@@ -1,0 +1,65 @@
+"""What a phase trains and on what: the network on images, or the part above a cut on what lies in the cache."""
+
+import logging
+import shutil
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from skinexp.config import Config
+from skinexp.data.augment import Augmentation
+from skinexp.data.pipeline import Batches, EpochBatches, evaluation_batches
+from skinexp.models import Classifier
+from skinexp.training import cut, features
+from skinexp.training.phases import Phase
+from skinexp.training.trainee import Trainee
+
+log = logging.getLogger(__name__)
+
+SHARE_OF_DISK = 0.5  # that cached features may take of what is free
+
+
+@dataclass(frozen=True)
+class Course:
+    """What a phase trains, and on what."""
+
+    model: keras.Model
+    batches: EpochBatches
+    validation: Any  # as Keras' validation_data
+
+
+def course(phase: Phase, classifier: Classifier, batches: Batches, config: Config, first: int) -> Course:
+    """Chooses the shortest way through a phase.
+
+    Args:
+        first: the epoch that the phase begins with, counted from 0 through all phases.
+    """
+    augmentation = Augmentation(config.augment)
+    layer = cut.find(phase, classifier) if config.training.features == "auto" else None
+    cache = Path(config.data.cache)
+    views = min(config.training.views, phase.epochs)  # more would take longer than the phase without a cache
+    if layer is None or not _fits(features.size(classifier, layer, batches, views), cache):
+        trainee = Trainee(classifier.network, augmentation)
+        return Course(trainee, batches.train, evaluation_batches(batches.val, batches.batch_size))
+    draw = partial(features.training_features, classifier, layer, batches, augmentation, views, cache)
+    labels = batches.train.labels
+    drawn = features.FeatureBatches(draw, labels, batches.batch_size, config.seed, first, config.training.redraw)
+    validation = features.validation_features(classifier, layer, batches, cache)
+    return Course(cut.Top(classifier, layer), drawn, validation)
+
+
+def _fits(size: int, cache: Path) -> bool:
+    cache.mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(cache).free
+    if size <= SHARE_OF_DISK * free:
+        return True
+    log.warning(
+        "Features  not kept: they would take %.1f GB of the %.1f GB that are free under data.cache=%s",
+        size / 1e9,
+        free / 1e9,
+        cache,
+    )
+    return False

@@ -1,0 +1,101 @@
+"""Where networks are cut, and that the two parts together are the whole."""
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from skinexp import models
+from skinexp.config import Model, Optim
+from skinexp.models import Classifier
+from skinexp.models.classifier import FEATURES
+from skinexp.models.extractor import extractor
+from skinexp.training import cut, phases
+from skinexp.training.phases import Phase
+
+SIZE = 64
+PIXELS = np.random.default_rng(0).integers(0, 256, (4, SIZE, SIZE, 3), dtype=np.uint8)
+
+
+@pytest.fixture(scope="module", params=["mobilenet", "efficientnet"])
+def transfer(request) -> Classifier:
+    """A transfer model whose random weights count as pretrained, with the statistics of these pixels."""
+    keras.utils.set_random_seed(0)
+    built = models.build(Model(name=request.param, batch_norm_momentum=0.0), SIZE)
+    built.network(PIXELS, training=True)
+    return Classifier(built.network, built.backbone, built.last_convolution, pretrained=True)
+
+
+@pytest.fixture(scope="module")
+def plan(transfer) -> dict[str, Phase]:
+    return {phase.name: phase for phase in phases.plan(transfer, Model(name="mobilenet"), Optim())}
+
+
+def answer(model, inputs) -> np.ndarray:
+    return ops.convert_to_numpy(model(inputs, training=False))
+
+
+def test_a_head_phase_is_cut_at_the_pooled_features(transfer, plan):
+    assert cut.find(plan["head"], transfer) == FEATURES
+
+
+def test_fine_tuning_is_cut_below_everything_that_learns(transfer, plan):
+    """And not a layer lower than needed: the next layer that has weights, or joins two branches, is above."""
+    layer = cut.find(plan["fine_tune"], transfer)
+    names = [one.name for one in transfer.network.layers]
+    learning = [name for name in transfer.backbone if name not in plan["fine_tune"].frozen]
+    first = next(name for name in learning if transfer.network.get_layer(name).weights)
+    assert names.index(layer) < names.index(first)
+    assert layer in plan["fine_tune"].frozen
+    assert layer.endswith(("add", "project_BN", "project_bn"))  # the end of a block
+
+
+@pytest.mark.parametrize("phase", ["head", "fine_tune"])
+def test_both_parts_together_are_the_network(transfer, plan, phase):
+    layer = cut.find(plan[phase], transfer)
+    below = extractor(transfer.network, layer)(PIXELS)
+    top = cut.Top(transfer, layer)
+    whole = answer(transfer.network, PIXELS)
+    np.testing.assert_allclose(answer(top, below), whole, rtol=1e-3, atol=1e-4)
+    assert whole.std() > 0.01
+
+
+@pytest.mark.parametrize("phase", ["head", "fine_tune"])
+def test_the_upper_part_has_exactly_the_weights_that_the_phase_trains(transfer, plan, phase):
+    dropout = phases.dropout_rates(transfer.network)
+    phases.enter(plan[phase], transfer.network, dropout)
+    top = cut.Top(transfer, cut.find(plan[phase], transfer))
+    learned = {id(weight) for weight in transfer.network.trainable_weights}
+    assert {id(weight) for weight in top.trainable_weights} == learned
+    assert learned
+
+
+@pytest.mark.parametrize("phase", ["head", "fine_tune"])
+def test_the_upper_part_drops_units_in_training(transfer, plan, phase):
+    layer = cut.find(plan[phase], transfer)
+    below = extractor(transfer.network, layer)(PIXELS)
+    top = cut.Top(transfer, layer)
+    drawn = [ops.convert_to_numpy(top(below, training=True)) for _ in range(2)]
+    assert not np.allclose(drawn[0], drawn[1])
+    np.testing.assert_array_equal(answer(top, below), answer(top, below))
+
+
+def test_cutting_leaves_the_graph_as_it_was(transfer, plan):
+    before = transfer.network.to_json()
+    for phase in plan.values():
+        layer = cut.find(phase, transfer)
+        cut.Top(transfer, layer)(extractor(transfer.network, layer)(PIXELS))
+    assert transfer.network.to_json() == before
+
+
+def test_a_backbone_that_learns_is_not_cut(transfer):
+    for model in (Model(name="mobilenet", frozen=False), Model(name="mobilenet", frozen=True)):
+        model.fine_tune.fraction = 1.0
+        *_, last = phases.plan(transfer, model, Optim())
+        assert cut.find(last, transfer) is None
+    assert cut.find(Phase("train", 1, 1e-3, frozenset()), transfer) is None
+
+
+def test_a_network_without_a_backbone_is_not_cut():
+    scratch = models.build(Model(name="scratch"), 32)
+    assert cut.find(Phase("train", 1, 1e-3, frozenset()), scratch) is None
