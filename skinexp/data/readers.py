@@ -1,5 +1,10 @@
-"""Where pixels come from, by position. Readers are pickled into worker processes, so this file imports little."""
+"""Where pixels come from, by position.
 
+Readers are pickled into worker processes, so this file imports little, and a reader gives a `part` of itself: what a
+process must know does not grow with the data set.
+"""
+
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,26 +14,49 @@ import numpy as np
 from skinexp.config import Phantom
 
 
+def part(reader: Any, positions: Sequence[int]) -> Any:
+    """A reader of these positions only, where `reader` knows how to give one."""
+    return reader.part(positions) if hasattr(reader, "part") else reader
+
+
 @dataclass(frozen=True)
 class FileReader:
     """Encoded image files of a directory."""
 
     directory: Path
-    files: tuple[str, ...]
+    files: Sequence[str] | Mapping[int, str]
 
     def __call__(self, position: int) -> bytes:
         return (self.directory / self.files[position]).read_bytes()
+
+    def part(self, positions: Sequence[int]) -> "FileReader":
+        return FileReader(self.directory, {position: self.files[position] for position in positions})
 
 
 @dataclass(frozen=True)
 class HubReader:
     """Encoded images of a Hugging Face data set, whose image column does not decode."""
 
-    dataset: Any  # datasets.Dataset: memory-mapped, pickled as a reference
+    dataset: Any  # datasets.Dataset
     column: str
 
     def __call__(self, position: int) -> bytes:
-        cell = self.dataset[int(position)][self.column]
+        return self.part([position])(position)
+
+    def part(self, positions: Sequence[int]) -> "CellReader":
+        """The encoded images themselves: they are smaller than what it takes a process to import `datasets`."""
+        cells = self.dataset[[int(position) for position in positions]][self.column]
+        return CellReader(dict(zip(positions, cells, strict=True)))
+
+
+@dataclass(frozen=True)
+class CellReader:
+    """Encoded images, each as `datasets` keeps it: its bytes, or else the path of its file."""
+
+    cells: Mapping[int, Mapping[str, Any]]
+
+    def __call__(self, position: int) -> bytes:
+        cell = self.cells[position]
         return cell["bytes"] if cell["bytes"] is not None else Path(cell["path"]).read_bytes()
 
 

@@ -1,32 +1,35 @@
 """Prepares every image once, in parallel processes, into a content-addressed cache that training memory-maps."""
 
+import errno
 import json
 import logging
-import multiprocessing
-import os
 import shutil
-import tempfile
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Generator, Iterator
+from contextlib import closing
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 
+import joblib  # type: ignore[import-untyped]
 import numpy as np
 
 from skinexp import terminal
-from skinexp.config import Data, Preprocess
-from skinexp.data import preprocess
+from skinexp.config import Data
+from skinexp.data import chunks, preprocess, readers, workers
+from skinexp.data.chunks import Chunk, Written, prepare_one
+from skinexp.data.lock import alone
 from skinexp.data.table import Reader, Table
+from skinexp.data.unfinished import BAD, CHUNK, IMAGES, Unfinished
 from skinexp.digest import digest
 from skinexp.errors import UserError
 
+__all__ = ["Prepared", "prepare", "prepare_one", "read"]
+
 log = logging.getLogger(__name__)
 
-VERSION = 1  # of the preparation: raise it when the same image and options give other pixels
+VERSION = 2  # of the preparation: raise it when the same image and options give other pixels
 FEWEST_FOR_PROCESSES = 200  # below, starting processes costs more than it saves
-CHUNK = 16  # images a task
 LISTED = 20  # bad images named in the error message
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @dataclass(frozen=True)
@@ -49,74 +52,27 @@ class Prepared:
 def prepare(table: Table, options: Data) -> Prepared:
     """Decodes and preprocesses all images of a table, or finds them in the cache.
 
+    A preparation that was stopped goes on where it was. Of several that prepare the same images at the same time, one
+    does it and the others wait.
+
     Raises:
-        UserError: where images cannot be read and `data.on_bad_image` is `fail`; the message lists them by path.
+        UserError: where images cannot be read and `data.on_bad_image` is `fail`; the message lists them by path. Or
+            where the disk has no room for them.
     """
     key = digest(VERSION, options.preprocess, table.frame["sha256"].tolist())
     directory = Path(options.cache) / "prepared" / key
-    if directory.is_dir():
+    if directory.is_dir() or not _fill(directory, table, options):
         log.info("Prepared  %s images, found in the cache", f"{len(table.frame):,}")
     else:
-        _write(directory, table, options)
-    reasons = json.loads((directory / "bad.json").read_text())
+        log.info("Prepared  %s images at %d px", f"{len(table.frame):,}", options.preprocess.size)
+    reasons = json.loads((directory / BAD).read_text())
     bad = {table.frame["path"].iloc[int(row)]: reason for row, reason in reasons.items()}
     _report(bad, len(table.frame), options.on_bad_image)
-    images = np.load(directory / "images.npy", mmap_mode="r")
+    images = np.load(directory / IMAGES, mmap_mode="c")  # copy-on-write: a tensor may share it
     readable = np.setdiff1d(np.arange(len(table.frame)), [int(row) for row in reasons])
     frame = table.frame.iloc[readable].reset_index(drop=True)
     # Bad images leave rows of zeros behind: `row` skips them without a copy of the rest.
     return Prepared(images, replace(table, frame=frame.assign(row=readable)), bad, directory)
-
-
-def _write(directory: Path, table: Table, options: Data) -> None:
-    """Fills a directory beside the final one, then renames it: a reader sees all of it or nothing."""
-    directory.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = Path(tempfile.mkdtemp(prefix=f"{directory.name}.", dir=directory.parent))
-    try:
-        size = options.preprocess.size
-        images = np.lib.format.open_memmap(
-            unfinished / "images.npy", mode="w+", dtype=np.uint8, shape=(len(table.frame), size, size, 3)
-        )
-        reasons = {}
-        with terminal.bar("Preparing", len(table.frame)) as progress:
-            for row, result in enumerate(_prepare_all(table, options)):
-                if isinstance(result, str):
-                    reasons[row] = result
-                else:
-                    images[row] = result
-                progress.advance()
-        images.flush()
-        (unfinished / "bad.json").write_text(json.dumps(reasons))
-        try:
-            unfinished.rename(directory)
-        except OSError:
-            if not directory.is_dir():  # else another run prepared the same images meanwhile
-                raise
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
-    log.info("Prepared  %s images at %d px", f"{len(table.frame):,}", size)
-
-
-def _prepare_all(table: Table, options: Data) -> Iterator[np.ndarray | str]:
-    positions = table.frame["position"].tolist()
-    workers = options.workers or len(os.sched_getaffinity(0))
-    if workers == 1 or len(positions) < FEWEST_FOR_PROCESSES:
-        yield from map(partial(prepare_one, table.reader, options.preprocess), positions)
-        return
-    # Not fork: the parent may hold TensorFlow's threads.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, context, _start_worker, (table.reader, options.preprocess)) as pool:
-        yield from pool.map(_work, positions, chunksize=CHUNK)
-
-
-def prepare_one(reader: Reader, options: Preprocess, position: int) -> np.ndarray | str:
-    """One prepared image, or the reason why there is none."""
-    try:
-        return preprocess.apply(read(reader, position), options)
-    except preprocess.ImageError as error:
-        return str(error)
-    except OSError as error:
-        return error.strerror or str(error)
 
 
 def read(reader: Reader, position: int) -> np.ndarray:
@@ -125,19 +81,64 @@ def read(reader: Reader, position: int) -> np.ndarray:
     return preprocess.decode(pixels) if isinstance(pixels, bytes) else pixels
 
 
-_task: partial[np.ndarray | str]  # of a worker process
+def _fill(directory: Path, table: Table, options: Data) -> bool:
+    """Prepares what is not prepared yet; False where another job has done so meanwhile."""
+    unprepared = len(table.frame)
+    try:
+        with alone(Path(options.cache), directory.name, "prepares the same images"):
+            if directory.is_dir():
+                return False
+            unfinished = Unfinished(directory, len(table.frame), options.preprocess)
+            unprepared -= unfinished.done_rows
+            if shutil.disk_usage(directory.parent).free < unprepared * unfinished.target.row_bytes:
+                raise _no_room(options, unprepared)
+            if before := unfinished.done_rows:
+                log.info("Preparing %s images, %s were done before", f"{unfinished.rows:,}", f"{before:,}")
+            with (
+                terminal.bar("Preparing", unfinished.rows) as progress,
+                closing(_write(unfinished, table, options.workers)) as chunks_written,  # ends the processes in any case
+            ):
+                progress.advance(unfinished.done_rows)
+                for written in chunks_written:
+                    unfinished.mark(written)
+                    unprepared -= written.size
+                    progress.advance(written.size)
+            unfinished.finish()
+    except OSError as error:
+        if error.errno in NO_ROOM:
+            raise _no_room(options, unprepared) from error
+        raise
+    return True
 
 
-def _start_worker(reader: Reader, options: Preprocess) -> None:
-    import cv2
+def _write(unfinished: Unfinished, table: Table, processes: int | None) -> Generator[Written, None, None]:
+    """Writes all chunks that are left; here where they are few, else in processes."""
+    positions = table.frame["position"].to_numpy()
 
-    global _task
-    cv2.setNumThreads(1)  # the processes are the parallelism
-    _task = partial(prepare_one, reader, options)
+    def left() -> Iterator[Chunk]:
+        for rows in unfinished.left():
+            wanted = positions[rows.start : rows.stop].tolist()
+            yield Chunk(rows.start, wanted, readers.part(table.reader, wanted))
+
+    images = unfinished.rows - unfinished.done_rows
+    processes = min(processes or joblib.cpu_count(), -(-images // CHUNK))
+    if processes <= 1 or images < FEWEST_FOR_PROCESSES:
+        return (chunks.write(chunk, unfinished.target) for chunk in left())
+    return workers.write_all(left(), unfinished.target, processes)
 
 
-def _work(position: int) -> np.ndarray | str:
-    return _task(position)
+def _no_room(options: Data, images: int) -> UserError:
+    needed, free = 3 * images * options.preprocess.size**2, shutil.disk_usage(_existing(Path(options.cache))).free
+    return UserError(
+        f"data.cache: the disk of {options.cache} has no room for {images:,} more images of {options.preprocess.size} "
+        f"px: {needed:,} bytes are needed and {free:,} are free. Free some, or name another directory: "
+        f"data.cache=<directory>. What is done is kept"
+    )
+
+
+def _existing(path: Path) -> Path:
+    """The path, or the nearest directory above it that is there."""
+    return path if path.exists() else _existing(path.parent)
 
 
 def _report(bad: dict[str, str], total: int, policy: str) -> None:

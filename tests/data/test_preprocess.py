@@ -132,6 +132,30 @@ class TestDecode:
         with pytest.raises(preprocess.ImageError, match=f"more than {limit} pixels"):
             preprocess.decode(encoded(ramp(height=20, width=30), "PNG"))
 
+    @pytest.mark.parametrize(
+        ("side", "expected"),
+        [(2_000, (800, 1_000)), (401, (800, 1_000)), (400, (400, 500)), (150, (200, 250)), (1, (100, 125))],
+    )
+    def test_a_large_jpeg_comes_in_a_fraction_of_its_size_where_that_suffices(self, side, expected):
+        picture = phantom.render(0, 1, config.Phantom(size=1_000)).image[:800]
+        data = encoded(Image.fromarray(picture), "JPEG", quality=95)
+        pixels = preprocess.decode(data, side)
+        assert pixels.shape[:2] == expected
+        whole = preprocess.resized(preprocess.decode(data), *expected)
+        assert np.abs(pixels.astype(int) - whole).mean() < 1
+
+    def test_a_fraction_of_a_picture_is_turned_too(self):
+        exif = Image.Exif()
+        exif[0x0112] = 6
+        picture = ramp(height=160, width=320)
+        pixels = preprocess.decode(encoded(picture, "JPEG", quality=95, exif=exif), 80)
+        upright = preprocess.resized(np.rot90(np.asarray(picture), -1), 160, 80)
+        assert pixels.shape == upright.shape
+        assert np.abs(pixels.astype(int) - upright).mean() < 3
+
+    def test_other_formats_come_whole(self):
+        assert preprocess.decode(encoded(ramp(height=160, width=320), "PNG"), 40).shape == (160, 320, 3)
+
     @settings(max_examples=150, deadline=None)
     @given(st.sampled_from(["JPEG", "PNG", "GIF", "TIFF", "WEBP", "BMP"]), st.data())
     def test_damaged_bytes_give_a_picture_or_an_image_error_and_no_warning(self, kind, data):
@@ -241,17 +265,15 @@ def widened(mask: np.ndarray) -> np.ndarray:
 
 
 class TestHair:
-    @pytest.mark.parametrize(
-        ("size", "recall"), [(96, 0.7), (224, 0.75)]
-    )  # at 96 px the thinnest is fainter than a pixel
-    def test_most_hair_is_found_and_most_that_is_found_is_hair(self, size, recall):
+    @pytest.mark.parametrize("size", [96, 224, 450])  # the smaller, the more of it is fainter than a pixel
+    def test_most_hair_is_found_and_most_that_is_found_is_hair(self, size):
         found = correct = hair = recovered = 0
         for drawn, _ in hairy(size):
             mask = preprocess.hair_mask(drawn.image)
             found, correct = found + mask.sum(), correct + (mask & widened(drawn.hair)).sum()
             hair, recovered = hair + drawn.hair.sum(), recovered + (widened(mask) & drawn.hair).sum()
-        assert recovered / hair > recall
-        assert correct / found > 0.75
+        assert recovered / hair > 0.7
+        assert correct / found > 0.85
 
     @pytest.mark.parametrize("size", [96, 224])
     def test_network_dots_and_streaks_are_mostly_spared(self, size):
@@ -263,6 +285,31 @@ class TestHair:
             before += np.abs(drawn.image.astype(int) - shaven.image).mean()
             after += np.abs(preprocess.remove_hair(drawn.image).astype(int) - shaven.image).mean()
         assert after < before / 2.5
+
+    @pytest.mark.parametrize("size", [96, 224])
+    def test_removal_while_shrinking_is_better_than_removal_afterwards(self, size):
+        while_shrinking = afterwards = nothing = 0.0
+        for drawn, shaven in hairy(2 * size, 20):
+            truth = preprocess.resized(shaven.image, size, size).astype(int)
+            plain = preprocess.resized(drawn.image, size, size)
+            while_shrinking += np.abs(preprocess.remove_hair(drawn.image, size, size) - truth).mean()
+            afterwards += np.abs(preprocess.remove_hair(plain) - truth).mean()
+            nothing += np.abs(plain - truth).mean()
+        assert while_shrinking < 0.9 * afterwards
+        assert while_shrinking < nothing / 2.5
+
+    def test_removal_from_white_skin_makes_no_dark_spots(self):
+        image = np.full((301, 401, 3), 255, np.uint8)
+        cv2.line(image, (0, 20), (400, 290), (90, 70, 60), 3)
+        for height, width in [(301, 401), (150, 200), (97, 97), (101, 340)]:
+            assert (preprocess.remove_hair(image, height, width) >= 254).all()
+
+    def test_ever_so_many_specks_are_no_hair(self):
+        image = skin(1_300, 1_300)
+        image[::4, ::4] = 40  # more than sixteen bits can count
+        mask = preprocess.hair_mask(image)
+        assert (image[..., 0] < 60).sum() > 2**16
+        assert not mask.any()
 
     def test_removal_touches_nothing_beside_the_hair(self):
         for drawn, _ in hairy(96, 5):
@@ -357,6 +404,30 @@ class TestApply:
         small = cv2.resize(large, (160, 160), interpolation=cv2.INTER_AREA)
         difference = preprocess.apply(large, options).astype(int) - preprocess.apply(small, options)
         assert np.abs(difference).mean() < 4
+
+    @pytest.mark.parametrize("size", [32, 96])
+    def test_a_jpeg_decoded_in_a_fraction_of_its_size_is_prepared_alike(self, size):
+        options = config.Preprocess(size=size, remove_hair=False)
+        for index in range(12):
+            drawn = phantom.render(2, index, config.Phantom(size=900, border=0.7, hair=0.3)).image
+            data = encoded(Image.fromarray(drawn), "JPEG", quality=92)
+            whole, part = preprocess.decode(data), preprocess.decode(data, preprocess.DRAFT_SIDE * size)
+            assert part.shape[0] < whole.shape[0]
+            boxes = [
+                [edge / len(image) for lines in preprocess.border_box(image) for edge in (lines.start, lines.stop)]
+                for image in (whole, part)
+            ]
+            np.testing.assert_allclose(*boxes, atol=0.01)
+            difference = preprocess.apply(whole, options).astype(int) - preprocess.apply(part, options)
+            assert np.abs(difference).mean() < 1
+
+    @pytest.mark.parametrize("side", [449, 450, 451, 640, 1_001])
+    def test_a_picture_of_any_size_keeps_its_place(self, side):
+        image = np.zeros((side, side, 3), np.uint8)
+        image[side // 2 :, side // 2 :] = 200
+        prepared = preprocess.apply(image, dataclasses.replace(NOTHING, remove_hair=True))
+        assert is_close(prepared[:23, :23], np.zeros((23, 23, 3)), 0)
+        assert is_close(prepared[25:, 25:], np.full((23, 23, 3), 200), 0)
 
     @pytest.mark.skipif(not PHOTOGRAPHS.is_dir(), reason="the photographs of ../shared/data/isic9 are not here")
     def test_real_photographs_keep_half_of_their_area_and_most_of_their_pixels(self):
