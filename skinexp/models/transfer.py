@@ -24,10 +24,9 @@ def transfer(options: Model, size: int) -> Classifier:
         include_top=False,
         weights=None,
         input_tensor=scaled,
-        input_shape=(size, size, 3),
         **contract.arguments(options.alpha),
     )
-    outer = {"pixels", "input_scaling"}
+    outer = {"pixels", "input_scaling", "input_layout"}
     names = tuple(layer.name for layer in backbone.layers if layer.name not in outer)
 
     x = layers.GlobalAveragePooling2D(name=FEATURES)(backbone.output)
@@ -40,8 +39,7 @@ def transfer(options: Model, size: int) -> Classifier:
     if options.weights is None:
         _set_momentum(network, options.batch_norm_momentum)
     else:
-        donor = weights.donor(options.weights, contract, options.alpha)
-        weights.transplant(donor, [network.get_layer(name) for name in names])
+        weights.load(options.weights, contract, options.alpha, backbone)
     return Classifier(network, names, contract.last_convolution, pretrained=options.weights is not None)
 
 

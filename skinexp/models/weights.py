@@ -2,7 +2,6 @@
 
 import logging
 import warnings
-from collections.abc import Sequence
 from pathlib import Path
 
 import keras
@@ -10,62 +9,65 @@ import numpy as np
 
 from skinexp.errors import UserError
 from skinexp.models.backbones import Contract
+from skinexp.models.layout import image_shape
 
 log = logging.getLogger(__name__)
 
 IMAGENET_STD = np.array([0.229, 0.224, 0.225])  # of the RGB channels, as keras.applications.efficientnet has it
-FILE_SIZE = 224  # pixels a side of the donor that a file is loaded into; the weights do not depend on it
+DONOR_SIZE = 224  # pixels a side that the ImageNet release is built for; the weights do not depend on it
 
 
-def donor(source: str, contract: Contract, alpha: float) -> keras.Model:
-    """A model of keras.applications that holds the weights, in the order of the backbone's own.
+def load(source: str, contract: Contract, alpha: float, backbone: keras.Model) -> None:
+    """Puts pretrained weights into a backbone.
+
+    EfficientNet exists in two graphs: its ImageNet release holds standard deviations where Normalization reads
+    variances, so the graph for the release divides by their square root once more. Here the variances are mended
+    instead, also where the release comes as a file, and one graph serves all.
 
     Args:
         source: `imagenet`, a `.weights.h5` file, or a directory in which the backbone looks its own file up by name.
+        backbone: as `contract.build` makes it, on whatever input.
 
     Raises:
         UserError: where the weights cannot be had, or do not fit.
     """
     if source == "imagenet":
-        return _download(contract, alpha)
-    file = _find(Path(source), contract, alpha)
-    model = contract.build(
-        include_top=False, weights=None, input_shape=(FILE_SIZE, FILE_SIZE, 3), **contract.arguments(alpha)
-    )
+        _copy(_download(contract, alpha), backbone)
+    else:
+        _read(_find(Path(source), contract, alpha), backbone)
+    for layer in backbone.layers:
+        if isinstance(layer, keras.layers.Normalization):
+            _mend(layer)
+
+
+def _read(file: Path, backbone: keras.Model) -> None:
     try:
         with warnings.catch_warnings(action="ignore"):  # one for each layer that does not fit; the refusal is enough
-            model.load_weights(file)
+            backbone.load_weights(file)
     except (ValueError, KeyError, OSError) as error:
         reason = _first_line(error).partition(". Example")[0]
-        raise UserError(f"model.weights: {file} does not fit {model.name} without its top: {reason}") from error
+        raise UserError(f"model.weights: {file} does not fit {backbone.name} without its top: {reason}") from error
     log.info("Weights   %s", file)
-    return model
 
 
-def transplant(source: keras.Model, receivers: Sequence[keras.layers.Layer]) -> None:
-    """Copies the donor's weights into a backbone's layers, which come in the same order as the donor's.
+def _copy(source: keras.Model, receiver: keras.Model) -> None:
+    """Copies weights layer by layer; both models have the same layers with weights, in the same order."""
+    givers, takers = ([layer for layer in model.layers if layer.weights] for model in (source, receiver))
+    for giver, taker in zip(givers, takers, strict=True):
+        taker.set_weights(giver.get_weights())
 
-    EfficientNet exists in two graphs: its ImageNet release holds standard deviations where Normalization reads
-    variances, so the graph for the release divides by their square root once more. Here the variances are mended
-    instead, also where the release comes as a file, and one graph serves all.
-    """
-    givers = [layer for layer in source.layers if layer.weights]
-    for giver, receiver in zip(givers, (layer for layer in receivers if layer.weights), strict=True):
-        values = giver.get_weights()
-        if isinstance(giver, keras.layers.Normalization):
-            mean, variance, count = values
-            if np.allclose(variance, IMAGENET_STD, rtol=1e-3):
-                variance = np.square(variance)
-            receiver.set_weights([mean, variance, count])
-            receiver.finalize_state()  # what the layer computes with is derived from its weights
-        else:
-            receiver.set_weights(values)
+
+def _mend(normalization: keras.layers.Normalization) -> None:
+    mean, variance, count = normalization.get_weights()
+    if np.allclose(variance, IMAGENET_STD, rtol=1e-3):
+        normalization.set_weights([mean, np.square(variance), count])
+    normalization.finalize_state()  # what the layer computes with is derived from its weights
 
 
 def _download(contract: Contract, alpha: float) -> keras.Model:
     try:
         return contract.build(
-            include_top=False, weights="imagenet", input_shape=(FILE_SIZE, FILE_SIZE, 3), **contract.arguments(alpha)
+            include_top=False, weights="imagenet", input_shape=image_shape(DONOR_SIZE), **contract.arguments(alpha)
         )
     except Exception as error:  # Keras raises bare Exception where a download fails
         raise UserError(

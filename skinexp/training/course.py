@@ -13,6 +13,7 @@ from skinexp.config import Config
 from skinexp.data.augment import Augmentation
 from skinexp.data.pipeline import Batches, EpochBatches, evaluation_batches
 from skinexp.models import Classifier
+from skinexp.models.classifier import FEATURES
 from skinexp.training import cut, features
 from skinexp.training.phases import Phase
 from skinexp.training.trainee import Trainee
@@ -38,7 +39,7 @@ def course(phase: Phase, classifier: Classifier, batches: Batches, config: Confi
         first: the epoch that the phase begins with, counted from 0 through all phases.
     """
     augmentation = Augmentation(config.augment)
-    layer = cut.find(phase, classifier) if config.training.features == "auto" else None
+    layer = _cut(phase, classifier, config)
     cache = Path(config.data.cache)
     views = min(config.training.views, phase.epochs)  # more would take longer than the phase without a cache
     if layer is None or not _fits(features.size(classifier, layer, batches, views), cache):
@@ -49,6 +50,12 @@ def course(phase: Phase, classifier: Classifier, batches: Batches, config: Confi
     drawn = features.FeatureBatches(draw, labels, batches.batch_size, config.seed, first, config.training.redraw)
     validation = features.validation_features(classifier, layer, batches, cache)
     return Course(cut.Top(classifier, layer), drawn, validation)
+
+
+def _cut(phase: Phase, classifier: Classifier, config: Config) -> str | None:
+    layer = cut.find(phase, classifier)
+    wanted = {"auto": True, "head": layer == FEATURES, "off": False}
+    return layer if wanted[config.training.features] else None
 
 
 def _fits(size: int, cache: Path) -> bool:

@@ -7,7 +7,6 @@ takes a fraction of a second. An epoch draws, for each image, one of its views.
 
 import hashlib
 import logging
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ import tensorflow as tf
 from skinexp import terminal
 from skinexp.data import pipeline
 from skinexp.data.augment import Augmentation
+from skinexp.data.lock import alone
 from skinexp.data.pipeline import Batches, EpochBatches, Images
 from skinexp.digest import digest
 from skinexp.models import Classifier
@@ -121,19 +121,18 @@ def _cached(
     cache: Path,
 ) -> np.ndarray:
     """(views, n, ...) float32, memory-mapped."""
-    file = cache / "features" / f"{_key(classifier, layer, images, draws)}.npy"
-    if file.is_file():
-        log.info("Features  found in the cache")
-    else:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = file.with_suffix(f".{os.getpid()}.part.npy")
-        try:
+    key = _key(classifier, layer, images, draws)
+    file = cache / "features" / f"{key}.npy"
+    with alone(cache, key, "computes the same features"):
+        if file.is_file():
+            log.info("Features  found in the cache")
+        else:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            unfinished = file.with_suffix(".part.npy")
             _compute(classifier, layer, images, batch_size, augmentation, draws, unfinished)
             unfinished.replace(file)
-        finally:
-            unfinished.unlink(missing_ok=True)
-        views = f", {len(draws)} views each" if len(draws) > 1 else ""
-        log.info("Features  of %s images%s", f"{len(images):,}", views)
+            views = f", {len(draws)} views each" if len(draws) > 1 else ""
+            log.info("Features  of %s images%s", f"{len(images):,}", views)
     return np.load(file, mmap_mode="c")
 
 
@@ -179,8 +178,9 @@ def _compute(
     with terminal.bar("Features", len(draws) * len(images)) as bar:
         for view, drawn in zip(features, draws, strict=True):
             for start in range(0, len(images), batch_size):
-                members = np.arange(start, min(start + batch_size, len(images)))
+                # The last batch is filled up: a compiled step takes long to compile for another size.
+                members = np.minimum(np.arange(start, start + batch_size), len(images) - 1)
                 pixels = images.read(members)
                 view[members] = extract(pixels if drawn is None else augmentation(pixels, drawn[members]))
-                bar.advance(len(members))
+                bar.advance(min(batch_size, len(images) - start))
     features.flush()

@@ -61,8 +61,9 @@ def run(network: keras.Model, inputs: np.ndarray) -> np.ndarray:
 
 
 def assert_same_features(ours: np.ndarray, expected: np.ndarray) -> None:
-    assert np.ptp(expected, axis=0).max() > 0.1  # features that tell images apart, or equality would mean nothing
-    np.testing.assert_allclose(ours, expected, rtol=1e-4, atol=1e-4)
+    spread = np.ptp(expected, axis=0).max()
+    assert spread > 0.1  # features that tell images apart, or equality would mean nothing
+    np.testing.assert_allclose(ours, expected, rtol=0, atol=1e-3 * spread)  # 240 layers of random weights add rounding
 
 
 def assert_other_features(ours: np.ndarray, expected: np.ndarray) -> None:
@@ -84,7 +85,7 @@ def test_features_equal_those_of_keras_with_its_own_preprocessing(name, director
 def test_pixels_forced_to_0_to_1_give_what_the_backbone_makes_of_them(name, random_weights, images):
     expected = run(reference(name, random_weights / FILES[name]), images / np.float32(255))
     broken = features(build(name, random_weights, "unit"), images)
-    np.testing.assert_allclose(broken, expected, rtol=1e-4, atol=1e-4)
+    assert_same_features(broken, expected)
     assert_other_features(broken, features(build(name, random_weights), images))
 
 
@@ -156,9 +157,14 @@ def test_pretrained_normalization_keeps_its_momentum(name, random_weights):
 # Where files are looked for
 
 
+def without_weights(name: str, alpha: float) -> keras.Model:
+    contract = CONTRACTS[name]
+    return contract.build(include_top=False, weights=None, input_shape=(64, 64, 3), **contract.arguments(alpha))
+
+
 def find(source: Path) -> None:
-    """Loads a donor for the narrow MobileNetV2."""
-    weights.donor(str(source), CONTRACTS["mobilenet"], 0.35)
+    """Loads the narrow MobileNetV2."""
+    weights.load(str(source), CONTRACTS["mobilenet"], 0.35, without_weights("mobilenet", 0.35))
 
 
 def test_the_width_decides_which_file_of_a_directory_is_read(tmp_path, random_weights):
@@ -247,7 +253,7 @@ def test_imagenet_weights_without_network_end_in_one_line_that_says_what_to_do(n
     monkeypatch.setattr(urllib.request, "_opener", None)  # it remembers the proxies of its first use
     monkeypatch.setattr("keras.src.backend.config._KERAS_DIR", str(tmp_path))  # nor is anything cached here
     with pytest.raises(UserError) as refusal:
-        weights.donor("imagenet", CONTRACTS[name], 1.0)
+        weights.load("imagenet", CONTRACTS[name], 1.0, without_weights(name, 1.0))
     message = str(refusal.value)
     assert message.startswith("model.weights: ImageNet weights could not be downloaded")
     assert "model.weights=null" in message

@@ -1,5 +1,6 @@
 """Cached features are the network's own, and a head trained on them is the one that the whole network would get."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -137,12 +138,26 @@ def test_features_of_another_layer_are_kept_apart(classifier, batches, tmp_path)
     assert len(files(tmp_path)) == 2
 
 
-def test_a_computation_that_is_stopped_leaves_nothing_behind(classifier, batches, tmp_path, monkeypatch):
+def test_a_computation_that_was_stopped_is_done_again(classifier, batches, tmp_path, monkeypatch):
     parts = batches()
-    monkeypatch.setattr(Images, "read", lambda images, members: 1 / 0)
-    with pytest.raises(ZeroDivisionError):
-        features.validation_features(classifier(), FEATURES, parts, tmp_path)
-    assert files(tmp_path) == {}
+    with monkeypatch.context() as broken:
+        broken.setattr(Images, "read", lambda images, members: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            validation(classifier(), parts, tmp_path)
+    expected, _ = validation(classifier(), parts, tmp_path / "elsewhere")
+    np.testing.assert_array_equal(validation(classifier(), parts, tmp_path)[0], expected)
+
+
+def test_jobs_that_need_the_same_features_at_once_compute_them_once(classifier, batches, tmp_path, caplog):
+    """Threads here; the lock is a file's and keeps processes apart in the same way."""
+    caplog.set_level("INFO")
+    networks = [classifier() for _ in range(3)]
+    with ThreadPoolExecutor() as pool:
+        found = list(pool.map(lambda tiny: validation(tiny, batches(), tmp_path)[0], networks))
+    assert sum("Features  of 28 images" in line for line in caplog.messages) == 1
+    assert sum("Features  found in the cache" in line for line in caplog.messages) == 2
+    for other in found[1:]:
+        np.testing.assert_array_equal(found[0], other)
 
 
 def test_the_size_on_disk_is_known_beforehand(classifier, batches, tmp_path):
