@@ -160,8 +160,9 @@ class Optim:
 class Training:
     """How phases are carried out."""
 
-    features: str = choice("auto", "off")  # auto: a frozen backbone sees each view once, the head trains on what it saw
-    views: int = number(4, least=1)  # differently augmented views of each training image, for features=auto
+    features: str = choice("auto", "head", "off")  # frozen layers see each view once: always, in head phases, or never
+    views: int = number(4, least=1)  # differently augmented views of each training image that frozen layers see
+    redraw: int | None = number(None, least=1)  # epochs after which other views are drawn; null: never
 
 
 @dataclass
@@ -178,11 +179,13 @@ class Tracking:
 
 @dataclass
 class Compute:
-    """On what a run computes."""
+    """On what a run computes, and how; what is left open is decided from the machine, as result.json then says."""
 
-    backend: str = choice("tensorflow", "jax", "torch")
-    precision: str = choice("float32", "mixed_bfloat16")
-    threads: int | None = number(None, least=1)  # CPU threads; null: all cores
+    backend: str = choice("auto", "tensorflow", "jax", "torch")
+    precision: str = choice("auto", "float32", "mixed_bfloat16")
+    jit_compile: bool | None = None  # Keras' option: compile whole steps (XLA, torch.compile); null: where it pays
+    threads: int | None = number(None, least=1)  # CPU threads; null: all cores that the process may use
+    layout: str = choice("auto", "channels_last", "channels_first")  # of what networks compute; images come alike
     deterministic: bool = True  # same command, same numbers on the CPU
 
 

@@ -77,7 +77,8 @@ def run(config: Config, job: Job, result: Result) -> float:
             record.metrics(scores.metrics)
             record.run_directory(directory)
             if config.tracking.model:
-                record.model(classifier.network, batches.test.read([0]))
+                first = predictions.loc[predictions["split"] == "test", ["logit"]].head(1)
+                record.model(classifier.network, batches.test.read([0]), first.to_numpy())
     return scores.metrics[config.objective]
 
 

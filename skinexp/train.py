@@ -36,7 +36,9 @@ def compose_and_run(composed: DictConfig) -> float:
 
         from skinexp import compute
 
-        compute.configure(config.compute, config.seed)  # before anything else imports Keras
+        chosen = compute.configure(config)  # before anything else imports Keras
+        result.add(compute=asdict(chosen))
+        config.compute = chosen.settle(config.compute)
 
         from skinexp import experiment
 

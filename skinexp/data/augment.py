@@ -29,6 +29,8 @@ COLUMNS = (
 )
 WIDTH = len(COLUMNS)
 
+ALIGNMENT = 64  # bytes, of TensorFlow's arrays
+
 Tensor = Any  # of whichever backend Keras runs on
 
 QUARTER_TURNS = np.array([[[1, 0], [0, 1]], [[0, -1], [1, 0]], [[-1, 0], [0, -1]], [[0, 1], [-1, 0]]])
@@ -164,7 +166,7 @@ def _resample_with_opencv(images: Tensor, transforms: Tensor) -> Tensor:
 
 def _warp(images: np.ndarray, transforms: np.ndarray) -> np.ndarray:
     size = images.shape[2], images.shape[1]
-    warped = np.empty(images.shape, np.float32)
+    warped = _aligned(images.shape)
     for image, transform, target in zip(images, transforms, warped, strict=True):
         cv2.warpAffine(
             image.astype(np.float32),
@@ -175,6 +177,14 @@ def _warp(images: np.ndarray, transforms: np.ndarray) -> np.ndarray:
             borderMode=cv2.BORDER_REFLECT,
         )
     return warped
+
+
+def _aligned(shape: tuple[int, ...]) -> np.ndarray:
+    """An empty float32 array that begins where TensorFlow's own do: it takes such an array over without copying it."""
+    size = int(np.prod(shape)) * np.dtype(np.float32).itemsize
+    memory = np.empty(size + ALIGNMENT, np.uint8)
+    start = -memory.ctypes.data % ALIGNMENT
+    return memory[start : start + size].view(np.float32).reshape(shape)
 
 
 def _transforms(matrices: Tensor, height: Tensor, width: Tensor) -> Tensor:

@@ -54,13 +54,14 @@ def gradcam(
     if signs.shape != (len(images),) or not np.isin(signs, (-1, 1)).all():
         raise ValueError(f"signs must be +1 or -1, one for each of the {len(images)} images. Received: {signs}")
     to_activation, to_logit = _split(model, layer)
+    channels = _channel_axis(model)
     size = images.shape[1]
     maps = np.zeros((len(images), size, size), np.float32)
     for start in range(0, len(images), BATCH_SIZE):
         batch = slice(start, start + BATCH_SIZE)
         activations = ops.stop_gradient(to_activation(ops.convert_to_tensor(np.asarray(images[batch], np.float32))))
-        gradients = _to_float32(_gradient(to_logit, activations)) * signs[batch, None, None, None]
-        activations = _to_float32(activations)
+        gradients = _to_float32(_gradient(to_logit, activations), channels) * signs[batch, None, None, None]
+        activations = _to_float32(activations, channels)
         weights = channel_weights(activations, gradients)
         evidence = np.maximum(np.einsum("nhwc,nc->nhw", activations, weights), 0)
         for position, coarse in enumerate(evidence, start):
@@ -80,7 +81,7 @@ def _split(model: keras.Model, layer: str) -> tuple[keras.Function, keras.Functi
     activation = model.get_layer(layer).output
     if len(activation.shape) != 4 or model.output.shape[1:] != (1,):
         raise ValueError(
-            "Grad-CAM needs an activation (n, h, w, channels) and one logit. "
+            "Grad-CAM needs an activation with height, width and channels, and one logit. "
             f"Received: {layer} {activation.shape}, output {model.output.shape}"
         )
     return keras.Function(model.inputs[0], activation), keras.Function(activation, model.output)
@@ -108,5 +109,12 @@ def _gradient(function: Callable[[Tensor], Tensor], at: Tensor) -> Tensor:
     raise NotImplementedError(f"Gradients on tensorflow, jax or torch only. Received: backend={backend}")
 
 
-def _to_float32(tensor: Tensor) -> np.ndarray:
-    return ops.convert_to_numpy(tensor).astype(np.float32)
+def _channel_axis(model: keras.Model) -> int:
+    """As the model's own convolutions have it: a loaded one may keep another layout than Keras is set to."""
+    layouts = {layer.data_format for layer in model.layers if isinstance(layer, keras.layers.Conv2D)}
+    return 1 if layouts == {"channels_first"} else -1
+
+
+def _to_float32(tensor: Tensor, channel_axis: int) -> np.ndarray:
+    """(n, h, w, c), whatever layout the model computes in."""
+    return np.moveaxis(ops.convert_to_numpy(tensor).astype(np.float32), channel_axis, -1)

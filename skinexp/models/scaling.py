@@ -2,6 +2,8 @@
 
 import keras
 
+from skinexp.models.layout import arrange
+
 SCALINGS = {
     "unit": {"scale": 1 / 255, "offset": 0.0},  # 0..1
     "tf": {"scale": 1 / 127.5, "offset": -1.0},  # -1..1
@@ -12,4 +14,4 @@ SCALINGS = {
 def scale_pixels(pixels: keras.KerasTensor, wanted: str, contract: str) -> keras.KerasTensor:
     """Scales pixels as the contract says, or as `wanted` instead: contracts are broken to study what that does."""
     scaling = SCALINGS[contract if wanted == "contract" else wanted]
-    return keras.layers.Rescaling(**scaling, name="input_scaling")(pixels)
+    return arrange(keras.layers.Rescaling(**scaling, name="input_scaling")(pixels))

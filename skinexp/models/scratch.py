@@ -7,6 +7,7 @@ from keras import layers
 
 from skinexp.config import Model
 from skinexp.models.classifier import FEATURES, Classifier
+from skinexp.models.layout import channel_axis
 from skinexp.models.scaling import scale_pixels
 
 log = logging.getLogger(__name__)
@@ -30,7 +31,9 @@ def scratch(options: Model, size: int) -> Classifier:
     for number, (filters, dropout) in enumerate(BLOCKS, start=1):
         for position, width in enumerate(filters, start=1):
             x = layers.Conv2D(width, 3, padding="same", name=f"block{number}_conv{position}")(x)
-            x = layers.BatchNormalization(momentum=options.batch_norm_momentum, name=f"block{number}_bn{position}")(x)
+            x = layers.BatchNormalization(
+                axis=channel_axis(), momentum=options.batch_norm_momentum, name=f"block{number}_bn{position}"
+            )(x)
             x = layers.ReLU(name=f"block{number}_relu{position}")(x)
         x = layers.MaxPooling2D(2, name=f"block{number}_pool")(x)
         x = layers.Dropout(dropout, name=f"block{number}_dropout")(x)

@@ -80,9 +80,14 @@ class Run:
         data = mlflow.data.from_pandas(frame, source=source, targets="label", name=name, digest=digest)
         mlflow.log_input(data, context=context)
 
-    def model(self, network: Any, example: np.ndarray) -> None:
-        """Logs a Keras model with its signature and an input example of (1, size, size, 3) pixels."""
-        signature = mlflow.models.infer_signature(example, network.predict(example, verbose=0))
+    def model(self, network: Any, example: np.ndarray, answer: np.ndarray) -> None:
+        """Logs a Keras model with its signature.
+
+        Args:
+            example: (1, size, size, 3) pixels.
+            answer: (1, 1) the logit that the network predicts for them.
+        """
+        signature = mlflow.models.infer_signature(example, answer)
         Model.log(
             artifact_path=None,
             name="model",

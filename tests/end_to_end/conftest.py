@@ -21,6 +21,7 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # SQLAlchemy warns about MLflow, on being imported
     import mlflow.store.tracking.sqlalchemy_store  # noqa: F401
 
+TRAIN = ("-m", "skinexp.train")
 PATIENCE = 300  # seconds for a training to begin on a busy machine
 
 Train = Callable[..., list["Command"]]
@@ -70,10 +71,10 @@ class Command:
         return {file.path for file in self.client.list_artifacts(run.info.run_id)}
 
 
-def start(arguments: Sequence[str], place: Path) -> subprocess.Popen[bytes]:
+def start(arguments: Sequence[str], place: Path, program: Sequence[str] = TRAIN) -> subprocess.Popen[bytes]:
     """Starts the training command; what it prints goes to a file, which can be read before the end."""
     with (place / "output.txt").open("wb") as output:
-        command = [sys.executable, "-m", "skinexp.train", *arguments]
+        command = [sys.executable, *program, *arguments]
         return subprocess.Popen(command, cwd=place, stdout=output, stderr=output)
 
 
@@ -86,9 +87,9 @@ def ended(process: subprocess.Popen[bytes], place: Path) -> Command:
 def train(tmp_path_factory: pytest.TempPathFactory) -> Train:
     """Runs training commands side by side, each in an empty directory that also keeps its MLflow store."""
 
-    def train(*commands: str) -> list[Command]:
+    def train(*commands: str, program: Sequence[str] = TRAIN) -> list[Command]:
         places = [tmp_path_factory.mktemp("train") for _ in commands]
-        processes = [start(command.split(), place) for command, place in zip(commands, places, strict=True)]
+        processes = [start(command.split(), place, program) for command, place in zip(commands, places, strict=True)]
         return list(map(ended, processes, places))
 
     return train

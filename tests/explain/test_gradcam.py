@@ -23,11 +23,14 @@ def images() -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, (5, SIZE, SIZE, 3), dtype=np.uint8)
 
 
-def network(stride: int = 1, kernel: np.ndarray = KERNEL, weights: np.ndarray = WEIGHTS) -> keras.Model:
+def network(
+    stride: int = 1, kernel: np.ndarray = KERNEL, weights: np.ndarray = WEIGHTS, layout: str = "channels_last"
+) -> keras.Model:
     """1x1 convolution, global average pooling, one dense unit."""
     pixels = keras.Input((SIZE, SIZE, 3))
-    x = layers.Conv2D(2, 1, strides=stride, name="convolution")(pixels)
-    x = layers.Dropout(0.9)(layers.GlobalAveragePooling2D()(x))
+    x = layers.Permute((3, 1, 2))(pixels) if layout == "channels_first" else pixels
+    x = layers.Conv2D(2, 1, strides=stride, data_format=layout, name="convolution")(x)
+    x = layers.Dropout(0.9)(layers.GlobalAveragePooling2D(data_format=layout)(x))
     model = keras.Model(pixels, layers.Dense(1, name="logit")(x))
     model.get_layer("convolution").set_weights([kernel[None, None], np.zeros(2)])
     model.get_layer("logit").set_weights([weights[:, None], np.array([BIAS])])
@@ -38,6 +41,16 @@ def evidence(images: np.ndarray, stride: int = 1) -> np.ndarray:
     """Grad-CAM before its negative part is cut off: d logit / d channel is weight / positions everywhere."""
     activations = images[:, ::stride, ::stride] @ KERNEL
     return activations @ WEIGHTS / activations[0, ..., 0].size
+
+
+def test_a_worked_example_with_channels_first_has_the_same_map(images):
+    first = network(layout="channels_first")
+    try:
+        first(images)
+    except Exception as error:  # whatever a backend has for what it cannot do
+        pytest.skip(f"this backend has no such convolution here: {error}")
+    maps = gradcam(first, "convolution", images, np.ones(len(images)))
+    np.testing.assert_allclose(maps, np.maximum(evidence(images), 0), rtol=1e-4, atol=1e-7)
 
 
 @pytest.mark.parametrize("sign", [1, -1])

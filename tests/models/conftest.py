@@ -51,6 +51,7 @@ def random_weights(tmp_path_factory, enliven) -> Path:
     variances.
     """
     directory = tmp_path_factory.mktemp("weights")
+    keras.utils.set_random_seed(0)
     small = {"include_top": False, "weights": None, "input_shape": (64, 64, 3)}
     mobilenet, efficientnet = (
         keras.applications.MobileNetV2(alpha=0.35, **small),

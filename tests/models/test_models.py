@@ -130,6 +130,41 @@ def test_the_logit_is_float32_where_the_rest_is_not(name, images, bfloat16):
     assert logits(built.network, images).dtype == np.float32
 
 
+@pytest.fixture
+def channels_first():
+    keras.config.set_image_data_format("channels_first")
+    try:
+        ops.conv(np.ones((1, 3, 4, 4), np.float32), np.ones((3, 3, 3, 1), np.float32))
+    except Exception as error:  # whatever a backend has for what it cannot do
+        keras.config.set_image_data_format("channels_last")
+        pytest.skip(f"this backend has no such convolution here: {error}")
+    yield
+    keras.config.set_image_data_format("channels_last")
+
+
+def test_channels_first_changes_the_layout_and_nothing_else(classifier, images, channels_first, tmp_path):
+    name = classifier.network.name
+    other = models.build(options(name), SIZE)
+    assert other.network.get_layer(other.last_convolution).output.shape[1:] == tuple(
+        np.roll(classifier.network.get_layer(classifier.last_convolution).output.shape[1:], 1)
+    )
+    assert len(other.backbone) == len(classifier.backbone)
+    assert other.network.input_shape == classifier.network.input_shape
+    classifier.network.save_weights(tmp_path / "some.weights.h5")
+    other.network.load_weights(tmp_path / "some.weights.h5")
+    np.testing.assert_allclose(logits(other.network, images), logits(classifier.network, images), rtol=1e-4, atol=1e-5)
+
+
+def test_a_network_saved_with_channels_first_is_loaded_where_they_are_last(images, enliven, channels_first, tmp_path):
+    built = models.build(options("mobilenet"), SIZE)
+    enliven(built.network)
+    expected = logits(built.network, images)
+    save_model(built.network, tmp_path / "model.keras", {})
+    keras.config.set_image_data_format("channels_last")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    np.testing.assert_allclose(logits(loaded, images), expected, rtol=1e-5, atol=1e-6)
+
+
 # The scratch CNN
 
 

@@ -127,7 +127,7 @@ def test_the_files_of_a_run_are_logged_but_for_what_it_alone_needs(options, clie
         (tmp_path / file).parent.mkdir(exist_ok=True)
         (tmp_path / file).write_text(file)
     (tmp_path / "checkpoints").mkdir()
-    (tmp_path / "checkpoints" / "best.weights.h5").write_text("")
+    (tmp_path / "checkpoints" / "head.weights.h5").write_text("")
     with tracking.start(options, "", {}, {}) as run:
         run.run_directory(tmp_path)
     assert names(client, run) == {"predictions.parquet", "history.csv", "figures"}
@@ -167,7 +167,7 @@ def test_a_model_is_logged_with_signature_and_example_and_answers_as_before(opti
     network = keras.Model(pixels, keras.layers.Dense(1)(keras.layers.Flatten()(pixels)))
     example = np.random.default_rng(0).integers(0, 256, (1, 8, 8, 3), dtype=np.uint8)
     with tracking.start(options, "", {}, {}) as run:
-        run.model(network, example)
+        run.model(network, example, network.predict(example, verbose=0))
     (output,) = stored(client, run).outputs.model_outputs
     mlflow.set_tracking_uri(server)
     uri = f"models:/{output.model_id}"

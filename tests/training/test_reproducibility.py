@@ -15,10 +15,10 @@ import numpy as np
 import pandas as pd
 
 from skinexp import compute
-from skinexp.config import Augment, Compute, Config, Data, FineTune, Model, Optim, Tracking
+from skinexp.config import Augment, Config, Data, FineTune, Model, Optim, Tracking
 
 directory, *weights = map(Path, sys.argv[1:])
-compute.configure(Compute(), seed=3)
+compute.configure(Config(seed=3))
 
 from skinexp import models, training
 from skinexp.data import pipeline
@@ -30,13 +30,13 @@ frame = pd.DataFrame({"label": np.arange(72) % 2, "split": 48 * ["train"] + 12 *
 augment = Augment(flip=True, rotation=0.05, zoom=0.1, brightness=0.1, contrast=0.1)
 models_wanted = [Model(name="scratch")]
 if weights:
-    models_wanted.append(Model(name="mobilenet", alpha=0.35, weights=str(weights[0]), fine_tune=FineTune(epochs=0)))
+    models_wanted.append(Model(name="mobilenet", alpha=0.35, weights=str(weights[0]), fine_tune=FineTune(epochs=1)))
 for model in models_wanted:
-    compute.configure(Compute(), seed=3)
     config = Config(
         seed=3, data=Data(cache=str(directory)), augment=augment, model=model,
         optim=Optim(epochs=2, batch_size=16), tracking=Tracking(tensorboard=False),
     )
+    config.compute = compute.configure(config).settle(config.compute)
     batches = pipeline.batches(pixels, frame, augment, 16, seed=3)
     classifier = models.build(model, 32)
     training.fit(classifier, batches, config, directory / model.name)

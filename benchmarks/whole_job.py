@@ -1,0 +1,201 @@
+"""Claim: a whole job takes a fifth of the time that a plain Keras script takes, for no worse a network.
+
+    uv run python benchmarks/whole_job.py --images DIRECTORY --weights DIRECTORY --share 0.5     # about 30 minutes
+    uv run python benchmarks/whole_job.py --models scratch --seeds 0 1 2                         # on phantoms
+
+`benchmarks/plain_keras.py` against `python -m skinexp.train`, each in a fresh process with empty caches, on the same
+images, split, weights, size and epochs (early stopping is kept from stopping either), from the first import to the
+last file. Everything that skinexp adds is left on. A fifth is asked for of the transfer models, 1 in 1.2 of the scratch
+CNN. What a job came to is kept: models and seeds can be run one by one, and the table counts all jobs of the same
+settings. Without images it draws phantoms, and without weights it makes random ones: times then count, scores don't.
+"""
+
+import argparse
+import statistics
+import sys
+import tempfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import photographs
+from measure import Goal, Row, at_least, earlier, report
+from runs import NEVER, folder, run, train
+from sklearn.metrics import roc_auc_score
+
+from skinexp.config import Data
+from skinexp.data import sources
+from skinexp.data.split import split
+
+EPOCHS = {"scratch": (47, 0), "mobilenet": (86, 30), "efficientnet": (86, 30)}  # first phase, fine-tuning
+GOALS = {"scratch": 1.2, "mobilenet": 5.0, "efficientnet": 5.0}
+PLAIN, OURS = "plain Keras script", "skinexp"
+RESAMPLES = 1_000  # of the test images, for the error of a difference
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a job came to."""
+
+    model: str
+    seed: int
+    contestant: str
+    seconds: float
+    memory: float  # peak megabytes
+    auc: float  # of the test images
+    auc_error: float | None = None  # standard error of the difference to the plain script's
+    stages: dict[str, float] | None = None  # seconds of skinexp's stages
+
+
+def main() -> None:
+    """Runs the jobs that were asked for, one after the other, and reports them beside those of the same settings."""
+    options = arguments()
+    with tempfile.TemporaryDirectory() as scratch:
+        place = Path(scratch)
+        images = (options.images or photographs.draw(place / "photographs", options.photographs)).resolve()
+        weights = (options.weights or photographs.stand_in_weights(place / "weights")).resolve()
+        settings = {
+            "images": options.images.name if options.images else f"{options.photographs} phantoms",
+            "weights": "given" if options.weights else "random",
+            "size": options.size,
+            "share_of_epochs": options.share,
+        }
+        outcomes = [Outcome(**job) for job in earlier(__file__, settings).get("jobs", [])]
+        for seed in options.seeds:
+            for model in options.models:
+                pair = contest(model, seed, place / f"{model}_{seed}", images, weights, options)
+                outcomes = [item for item in outcomes if (item.model, item.seed) != (model, seed)] + pair
+                tell(outcomes, settings)
+
+
+def arguments() -> argparse.Namespace:
+    """What the command line says."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--images", type=Path, help="a directory of JPEG files with a manifest.csv")
+    parser.add_argument("--photographs", type=int, default=600, help="phantoms drawn where there is no such directory")
+    parser.add_argument("--weights", type=Path, help="a directory of .weights.h5 files")
+    parser.add_argument("--models", nargs="+", choices=list(EPOCHS), default=list(EPOCHS))
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+    parser.add_argument("--size", type=int, default=96)
+    parser.add_argument("--share", type=float, default=0.5, help="of the seed study's epochs")
+    return parser.parse_args()
+
+
+def contest(
+    model: str, seed: int, place: Path, images: Path, weights: Path, options: argparse.Namespace
+) -> list[Outcome]:
+    """Both jobs of one model and seed."""
+    place.mkdir()
+    data = Data("folder", str(images), exclude=["premalignant"])
+    frame = sources.load(data, seed).frame
+    frame["split"] = split(frame, data.split, seed)
+    frame["file"] = [str(Path(path).relative_to(images)) for path in frame["path"]]
+    frame[["file", "label", "split"]].to_csv(place / "split.csv", index=False)
+    first, second = (round(options.share * epochs) for epochs in EPOCHS[model])
+    common = {"model": model, "size": options.size, "epochs": max(1, first), "fine_tune": second, "seed": seed}
+
+    ended = run(plain_command(place, images, weights, **common), place, "plain.log")
+    plain = pd.read_csv(place / "plain" / "predictions.csv").merge(frame[["file", "image_id"]], on="file")
+    theirs = roc_auc_score(plain["label"], plain["probability"])
+    outcomes = [Outcome(model, seed, PLAIN, ended.seconds, ended.memory, theirs)]
+
+    ended, result = train(place, "skinexp", overrides(images, weights, **common))
+    predictions = pd.read_parquet(place / "skinexp" / "predictions.parquet")
+    ours = predictions[predictions["split"] == "test"]
+    both = plain.merge(ours[["image_id", "logit"]], on="image_id")
+    if not len(both) == len(plain) == len(ours):
+        raise ValueError(f"split: the two jobs were tested on different images. Received: {len(plain)}, {len(ours)}")
+    auc = roc_auc_score(both["label"], both["logit"])
+    error = difference_error(both["label"].to_numpy(), both["logit"].to_numpy(), both["probability"].to_numpy())
+    outcomes.append(Outcome(model, seed, OURS, ended.seconds, ended.memory, auc, error, result["seconds"]))
+    for outcome in outcomes:
+        print(f"{model}, seed {seed}, {outcome.contestant}: {outcome.seconds:.0f} s, AUC {outcome.auc:.3f}", flush=True)
+    return outcomes
+
+
+def plain_command(
+    place: Path, images: Path, weights: Path, *, model: str, size: int, epochs: int, fine_tune: int, seed: int
+) -> list[str]:
+    """The plain script's job."""
+    script = Path(__file__).with_name("plain_keras.py")
+    paths = {"--images": images, "--split": place / "split.csv", "--weights": weights, "--out": place / "plain"}
+    numbers = {"--size": size, "--epochs": epochs, "--fine-tune-epochs": fine_tune, "--patience": NEVER, "--seed": seed}
+    arguments = [str(word) for pair in (paths | numbers).items() for word in pair]
+    return [sys.executable, str(script), "--model", model, *arguments]
+
+
+def overrides(
+    images: Path, weights: Path, *, model: str, size: int, epochs: int, fine_tune: int, seed: int
+) -> dict[str, Any]:
+    """The same job for skinexp, with everything that is on by default."""
+    return {
+        **folder(images, weights),
+        "model": model,
+        "data.preprocess.size": size,
+        "model.fine_tune.epochs": fine_tune,
+        "optim.epochs": epochs,
+        "optim.patience": NEVER,
+        "seed": seed,
+    }
+
+
+def difference_error(labels: np.ndarray, ours: np.ndarray, theirs: np.ndarray) -> float:
+    """Standard error of the difference between two areas under ROC curves on the same images, by bootstrap."""
+    rng = np.random.default_rng(0)
+    classes = [np.flatnonzero(labels == value) for value in (0, 1)]
+    differences = []
+    for _ in range(RESAMPLES):
+        drawn = np.concatenate([rng.choice(members, len(members)) for members in classes])
+        differences.append(roc_auc_score(labels[drawn], ours[drawn]) - roc_auc_score(labels[drawn], theirs[drawn]))
+    return float(np.std(differences))
+
+
+def tell(outcomes: list[Outcome], settings: dict[str, Any]) -> None:
+    """Reports what is known by now."""
+    rows: list[Row] = []
+    goals: list[Goal] = []
+    order = list(EPOCHS)
+    outcomes = sorted(outcomes, key=lambda item: (order.index(item.model), item.seed, item.contestant != PLAIN))
+    for model in dict.fromkeys(outcome.model for outcome in outcomes):
+        jobs = {name: [o for o in outcomes if (o.model, o.contestant) == (model, name)] for name in (PLAIN, OURS)}
+        rows += [row_of(f"{model}, {name}", jobs[name]) for name in (PLAIN, OURS)]
+        what = f"whole job, {model}, {settings['size']} px"
+        goals.append(at_least(GOALS[model], f"{model}, {PLAIN}", f"{model}, {OURS}", rows, what))
+        if model == "scratch" or settings["weights"] == "given":  # a head on random features learns nothing
+            goals.append(auc_goal(model, jobs))
+    report(
+        __file__,
+        "A whole job against a plain Keras script: transfer models at least 5 times as fast, the scratch CNN 1.2 "
+        "times, with equal or better test AUC.",
+        rows,
+        goals=goals,
+        settings=settings,
+        jobs=[asdict(outcome) for outcome in outcomes],
+    )
+
+
+def row_of(name: str, jobs: list[Outcome]) -> Row:
+    """Medians of time over seeds, and the mean score."""
+    auc = statistics.mean(job.auc for job in jobs)
+    seconds = statistics.median(job.seconds for job in jobs)
+    return Row(name, seconds, "s", max(job.memory for job in jobs), f"test AUC {auc:.3f}, seeds {len(jobs)}")
+
+
+def auc_goal(model: str, jobs: dict[str, list[Outcome]]) -> Goal:
+    """Equal or better, to within one standard error of the difference."""
+    means = {name: statistics.mean(job.auc for job in some) for name, some in jobs.items()}
+    difference = means[OURS] - means[PLAIN]
+    error = float(np.sqrt(sum(job.auc_error**2 for job in jobs[OURS]))) / len(jobs[OURS])
+    return Goal(
+        what=f"test AUC of these jobs, {model}",
+        asked="equal (within a standard error) or better",
+        measured=f"{means[OURS]:.3f} (difference {difference:+.3f} ± {error:.3f})",
+        met=difference >= -error,
+        peers=f"{PLAIN}: {means[PLAIN]:.3f}",
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,80 @@
+"""The machine that a run finds, as far as it can be known without importing a framework."""
+
+import csv
+import importlib.util
+import os
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+CPU_FLAGS = {"avx512_bf16", "amx_bf16"}  # either multiplies bfloat16 in the processor itself
+GPU_CAPABILITY = 8.0  # from which NVIDIA's compute capability has bfloat16: Ampere, 2020
+JAX_PLUGINS = ("jax_cuda12_plugin", "jax_cuda13_plugin")  # what lets JAX use NVIDIA GPUs
+PATIENCE = 20  # seconds that nvidia-smi may take
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """An NVIDIA GPU.
+
+    Attributes:
+        name: as its driver calls it.
+        bfloat16: whether it computes in bfloat16 itself.
+    """
+
+    name: str
+    bfloat16: bool
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What there is to compute with.
+
+    Attributes:
+        cores: CPU cores that this process may use.
+        bfloat16: whether the processor multiplies bfloat16 itself.
+        gpu: the first GPU that this process may see.
+        jax_has_cuda: whether JAX is installed with what it needs for NVIDIA GPUs.
+    """
+
+    cores: int
+    bfloat16: bool = False
+    gpu: Gpu | None = None
+    jax_has_cuda: bool = False
+
+
+def look(cpuinfo: Path = Path("/proc/cpuinfo")) -> Machine:
+    """Looks at this machine; takes a fraction of a second and starts nothing on a GPU.
+
+    Args:
+        cpuinfo: where Linux tells what the processor can do; where there is no such file, bfloat16 is not counted on.
+    """
+    import joblib  # respects affinity and the limits of a container; the command line does without
+
+    return Machine(
+        cores=joblib.cpu_count(),
+        bfloat16=bool(CPU_FLAGS & _cpu_flags(cpuinfo)),
+        gpu=_gpu(),
+        jax_has_cuda=any(importlib.util.find_spec(plugin) for plugin in JAX_PLUGINS),
+    )
+
+
+def _cpu_flags(cpuinfo: Path) -> set[str]:
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.is_file() else []
+    return next((set(line.split()) for line in lines if line.startswith("flags")), set())
+
+
+def _gpu() -> Gpu | None:
+    """The first GPU that CUDA would show this process; None where the driver's own tool finds none."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    first = None if visible is None else visible.split(",")[0].strip()
+    if first in ("", "-1"):
+        return None
+    command = ["nvidia-smi", "--query-gpu=name,compute_cap", "--format=csv,noheader"]
+    command += [f"--id={first}"] if first else []
+    try:
+        listed = subprocess.run(command, capture_output=True, text=True, check=True, timeout=PATIENCE).stdout
+        name, capability = (cell.strip() for cell in next(csv.reader(listed.splitlines())))
+        return Gpu(name, float(capability) >= GPU_CAPABILITY)
+    except (OSError, subprocess.SubprocessError, StopIteration, ValueError):
+        return None

@@ -1,0 +1,104 @@
+"""Each script at a tiny size: that it runs from one end to the other, and what it leaves. Figures mean nothing here."""
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import measure
+import pandas as pd
+import photographs
+import pytest
+
+SCRIPTS = Path(measure.__file__).parent
+
+
+def run(script: str, arguments: str, results: Path) -> subprocess.CompletedProcess[str]:
+    """Runs a script in a directory of its own, where its results go too."""
+    command = [sys.executable, str(SCRIPTS / f"{script}.py"), *arguments.split()]
+    environment = os.environ | {"BENCHMARK_RESULTS": str(results)}
+    return subprocess.run(command, cwd=results, env=environment, capture_output=True, text=True)
+
+
+def kept(script: str, arguments: str, results: Path) -> dict:
+    """What a script leaves in its results."""
+    ended = run(script, arguments, results)
+    assert ended.returncode == 0, ended.stderr[-2000:]
+    return json.loads((results / f"{script}.json").read_text())
+
+
+def names(result: dict) -> list[str]:
+    return [row["name"] for row in result["rows"]]
+
+
+@pytest.mark.skipif(measure.gpu_name() is not None, reason="there is a GPU here")
+def test_the_gpu_study_measures_nothing_without_a_gpu(tmp_path):
+    ended = run("gpu_study", "", tmp_path)
+    assert ended.returncode == 1
+    assert "No GPU here, so nothing was measured" in ended.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_drawn_photographs_are_a_folder_with_its_manifest(tmp_path):
+    photographs.draw(tmp_path, count=3, size=48)
+    manifest = pd.read_csv(tmp_path / "manifest.csv")
+    assert [(tmp_path / file).stat().st_size > 0 for file in manifest["file"]] == [True] * 3
+    assert set(manifest["label"]) <= {"benign", "malignant"}
+
+
+@pytest.mark.slow
+def test_the_input_pipeline_is_measured_beside_its_peers(tmp_path):
+    tiny = "--photographs 40 --pixels 64 --epoch 64 --augmented 32 --seeds-epoch 16 --size 32 --batch-sizes 8 --runs 1"
+    result = kept("input_pipeline", tiny, tmp_path)
+    peers = {"memcpy", "skinexp", "skinexp, augmented", "datasets.to_tf_dataset", "the seed's way"}
+    assert {f"{name}, batches of 8" for name in peers} <= set(names(result))
+    assert [goal["asked"] for goal in result["goals"]] == ["0.5 times memcpy", "10 times the seed's way"]
+
+
+@pytest.mark.slow
+def test_augmentation_is_measured_beside_keras_layers(tmp_path):
+    result = kept("augmentation", "--size 32 --batch-size 4 --runs 2", tmp_path)
+    assert names(result) == ["skinexp's Augmentation", "Keras' five layers"]
+
+
+@pytest.mark.slow
+def test_the_head_phase_is_measured_with_and_without_cached_features(tmp_path):
+    result = kept("head_phase", "--photographs 60 --size 32 --epochs 2", tmp_path)
+    assert names(result) == ["mobilenet, through the backbone", "mobilenet, on cached features"]
+
+
+@pytest.mark.slow
+def test_whole_jobs_of_several_calls_are_told_together(tmp_path):
+    tiny = "--photographs 60 --size 32 --share 0.02 --models"
+    kept("whole_job", f"{tiny} scratch", tmp_path)
+    result = kept("whole_job", f"{tiny} mobilenet", tmp_path)
+    both = ("plain Keras script", "skinexp")
+    assert names(result) == [f"{model}, {name}" for model in ("scratch", "mobilenet") for name in both]
+    asked = [goal["asked"] for goal in result["goals"]]
+    assert asked[0] == "1.2 times scratch, plain Keras script"
+    assert asked[2:] == ["5 times mobilenet, plain Keras script"]  # random features: no AUC is asked for
+
+
+@pytest.mark.slow
+def test_the_plain_script_leaves_what_a_user_would_look_at(tmp_path):
+    images = photographs.draw(tmp_path / "images", count=60, size=48)
+    ended = run(
+        "plain_keras", f"--images {images} --model scratch --size 32 --epochs 2 --out {tmp_path / 'out'}", tmp_path
+    )
+    assert ended.returncode == 0, ended.stderr[-2000:]
+    assert set(json.loads(ended.stdout.splitlines()[-1])) == {"seconds", "auc", "accuracy", "precision", "recall", "f1"}
+    figures = {"augmentation.png", "confusion.png", "curves.png", "gradcam.png", "roc.png"}
+    assert figures <= {file.name for file in (tmp_path / "out").iterdir()}
+    assert len(pd.read_csv(tmp_path / "out" / "predictions.csv")) == 9
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="JAX is an extra")
+def test_the_gpu_study_runs_small_anywhere_and_says_that_it_measured_nothing(tmp_path):
+    ended = run("gpu_study", "--small", tmp_path)
+    assert ended.returncode == 0, ended.stderr[-2000:]
+    assert "No GPU figure was measured" in ended.stdout
+    assert "times the bandwidth floor" in ended.stdout
+    assert not list(tmp_path.glob("*.json"))
