@@ -100,7 +100,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--images", type=Path, help="a directory of JPEG files with a manifest.csv")
     parser.add_argument("--photographs", type=int, default=256, help="phantoms drawn where there is no such directory")
     parser.add_argument("--pixels", type=int, default=PIXELS, help="a side of these phantoms")
-    parser.add_argument("--epoch", type=int, default=4096, help="images an epoch, repeated from those that are there")
+    parser.add_argument("--epoch", type=int, default=12_050, help="images an epoch, as the seed study trains on")
     parser.add_argument("--augmented", type=int, default=1024, help="of these, how many are augmented")
     parser.add_argument("--seeds-epoch", type=int, default=128, help="images an epoch of the seed's way, which is slow")
     parser.add_argument("--size", type=int, default=224)

@@ -64,10 +64,19 @@ def test_on_a_plain_cpu_tensorflow_computes_in_float32_on_all_cores():
 
 
 @pytest.mark.parametrize(
-    ("model", "precision"), [("scratch", "mixed_bfloat16"), ("mobilenet", "float32"), ("efficientnet", "float32")]
+    ("backend", "model", "precision"),
+    [
+        ("tensorflow", "scratch", "mixed_bfloat16"),
+        ("tensorflow", "mobilenet", "float32"),
+        ("tensorflow", "efficientnet", "float32"),
+        ("torch", "scratch", "mixed_bfloat16"),
+        ("torch", "mobilenet", "float32"),
+        ("jax", "scratch", "float32"),
+    ],
 )
-def test_a_cpu_that_multiplies_bfloat16_uses_it_where_that_is_faster(model, precision):
-    assert choose(config(model), WITH_BFLOAT16).precision == precision
+def test_a_cpu_that_multiplies_bfloat16_uses_it_where_that_is_faster(backend, model, precision):
+    assert choose(config(model, backend=backend), WITH_BFLOAT16).precision == precision
+    assert choose(config(model, backend=backend), PLAIN).precision == "float32"
 
 
 @pytest.mark.parametrize("model", sorted(MODELS))

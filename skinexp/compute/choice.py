@@ -12,7 +12,7 @@ from skinexp.config import Augment, Compute, Config
 from skinexp.errors import UserError
 
 NAMES = {"tensorflow": "TensorFlow", "jax": "JAX", "torch": "PyTorch"}
-FASTER_IN_BFLOAT16 = ("scratch",)  # on a CPU; the other networks lose more to conversions than they gain
+FASTER_IN_BFLOAT16 = {("tensorflow", "scratch"), ("torch", "scratch")}  # on a CPU; the others gain nothing or lose
 
 Decision = tuple[Any, str]  # the value of an option, and why
 
@@ -99,13 +99,11 @@ def _precision(backend: str, model: str, machine: Machine) -> Decision:
         if machine.gpu.bfloat16:
             return "mixed_bfloat16", "This GPU computes in bfloat16, in half the time and memory or less."
         return "float32", "This GPU does not compute in bfloat16."
-    if backend != "tensorflow":
-        return "float32", f"On a CPU, {NAMES[backend]} was measured to gain nothing by bfloat16."
-    if model not in FASTER_IN_BFLOAT16:
-        return "float32", f"On a CPU, {model} was measured to gain nothing by bfloat16."
+    if (backend, model) not in FASTER_IN_BFLOAT16:
+        return "float32", f"On a CPU, {NAMES[backend]} was measured to train {model} no faster in bfloat16."
     if not machine.bfloat16:
         return "float32", "This processor does not multiply bfloat16."
-    return "mixed_bfloat16", f"This processor multiplies bfloat16, and {model} was measured to train faster in it."
+    return "mixed_bfloat16", f"This processor multiplies bfloat16, in which {NAMES[backend]} trains {model} faster."
 
 
 def _jit_compile(backend: str, machine: Machine) -> Decision:
