@@ -47,6 +47,7 @@ def run(config: Config, job: Job, result: Result) -> float:
             samples.record(record, prepared, config.data.path)
         with result.stage("build"):
             classifier = models.build(config.model, config.data.preprocess.size)
+            classifier.network.jit_compile = config.compute.jit_compile  # for predictions; training says it itself
             result.add(model={"name": config.model.name, "parameters": classifier.parameters})
         with result.stage("training"):
             trained = training.fit(classifier, batches, config, directory, on_epoch=record.epoch)

@@ -50,7 +50,7 @@ class Top(keras.Model):
         values = {self._cut: inputs}
         for layer in self.above:
             taken = keras.tree.map_structure(lambda tensor: values[id(tensor)], layer.input)
-            values[id(layer.output)] = layer(taken)  # it knows from the context whether it trains
+            values[id(layer.output)] = layer(taken, training=training)
         return values[id(self.above[-1].output)]
 
 

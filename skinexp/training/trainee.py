@@ -18,4 +18,5 @@ class Trainee(keras.Model):
         if isinstance(inputs, (tuple, list)):
             images, draws = inputs
             inputs = self.augmentation(images, draws)
-        return self.network(inputs)  # layers within know from the context whether they train
+        # Said, not left to the context, which Keras' trainer on JAX does not set.
+        return self.network(inputs, training=training)
