@@ -9,7 +9,6 @@ import json
 import multiprocessing
 import os
 import platform
-import resource
 import statistics
 import subprocess
 import sys
@@ -145,11 +144,6 @@ def _private_megabytes() -> float:
             continue
         total += memory.rss - getattr(memory, "shared", 0)
     return total / MEGABYTE
-
-
-def peak_of_children() -> float:
-    """Most megabytes that any finished child process held at once."""
-    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024 / MEGABYTE
 
 
 def in_fresh_process(function: Callable[..., Any], *arguments: Any) -> Any:

@@ -156,7 +156,7 @@ def _resample(images: Tensor, transforms: Tensor) -> Tensor:
 
 
 def _resample_with_opencv(images: Tensor, transforms: Tensor) -> Tensor:
-    """The same as `_resample`; TensorFlow's CPU kernel takes four times as long (benchmarks/augmentation.py)."""
+    """The same as `_resample`; on a CPU several times as fast as TensorFlow's kernel (benchmarks/augmentation.py)."""
     import tensorflow as tf
 
     resampled = tf.numpy_function(_warp, [images, transforms], tf.float32, stateful=False)

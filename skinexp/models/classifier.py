@@ -25,12 +25,6 @@ class Classifier:
     pretrained: bool
 
     @property
-    def head(self) -> list[keras.layers.Layer]:
-        """The chain of layers from the pooled features to the logit."""
-        names = [layer.name for layer in self.network.layers]
-        return self.network.layers[names.index(FEATURES) + 1 :]
-
-    @property
     def parameters(self) -> int:
         return self.network.count_params()
 

@@ -39,7 +39,7 @@ class _Whole(keras.Model):
 def _as_constants(function: keras.Function, shape: tuple[int | None, ...]) -> Callable[[Any], Any]:
     """A function whose weights are constants: TensorFlow then folds normalizations into convolutions.
 
-    1.2 to 1.5 times as fast on a CPU (benchmarks/head_phase.py).
+    benchmarks/frozen_layers.py says how much that saves on a CPU.
     """
     import tensorflow as tf
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
