@@ -60,7 +60,8 @@ def test_the_input_pipeline_is_measured_beside_its_peers(tmp_path):
 @pytest.mark.slow
 def test_augmentation_is_measured_beside_keras_layers(tmp_path):
     result = kept("augmentation", "--size 32 --batch-size 4 --runs 2", tmp_path)
-    assert names(result) == ["skinexp's Augmentation", "Keras' five layers"]
+    assert names(result) == ["skinexp's Augmentation", "the same with TensorFlow's kernel", "Keras' five layers"]
+    assert [goal["asked"] for goal in result["goals"]] == ["3 times Keras' five layers"]
 
 
 @pytest.mark.slow
