@@ -59,11 +59,11 @@ def _find(run: str, options: Tracking) -> list[tuple[Path, str | None]]:
         if jobs := job_directories(directory):
             return [(job, None) for job in jobs]
         raise UserError(f"{run}: holds neither a run ({FILE}) nor runs of a sweep")
-    from skinexp import tracking
+    from skinexp.tracking import store
 
-    stored = tracking.find(options, run)
+    stored = store.find(options, run)
     ids = stored.children or (stored.id,)
-    return [(tracking.download(options, run_id), None) for run_id in ids]
+    return [(store.download(options, run_id), None) for run_id in ids]
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -171,6 +171,8 @@ class Tracking:
 
     uri: str = "sqlite:///mlflow.db"  # an MLflow tracking address: a local SQLite file or a server
     experiment: str = "skinexp"
+    required: bool = True  # refuse to begin where the store cannot be used; false: begin, and deliver later
+    wait: float = number(60.0, least=0)  # seconds that a run waits at its end for what is not delivered yet
     model: bool = True  # log the trained model itself too (10 to 20 MB and some seconds a run)
     system_metrics: bool = True  # sample processor, memory and GPU load while the run goes on
     tensorboard: bool = True  # write TensorBoard logs into the run directory
@@ -203,6 +205,7 @@ class Config:
 
     seed: int = number(0, least=0)  # everything random derives from it
     objective: str = choice("val/roc_auc", "val/average_precision", "val/accuracy", "val/f1")  # what sweepers maximise
+    resume: str | None = None  # directory of a run or a sweep to go on with; the command line's alone
     data: Data = field(default_factory=Data)
     augment: Augment = field(default_factory=Augment)
     model: Model = field(default_factory=Model)
@@ -243,6 +246,8 @@ def check(config: Config) -> None:
         UserError: with the key, what was received, and what to do.
     """
     _check_fields(config, "")
+    if config.resume is not None:
+        raise UserError(f"resume: belongs on the command line, not in a file. Received: {config.resume}")
     _check_data(config.data)
     _check_model(config.model)
     if config.compute.threads is not None and config.compute.backend == "jax":

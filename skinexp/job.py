@@ -13,7 +13,10 @@ class Job:
         overrides: what the command line changed, as Hydra writes it.
         directory: the run's own.
         sweep: directory of the sweep it belongs to, or None.
-        parent: id of the sweep's MLflow run, or None.
+        parent: key of the sweep's run in the tracking store, or None.
+        parent_run_id: its id there; None as long as the store has not answered.
+        command: what was typed; empty where that is this process's command line.
+        resumed: whether it goes on with what its directory holds.
     """
 
     name: str
@@ -21,3 +24,6 @@ class Job:
     directory: Path
     sweep: Path | None = None
     parent: str | None = None
+    parent_run_id: str | None = None
+    command: str = ""
+    resumed: bool = False

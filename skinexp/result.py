@@ -8,7 +8,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from skinexp.files import replace_text
+
 FILE = "result.json"
+
+Ending = Callable[[str, BaseException | None, Path], None]  # takes the status, what ended the run, and the file
 
 
 class Result:
@@ -20,7 +24,7 @@ class Result:
     def __init__(self, directory: Path, **values: Any):
         self.values: dict[str, Any] = {"status": "running", "error": None, **values, "seconds": {}}
         self._file = directory / FILE
-        self._receivers: list[Callable[[Path], None]] = []
+        self._endings: list[Ending] = []
         self._start = time.perf_counter()
 
     def __enter__(self) -> "Result":
@@ -33,12 +37,12 @@ class Result:
             self.values["error"] = f"{type(error).__name__}: {error}"
         self.values["seconds"]["total"] = round(time.perf_counter() - self._start, 3)
         self.save()
-        for receive in self._receivers:
-            receive(self._file)
+        for ending in self._endings:
+            ending(self.values["status"], error, self._file)
 
-    def send_to(self, receive: Callable[[Path], None]) -> None:
-        """Hands the file over as soon as it says how the run ended."""
-        self._receivers.append(receive)
+    def at_end(self, ending: Ending) -> None:
+        """Calls something as soon as the file says how the run ended."""
+        self._endings.append(ending)
 
     def add(self, **values: Any) -> None:
         """Adds entries."""
@@ -55,9 +59,7 @@ class Result:
 
     def save(self) -> None:
         """Writes the file whole or not at all."""
-        unfinished = self._file.with_suffix(".json.part")
-        unfinished.write_text(json.dumps(plain(self.values), indent=2) + "\n")
-        unfinished.replace(self._file)
+        replace_text(self._file, json.dumps(plain(self.values), indent=2) + "\n")
 
 
 def status_of(error: BaseException | None) -> str:
@@ -82,3 +84,10 @@ def load(directory: Path) -> dict[str, Any]:
     """A run's result; empty where the run left none."""
     file = directory / FILE
     return json.loads(file.read_text()) if file.is_file() else {}
+
+
+def mark(directory: Path, status: str, error: str) -> None:
+    """Says of a run that could not say so itself how it ended; a run that has ended is left as it is."""
+    values = load(directory)
+    if values.get("status", "running") == "running":
+        replace_text(directory / FILE, json.dumps({**values, "status": status, "error": error}, indent=2) + "\n")

@@ -1,46 +1,81 @@
-"""What the person at the terminal sees: a short story of log lines, with progress bars that give way to them."""
+"""What the person at the terminal sees: a short story of log lines, with progress bars that give way to them.
 
+A job in a process of its own has no terminal: it tells the same story, line by line and bar by bar, to the launcher.
+"""
+
+import json
 import logging
 import os
 import sys
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO, Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 console = Console(highlight=False)
 
+STYLES = {"WARNING": "yellow", "ERROR": "red", "CRITICAL": "red"}
+INTERVAL = 0.3  # seconds between two reports of a bar
+
+_launcher: IO[str] | None = None  # that this process tells its story to, in lines of JSON
+
+
+def tell_launcher(stream: IO[str]) -> None:
+    """Sends the story there from now on, and nothing to the terminal."""
+    global _launcher
+    _launcher = stream
+    console.quiet = True
+
+
+def _tell(**event: Any) -> None:
+    if _launcher is not None:
+        with suppress(BrokenPipeError):  # the launcher was killed; this process is told so otherwise
+            print(json.dumps(event), file=_launcher, flush=True)
+
+
+def show_line(text: str, level: str) -> None:
+    """Prints a line of the story. Details (DEBUG) are left to the bar where there is one."""
+    if level != "DEBUG" or not console.is_terminal:
+        console.print(text, style=STYLES.get(level), markup=False, soft_wrap=True)
+
 
 class Handler(logging.Handler):
-    """Prints log lines on the shared console, so that they appear above a running progress bar.
-
-    Details (DEBUG) are left to the bar where there is one, and printed where there is none.
-    """
+    """Prints log lines on the shared console, so that they appear above a running progress bar."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        if record.levelno < logging.INFO and console.is_terminal:
-            return
-        style = {"WARNING": "yellow", "ERROR": "red", "CRITICAL": "red"}.get(record.levelname)
-        console.print(self.format(record), style=style, markup=False, soft_wrap=True)
+        if _launcher is not None:
+            _tell(line=self.format(record), level=record.levelname)
+        else:
+            show_line(self.format(record), record.levelname)
 
 
 class Bar:
     """One progress bar; `advance` moves it, `say` puts words behind it in place of the count."""
 
-    def __init__(self, progress: Progress, task: TaskID, total: int):
-        self._progress, self._task, self._total = progress, task, total
-        self._done = 0
+    def __init__(self, progress: Progress, task: TaskID, title: str, total: int):
+        self._progress, self._task, self._title, self._total = progress, task, title, total
+        self._done, self._told = 0, 0.0
         self._words = ""
 
     def advance(self, by: int = 1) -> None:
         self._done += by
         self._progress.update(self._task, completed=self._done, words=self._words or f"{self._done:,}/{self._total:,}")
+        self._report()
 
     def say(self, words: str) -> None:
         self._words = words
         self._progress.update(self._task, words=words)
+        self._report()
+
+    def _report(self) -> None:
+        now = time.monotonic()
+        if _launcher is not None and now - self._told > INTERVAL:
+            self._told = now
+            _tell(bar=self._title, done=self._done, total=self._total, words=self._words)
 
 
 @contextmanager
@@ -52,8 +87,9 @@ def bar(title: str, total: int) -> Iterator[Bar]:
         TextColumn("{task.fields[words]}"),
         TimeRemainingColumn(compact=True),
     )
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        yield Bar(progress, progress.add_task(title, total=total, words=""), total)
+    shown = console.is_terminal and _launcher is None
+    with Progress(*columns, console=console, transient=True, disable=not shown) as progress:
+        yield Bar(progress, progress.add_task(title, total=total, words=""), title, total)
 
 
 @contextmanager

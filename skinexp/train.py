@@ -11,13 +11,12 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
-from skinexp import composition, help_text, provenance
+from skinexp import composition, help_text, provenance, tracking
 from skinexp import config as schema
 from skinexp.digest import digest
+from skinexp.errors import UserError
 from skinexp.result import Result
-from skinexp.sweep import callback, jobs
-
-INTERRUPTED = 130  # exit code, as shells have it
+from skinexp.sweep import callback, jobs, resume
 
 schema.register()
 
@@ -26,13 +25,21 @@ schema.register()
 def compose_and_run(composed: DictConfig) -> float:
     """One job: Hydra's configuration to plain dataclasses, provenance, then the story in `experiment.run`."""
     job = jobs.job_of(HydraConfig.get())
+    if (score := jobs.finished(job)) is not None:
+        return score
     score = math.nan
     with jobs.reported(job), Result(job.directory, name=job.name, overrides=job.overrides) as result:
         config = OmegaConf.to_object(composed)
         git = asdict(provenance.git_state())
-        result.add(command=provenance.command_line(), git=git, config=asdict(config), config_digest=digest(config))
+        result.add(command=job.command or provenance.command_line(), git=git, parent_run_id=job.parent_run_id)
+        result.add(config=asdict(config), config_digest=digest(config))
         (job.directory / "packages.txt").write_text("\n".join(provenance.packages()) + "\n")
         schema.check(config)
+
+        tags = {"model": config.model.name, "sweep": job.sweep and job.sweep.name}
+        tags |= {f"git_{name}": value for name, value in git.items()}
+        record = tracking.start(config.tracking, job.directory, job.name, tags, job.parent, job.resumed)
+        result.at_end(record.close)
 
         from skinexp import compute
 
@@ -42,7 +49,7 @@ def compose_and_run(composed: DictConfig) -> float:
 
         from skinexp import experiment
 
-        score = experiment.run(config, job, result)
+        score = experiment.run(config, job, result, record)
     return score  # NaN where the job failed: `reported` has written why, and a sweep goes on
 
 
@@ -54,14 +61,18 @@ def main() -> None:
     signal.signal(signal.SIGTERM, _interrupt)
     os.environ["HYDRA_FULL_ERROR"] = "1"  # or Hydra prints its errors itself, in many lines
     try:
+        resume.read_arguments()
         compose_and_run()
         callback.close("finished")
     except KeyboardInterrupt:
         callback.close("killed")
-        print("Stopped.", file=sys.stderr)
+        print(resume.advice(), file=sys.stderr)
         logging.shutdown()
         sys.stdout.flush()
-        os._exit(INTERRUPTED)  # TensorFlow's threads, stopped in the middle, would complain on the way out
+        os._exit(jobs.INTERRUPTED)  # TensorFlow's threads, stopped in the middle, would complain on the way out
+    except UserError as error:
+        print(error, file=sys.stderr)
+        sys.exit(jobs.MISTAKEN)
     except Exception as error:
         callback.close("failed")
         if not composition.is_mistake(error):

@@ -84,7 +84,7 @@ def test_what_cannot_be_written_leaves_the_last_file_whole(tmp_path):
 def test_a_receiver_is_handed_the_file_when_it_says_how_the_run_ended(tmp_path):
     statuses = []
     run = Result(tmp_path)
-    run.send_to(lambda file: statuses.append(json.loads(file.read_text())["status"]))
+    run.at_end(lambda status, error, file: statuses.append(json.loads(file.read_text())["status"]))
     with pytest.raises(KeyboardInterrupt), run:
         raise KeyboardInterrupt
     assert statuses == ["killed"]

@@ -64,17 +64,32 @@ def _cpu_flags(cpuinfo: Path) -> set[str]:
     return next((set(line.split()) for line in lines if line.startswith("flags")), set())
 
 
+def gpus() -> list[str]:
+    """The NVIDIA GPUs that this process may see, as CUDA_VISIBLE_DEVICES names them."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is None:
+        return [row[0] for row in _ask_driver("index")]
+    named = [name.strip() for name in visible.split(",")]
+    return [] if named[0] in ("", "-1") else named
+
+
 def _gpu() -> Gpu | None:
     """The first GPU that CUDA would show this process; None where the driver's own tool finds none."""
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    first = None if visible is None else visible.split(",")[0].strip()
-    if first in ("", "-1"):
+    visible = gpus() if "CUDA_VISIBLE_DEVICES" in os.environ else None
+    if visible == []:
         return None
-    command = ["nvidia-smi", "--query-gpu=name,compute_cap", "--format=csv,noheader"]
-    command += [f"--id={first}"] if first else []
+    try:
+        name, capability = next(iter(_ask_driver("name,compute_cap", *([f"--id={visible[0]}"] if visible else []))))
+        return Gpu(name, float(capability) >= GPU_CAPABILITY)
+    except (StopIteration, ValueError):
+        return None
+
+
+def _ask_driver(columns: str, *which: str) -> list[list[str]]:
+    """What nvidia-smi says, a row a GPU; nothing where there is no such tool, or it cannot answer."""
+    command = ["nvidia-smi", f"--query-gpu={columns}", "--format=csv,noheader", *which]
     try:
         listed = subprocess.run(command, capture_output=True, text=True, check=True, timeout=PATIENCE).stdout
-        name, capability = (cell.strip() for cell in next(csv.reader(listed.splitlines())))
-        return Gpu(name, float(capability) >= GPU_CAPABILITY)
-    except (OSError, subprocess.SubprocessError, StopIteration, ValueError):
-        return None
+    except (OSError, subprocess.SubprocessError):
+        return []
+    return [[cell.strip() for cell in row] for row in csv.reader(listed.splitlines())]

@@ -1,6 +1,5 @@
 """Worker processes from the parent's side: each gets its next chunk when it has answered the last."""
 
-import os
 import pickle
 import queue
 import subprocess
@@ -10,6 +9,7 @@ from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from contextlib import ExitStack, suppress
 from itertools import islice
 
+from skinexp import children
 from skinexp.data.chunks import Chunk, Target, Written
 from skinexp.errors import UserError
 
@@ -48,8 +48,7 @@ class Worker:
 
     def __init__(self, target: Target) -> None:
         environment = {
-            **os.environ,
-            "PYTHONPATH": os.pathsep.join(path or os.getcwd() for path in sys.path),
+            **children.environment(),
             "OPENBLAS_NUM_THREADS": "1",  # NumPy's; it would start one for each core
             # Linux's allocator then keeps the memory of one picture for the next, which saves a tenth of the time.
             "MALLOC_MMAP_THRESHOLD_": str(2**25),

@@ -6,15 +6,18 @@ becomes a warning.
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
 from skinexp.errors import UserError
-from skinexp.sweep import jobs
+from skinexp.sweep import jobs, resume
 
-running: Path | None = None  # directory of the sweep that this process started and has not closed
+if TYPE_CHECKING:
+    from skinexp.sweep.lifetime import Sweep
+
+running: "Sweep | None" = None  # the sweep that this process started and has not closed
 
 
 class SweepCallback(Callback):
@@ -27,11 +30,11 @@ class SweepCallback(Callback):
         global running
         directory = Path(config.hydra.sweep.dir).resolve()
         try:
-            lifetime.begin(directory, config)
+            running = lifetime.begin(directory, config, again=directory == resume.asked)
         except UserError as error:
             print(error, file=sys.stderr)
             sys.exit(jobs.MISTAKEN)  # Hydra turns errors of callbacks into warnings, but lets an exit pass
-        running = directory
+        resume.place = directory
 
 
 def close(status: str) -> None:
@@ -41,5 +44,5 @@ def close(status: str) -> None:
         return
     from skinexp.sweep import lifetime
 
-    directory, running = running, None
-    lifetime.end(directory, status)
+    sweep, running = running, None
+    lifetime.end(sweep, status)

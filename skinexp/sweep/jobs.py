@@ -1,22 +1,27 @@
 """From Hydra's settings to a `Job`, and from a job's failure to a sentence and an exit code."""
 
 import logging
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from hydra.conf import HydraConf
 from hydra.types import RunMode
 from rich.markup import escape
 
+from skinexp import result
 from skinexp.errors import UserError
 from skinexp.job import Job
+from skinexp.sweep import resume
 from skinexp.sweep.manifest import Manifest
 from skinexp.terminal import console, libraries_write_to
 
 log = logging.getLogger(__name__)
 
 FAILED, MISTAKEN = 1, 2  # exit codes: something broke; the user asked for what cannot be done
+INTERRUPTED = 130  # exit code, as shells have it
 
 exit_codes: list[int] = []  # of the jobs of this process that went wrong
 
@@ -26,11 +31,43 @@ def job_of(settings: HydraConf) -> Job:
     overrides = tuple(settings.overrides.task)
     directory = Path(settings.runtime.output_dir).resolve()
     if settings.mode != RunMode.MULTIRUN:
-        return Job(" ".join(overrides) or settings.runtime.choices["model"], overrides, directory)
+        resume.place = directory
+        name = " ".join(overrides) or settings.runtime.choices["model"]
+        return Job(name, overrides, directory, resumed=directory == resume.asked)
     sweep = Path(settings.sweep.dir).resolve()
     manifest = Manifest.load(sweep)
+    return Job(
+        name_of(overrides, manifest, settings.job.num),
+        overrides,
+        directory,
+        sweep,
+        parent=manifest.key,
+        parent_run_id=manifest.parent,
+        command=manifest.command,
+        resumed=manifest.lives > 1,
+    )
+
+
+def name_of(overrides: Sequence[str], manifest: Manifest, number: int) -> str:
+    """What a job of a sweep is called: what tells it from its siblings."""
     varied = [item for item in overrides if item.partition("=")[0] in manifest.varied]
-    return Job(" ".join(varied or overrides) or str(settings.job.num), overrides, directory, sweep, manifest.parent)
+    return " ".join(varied or overrides) or str(number)
+
+
+def finished(job: Job) -> float | None:
+    """The score of a job that an earlier life of its sweep has finished; None where there is something to do."""
+    values = result.load(job.directory) if job.resumed else {}
+    if values.get("status") != "finished":
+        return None
+    if job.sweep is None:
+        log.info("%s has finished: there is nothing to go on with", job.directory)
+    return score(values)
+
+
+def score(values: dict[str, Any]) -> float:
+    """The objective in a result.json; NaN where there is none."""
+    found = values.get("metrics", {}).get(values.get("config", {}).get("objective"))
+    return math.nan if found is None else float(found)
 
 
 @contextmanager
@@ -57,8 +94,7 @@ def reported(job: Job) -> Iterator[None]:
 
 
 def _show(job: Job) -> None:
-    from skinexp import result  # later than the command line: these bring matplotlib
-    from skinexp.report import summary
+    from skinexp.report import summary  # later than the command line: these bring matplotlib
     from skinexp.report.records import load
 
     configuration = result.load(job.directory)["config"]
@@ -69,3 +105,8 @@ def _show(job: Job) -> None:
 def exit_code() -> int:
     """0, or the gravest of what went wrong in this process: a failure before a mistake."""
     return min(exit_codes, default=0)
+
+
+def code_of(error: str) -> int:
+    """The exit code for what result.json says of a run that did not finish."""
+    return MISTAKEN if error.startswith(UserError.__name__) else FAILED

@@ -1,7 +1,10 @@
 """A sweep from its parent run's first moment to its last: what its jobs found, side by side."""
 
+import dataclasses
 import logging
 import math
+import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,43 +15,76 @@ from skinexp import config as schema
 from skinexp import provenance, result, tracking
 from skinexp.report import comparison, summary
 from skinexp.report.records import RunRecord, load
+from skinexp.sweep import jobs
 from skinexp.sweep.manifest import Manifest
 
 log = logging.getLogger(__name__)
 
-STATUSES = {"finished": "FINISHED", "failed": "FAILED", "killed": "KILLED"}  # in MLflow's words
+TOLD = ("name", "overrides", "status", "error", "run_id")  # of each job, in sweep.json
 COMPARISON_FILES = ("comparison.html", "comparison.csv", "comparison.json", "sweep.json")
 
 
-def begin(directory: Path, composed: DictConfig) -> None:
-    """Creates the sweep's directory, manifest and parent run."""
+@dataclass(frozen=True)
+class Sweep:
+    """A sweep that is open: its directory, and its run in the tracking store."""
+
+    directory: Path
+    record: tracking.Run
+
+
+def begin(directory: Path, composed: DictConfig, again: bool) -> Sweep:
+    """Creates a sweep's directory, manifest and parent run; or opens them again where it is resumed.
+
+    Raises:
+        UserError: where there must be a parent run, and the tracking store cannot be used.
+    """
     directory.mkdir(parents=True, exist_ok=True)
-    overrides = list(composed.hydra.overrides.task)
     options = schema.Tracking(**OmegaConf.to_container(composed.tracking, resolve=True))  # type: ignore[arg-type]
+    manifest = Manifest.load(directory) if again else _manifest(composed, options)
+    if again:
+        manifest.status, manifest.lives = "running", manifest.lives + 1
     git = provenance.git_state()
     tags = {"sweep": directory.name, "git_sha": git.sha, "git_dirty": git.dirty}
-    parent = tracking.open_parent(options, " ".join(overrides) or directory.name, tags)
-    varied = [
-        item.key_or_group for item in OverridesParser.create().parse_overrides(overrides) if item.is_sweep_override()
-    ]
-    Manifest("running", overrides, varied, vars(options), provenance.command_line(), parent).save(directory)
+    quiet = dataclasses.replace(options, system_metrics=False)  # its jobs sample the machine
+    record = tracking.start(quiet, directory, " ".join(manifest.overrides) or directory.name, tags, resume=again)
+    record.confirm()
+    manifest.key, manifest.parent = record.key, record.id
+    manifest.save(directory)
+    return Sweep(directory, record)
 
 
-def end(directory: Path, status: str) -> None:
+def _manifest(composed: DictConfig, options: schema.Tracking) -> Manifest:
+    overrides = list(composed.hydra.overrides.task)
+    parsed = OverridesParser.create().parse_overrides(overrides)
+    return Manifest(
+        status="running",
+        overrides=overrides,
+        varied=[item.key_or_group for item in parsed if item.is_sweep_override()],
+        tracking=vars(options),
+        settings=list(composed.hydra.overrides.hydra),
+        place=os.getcwd(),
+        command=provenance.command_line(),
+    )
+
+
+def end(sweep: Sweep, status: str) -> None:
     """Compares what has finished, puts it on the parent run, and closes that.
 
     Args:
         status: `killed`, or `finished`, which becomes `failed` where a job failed.
     """
-    manifest = Manifest.load(directory)
-    options = schema.Tracking(**manifest.tracking)
-    jobs = job_directories(directory)
-    if not jobs:
-        tracking.discard_parent(options, str(manifest.parent))
+    directory, record = sweep.directory, sweep.record
+    found = job_directories(directory)
+    if not found:
+        record.discard()
         return
-    records = [load(job) for job in jobs]
-    manifest.jobs = [_row(job, result.load(job)) for job in jobs]
-    if status == "finished" and any(job["status"] != "finished" for job in manifest.jobs):
+    manifest = Manifest.load(directory)
+    manifest.parent = record.id
+    records = [load(job) for job in found]
+    manifest.jobs = [_row(job, result.load(job)) for job in found]
+    unfinished = [job for job in manifest.jobs if job["status"] != "finished"]
+    jobs.exit_codes += [jobs.code_of(str(job["error"])) for job in unfinished]
+    if status == "finished" and unfinished:
         status = "failed"
     manifest.status = status
     manifest.save(directory)
@@ -58,10 +94,10 @@ def end(directory: Path, status: str) -> None:
         status = "failed"
         raise
     finally:  # the parent run must not stay open, whatever became of the page
-        files = [directory / name for name in COMPARISON_FILES if (directory / name).is_file()]
-        tracking.close_parent(options, str(manifest.parent), STATUSES[status], _best(records), files)
+        record.metrics(_best(records))
+        record.close(status, None, *(file for name in COMPARISON_FILES if (file := directory / name).is_file()))
     summary.show(records)
-    summary.show_next_steps(page, options.uri)
+    summary.show_next_steps(page, manifest.tracking["uri"])
 
 
 def job_directories(directory: Path) -> list[Path]:
@@ -71,7 +107,7 @@ def job_directories(directory: Path) -> list[Path]:
 
 
 def _row(job: Path, values: dict[str, Any]) -> dict[str, Any]:
-    return {"directory": job.name} | {key: values.get(key) for key in ("name", "overrides", "status", "run_id")}
+    return {"directory": job.name} | {key: values.get(key) for key in TOLD}
 
 
 def _best(records: list[RunRecord]) -> dict[str, float]:

@@ -5,6 +5,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from skinexp.files import replace_text
+
 FILE = "sweep.json"
 
 
@@ -17,7 +19,11 @@ class Manifest:
         overrides: the command's overrides, as typed.
         varied: keys of those that have several values.
         tracking: options of the tracking room.
-        parent: id of the sweep's MLflow run, or None where there is none.
+        settings: the command's overrides of Hydra itself, its launcher among them.
+        place: the working directory, which relative paths start from.
+        lives: how often the command was given: once, and once more for each time that it was resumed.
+        parent: id of the sweep's MLflow run; None as long as the store has not answered.
+        key: of the sweep's run, which names it before the store has given it an id.
         jobs: for each job its directory, name, overrides, status and run id.
     """
 
@@ -25,8 +31,12 @@ class Manifest:
     overrides: list[str]
     varied: list[str]
     tracking: dict[str, Any]
+    settings: list[str] = field(default_factory=list)
+    place: str = ""
     command: str = ""
+    lives: int = 1
     parent: str | None = None
+    key: str | None = None
     jobs: list[dict[str, Any]] = field(default_factory=list)
 
     @classmethod
@@ -36,6 +46,4 @@ class Manifest:
 
     def save(self, directory: Path) -> None:
         """Writes the manifest whole or not at all."""
-        unfinished = directory / f"{FILE}.part"
-        unfinished.write_text(json.dumps(asdict(self), indent=2) + "\n")
-        unfinished.replace(directory / FILE)
+        replace_text(directory / FILE, json.dumps(asdict(self), indent=2) + "\n")

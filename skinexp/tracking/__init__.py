@@ -1,6 +1,5 @@
-"""The only room that knows MLflow."""
+"""Where runs are recorded: the outbox, its courier, and the only code that knows MLflow."""
 
 from skinexp.tracking.run import Run, start
-from skinexp.tracking.store import StoredRun, close_parent, discard_parent, download, find, open_parent
 
-__all__ = ["Run", "StoredRun", "close_parent", "discard_parent", "download", "find", "open_parent", "start"]
+__all__ = ["Run", "start"]

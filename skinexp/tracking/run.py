@@ -1,73 +1,105 @@
-"""One MLflow run: opened with its tags and params, fed while the work goes on, and closed with a true status."""
+"""A run as it is tracked: what it says is in its outbox when the call returns, and a courier delivers it meanwhile."""
 
+import getpass
 import logging
-import os
-import sys
+import math
+import shutil
 import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager
+import uuid
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import mlflow
 import numpy as np
 import pandas as pd
-from mlflow.exceptions import MlflowException
-from mlflow.models import Model
+from filelock import Timeout
 
 from skinexp.config import Tracking
+from skinexp.errors import UserError
+from skinexp.tracking.dispatch import Dispatch
 from skinexp.tracking.flat import flatten
-from skinexp.tracking.store import PARENT_TAG, connect
+from skinexp.tracking.outbox import Outbox, now
 
 log = logging.getLogger(__name__)
 
-PARAMS_A_CALL = 100  # MLflow refuses more in one batch
 FOLDERS = ("figures", ".hydra")  # of the run directory, those that are logged
 KEPT_LOCAL = (".log", ".keras", ".part")  # the log is not finished; the model is logged as a model
-REQUIREMENTS = (
-    "keras",
-    "tensorflow",
-    "numpy",
-)  # what a served model needs; given, because inferring them takes seconds
+TRACEBACK = "traceback.txt"
+STATUSES = {"finished": "FINISHED", "failed": "FAILED", "killed": "KILLED"}  # in MLflow's words
+REQUIREMENTS = ("keras", "tensorflow", "numpy")  # of a served model; given, because inferring them takes seconds
 
 
 class Run:
-    """An open MLflow run. Everything logged through it lands under its id."""
+    """A run that is being tracked. Start one with `start`."""
 
-    def __init__(self, run_id: str, experiment_id: str):
-        self.id = run_id
-        self.experiment_id = experiment_id
+    def __init__(self, options: Tracking, outbox: Outbox, key: str, patience: float):
+        self.key = key
+        self._options, self._outbox, self._directory = options, outbox, outbox.place
+        self._points, self._params = _written(outbox)
+        self._scores: dict[str, Any] = {}
+        self._dispatch = Dispatch(outbox.place, options, patience)
 
-    def metrics(self, values: dict[str, float], step: int | None = None) -> None:
-        """Logs numbers in one call; what is no number is left out."""
-        finite = {
-            name: value for name, value in values.items() if isinstance(value, (int, float)) and np.isfinite(value)
+    @property
+    def id(self) -> str | None:
+        """The MLflow run's; None as long as the store has not answered."""
+        return self._dispatch.run_id
+
+    @property
+    def experiment_id(self) -> str | None:
+        """Of the experiment in MLflow; None as long as the store has not answered."""
+        return self._dispatch.experiment_id
+
+    def confirm(self) -> None:
+        """Waits until the store has the run, where `tracking.required` says that there must be one.
+
+        Raises:
+            UserError: where the store cannot be used.
+        """
+        if self._options.required and (reason := self._dispatch.refusal()):
+            self.discard()
+            raise UserError(f"{reason}, or go on and deliver later: tracking.required=false")
+
+    def metrics(self, values: Mapping[str, float | None], step: int | None = None) -> None:
+        """Logs numbers; what is no number is left out, and so is what an earlier life of the run has logged."""
+        numbers = {
+            name: float(value)
+            for name, value in values.items()
+            if isinstance(value, (int, float)) and math.isfinite(value) and (name, step) not in self._points
         }
-        mlflow.log_metrics(finite, step=step, run_id=self.id)
+        if numbers:
+            said = now()
+            self._append("metrics", values=numbers, step=step or 0, time=said)
+            self._points |= {(name, step) for name in numbers}
+            if step is None:
+                self._scores = {"values": numbers, "time": said}
 
-    def epoch(self, values: dict[str, Any]) -> None:
+    def epoch(self, values: Mapping[str, Any]) -> None:
         """Logs one epoch's record: `train/` and `val/` metrics and the learning rate, in one call."""
         numbers = {name: value for name, value in values.items() if "/" in name}
         self.metrics(numbers | {"train/lr": values["lr"], "train/seconds": values["seconds"]}, step=values["epoch"])
 
-    def tags(self, values: dict[str, Any]) -> None:
-        mlflow.set_tags({name: str(value) for name, value in values.items() if value is not None})
+    def params(self, nested: Mapping[str, Any]) -> None:
+        """Logs a nested configuration; a param keeps the value that it had first."""
+        flat = {name: str(value) for name, value in flatten(nested).items() if name not in self._params}
+        if flat:
+            self._append("params", values=flat)
+            self._params |= set(flat)
 
-    def run_directory(self, directory: Path) -> None:
+    def tags(self, values: Mapping[str, Any]) -> None:
+        self._append("tags", values={name: str(value) for name, value in values.items() if value is not None})
+
+    def file(self, path: Path) -> None:
+        """Logs a file of the run's directory as it is when it is delivered."""
+        self._append("file", path=str(path.relative_to(self._directory)))
+
+    def run_directory(self) -> None:
         """Logs the files that a run left; what only the run itself needs stays behind."""
-        for path in sorted(directory.iterdir()):
+        for path in sorted(self._directory.iterdir()):
             if path.is_dir() and path.name in FOLDERS:
-                mlflow.log_artifacts(str(path), path.name, run_id=self.id)
+                self._append("folder", path=path.name)
             elif path.is_file() and path.suffix not in KEPT_LOCAL:
-                mlflow.log_artifact(str(path), run_id=self.id)
-
-    def last_word(self, file: Path) -> None:
-        """Logs a file after the run was closed; where the store is gone by then, the file stays local."""
-        try:
-            mlflow.log_artifact(str(file), run_id=self.id)
-        except (MlflowException, OSError) as error:
-            log.warning("%s is not on the MLflow run: %s", file.name, error)
+                self.file(path)
 
     def dataset(self, frame: pd.DataFrame, source: str | None, name: str, digest: str, context: str) -> None:
         """Records which images were used for what.
@@ -77,75 +109,144 @@ class Run:
             source: directory or name that the images came from; None where they were generated.
             context: train, val or test.
         """
-        data = mlflow.data.from_pandas(frame, source=source, targets="label", name=name, digest=digest)
-        mlflow.log_input(data, context=context)
+        shape = {"columns": list(frame.columns), "rows": len(frame)}
+        self._append("dataset", name=name, digest=digest, source=source, context=context, **shape)
 
     def model(self, network: Any, example: np.ndarray, answer: np.ndarray) -> None:
-        """Logs a Keras model with its signature.
+        """Logs a Keras model with its signature, and with the scores that were logged before.
 
         Args:
             example: (1, size, size, 3) pixels.
             answer: (1, 1) the logit that the network predicts for them.
         """
-        signature = mlflow.models.infer_signature(example, answer)
-        Model.log(
-            artifact_path=None,
-            name="model",
-            flavor=KerasFlavor,
-            model=network,
-            signature=signature,
+        import mlflow.keras  # seconds; all else that knows MLflow is the courier's
+        import mlflow.models
+
+        from skinexp.tracking import store
+
+        store.settle()
+        place = self._outbox.directory / "model"
+        shutil.rmtree(place, ignore_errors=True)  # of an earlier life that was killed here
+        place.mkdir()  # MLflow 3.17 writes the example before it makes the directory
+        mlflow.keras.save_model(
+            network,
+            str(place),
+            signature=mlflow.models.infer_signature(example, answer),
             input_example=example,
-            validate_serving_input=False,  # takes seconds a run; the tests do it once
             pip_requirements=[f"{name}=={version(name)}" for name in REQUIREMENTS],
         )
+        self._append("model", path=str(place.relative_to(self._directory)), scores=self._scores)
+
+    def close(self, status: str, error: BaseException | None, *files: Path) -> None:
+        """Says how the run ended, and waits as long as `tracking.wait` says until that and the rest is delivered.
+
+        Args:
+            status: finished, failed or killed.
+            error: what ended it; a failure's traceback is logged.
+            files: that are logged last.
+        """
+        if status == "failed" and error is not None and not isinstance(error, UserError):
+            trace = self._directory / TRACEBACK
+            trace.write_text("".join(traceback.format_exception(error)))
+            self.file(trace)
+        for file in files:
+            self.file(file)
+        self._append("status", status=STATUSES[status], time=now())
+        self._end()
+
+    def discard(self) -> None:
+        """Takes the run back, as if it had never been."""
+        if self.id is not None:
+            self._append("status", status="KILLED", time=now())
+            self._append("delete")
+            self._end()
+        else:
+            self._dispatch.kill()
+        self._outbox.writer.release()
+        shutil.rmtree(self._outbox.directory, ignore_errors=True)
+
+    def _end(self) -> None:
+        self._dispatch.end()
+        self._outbox.writer.release()
+        if left := self._outbox.left:
+            log.warning(
+                "Tracking  %d records are not delivered to %s; they are kept. To deliver them: "
+                "python -m skinexp.sync %s",
+                left,
+                self._options.uri,
+                self._directory,
+            )
+
+    def _append(self, kind: str, **content: Any) -> None:
+        self._outbox.append(kind, **content)
+        self._dispatch.wake()
 
 
-class KerasFlavor:
-    """`mlflow.keras`, but for a mistake of MLflow 3.17: it writes the input example before it makes the directory."""
-
-    __name__ = "keras"
-
-    @staticmethod
-    def save_model(path: str, validate_serving_input: bool, **arguments: Any) -> None:
-        import mlflow.keras  # imports Keras, whose backend must be chosen before
-
-        Path(path).mkdir(parents=True, exist_ok=True)
-        mlflow.keras.save_model(path=path, **arguments)
-
-
-@contextmanager
 def start(
-    options: Tracking, name: str, tags: dict[str, Any], params: dict[str, Any], parent: str | None = None
-) -> Iterator[Run]:
-    """Opens a run and closes it as FINISHED, FAILED (with the traceback as an artifact) or KILLED.
+    options: Tracking,
+    directory: Path,
+    name: str,
+    tags: Mapping[str, Any],
+    parent: str | None = None,
+    resume: bool = False,
+) -> Run:
+    """Opens a run in a directory, or again where it is resumed, and starts its courier.
 
     Args:
-        params: the resolved configuration, nested.
-        parent: id of the sweep's run.
+        parent: key of the sweep's run.
+        resume: whether to go on with the run that the directory holds, if there is one.
 
     Raises:
-        UserError: where the tracking store cannot be used.
+        UserError: where another process is at work there, or a run that is not delivered would be lost.
     """
-    connect(options)
-    os.environ.pop("MLFLOW_RUN_ID", None)  # it would beat the parent
-    active = mlflow.start_run(
-        run_name=name, tags={PARENT_TAG: parent} if parent else None, log_system_metrics=options.system_metrics
-    )
-    run = Run(active.info.run_id, active.info.experiment_id)
+    outbox = Outbox(directory)
+    if outbox and not resume:
+        if outbox.left:
+            raise UserError(
+                f"{directory}: holds a run that was not delivered. Deliver it (python -m skinexp.sync {directory}), go "
+                f"on with it (resume={directory}), or use another directory"
+            )
+        shutil.rmtree(outbox.directory)
+    outbox.create()
     try:
-        run.tags(tags)
-        items = list(flatten(params).items())
-        for first in range(0, len(items), PARAMS_A_CALL):
-            mlflow.log_params(dict(items[first : first + PARAMS_A_CALL]))
-        yield run
-    except BaseException as error:
-        killed = isinstance(error, KeyboardInterrupt)
-        if not killed:
-            _log_traceback(run)
-        mlflow.end_run("KILLED" if killed else "FAILED")
-        raise
-    mlflow.end_run("FINISHED")
+        outbox.writer.acquire(blocking=False)
+    except Timeout as error:
+        raise UserError(f"{directory}: another process is at work on this run. Wait for it, or end it") from error
+    if outbox:
+        key = next(record["key"] for record, _ in outbox.read() if record["kind"] == "run")
+        outbox.append("resumed", time=now())
+    else:
+        key = uuid.uuid4().hex
+        known = {name: str(value) for name, value in tags.items() if value is not None}
+        outbox.append(
+            "run",
+            key=key,
+            uri=options.uri,
+            experiment=options.experiment,
+            name=name,
+            parent=parent,
+            tags=known | _origin(),
+            time=now(),
+        )
+    return Run(options, outbox, key, options.wait)
 
 
-def _log_traceback(run: Run) -> None:
-    mlflow.log_text("".join(traceback.format_exception(*sys.exc_info())), "traceback.txt", run_id=run.id)
+def _origin() -> dict[str, str]:
+    """What MLflow says of who started a run, and with what."""
+    try:
+        user = getpass.getuser()
+    except (OSError, KeyError):  # a container whose user has no name
+        user = "unknown"
+    return {"mlflow.user": user, "mlflow.source.name": "skinexp.train", "mlflow.source.type": "LOCAL"}
+
+
+def _written(outbox: Outbox) -> tuple[set[tuple[str, int | None]], set[str]]:
+    """The points (metric, step) and the params that earlier lives of a run have logged."""
+    points: set[tuple[str, int | None]] = set()
+    params: set[str] = set()
+    for record, _ in outbox.read():
+        if record["kind"] == "metrics":
+            points |= {(name, record["step"] or None) for name in record["values"]}
+        if record["kind"] == "params":
+            params |= set(record["values"])
+    return points, params

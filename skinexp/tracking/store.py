@@ -1,14 +1,15 @@
-"""The MLflow store: connecting to it, a sweep's parent run in it, and finished runs out of it."""
+"""The MLflow store: connecting to it, what its errors mean, and finished runs out of it."""
 
+import contextlib
 import logging
-import math
 import os
 import tempfile
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import mlflow
+from filelock import FileLock
 from mlflow.exceptions import MlflowException
 
 from skinexp.config import Tracking
@@ -16,12 +17,14 @@ from skinexp.errors import UserError
 
 PARENT_TAG = "mlflow.parentRunId"
 SETTINGS = {
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",  # a server that is gone must not hold a run up for minutes
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",  # who delivers tries again by itself
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # the summary says where to look
     "GIT_PYTHON_REFRESH": "quiet",
 }
+NOT_NOW = (401, 403, 408, 409, 429)  # HTTP: credentials that can be mended, time-outs, conflicts, too many requests
+UNWELCOME = (401, 403)
 
 
 @dataclass(frozen=True)
@@ -33,31 +36,60 @@ class StoredRun:
     children: tuple[str, ...]
 
 
-def connect(options: Tracking) -> None:
-    """Points MLflow at the store, and creates the experiment where it is new.
+def connect(uri: str, experiment: str) -> str:
+    """Points MLflow at the store, creates the experiment where it is new, and returns its id.
 
     Raises:
-        UserError: where the store does not answer.
+        MlflowException: where the store does not answer.
+        OSError: where a local store has no directory.
     """
+    settle()
+    file = _sqlite_file(uri)
+    if file is not None and not os.access(file.resolve().parent, os.W_OK):  # MLflow would try for two minutes
+        raise NotADirectoryError(f"no such directory, or not writable: {file.resolve().parent}")
+    mlflow.set_tracking_uri(uri)
+    return str(mlflow.set_experiment(experiment).experiment_id)
+
+
+def settle() -> None:
+    """Makes MLflow speak to logs alone, and give up on a server soon."""
     for variable, value in SETTINGS.items():
         os.environ.setdefault(variable, value)
-    for name in ("mlflow", "alembic"):  # their warnings go where ours go, to train.log, and not to the terminal
+    for name in ("mlflow", "alembic"):  # their warnings go where ours go, to a log, and not to the terminal
         logger = logging.getLogger(name)
         logger.handlers.clear()
         logger.propagate = True
         logger.setLevel(logging.WARNING)
     logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)  # each retry would be a line
-    file = _sqlite_file(options.uri)
-    if file is not None and not os.access(file.resolve().parent, os.W_OK):  # MLflow would try for two minutes
-        raise UserError(f"tracking.uri: no such directory, or not writable: {file.resolve().parent}")
-    try:
-        mlflow.set_tracking_uri(options.uri)
-        mlflow.set_experiment(options.experiment)
-    except MlflowException as error:
-        raise UserError(
-            f"tracking.uri: {options.uri} cannot be used ({_innermost(error)}). Start a server there, "
-            f"or track into a local file: tracking=local"
-        ) from error
+
+
+def one_writer(uri: str) -> AbstractContextManager[object]:
+    """Waits until nobody of ours writes into a local store: SQLite has one writer at a time, and gives up waiting."""
+    file = _sqlite_file(uri)
+    if file is None or not file.resolve().parent.is_dir():
+        return contextlib.nullcontext()
+    return FileLock(f"{file}.lock")
+
+
+def is_final(error: MlflowException) -> bool:
+    """Whether the store will give the same answer to the same question for ever."""
+    status = error.get_http_status_code()
+    return 400 <= status < 500 and status not in NOT_NOW
+
+
+def explain(uri: str, error: BaseException) -> str:
+    """One sentence: what is wrong with the store, and what to do."""
+    if isinstance(error, MlflowException) and error.get_http_status_code() in UNWELCOME:
+        return (
+            f"tracking.uri: {uri} does not know these credentials. Set MLFLOW_TRACKING_USERNAME and "
+            "MLFLOW_TRACKING_PASSWORD (or MLFLOW_TRACKING_TOKEN), or track into a local file: tracking=local"
+        )
+    if isinstance(error, NotADirectoryError):
+        return f"tracking.uri: {error}"
+    return (
+        f"tracking.uri: {uri} cannot be used ({_innermost(error)}). Start a server there, "
+        f"or track into a local file: tracking=local"
+    )
 
 
 def _sqlite_file(uri: str) -> Path | None:
@@ -72,32 +104,6 @@ def _innermost(error: BaseException) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0]
 
 
-def open_parent(options: Tracking, name: str, tags: dict[str, Any]) -> str:
-    """Creates the run that a sweep's runs are children of, and returns its id."""
-    connect(options)
-    experiment = mlflow.get_experiment_by_name(options.experiment)
-    text = {key: str(value) for key, value in tags.items() if value is not None}
-    return mlflow.MlflowClient().create_run(experiment.experiment_id, run_name=name, tags=text).info.run_id
-
-
-def close_parent(options: Tracking, run_id: str, status: str, metrics: dict[str, float], files: list[Path]) -> None:
-    """Gives a sweep's run what the sweep found, and its final status (FINISHED, FAILED or KILLED)."""
-    connect(options)
-    client = mlflow.MlflowClient()
-    for name, value in metrics.items():
-        if math.isfinite(value):
-            client.log_metric(run_id, name, value)
-    for file in files:
-        client.log_artifact(run_id, str(file))
-    client.set_terminated(run_id, status)
-
-
-def discard_parent(options: Tracking, run_id: str) -> None:
-    """Takes back the run of a sweep in which no job began."""
-    connect(options)
-    mlflow.MlflowClient().delete_run(run_id)
-
-
 def find(options: Tracking, run_id: str) -> StoredRun:
     """Looks a run up.
 
@@ -107,7 +113,7 @@ def find(options: Tracking, run_id: str) -> StoredRun:
     file = _sqlite_file(options.uri)
     if file is not None and not file.is_file():  # MLflow would create it
         raise UserError(f"{run_id}: neither a directory nor a run in {options.uri}, which is not there")
-    connect(options)
+    _open(options)
     try:
         info = mlflow.get_run(run_id).info
     except MlflowException as error:
@@ -123,6 +129,13 @@ def find(options: Tracking, run_id: str) -> StoredRun:
 
 def download(options: Tracking, run_id: str) -> Path:
     """Copies a run's files into a temporary directory."""
-    connect(options)
+    _open(options)
     directory = tempfile.mkdtemp(prefix="skinexp-")
     return Path(mlflow.artifacts.download_artifacts(run_id=run_id, dst_path=directory))
+
+
+def _open(options: Tracking) -> None:
+    try:
+        connect(options.uri, options.experiment)
+    except (MlflowException, OSError) as error:
+        raise UserError(explain(options.uri, error)) from error

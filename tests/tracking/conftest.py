@@ -9,7 +9,9 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,27 +20,64 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
+from skinexp import tracking
 from skinexp.config import Tracking
+from skinexp.result import status_of
+from skinexp.tracking import run as run_module
+from skinexp.tracking.delivery import Delivery
+from skinexp.tracking.outbox import Outbox
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # SQLAlchemy warns about MLflow, on being imported
+    import mlflow.store.tracking.sqlalchemy_store  # noqa: F401
 
 PATIENCE = 120  # seconds for a server to start on a busy machine
+
+
+class Server:
+    """An MLflow server with a SQLite store of its own, which can be killed and started again."""
+
+    def __init__(self, directory: Path):
+        self.address = f"http://127.0.0.1:{free_port()}"
+        self._directory = directory
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        host = ["--host", "127.0.0.1", "--port", self.address.rpartition(":")[2]]
+        store = ["--backend-store-uri", f"sqlite:///{self._directory}/mlflow.db"]
+        command = [sys.executable, "-m", "mlflow", "server", *host, *store]
+        command += ["--artifacts-destination", str(self._directory)]
+        environment = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}  # two processes instead of ten
+        with (self._directory / "server.log").open("ab") as log:
+            self._process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)
+        wait_for(f"{self.address}/health", self._process, Path(log.name))
+
+    def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
+        if self._process is not None:
+            os.killpg(self._process.pid, how)
+            self._process.wait()
+            self._process = None
+
+    def kill(self) -> None:
+        self.stop(signal.SIGKILL)
 
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Address of an MLflow server with an empty SQLite store."""
-    directory = tmp_path_factory.mktemp("server")
-    address = f"http://127.0.0.1:{free_port()}"
-    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", address.rpartition(":")[2]]
-    store = ["--backend-store-uri", f"sqlite:///{directory}/mlflow.db", "--artifacts-destination", str(directory)]
-    environment = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}  # two processes instead of ten
-    with (directory / "server.log").open("wb") as log:
-        process = subprocess.Popen([*command, *store], env=environment, stdout=log, stderr=log, start_new_session=True)
-        try:
-            wait_for(f"{address}/health", process, Path(log.name))
-            yield address
-        finally:
-            os.killpg(process.pid, signal.SIGTERM)
-            process.wait()
+    shared = Server(tmp_path_factory.mktemp("server"))
+    shared.start()
+    yield shared.address
+    shared.stop()
+
+
+@pytest.fixture
+def own_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server of one test's own."""
+    own = Server(tmp_path_factory.mktemp("server"))
+    own.start()
+    yield own
+    own.stop()
 
 
 def free_port() -> int:
@@ -68,6 +107,51 @@ def options(server: str) -> Tracking:
 @pytest.fixture
 def client(server: str) -> MlflowClient:
     return MlflowClient(server)
+
+
+class Here:
+    """Delivers in this process, when the run has ended: starting a courier takes seconds."""
+
+    def __init__(self, place: Path, options: Tracking, wait: float):
+        self._delivery = Delivery(Outbox(place), options.uri)
+
+    def wake(self) -> None:
+        pass
+
+    def end(self) -> None:
+        self._delivery.deliver()
+
+    @property
+    def run_id(self) -> str | None:
+        return self._delivery.run_id
+
+    @property
+    def experiment_id(self) -> str | None:
+        return self._delivery.experiment_id
+
+
+Opened = Callable[..., AbstractContextManager[tracking.Run]]
+
+
+@pytest.fixture
+def opened(options: Tracking, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Opened:
+    """Opens runs whose records are delivered when they end."""
+    monkeypatch.setattr(run_module, "Dispatch", Here)
+
+    @contextmanager
+    def open_run(
+        place: Path = tmp_path / "run", name: str = "", options: Tracking = options, **given: Any
+    ) -> Iterator[tracking.Run]:
+        place.mkdir(exist_ok=True)
+        run = tracking.start(options, place, name, given.pop("tags", {}), **given)
+        try:
+            yield run
+        except BaseException as error:
+            run.close(status_of(error), error)
+            raise
+        run.close("finished", None)
+
+    return open_run
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,147 @@
+"""The launcher `process`: each job of a sweep in a fresh process, so many at a time, whatever becomes of the others."""
+
+import logging
+import os
+import queue
+import signal
+import sys
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.singleton import Singleton
+from hydra.core.utils import JobReturn, JobStatus, configure_log, setup_globals
+from hydra.types import HydraContext
+from omegaconf import DictConfig, open_dict
+
+from skinexp import result
+from skinexp.compute.machine import gpus
+from skinexp.sweep import jobs
+from skinexp.sweep.board import Board
+from skinexp.sweep.child import Child
+from skinexp.sweep.job_process import Task
+from skinexp.sweep.manifest import Manifest
+
+log = logging.getLogger(__name__)
+
+GRACE = 90  # seconds that jobs may take to write down that they were stopped
+KILLED = "the system killed the process (signal 9), most often because memory ran out"
+
+
+def launch(
+    job_overrides: Sequence[Sequence[str]],
+    first: int,
+    at_once: int | None,
+    *,
+    hydra_context: HydraContext,
+    task_function: Callable[[Any], Any],
+    config: DictConfig,
+) -> list[JobReturn]:
+    """Runs the jobs and waits for all of them; those that an earlier life of the sweep finished are passed over.
+
+    Args:
+        job_overrides: of each job.
+        first: number of the first one.
+        at_once: how many may run at a time; None: one a GPU where there are several, else one.
+
+    Raises:
+        KeyboardInterrupt: where the person stops the sweep; its jobs are stopped first.
+    """
+    setup_globals()
+    configure_log(config.hydra.hydra_logging, config.hydra.verbose)
+    cards = gpus()
+    slots = at_once or max(1, len(cards))
+    composed = [_compose(config, hydra_context, list(job), first + n) for n, job in enumerate(job_overrides)]
+    manifest = Manifest.load(Path(str(config.hydra.sweep.dir)))
+    names = [jobs.name_of(list(item.hydra.overrides.task), manifest, item.hydra.job.num) for item in composed]
+    children = [Child(name, directory_of(item)) for name, item in zip(names, composed, strict=True)]
+    state = Singleton.get_state()
+    waiting = deque(
+        (child, Task(*_name_of(task_function), config=item, context=hydra_context, state=state))
+        for child, item in zip(children, composed, strict=True)
+        if not child.finished
+    )
+    free = deque(range(min(slots, len(children))))
+    news: queue.SimpleQueue[Child] = queue.SimpleQueue()
+    try:
+        with Board(children, several=slots > 1) as board:
+            running: list[Child] = []
+            while waiting or running:
+                while waiting and free:
+                    child, task = waiting.popleft()
+                    child.start(task, free.popleft(), slots, cards, news, board.hear)
+                    board.begin(child)
+                    running.append(child)
+                ended = news.get()
+                running.remove(ended)
+                free.append(ended.slot)
+                _settle(ended)
+                board.end(ended)
+    except KeyboardInterrupt:
+        stop(children)
+        raise
+    return [_returned(child, item) for child, item in zip(children, composed, strict=True)]
+
+
+def stop(children: Sequence[Child]) -> None:
+    """Stops jobs so that each writes down that it was; those that do not within `GRACE` seconds are killed."""
+    running = [child for child in children if child.running]
+    for child in running:
+        child.signal(signal.SIGTERM)
+    end = time.monotonic() + GRACE
+    try:
+        while any(child.running for child in running) and time.monotonic() < end:
+            time.sleep(0.1)
+    finally:
+        for child in running:
+            child.signal(signal.SIGKILL)
+            child.wait()
+            result.mark(child.directory, "killed", "KeyboardInterrupt: ")
+
+
+def _compose(config: DictConfig, context: HydraContext, overrides: list[str], number: int) -> DictConfig:
+    composed = context.config_loader.load_sweep_config(config, overrides)
+    with open_dict(composed):
+        composed.hydra.job.id = composed.hydra.job.num = number
+    return composed
+
+
+def directory_of(config: DictConfig) -> Path:
+    """Where a job's files go."""
+    kept = HydraConfig.instance().cfg
+    HydraConfig.instance().set_config(config)  # sub-directories may be named by what a job overrides
+    try:
+        return Path(str(config.hydra.sweep.dir), str(config.hydra.sweep.subdir)).resolve()
+    finally:
+        HydraConfig.instance().cfg = kept
+
+
+def _name_of(function: Callable[[Any], Any]) -> tuple[str, str]:
+    """Module and name under which another process finds a function of the main module."""
+    module = function.__module__
+    if module == "__main__" and (spec := sys.modules["__main__"].__spec__) is not None:
+        module = spec.name
+    return module, function.__name__
+
+
+def _settle(child: Child) -> None:
+    """Writes down of a job that could not do so itself how it ended."""
+    code = child.code
+    if code == -signal.SIGKILL:
+        result.mark(child.directory, "killed", KILLED)
+    elif code:
+        result.mark(child.directory, "failed", f"the process ended with code {code}; see train.log")
+
+
+def _returned(child: Child, config: DictConfig) -> JobReturn:
+    values = result.load(child.directory)
+    return JobReturn(
+        overrides=list(config.hydra.overrides.task),
+        working_dir=os.getcwd(),
+        task_name=config.hydra.job.name,
+        status=JobStatus.COMPLETED,  # also where it failed: its score is NaN then, and the sweep has said why
+        _return_value=jobs.score(values),
+    )

@@ -1,0 +1,76 @@
+"""Going on with what was interrupted: `resume=DIRECTORY` stands for the command that the directory came from."""
+
+import os
+import re
+import sys
+from pathlib import Path
+
+import yaml
+
+from skinexp.errors import UserError
+from skinexp.sweep import manifest
+from skinexp.sweep.manifest import Manifest
+
+ARGUMENT = re.compile(r"\+*resume=(?P<directory>.*)")
+ALLOWED = re.compile(r"(-m|--multirun|hydra/launcher=.*|\+*hydra\.launcher\..*)$")  # how, not what
+LAUNCHER = re.compile(r"\+*hydra[/.]launcher\b")
+
+asked: Path | None = None  # directory that this command goes on with
+place: Path | None = None  # directory of what this process runs, for the advice when it is stopped
+
+
+def read_arguments() -> None:
+    """Puts the original command in the place of `resume=DIRECTORY`, and goes to its working directory.
+
+    Raises:
+        UserError: where the directory holds nothing to go on with, or the command asks for something else as well.
+    """
+    global asked
+    named = [match["directory"] for word in sys.argv[1:] if (match := ARGUMENT.fullmatch(word))]
+    if not named or named[-1] in ("", "null"):
+        return
+    others = [word for word in sys.argv[1:] if not ARGUMENT.fullmatch(word)]
+    if foreign := [word for word in others if not ALLOWED.match(word)]:
+        raise UserError(
+            f"resume: goes on with the experiment as it was begun; only hydra/launcher and hydra.launcher.* can be "
+            f"given with it. Received: {' '.join(foreign)}"
+        )
+    asked = Path(named[-1].strip("'\"")).resolve()
+    cwd, original = _of_sweep(asked) if (asked / manifest.FILE).is_file() else _of_run(asked)
+    how = [word for word in others if LAUNCHER.match(word)]
+    kept = [word for word in original if not (how and LAUNCHER.match(word))]
+    sys.argv[1:] = [*kept, *how]
+    if Path(cwd).is_dir():
+        os.chdir(cwd)  # where relative paths of the original command start
+
+
+def _of_sweep(directory: Path) -> tuple[str, list[str]]:
+    """Working directory and arguments of the command that a sweep came from."""
+    sweep = Manifest.load(directory)
+    kept = [word for word in sweep.settings if not re.match(r"\+*hydra\.(sweep\.dir|mode)\b", word)]
+    return sweep.place, ["-m", *sweep.overrides, *kept, f"hydra.sweep.dir={quoted(directory)}"]
+
+
+def _of_run(directory: Path) -> tuple[str, list[str]]:
+    if (directory.parent / manifest.FILE).is_file():
+        raise UserError(f"resume: {directory} is a run of a sweep. Go on with the sweep: resume={directory.parent}")
+    file = directory / ".hydra" / "hydra.yaml"
+    if not file.is_file():
+        raise UserError(f"resume: no run or sweep of skinexp is in this directory. Received: {directory}")
+    settings = yaml.safe_load(file.read_text())["hydra"]
+    kept = [word for word in settings["overrides"]["hydra"] if not re.match(r"\+*hydra\.(run\.dir|mode)\b", word)]
+    return settings["runtime"]["cwd"], [*settings["overrides"]["task"], *kept, f"hydra.run.dir={quoted(directory)}"]
+
+
+def quoted(path: Path) -> str:
+    """A path in Hydra's grammar."""
+    return "'" + str(path).replace("'", "\\'") + "'"
+
+
+def advice() -> str:
+    """What a person who stopped the command reads."""
+    if place is None:
+        return "Stopped."
+    multirun = "-m " if (place / manifest.FILE).is_file() else ""
+    shown = os.path.relpath(place) if place.is_relative_to(Path.cwd()) else place
+    return f"Stopped. Go on with: python -m skinexp.train {multirun}resume={shown}"

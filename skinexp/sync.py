@@ -1,0 +1,96 @@
+"""Delivers what runs could not deliver: their records wait on the disk until the tracking store can be used again."""
+
+import argparse
+import logging
+import sys
+from pathlib import Path
+
+from filelock import Timeout
+
+from skinexp import result
+from skinexp.errors import UserError
+from skinexp.tracking.outbox import Outbox, find, now
+
+LEFT, MISTAKEN = 1, 2  # exit codes: something could not be delivered; a mistake in the command
+LOST = "the process ended without a word: it was killed, or the machine stopped"
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """The command `python -m skinexp.sync`. Exit codes: 0, 1 (something is left), 2 (a mistake in the command)."""
+    options = _parser().parse_args(arguments)
+    try:
+        left = sync(options.directories, options.uri)
+    except UserError as error:
+        print(error, file=sys.stderr)
+        sys.exit(MISTAKEN)
+    sys.exit(LEFT if left else 0)
+
+
+def sync(directories: list[Path], uri: str | None = None) -> int:
+    """Delivers the outboxes of runs and sweeps, and says of each what became of it.
+
+    Delivering twice changes nothing. A run whose process ended without a word is told to the store as killed.
+
+    Args:
+        uri: the store, where it has moved; None: the one that each run began with.
+
+    Returns:
+        How many outboxes could not be delivered as a whole.
+
+    Raises:
+        UserError: where a directory holds no run.
+    """
+    found = []
+    for directory in directories:
+        outboxes = find(directory.resolve())
+        if not outboxes:
+            raise UserError(f"{directory}: holds no run of skinexp, nor a sweep of them")
+        found += outboxes
+    return sum(not _deliver(outbox, uri) for outbox in found)
+
+
+def _deliver(outbox: Outbox, uri: str | None) -> bool:
+    from skinexp.tracking.delivery import Delivery, Unavailable  # later than --help: it brings MLflow
+
+    logging.getLogger("skinexp.tracking").addHandler(logging.FileHandler(outbox.directory / "courier.log"))
+    name = _from_here(outbox.place)
+    try:
+        with outbox.deliverer.acquire(blocking=False):
+            _bury(outbox)
+            store = uri or next(record["uri"] for record, _ in outbox.read() if record["kind"] == "run")
+            count = Delivery(outbox, store).deliver()
+    except Timeout:
+        print(f"{name}: its run delivers for itself")
+        return True
+    except Unavailable as error:
+        print(f"{name}: {outbox.left} records are left. {error}")
+        return False
+    print(f"{name}: {count} records delivered" if count else f"{name}: nothing was left")
+    return True
+
+
+def _bury(outbox: Outbox) -> None:
+    """Writes down the end of a run whose process is gone."""
+    try:
+        with outbox.writer.acquire(blocking=False):
+            if not outbox.closed:
+                outbox.append("status", status="KILLED", time=now())
+                if (outbox.place / result.FILE).is_file():
+                    result.mark(outbox.place, "killed", LOST)
+    except Timeout:
+        return  # it is at work
+
+
+def _from_here(path: Path) -> Path:
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m skinexp.sync", description=__doc__)
+    parser.add_argument("directories", nargs="+", type=Path, help="directories of runs or of sweeps")
+    parser.add_argument("--uri", help="MLflow store to deliver to (default: the one that each run began with)")
+    return parser
+
+
+if __name__ == "__main__":
+    main()

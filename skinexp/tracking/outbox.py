@@ -1,0 +1,141 @@
+"""The outbox: all that is to be tracked, written down in the run's directory before anybody delivers it.
+
+`records.jsonl` holds a JSON object a line and only ever grows; `delivered.json` says how much of it the tracking store
+has, and under which ids. Whoever writes a record never waits for a server, and what was written survives both.
+"""
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from skinexp.errors import UserError
+from skinexp.files import NO_ROOM, replace_text
+
+FOLDER = "outbox"  # in the run's directory
+
+Record = dict[str, Any]  # kind, and what that kind needs
+
+
+@dataclass
+class Delivered:
+    """How far an outbox was delivered.
+
+    Attributes:
+        offset: bytes of the records that the store has.
+        attempted: whether the run's creation was ever asked for: the answer may have been lost.
+        run_id: of the MLflow run.
+        experiment_id: of its experiment.
+        model_ids: of logged models, by the path of their record.
+        rejected: records that the store will never take.
+    """
+
+    offset: int = 0
+    attempted: bool = False
+    run_id: str | None = None
+    experiment_id: str | None = None
+    model_ids: dict[str, str] = field(default_factory=dict)
+    rejected: int = 0
+
+
+class Outbox:
+    """The records of one run.
+
+    Attributes:
+        place: the run's directory, in which files that records name are looked up.
+        writer: a lock that the running job holds; free, where a job has ended or was killed.
+        deliverer: a lock that whoever delivers holds.
+    """
+
+    def __init__(self, place: Path):
+        self.place = place
+        self.directory = place / FOLDER
+        self._records, self._delivered = self.directory / "records.jsonl", self.directory / "delivered.json"
+        self.writer = FileLock(self.directory / "writer.lock")
+        self.deliverer = FileLock(self.directory / "deliverer.lock")
+
+    def __bool__(self) -> bool:
+        """Whether anything was ever written."""
+        return self._records.is_file()
+
+    def create(self) -> None:
+        """Makes the directory."""
+        self.directory.mkdir(parents=True, exist_ok=True)
+
+    def append(self, kind: str, **content: Any) -> None:
+        """Writes one record; when this returns, it is on the disk.
+
+        Raises:
+            UserError: where the disk is full.
+        """
+        line = json.dumps({"kind": kind, **content}).encode() + b"\n"
+        try:
+            descriptor = os.open(self._records, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+            try:
+                if self._cut_off(descriptor):
+                    line = b"\n" + line  # what was cut off stays a line of its own, which no reader understands
+                os.write(descriptor, line)
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+        except OSError as error:
+            if error.errno in NO_ROOM:
+                raise UserError(
+                    f"{self.directory}: the disk is full, so that nothing more can be tracked. Free some room, then go "
+                    f"on with resume={self.place}"
+                ) from error
+            raise
+
+    def read(self, offset: int = 0) -> Iterator[tuple[Record, int]]:
+        """Whole records from an offset on, each with the offset behind it; lines that were cut off are passed over."""
+        if not self:
+            return
+        with self._records.open("rb") as stream:
+            stream.seek(offset)
+            for line in stream:
+                if not line.endswith(b"\n"):
+                    return  # still being written
+                offset += len(line)
+                with suppress(ValueError):
+                    yield json.loads(line), offset
+
+    @property
+    def left(self) -> int:
+        """Records that are not delivered."""
+        return sum(1 for _ in self.read(self.delivered().offset))
+
+    @property
+    def closed(self) -> bool:
+        """Whether the last thing written about the run's state is that it ended."""
+        kinds = [record["kind"] for record, _ in self.read() if record["kind"] in ("run", "resumed", "status")]
+        return bool(kinds) and kinds[-1] == "status"
+
+    def delivered(self) -> Delivered:
+        """How far it was delivered."""
+        return Delivered(**json.loads(self._delivered.read_text())) if self._delivered.is_file() else Delivered()
+
+    def note(self, delivered: Delivered) -> None:
+        """Keeps how far it was delivered."""
+        replace_text(self._delivered, json.dumps(asdict(delivered)) + "\n")
+
+    @staticmethod
+    def _cut_off(descriptor: int) -> bool:
+        size = os.fstat(descriptor).st_size
+        return size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
+
+
+def find(place: Path) -> list[Outbox]:
+    """The outboxes of a run's or a sweep's directory, the sweep's own first: its runs' parent must be there before."""
+    found = [Outbox(directory.parent) for directory in place.rglob(FOLDER) if directory.is_dir()]
+    return sorted((outbox for outbox in found if outbox), key=lambda outbox: (len(outbox.place.parts), outbox.place))
+
+
+def now() -> int:
+    """Milliseconds since 1970, as MLflow counts."""
+    return time.time_ns() // 1_000_000
