@@ -50,8 +50,10 @@ class Result:
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """Adds the seconds spent inside to `seconds`."""
+        """Says that a stage has begun, and adds the seconds spent inside to `seconds`."""
         start = time.perf_counter()
+        self.add(stage=name)
+        self.save()  # so that whoever finds a run that was killed knows where it was
         try:
             yield
         finally:

@@ -7,12 +7,11 @@ from pathlib import Path
 
 from filelock import Timeout
 
-from skinexp import result
 from skinexp.errors import UserError
-from skinexp.tracking.outbox import Outbox, find, now
+from skinexp.tracking import courier
+from skinexp.tracking.outbox import Outbox, find
 
 LEFT, MISTAKEN = 1, 2  # exit codes: something could not be delivered; a mistake in the command
-LOST = "the process ended without a word: it was killed, or the machine stopped"
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -74,9 +73,7 @@ def _bury(outbox: Outbox) -> None:
     try:
         with outbox.writer.acquire(blocking=False):
             if not outbox.closed:
-                outbox.append("status", status="KILLED", time=now())
-                if (outbox.place / result.FILE).is_file():
-                    result.mark(outbox.place, "killed", LOST)
+                courier.bury(outbox)
     except Timeout:
         return  # it is at work
 

@@ -16,9 +16,11 @@ import threading
 import time
 from pathlib import Path
 
+from skinexp import result
 from skinexp.tracking.outbox import Outbox, now
 
 POLL = 1.0  # seconds after which the outbox is looked at, also when nothing was said
+LOST = "the process ended without a word: it was killed, or the machine stopped"
 PAUSES = (0.5, 1.0, 2.0, 5.0, 10.0)  # seconds between tries while the store cannot be used
 
 
@@ -60,7 +62,7 @@ def main(directory: Path, uri: str, wait: float, system_metrics: bool) -> None:
                 if sampler is not None:
                     sampler.finish()
                 if not outbox.closed:
-                    outbox.append("status", status="KILLED", time=now())
+                    bury(outbox)
             try:
                 delivery.deliver()
             except Unavailable as error:
@@ -80,6 +82,13 @@ def main(directory: Path, uri: str, wait: float, system_metrics: bool) -> None:
             if ended:
                 return
             line.wait(POLL)
+
+
+def bury(outbox: Outbox) -> None:
+    """Writes down the end of a run whose process could not do so itself."""
+    outbox.append("status", status="KILLED", time=now())
+    if result.load(outbox.place):
+        result.mark(outbox.place, "killed", LOST)
 
 
 def _say(**words: str | None) -> None:

@@ -9,10 +9,8 @@ import uuid
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import pandas as pd
 from filelock import Timeout
 
 from skinexp.config import Tracking
@@ -20,6 +18,10 @@ from skinexp.errors import UserError
 from skinexp.tracking.dispatch import Dispatch
 from skinexp.tracking.flat import flatten
 from skinexp.tracking.outbox import Outbox, now
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
 
 log = logging.getLogger(__name__)
 
@@ -101,7 +103,7 @@ class Run:
             elif path.is_file() and path.suffix not in KEPT_LOCAL:
                 self.file(path)
 
-    def dataset(self, frame: pd.DataFrame, source: str | None, name: str, digest: str, context: str) -> None:
+    def dataset(self, frame: "pd.DataFrame", source: str | None, name: str, digest: str, context: str) -> None:
         """Records which images were used for what.
 
         Args:
@@ -112,7 +114,7 @@ class Run:
         shape = {"columns": list(frame.columns), "rows": len(frame)}
         self._append("dataset", name=name, digest=digest, source=source, context=context, **shape)
 
-    def model(self, network: Any, example: np.ndarray, answer: np.ndarray) -> None:
+    def model(self, network: Any, example: "np.ndarray", answer: "np.ndarray") -> None:
         """Logs a Keras model with its signature, and with the scores that were logged before.
 
         Args:

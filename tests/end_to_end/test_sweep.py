@@ -161,5 +161,7 @@ def test_a_stopped_sweep_keeps_the_epochs_that_it_had(stopped, signal):
 
 
 @pytest.mark.parametrize("signal", ["SIGINT", "SIGTERM"])
-def test_a_stopped_sweep_says_so_in_a_word(stopped, signal):
-    assert stopped[signal].output.splitlines()[-1] == "Stopped."
+def test_a_stopped_sweep_says_how_to_go_on(stopped, signal):
+    command = stopped[signal]
+    place = command.directory.relative_to(command.place)
+    assert command.output.splitlines()[-1] == f"Stopped. Go on with: python -m skinexp.train -m resume={place}"

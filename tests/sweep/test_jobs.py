@@ -1,3 +1,4 @@
+import json
 import logging
 import os
 from pathlib import Path
@@ -57,10 +58,29 @@ def test_a_single_run_without_overrides_is_named_by_its_model(tmp_path):
     ],
 )
 def test_a_job_of_a_sweep_is_named_by_what_varies_and_knows_its_parent(varied, name, tmp_path):
-    Manifest("running", [], varied, {}, parent="0123").save(tmp_path)
+    Manifest("running", [], varied, {}, command="python ...", parent="0123", key="abcd").save(tmp_path)
     overrides = ["experiment=smoke", "model=mobilenet", "optim.lr=0.001"]
     job = jobs.job_of(settings(overrides, tmp_path / "1", tmp_path, number=1))
-    assert job == Job(name, tuple(overrides), tmp_path / "1", tmp_path, "0123")
+    place = {"directory": tmp_path / "1", "sweep": tmp_path}
+    assert job == Job(name, tuple(overrides), parent="abcd", parent_run_id="0123", command="python ...", **place)
+
+
+def test_a_job_of_a_sweep_in_its_second_life_goes_on(tmp_path):
+    Manifest("running", [], [], {}, lives=2).save(tmp_path)
+    assert jobs.job_of(settings([], tmp_path / "0", tmp_path)).resumed
+
+
+def test_a_job_that_has_finished_before_is_not_run_again(tmp_path):
+    values = {"status": "finished", "metrics": {"val/roc_auc": 0.75}, "config": {"objective": "val/roc_auc"}}
+    (tmp_path / "result.json").write_text(json.dumps(values))
+    assert jobs.finished(Job("seed=0", (), tmp_path, resumed=True)) == 0.75
+    assert jobs.finished(Job("seed=0", (), tmp_path)) is None  # which was not asked to go on
+
+
+@pytest.mark.parametrize("status", ["running", "failed", "killed"])
+def test_a_job_that_has_not_finished_is_run_again(status, tmp_path):
+    (tmp_path / "result.json").write_text(json.dumps({"status": status}))
+    assert jobs.finished(Job("seed=0", (), tmp_path, resumed=True)) is None
 
 
 def test_a_job_of_a_sweep_without_overrides_is_named_by_its_number(tmp_path):
