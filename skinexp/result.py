@@ -11,6 +11,8 @@ from typing import Any
 from skinexp.files import replace_text
 
 FILE = "result.json"
+LOST = "the process ended without a word: it was killed, or the machine stopped"
+TRACEBACK = "traceback.txt"  # beside it, where a run failed
 
 Ending = Callable[[str, BaseException | None, Path], None]  # takes the status, what ended the run, and the file
 
@@ -88,8 +90,8 @@ def load(directory: Path) -> dict[str, Any]:
     return json.loads(file.read_text()) if file.is_file() else {}
 
 
-def mark(directory: Path, status: str, error: str) -> None:
-    """Says of a run that could not say so itself how it ended; a run that has ended is left as it is."""
+def mark(directory: Path, status: str, error: str = LOST) -> None:
+    """Says of a run that could not say so itself how it ended; what a run has said itself stays."""
     values = load(directory)
-    if values.get("status", "running") == "running":
+    if values.get("status", "running") == "running" or values.get("error") == LOST:
         replace_text(directory / FILE, json.dumps({**values, "status": status, "error": error}, indent=2) + "\n")

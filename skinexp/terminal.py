@@ -19,7 +19,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 console = Console(highlight=False)
 
 STYLES = {"WARNING": "yellow", "ERROR": "red", "CRITICAL": "red"}
-INTERVAL = 0.3  # seconds between two reports of a bar
+INTERVAL = 0.3  # seconds between two reports of how far a bar is
 
 _launcher: IO[str] | None = None  # that this process tells its story to, in lines of JSON
 
@@ -64,18 +64,17 @@ class Bar:
     def advance(self, by: int = 1) -> None:
         self._done += by
         self._progress.update(self._task, completed=self._done, words=self._words or f"{self._done:,}/{self._total:,}")
-        self._report()
+        if time.monotonic() - self._told > INTERVAL:
+            self._tell_launcher()
 
     def say(self, words: str) -> None:
         self._words = words
         self._progress.update(self._task, words=words)
-        self._report()
+        self._tell_launcher()
 
-    def _report(self) -> None:
-        now = time.monotonic()
-        if _launcher is not None and now - self._told > INTERVAL:
-            self._told = now
-            _tell(bar=self._title, done=self._done, total=self._total, words=self._words)
+    def _tell_launcher(self) -> None:
+        self._told = time.monotonic()
+        _tell(bar=self._title, done=self._done, total=self._total, words=self._words)
 
 
 @contextmanager
@@ -90,6 +89,7 @@ def bar(title: str, total: int) -> Iterator[Bar]:
     shown = console.is_terminal and _launcher is None
     with Progress(*columns, console=console, transient=True, disable=not shown) as progress:
         yield Bar(progress, progress.add_task(title, total=total, words=""), title, total)
+    _tell(bar="", done=0, total=0, words="")
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from skinexp.report.records import RunRecord
 from skinexp.report.words import ABSENT, three_decimals
+from skinexp.result import TRACEBACK
 from skinexp.terminal import console
 
 COLUMNS = {  # metric -> heading
@@ -42,6 +43,8 @@ def show(records: Sequence[RunRecord]) -> None:
     for record in records:
         if record.error:
             console.print(f"{record.name}: {record.error}\n", style="red", markup=False, soft_wrap=True)
+        if not record.finished and (trace := record.directory / TRACEBACK).is_file():
+            console.print(trace.read_text(), style="dim", markup=False, soft_wrap=True)
 
 
 def show_next_steps(place: Path, tracking_uri: str) -> None:

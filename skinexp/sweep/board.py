@@ -7,9 +7,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from rich import box
+from rich.console import Group
 from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from skinexp import result, terminal
 from skinexp.sweep import jobs
@@ -44,7 +46,7 @@ class Board:
         self._progress = {id(child): Progress() for child in children}
         self._lock = threading.Lock()
         live = terminal.console.is_terminal
-        self._live = Live(get_renderable=self._table, console=terminal.console, refresh_per_second=4) if live else None
+        self._live = Live(get_renderable=self._view, console=terminal.console, refresh_per_second=4) if live else None
 
     def __enter__(self) -> "Board":
         if self._live is not None:
@@ -71,8 +73,6 @@ class Board:
                 terminal.show_line(mark + event["line"], event["level"])
             elif event["level"] in terminal.STYLES:
                 terminal.show_line(f"{child.name}: {event['line']}", event["level"])
-            elif event["level"] == "INFO":
-                self._progress[id(child)] = Progress(title=event["line"].split("  ")[0].strip() or "Training")
 
     def end(self, child: Child) -> None:
         """Says that a job has ended."""
@@ -86,6 +86,11 @@ class Board:
         progress.done, progress.total = event["done"], event["total"]
         progress.words = event["words"] or f"{event['done']:,}/{event['total']:,}"
 
+    def _view(self) -> Group:
+        left = _sweep_left(self._children)
+        words = "" if left is None else f"about {_clock(left)} left in all, if jobs go on taking as long as they took"
+        return Group(self._table(), Text(words, style="dim"))
+
     def _table(self) -> Table:
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
         table.add_column("", justify="right")
@@ -97,13 +102,16 @@ class Board:
         for number, child in enumerate(self._children):
             status = child.status
             progress = self._progress[id(child)] if status == "running" else Progress()
-            words = f"{progress.title} {progress.words}" if status == "running" else _outcome(child, status)
+            doing = f"{progress.title} {progress.words}" if progress.title else _stage(child)
+            words = doing if status == "running" else _outcome(child, status)
             coloured = f"[{COLOURS.get(status, '')}]{status}[/]" if status in COLOURS else status
             times = (_clock(_elapsed(child)), _clock(progress.left))
             table.add_row(str(number), escape(child.name), coloured, escape(words), *times)
-        if (left := _sweep_left(self._children)) is not None:
-            table.caption = f"about {_clock(left)} left in all, if the others take as long as those that have ended"
         return table
+
+
+def _stage(child: Child) -> str:
+    return str(result.load(child.directory).get("stage") or "")
 
 
 def _outcome(child: Child, status: str) -> str:

@@ -20,7 +20,6 @@ from skinexp import result
 from skinexp.tracking.outbox import Outbox, now
 
 POLL = 1.0  # seconds after which the outbox is looked at, also when nothing was said
-LOST = "the process ended without a word: it was killed, or the machine stopped"
 PAUSES = (0.5, 1.0, 2.0, 5.0, 10.0)  # seconds between tries while the store cannot be used
 
 
@@ -88,7 +87,7 @@ def bury(outbox: Outbox) -> None:
     """Writes down the end of a run whose process could not do so itself."""
     outbox.append("status", status="KILLED", time=now())
     if result.load(outbox.place):
-        result.mark(outbox.place, "killed", LOST)
+        result.mark(outbox.place, "killed")
 
 
 def _say(**words: str | None) -> None:

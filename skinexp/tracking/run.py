@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import Timeout
 
+from skinexp import result
 from skinexp.config import Tracking
 from skinexp.errors import UserError
 from skinexp.tracking.dispatch import Dispatch
@@ -27,7 +28,6 @@ log = logging.getLogger(__name__)
 
 FOLDERS = ("figures", ".hydra")  # of the run directory, those that are logged
 KEPT_LOCAL = (".log", ".keras", ".part")  # the log is not finished; the model is logged as a model
-TRACEBACK = "traceback.txt"
 STATUSES = {"finished": "FINISHED", "failed": "FAILED", "killed": "KILLED"}  # in MLflow's words
 REQUIREMENTS = ("keras", "tensorflow", "numpy")  # of a served model; given, because inferring them takes seconds
 
@@ -148,7 +148,7 @@ class Run:
             files: that are logged last.
         """
         if status == "failed" and error is not None and not isinstance(error, UserError):
-            trace = self._directory / TRACEBACK
+            trace = self._directory / result.TRACEBACK
             trace.write_text("".join(traceback.format_exception(error)))
             self.file(trace)
         for file in files:
