@@ -22,8 +22,12 @@ Often set
   data.preprocess.size=96       pixels a side: a quarter of the cost of 192
   model.weights=imagenet        or a .weights.h5 file, or a directory of such files in which each model finds its own
   optim.lr=0.0003 optim.epochs=30 optim.batch_size=64
+  hydra.launcher.jobs=2         jobs of a sweep that run at a time
+  resume=DIRECTORY              go on with a run or a sweep that was interrupted, and nothing else
 
 See also
+  python -m skinexp.compare     runs side by side
+  python -m skinexp.sync        deliver what could not be tracked
   --cfg job                     the composed configuration, without running it
   --info defaults               which file each part comes from
   -sc install=bash              how to switch on tab completion (of the command skinexp-train)

@@ -3,6 +3,8 @@
 import argparse
 import logging
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from filelock import Timeout
@@ -51,10 +53,9 @@ def sync(directories: list[Path], uri: str | None = None) -> int:
 def _deliver(outbox: Outbox, uri: str | None) -> bool:
     from skinexp.tracking.delivery import Delivery, Unavailable  # later than --help: it brings MLflow
 
-    logging.getLogger("skinexp.tracking").addHandler(logging.FileHandler(outbox.directory / "courier.log"))
     name = _from_here(outbox.place)
     try:
-        with outbox.deliverer.acquire(blocking=False):
+        with outbox.deliverer.acquire(blocking=False), _complaints_go_to(outbox.directory / "courier.log"):
             _bury(outbox)
             store = uri or next(record["uri"] for record, _ in outbox.read() if record["kind"] == "run")
             count = Delivery(outbox, store).deliver()
@@ -66,6 +67,17 @@ def _deliver(outbox: Outbox, uri: str | None) -> bool:
         return False
     print(f"{name}: {count} records delivered" if count else f"{name}: nothing was left")
     return True
+
+
+@contextmanager
+def _complaints_go_to(file: Path) -> Iterator[None]:
+    handler = logging.FileHandler(file)
+    logging.getLogger().addHandler(handler)
+    try:
+        yield
+    finally:
+        logging.getLogger().removeHandler(handler)
+        handler.close()
 
 
 def _bury(outbox: Outbox) -> None:

@@ -55,8 +55,8 @@ def _admit(backend: str) -> None:
     """Refuses a backend that this process cannot run on; the first one in a process is the last."""
     if "keras" in sys.modules and (running := sys.modules["keras"].config.backend()) != backend:
         raise UserError(
-            f"compute.backend: this process already runs on {running}; a sweep over backends needs one command each. "
-            f"Received: {backend}"
+            f"compute.backend: this process already runs on {running}; in a sweep over backends, each job needs a "
+            f"process of its own: hydra/launcher=process. Received: {backend}"
         )
     if importlib.util.find_spec(backend) is None:
         raise UserError(

@@ -8,7 +8,6 @@ import mlflow
 import mlflow.data
 import pandas as pd
 from mlflow.entities import DatasetInput, InputTag, LoggedModelOutput, Metric, Param, RunTag
-from mlflow.exceptions import MlflowException
 from mlflow.models import Model
 from mlflow.models.model import MLMODEL_FILE_NAME
 
@@ -70,13 +69,10 @@ class Delivery:
                 with store.one_writer(self._uri):
                     self._connect(self._outbox)
                     self._hand_over(records)
-            except MlflowException as error:
+            except Unavailable:
+                raise
+            except Exception as error:  # of MLflow, of the database, of an object store's client
                 if not store.is_final(error):
-                    raise Unavailable(store.explain(self._uri, error)) from error
-                log.error("not taken by the store: %s", records, exc_info=True)
-                self._state.rejected += len(records)
-            except OSError as error:
-                if not isinstance(error, FileNotFoundError):  # a file that is gone will not come back
                     raise Unavailable(store.explain(self._uri, error)) from error
                 log.error("cannot be delivered: %s", records, exc_info=True)
                 self._state.rejected += len(records)

@@ -24,12 +24,14 @@ class Dispatch:
     run_id: str | None = None
     experiment_id: str | None = None
 
-    def __init__(self, directory: Path, options: Tracking, wait: float):
-        self._wait, self._answered, self._refusal = wait, threading.Event(), ""
+    def __init__(self, directory: Path, options: Tracking):
+        self._answered, self._refusal = threading.Event(), ""
+        self._uri, self._wait = options.uri, options.wait
+        self._log = directory / FOLDER / "courier.log"
         self._quiet = False  # whether trouble was told
-        command = [sys.executable, "-m", "skinexp.tracking.courier", str(directory), options.uri, str(wait)]
+        command = [sys.executable, "-m", "skinexp.tracking.courier", str(directory), options.uri, str(options.wait)]
         command += ["--system-metrics"] if options.system_metrics else []
-        with (directory / FOLDER / "courier.log").open("ab") as complaints:
+        with self._log.open("ab") as complaints:
             self._process = subprocess.Popen(
                 command,
                 stdin=subprocess.PIPE,
@@ -44,7 +46,10 @@ class Dispatch:
     def refusal(self) -> str:
         """Waits for the store's first answer; why it cannot be used, or nothing."""
         self._answered.wait(ANSWER)
-        return "" if self.run_id else self._refusal or "tracking.uri: the store has not answered. Start it"
+        if self.run_id:
+            return ""
+        complaints = self._log.read_text(errors="replace").splitlines() or ["it does not answer"]
+        return self._refusal or f"tracking.uri: {self._uri} cannot be used ({complaints[-1]}). Start a server there"
 
     def wake(self) -> None:
         """Says that there is something to deliver."""

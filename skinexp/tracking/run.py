@@ -35,12 +35,13 @@ REQUIREMENTS = ("keras", "tensorflow", "numpy")  # of a served model; given, bec
 class Run:
     """A run that is being tracked. Start one with `start`."""
 
-    def __init__(self, options: Tracking, outbox: Outbox, key: str, patience: float):
+    def __init__(self, options: Tracking, outbox: Outbox, key: str, fresh: bool):
         self.key = key
+        self._fresh, self._discarded = fresh, False
         self._options, self._outbox, self._directory = options, outbox, outbox.place
         self._points, self._params = _written(outbox)
         self._scores: dict[str, Any] = {}
-        self._dispatch = Dispatch(outbox.place, options, patience)
+        self._dispatch = Dispatch(outbox.place, options)
 
     @property
     def id(self) -> str | None:
@@ -59,7 +60,10 @@ class Run:
             UserError: where the store cannot be used.
         """
         if self._options.required and (reason := self._dispatch.refusal()):
-            self.discard()
+            if self._fresh:
+                self.discard()
+            else:
+                self._dispatch.kill()
             raise UserError(f"{reason}, or go on and deliver later: tracking.required=false")
 
     def metrics(self, values: Mapping[str, float | None], step: int | None = None) -> None:
@@ -147,6 +151,8 @@ class Run:
             error: what ended it; a failure's traceback is logged.
             files: that are logged last.
         """
+        if self._discarded:
+            return
         if status == "failed" and error is not None and not isinstance(error, UserError):
             trace = self._directory / result.TRACEBACK
             trace.write_text("".join(traceback.format_exception(error)))
@@ -158,6 +164,7 @@ class Run:
 
     def discard(self) -> None:
         """Takes the run back, as if it had never been."""
+        self._discarded = True
         if self.id is not None:
             self._append("status", status="KILLED", time=now())
             self._append("delete")
@@ -170,6 +177,8 @@ class Run:
     def _end(self) -> None:
         self._dispatch.end()
         self._outbox.writer.release()
+        if rejected := self._outbox.delivered().rejected:
+            log.warning("Tracking  %d records were not taken by the store; see outbox/courier.log", rejected)
         if left := self._outbox.left:
             log.warning(
                 "Tracking  %d records are not delivered to %s; they are kept. To deliver them: "
@@ -214,7 +223,8 @@ def start(
         outbox.writer.acquire(blocking=False)
     except Timeout as error:
         raise UserError(f"{directory}: another process is at work on this run. Wait for it, or end it") from error
-    if outbox:
+    fresh = not outbox
+    if not fresh:
         key = next(record["key"] for record, _ in outbox.read() if record["kind"] == "run")
         outbox.append("resumed", time=now())
     else:
@@ -230,7 +240,7 @@ def start(
             tags=known | _origin(),
             time=now(),
         )
-    return Run(options, outbox, key, options.wait)
+    return Run(options, outbox, key, fresh)
 
 
 def _origin() -> dict[str, str]:

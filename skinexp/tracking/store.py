@@ -71,10 +71,12 @@ def one_writer(uri: str) -> AbstractContextManager[object]:
     return FileLock(f"{file}.lock")
 
 
-def is_final(error: MlflowException) -> bool:
-    """Whether the store will give the same answer to the same question for ever."""
-    status = error.get_http_status_code()
-    return 400 <= status < 500 and status not in NOT_NOW
+def is_final(error: Exception) -> bool:
+    """Whether the store will give the same answer to the same question for ever, or there is nothing left to ask."""
+    if isinstance(error, MlflowException):
+        status = error.get_http_status_code()
+        return 400 <= status < 500 and status not in NOT_NOW
+    return isinstance(error, FileNotFoundError)  # a file that is gone will not come back
 
 
 def explain(uri: str, error: BaseException) -> str:

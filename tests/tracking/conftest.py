@@ -112,7 +112,7 @@ def client(server: str) -> MlflowClient:
 class Here:
     """Delivers in this process, when the run has ended: starting a courier takes seconds."""
 
-    def __init__(self, place: Path, options: Tracking, wait: float):
+    def __init__(self, place: Path, options: Tracking):
         self._delivery = Delivery(Outbox(place), options.uri)
 
     def wake(self) -> None:
