@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import mlflow
+import requests
 from filelock import FileLock
 from mlflow.exceptions import MlflowException
 
@@ -16,13 +17,6 @@ from skinexp.config import Tracking
 from skinexp.errors import UserError
 
 PARENT_TAG = "mlflow.parentRunId"
-SETTINGS = {
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",  # who delivers tries again by itself
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
-    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # the summary says where to look
-    "GIT_PYTHON_REFRESH": "quiet",
-}
 NOT_NOW = (401, 403, 408, 409, 429)  # HTTP: credentials that can be mended, time-outs, conflicts, too many requests
 UNWELCOME = (401, 403)
 
@@ -52,9 +46,7 @@ def connect(uri: str, experiment: str) -> str:
 
 
 def settle() -> None:
-    """Makes MLflow speak to logs alone, and give up on a server soon."""
-    for variable, value in SETTINGS.items():
-        os.environ.setdefault(variable, value)
+    """Makes MLflow speak to logs alone."""
     for name in ("mlflow", "alembic"):  # their warnings go where ours go, to a log, and not to the terminal
         logger = logging.getLogger(name)
         logger.handlers.clear()
@@ -73,15 +65,24 @@ def one_writer(uri: str) -> AbstractContextManager[object]:
 
 def is_final(error: Exception) -> bool:
     """Whether the store will give the same answer to the same question for ever, or there is nothing left to ask."""
-    if isinstance(error, MlflowException):
-        status = error.get_http_status_code()
+    status = _status(error)
+    if status is not None:
         return 400 <= status < 500 and status not in NOT_NOW
     return isinstance(error, FileNotFoundError)  # a file that is gone will not come back
 
 
+def _status(error: BaseException) -> int | None:
+    """What the store answered, as HTTP says it; for files MLflow passes on what its HTTP library raised."""
+    if isinstance(error, MlflowException):
+        return error.get_http_status_code()
+    if isinstance(error, requests.HTTPError) and error.response is not None:
+        return error.response.status_code
+    return None
+
+
 def explain(uri: str, error: BaseException) -> str:
     """One sentence: what is wrong with the store, and what to do."""
-    if isinstance(error, MlflowException) and error.get_http_status_code() in UNWELCOME:
+    if _status(error) in UNWELCOME:
         return (
             f"tracking.uri: {uri} does not know these credentials. Set MLFLOW_TRACKING_USERNAME and "
             "MLFLOW_TRACKING_PASSWORD (or MLFLOW_TRACKING_TOKEN), or track into a local file: tracking=local"

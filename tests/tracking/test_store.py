@@ -1,6 +1,7 @@
 """The store as a sweep and the comparison command use it: parent runs, looking runs up, fetching their files."""
 
 import pytest
+import requests
 from mlflow.exceptions import HTTP_STATUS_TO_ERROR_CODE, MlflowException
 from mlflow.protos.databricks_pb2 import ErrorCode
 
@@ -42,10 +43,16 @@ def test_a_directory_that_is_not_there_is_told_at_once(tmp_path):
     ("code", "final"), [(400, True), (404, True), (401, False), (429, False), (500, False), (503, False)]
 )
 def test_what_a_store_will_never_take_is_told_from_what_it_may_take_later(code, final):
-    error = MlflowException(
-        "no", error_code=HTTP_STATUS_TO_ERROR_CODE[code] and ErrorCode.Value(HTTP_STATUS_TO_ERROR_CODE[code])
-    )
-    assert store.is_final(error) is final
+    about_a_run = MlflowException("no", error_code=ErrorCode.Value(HTTP_STATUS_TO_ERROR_CODE[code]))
+    response = requests.Response()
+    response.status_code = code
+    about_a_file = requests.HTTPError(response=response)
+    assert store.is_final(about_a_run) is store.is_final(about_a_file) is final
+
+
+def test_what_cannot_be_reached_may_be_reached_later_but_a_file_that_is_gone_will_not_come_back():
+    assert not store.is_final(ConnectionResetError())
+    assert store.is_final(FileNotFoundError())
 
 
 def test_a_sweep_is_found_with_its_children_in_the_order_in_which_they_began(opened, options, tmp_path):
