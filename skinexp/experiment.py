@@ -2,7 +2,6 @@
 
 import dataclasses
 import logging
-import shutil
 from pathlib import Path
 
 from skinexp import models, samples, tracking, training
@@ -31,6 +30,8 @@ def run(config: Config, job: Job, result: Result, record: tracking.Run) -> float
         The score named by `config.objective`.
     """
     directory = job.directory
+    if not job.resumed:
+        training.forget(directory)  # of whatever this directory held before
     record.confirm()
     result.add(run_id=record.id, experiment_id=record.experiment_id)
     record.params(dataclasses.asdict(config))
@@ -73,13 +74,17 @@ def run(config: Config, job: Job, result: Result, record: tracking.Run) -> float
             style.save(figure, directory / "figures" / f"{name}.png")
     with result.stage("model"):
         save_model(classifier.network, directory / "model.keras", _needed_to_serve(config, scores))
-        shutil.rmtree(directory / "checkpoints")  # the model holds what they held
     with result.stage("tracking"):
         record.run_directory()
         if config.tracking.model:
             first = predictions.loc[predictions["split"] == "test", ["logit"]].head(1)
             record.model(classifier.network, batches.test.read([0]), first.to_numpy())
     return scores.metrics[config.objective]
+
+
+def forget_training(status: str, error: BaseException | None, file: Path) -> None:
+    """Removes what only an interrupted run needs."""
+    training.forget(file.parent)
 
 
 def _write_reports(scores: Evaluation, directory: Path) -> None:

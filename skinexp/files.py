@@ -1,10 +1,7 @@
-"""Files that must be whole whenever a process is killed, and disks that are full."""
+"""Files that must be whole whenever a process is killed."""
 
-import errno
 import os
 from pathlib import Path
-
-NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # how systems say that a disk, or a person's share of it, is full
 
 
 def replace_text(file: Path, text: str) -> None:

@@ -50,6 +50,7 @@ def compose_and_run(composed: DictConfig) -> float:
         from skinexp import experiment
 
         score = experiment.run(config, job, result, record)
+        result.at_end(experiment.forget_training)  # not before the result says that the run is finished
     return score  # NaN where the job failed: `reported` has written why, and a sweep goes on
 
 

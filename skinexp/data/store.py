@@ -19,8 +19,7 @@ from skinexp.data.lock import alone
 from skinexp.data.table import Reader, Table
 from skinexp.data.unfinished import BAD, CHUNK, IMAGES, Unfinished
 from skinexp.digest import digest
-from skinexp.errors import UserError
-from skinexp.files import NO_ROOM
+from skinexp.errors import NO_ROOM, UserError
 
 __all__ = ["Prepared", "prepare", "prepare_one", "read"]
 

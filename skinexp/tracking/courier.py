@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 
 from skinexp import result
-from skinexp.tracking.outbox import Outbox, now
+from skinexp.tracking.outbox import STATUSES, Outbox, now
 
 POLL = 1.0  # seconds after which the outbox is looked at, also when nothing was said
 PAUSES = (0.5, 1.0, 2.0, 5.0, 10.0)  # seconds between tries while the store cannot be used
@@ -85,9 +85,11 @@ def main(directory: Path, uri: str, wait: float, system_metrics: bool) -> None:
 
 def bury(outbox: Outbox) -> None:
     """Writes down the end of a run whose process could not do so itself."""
-    outbox.append("status", status="KILLED", time=now())
     if result.load(outbox.place):
-        result.mark(outbox.place, "killed")
+        result.mark(outbox.place, "killed")  # unless it was killed when it had just said how it ended
+        outbox.append("file", path=result.FILE)
+    status = result.load(outbox.place).get("status", "killed")
+    outbox.append("status", status=STATUSES[status], time=now())
 
 
 def _say(**words: str | None) -> None:

@@ -15,9 +15,10 @@ from typing import Any
 
 from filelock import FileLock
 
-from skinexp.errors import UserError
-from skinexp.files import NO_ROOM, replace_text
+from skinexp.errors import NO_ROOM, UserError
+from skinexp.files import replace_text
 
+STATUSES = {"finished": "FINISHED", "failed": "FAILED", "killed": "KILLED"}  # of a run, in MLflow's words
 FOLDER = "outbox"  # in the run's directory
 
 Record = dict[str, Any]  # kind, and what that kind needs

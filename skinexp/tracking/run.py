@@ -18,7 +18,7 @@ from skinexp.config import Tracking
 from skinexp.errors import UserError
 from skinexp.tracking.dispatch import Dispatch
 from skinexp.tracking.flat import flatten
-from skinexp.tracking.outbox import Outbox, now
+from skinexp.tracking.outbox import STATUSES, Outbox, now
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,7 +28,6 @@ log = logging.getLogger(__name__)
 
 FOLDERS = ("figures", ".hydra")  # of the run directory, those that are logged
 KEPT_LOCAL = (".log", ".keras", ".part")  # the log is not finished; the model is logged as a model
-STATUSES = {"finished": "FINISHED", "failed": "FAILED", "killed": "KILLED"}  # in MLflow's words
 REQUIREMENTS = ("keras", "tensorflow", "numpy")  # of a served model; given, because inferring them takes seconds
 
 

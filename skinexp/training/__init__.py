@@ -1,6 +1,7 @@
-"""Training: phases, optimizers, callbacks."""
+"""Training: phases, optimizers, callbacks, checkpoints."""
 
 from skinexp.training.callbacks import NonFiniteLoss
+from skinexp.training.checkpoints import forget
 from skinexp.training.fit import Training, fit
 
-__all__ = ["NonFiniteLoss", "Training", "fit"]
+__all__ = ["NonFiniteLoss", "Training", "fit", "forget"]
