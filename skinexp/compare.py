@@ -1,7 +1,6 @@
 """Compares finished runs: one page, one table. Takes sweep directories, run directories, or ids of MLflow runs."""
 
 import argparse
-import dataclasses
 import sys
 from pathlib import Path
 
@@ -69,8 +68,8 @@ def _find(run: str, options: Tracking) -> list[tuple[Path, str | None]]:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m skinexp.compare", description=__doc__)
     parser.add_argument("runs", nargs="+", help="sweep directories, run directories, or ids of MLflow runs")
-    store = next(item.default for item in dataclasses.fields(Tracking) if item.name == "uri")
-    parser.add_argument("--uri", default=store, help="MLflow store in which ids are looked up (default: %(default)s)")
+    uri_help = "MLflow store in which ids are looked up (default: %(default)s)"
+    parser.add_argument("--uri", default=Tracking.uri, help=uri_help)
     parser.add_argument("--output", type=Path, help="directory for the page (default: the sweep's, or comparison/)")
     return parser
 

@@ -1,11 +1,35 @@
-"""What all tests share: where real images and weights are, and quiet settings for property tests."""
+"""What all tests share: real images and weights, quiet settings for property tests, a browser, and the MLflow UI."""
 
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import psutil
 import pytest
 from hypothesis import settings
 
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
 SHARED = Path(__file__).parents[2] / "shared"
+PATIENCE = 120  # seconds for a server to start on a busy machine
+CHROMIUM_ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 
 settings.register_profile("skinexp", deadline=None, max_examples=50)  # no test depends on a clock
 settings.load_profile("skinexp")
@@ -33,3 +57,68 @@ def _present(path: Path) -> Path:
     if not path.exists():
         pytest.skip(f"{path.name} is not beside this checkout: it may not be published with it")
     return path
+
+
+@pytest.fixture(scope="module")
+def browser() -> "Iterator[Browser]":
+    """A real Chromium."""
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    if chromium is None:
+        pytest.skip("needs Chromium on the PATH (Debian: apt install chromium)")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@dataclass(frozen=True)
+class Interface:
+    """A running `python -m skinexp.ui` and what it prints."""
+
+    process: subprocess.Popen[bytes]
+    output: Path
+
+    @property
+    def words(self) -> str:
+        return self.output.read_text()
+
+    @property
+    def page(self) -> str:
+        """The address that it prints."""
+        (address,) = re.findall("^MLflow UI: (.+)$", self.words, re.MULTILINE)
+        return address
+
+    @property
+    def server(self) -> list[psutil.Process]:
+        """The processes below it."""
+        return psutil.Process(self.process.pid).children(recursive=True)
+
+    def wait_until(self, condition: Callable[[], object]) -> None:
+        end = time.monotonic() + PATIENCE
+        while not condition():
+            if self.process.poll() is not None or time.monotonic() > end:
+                raise RuntimeError(f"the MLflow UI did not come up:\n{self.words}")
+            time.sleep(0.05)
+
+
+@pytest.fixture(scope="session")
+def start_ui() -> Iterator[Callable[..., Interface]]:
+    """Starts the command in a directory; all that it started has ended with the tests."""
+    started: list[Interface] = []
+
+    def start_ui(place: Path, *arguments: str, **environment: str) -> Interface:
+        output = place / f"ui-{len(started)}.txt"
+        command = [sys.executable, "-m", "skinexp.ui", *arguments]
+        kept = signal.signal(signal.SIGINT, signal.default_int_handler)  # else the background jobs of a shell ignore it
+        with output.open("wb") as file:
+            process = subprocess.Popen(command, cwd=place, env=os.environ | environment, stdout=file, stderr=file)
+        signal.signal(signal.SIGINT, kept)
+        started.append(Interface(process, output))
+        return started[-1]
+
+    yield start_ui
+    for interface in started:
+        interface.process.terminate()
+        interface.process.wait()

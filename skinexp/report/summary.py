@@ -1,6 +1,7 @@
 """What the terminal shows when the work is done: a table of the runs, and where to look next."""
 
 import math
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
+from skinexp.config import Tracking
 from skinexp.report.records import RunRecord
 from skinexp.report.words import ABSENT, three_decimals
 from skinexp.result import TRACEBACK
@@ -49,17 +51,16 @@ def show(records: Sequence[RunRecord]) -> None:
 
 def show_next_steps(place: Path, tracking_uri: str) -> None:
     """Prints where the results are and the one command that opens the MLflow UI."""
-    several = place.suffix == ".html"
-    what = "Comparison page" if several else "Figures, model and predictions"
+    what = "Comparison page" if place.suffix == ".html" else "Figures, model and predictions"
     console.print(f"{what}: {_from_here(place)}", markup=False, soft_wrap=True)
+    console.print(f"MLflow UI: {_way_to_the_ui(tracking_uri)}", markup=False, soft_wrap=True)
+
+
+def _way_to_the_ui(tracking_uri: str) -> str:
     if tracking_uri.startswith("http"):
-        console.print(f"MLflow UI: {tracking_uri}", markup=False, soft_wrap=True)
-    else:
-        console.print(f"MLflow UI: uv run mlflow ui --backend-store-uri {tracking_uri}", markup=False, soft_wrap=True)
-        unfold = " and unfold the newest run" if several else ""
-        console.print(
-            f"  then open http://127.0.0.1:5000, choose 'Model training'{unfold}", markup=False, soft_wrap=True
-        )
+        return tracking_uri
+    command = "uv run python -m skinexp.ui"
+    return command if tracking_uri == Tracking.uri else f"{command} --uri {shlex.quote(tracking_uri)}"
 
 
 def _time(seconds: float | None) -> str:

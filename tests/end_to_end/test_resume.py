@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -191,40 +192,47 @@ def test_what_cannot_go_on_is_told_in_one_sentence(interrupted, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_run_that_is_killed_twenty_times_ends_bit_for_bit_as_one_that_never_was(tmp_path, weights):
+def test_runs_that_are_killed_twenty_times_end_bit_for_bit_as_one_that_never_was(tmp_path, weights):
     arguments = f"{TINY} model.weights={weights}"
     reference = single(tmp_path / "reference", arguments)
     reference.finish()
     assert reference.result()["phases"] == ["head", "fine_tune"]
+    # Each stage once, and the training, the longest, as often as all others together; half of them beside the others.
     moments = random.Random(0)
-    # Each stage once, and twice as often the training, the longest.
     stages = [*STAGES, *["training"] * (KILLS - len(STAGES))]
     moments.shuffle(stages)
-    kills, places = 0, 0
-    seen: list[str] = []
-    place = single(tmp_path / "0", arguments)
-    while stages:
+    halves = [(stages[:10], tmp_path / "first"), (stages[10:], tmp_path / "second")]
+    with ThreadPoolExecutor(len(halves)) as threads:
+        chains = [threads.submit(kill_again_and_again, some, arguments, root, reference) for some, root in halves]
+    assert sum((chain.result() for chain in chains), []) == stages
+
+
+def kill_again_and_again(stages: list[str], arguments: str, root: Path, reference: Place) -> list[str]:
+    """Kills a run in each of these stages, and compares it when it has finished; a new run for what is behind it then.
+
+    Returns:
+        The stages in which runs were killed.
+    """
+    moments, killed, place = random.Random(str(root.name)), [], single(root / "0", arguments)
+    for number, stage in enumerate(stages):
+        if place.lives and STAGES.index(stage) < STAGES.index(str(place.result().get("stage", STAGES[0]))):
+            finish_and_compare(place, reference)
+            place = single(root / str(number), arguments)
         process = place.start()
-        wanted = stages[-1]
-        if wait_for(partial(reached, place, wanted), process):
-            time.sleep(moments.uniform(0.0, 4.0 if wanted == "training" else 0.3))
+        if wait_for(partial(reached, place, stage), process):
+            time.sleep(moments.uniform(0.0, 3.0 if stage == "training" else 0.3))
             os.killpg(process.pid, signal.SIGKILL)
         if process.wait() == -signal.SIGKILL:
-            kills += 1
-            seen.append(f"{wanted}: {place.result().get('stage')}")
-            stages.pop()
-            if result.load(place.directory).get("stage") in STAGES[STAGES.index("evaluation") :]:
-                place.finish()  # what comes before the training can only be met in a new run
-        if place.result().get("status") == "finished":
-            same_scores(place, reference)
-            logged_once(place)
-            places += 1
-            place = single(tmp_path / str(places), arguments)
-    if place.lives:
-        place.finish()
-        same_scores(place, reference)
-        logged_once(place)
-    assert kills == KILLS, seen
+            killed.append(stage)
+    finish_and_compare(place, reference)
+    return killed
+
+
+def finish_and_compare(place: Place, reference: Place) -> None:
+    place.finish()
+    same_scores(place, reference)
+    logged_once(place)
+    assert not (place.directory / "checkpoints").exists()
 
 
 def reached(place: Place, stage: str) -> bool:

@@ -37,7 +37,7 @@ def test_the_terminal_tells_the_story_and_where_to_look(single):
     for words in ("Data      phantom: 80 images", "Prepared  80 images at 32 px", "Training  all layers", "best epoch"):
         assert words in single.output
     assert f"Figures, model and predictions: {single.directory.relative_to(single.place)}" in single.output
-    assert "mlflow ui --backend-store-uri sqlite:///mlflow.db" in single.output
+    assert single.output.splitlines()[-1] == "MLflow UI: uv run python -m skinexp.ui"
 
 
 def test_the_run_directory_holds_all_that_a_reader_needs(single):

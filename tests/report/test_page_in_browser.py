@@ -1,32 +1,19 @@
 """The comparison page as a reader meets it: in a real browser, by mouse, by keyboard, and on a phone."""
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 from scipy.special import expit
 
 from skinexp.evaluation import evaluate
 from skinexp.report.comparison import compare
 from skinexp.report.records import RunRecord
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 ATTACK = '<script>document.title = "taken"</script>'
-
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium on the PATH (Debian: apt install chromium)")
 
 
 def finished(name: str, seed: int, signal: float) -> RunRecord:
@@ -63,14 +50,6 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> str:
         RunRecord("model=lost", "failed", Path("lost"), {}, error="Traceback ...\n" + "wide " * 100 + "\nMemoryError"),
     ]
     return compare(runs, tmp_path_factory.mktemp("page")).as_uri()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture
