@@ -9,6 +9,7 @@ import logging
 import math
 import shutil
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from skinexp.data.pipeline import Batches, EpochBatches, Images
 from skinexp.digest import digest, digest_of_arrays
 from skinexp.errors import UserError
 from skinexp.models import Classifier
-from skinexp.models.extractor import extractor
+from skinexp.models.extractor import Extractor, extractor
 from skinexp.randomness import rng
 from skinexp.training import cut
 
@@ -123,7 +124,8 @@ def _cached(
     cache: Path,
 ) -> np.ndarray:
     """(views, n, ...) float32, memory-mapped."""
-    key = _key(classifier, layer, images, draws)
+    weights = digest_of_arrays(value for below in cut.below(classifier, layer) for value in below.get_weights())
+    key = _key(classifier, layer, weights, images, draws)
     file = cache / "features" / f"{key}.npy"
     with alone(cache, key, "computes the same features"):
         if file.is_file():
@@ -131,17 +133,24 @@ def _cached(
         else:
             file.parent.mkdir(parents=True, exist_ok=True)
             unfinished = file.with_suffix(".part.npy")
-            _compute(classifier, layer, images, batch_size, augmentation, draws, unfinished)
+            extract = _extractor(classifier.network, layer, weights)
+            shape = (len(draws), len(images), *classifier.network.get_layer(layer).output.shape[1:])
+            _compute(extract, shape, images, batch_size, augmentation, draws, unfinished)
             unfinished.replace(file)
             views = f", {len(draws)} views each" if len(draws) > 1 else ""
             log.info("Features  of %s images%s", f"{len(images):,}", views)
     return np.load(file, mmap_mode="c")
 
 
-def _key(classifier: Classifier, layer: str, images: Images, draws: Draws) -> str:
+@lru_cache(maxsize=1)
+def _extractor(network: keras.Model, layer: str, weights: str) -> Extractor:
+    """The extractor of these weights: built once for training and validation images, as that takes a second or two."""
+    return extractor(network, layer)
+
+
+def _key(classifier: Classifier, layer: str, weights: str, images: Images, draws: Draws) -> str:
     """Names features by everything they are computed from: the graph, its weights, the pixels and the draws."""
     network = classifier.network
-    weights = digest_of_arrays(value for below in cut.below(classifier, layer) for value in below.get_weights())
     scaling = network.get_layer("input_scaling").get_config()
     drawn = [None if view is None else digest_of_arrays([view]) for view in draws]
     policy = keras.config.dtype_policy().name
@@ -151,8 +160,8 @@ def _key(classifier: Classifier, layer: str, images: Images, draws: Draws) -> st
 
 
 def _compute(
-    classifier: Classifier,
-    layer: str,
+    extract: Extractor,
+    shape: tuple[int, ...],
     images: Images,
     batch_size: int,
     augmentation: Augmentation | None,
@@ -160,8 +169,6 @@ def _compute(
     file: Path,
 ) -> None:
     """Writes the features batch by batch, so that they need not fit into memory."""
-    extract = extractor(classifier.network, layer)
-    shape = (len(draws), len(images), *classifier.network.get_layer(layer).output.shape[1:])
     file.unlink(missing_ok=True)  # what a job that was killed has left takes room
     _check_room(file.parent, math.prod(shape) * np.dtype(np.float32).itemsize)
     features = np.lib.format.open_memmap(file, mode="w+", dtype=np.float32, shape=shape)

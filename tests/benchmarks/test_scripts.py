@@ -71,6 +71,13 @@ def test_the_head_phase_is_measured_with_and_without_cached_features(tmp_path):
 
 
 @pytest.mark.slow
+def test_tracking_and_checkpoints_are_measured_beside_a_training_that_writes_nothing(tmp_path):
+    result = kept("overhead", "--photographs 60 --size 32 --epochs 2 --runs 1", tmp_path)
+    assert names(result) == ["nothing written", "tracked, with checkpoints"]
+    assert [goal["asked"] for goal in result["goals"]] == ["at most 3 % of the training time"]
+
+
+@pytest.mark.slow
 def test_whole_jobs_of_several_calls_are_told_together(tmp_path):
     tiny = "--photographs 60 --size 32 --share 0.02 --models"
     kept("whole_job", f"{tiny} scratch", tmp_path)
