@@ -3,13 +3,25 @@
 import dataclasses
 import hashlib
 import json
-from typing import Any
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # the command line answers without NumPy
+    import numpy as np
 
 
 def digest(*parts: Any) -> str:
     """The first 16 hexadecimal digits of the SHA-256 of the parts, written as JSON (dataclasses as their fields)."""
     text = json.dumps(parts, sort_keys=True, default=_plain)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def digest_of_arrays(arrays: "Iterable[np.ndarray]") -> str:
+    """The SHA-256 of what the arrays hold, one after the other."""
+    found = hashlib.sha256()
+    for array in arrays:
+        found.update(array.tobytes())
+    return found.hexdigest()
 
 
 def _plain(value: Any) -> Any:

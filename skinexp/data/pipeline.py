@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import tensorflow as tf
 
 from skinexp.config import Augment
 from skinexp.data import augment
+from skinexp.digest import digest_of_arrays
 from skinexp.randomness import rng
 
 
@@ -30,6 +32,11 @@ class Images:
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    @cached_property
+    def digest(self) -> str:
+        """Names these pixels; reads them all, once."""
+        return digest_of_arrays(self.pixels[row] for row in self.rows)
 
     def read(self, members: np.ndarray) -> np.ndarray:
         """(len(members), size, size, 3) uint8: a copy of these members' pixels."""

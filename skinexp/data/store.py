@@ -1,6 +1,5 @@
 """Prepares every image once, in parallel processes, into a content-addressed cache that training memory-maps."""
 
-import errno
 import json
 import logging
 import shutil
@@ -20,7 +19,7 @@ from skinexp.data.lock import alone
 from skinexp.data.table import Reader, Table
 from skinexp.data.unfinished import BAD, CHUNK, IMAGES, Unfinished
 from skinexp.digest import digest
-from skinexp.errors import UserError
+from skinexp.errors import NO_ROOM, UserError
 
 __all__ = ["Prepared", "prepare", "prepare_one", "read"]
 
@@ -29,7 +28,6 @@ log = logging.getLogger(__name__)
 VERSION = 2  # of the preparation: raise it when the same image and options give other pixels
 FEWEST_FOR_PROCESSES = 200  # below, starting processes costs more than it saves
 LISTED = 20  # bad images named in the error message
-NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,9 @@ differently augmented views of each training image, and kept in a cache that oth
 takes a fraction of a second. An epoch draws, for each image, one of its views.
 """
 
-import hashlib
 import logging
+import math
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,8 @@ from skinexp.data import pipeline
 from skinexp.data.augment import Augmentation
 from skinexp.data.lock import alone
 from skinexp.data.pipeline import Batches, EpochBatches, Images
-from skinexp.digest import digest
+from skinexp.digest import digest, digest_of_arrays
+from skinexp.errors import UserError
 from skinexp.models import Classifier
 from skinexp.models.extractor import extractor
 from skinexp.randomness import rng
@@ -139,26 +141,12 @@ def _cached(
 def _key(classifier: Classifier, layer: str, images: Images, draws: Draws) -> str:
     """Names features by everything they are computed from: the graph, its weights, the pixels and the draws."""
     network = classifier.network
-    weights = hashlib.sha256()
-    for below in cut.below(classifier, layer):
-        for value in below.get_weights():
-            weights.update(np.ascontiguousarray(value).tobytes())
-    pixels = hashlib.sha256()
-    for row in images.rows:
-        pixels.update(images.pixels[row].data)
+    weights = digest_of_arrays(value for below in cut.below(classifier, layer) for value in below.get_weights())
     scaling = network.get_layer("input_scaling").get_config()
-    drawn = [None if view is None else hashlib.sha256(view.tobytes()).hexdigest() for view in draws]
+    drawn = [None if view is None else digest_of_arrays([view]) for view in draws]
     policy = keras.config.dtype_policy().name
     return digest(
-        VERSION,
-        network.name,
-        layer,
-        scaling["scale"],
-        scaling["offset"],
-        policy,
-        weights.hexdigest(),
-        pixels.hexdigest(),
-        drawn,
+        VERSION, network.name, layer, scaling["scale"], scaling["offset"], policy, weights, images.digest, drawn
     )
 
 
@@ -174,6 +162,8 @@ def _compute(
     """Writes the features batch by batch, so that they need not fit into memory."""
     extract = extractor(classifier.network, layer)
     shape = (len(draws), len(images), *classifier.network.get_layer(layer).output.shape[1:])
+    file.unlink(missing_ok=True)  # what a job that was killed has left takes room
+    _check_room(file.parent, math.prod(shape) * np.dtype(np.float32).itemsize)
     features = np.lib.format.open_memmap(file, mode="w+", dtype=np.float32, shape=shape)
     with terminal.bar("Features", len(draws) * len(images)) as bar:
         for view, drawn in zip(features, draws, strict=True):
@@ -184,3 +174,13 @@ def _compute(
                 view[members] = extract(pixels if drawn is None else augmentation(pixels, drawn[members]))
                 bar.advance(min(batch_size, len(images) - start))
     features.flush()
+
+
+def _check_room(directory: Path, needed: int) -> None:
+    """A full disk would end the process without a word: so the system does where a memory map is written to."""
+    free = shutil.disk_usage(directory).free
+    if needed > free:
+        raise UserError(
+            f"data.cache: the disk of {directory} has no room for features: {needed:,} bytes are needed and {free:,} "
+            f"are free. Free some, or name another directory: data.cache=<directory>"
+        )

@@ -1,5 +1,6 @@
 """Cached features are the network's own, and a head trained on them is the one that the whole network would get."""
 
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from skinexp import models
 from skinexp.config import Augment, Model
 from skinexp.data.augment import Augmentation
 from skinexp.data.pipeline import Batches, Images
+from skinexp.errors import UserError
 from skinexp.models import Classifier
 from skinexp.models.classifier import FEATURES
 from skinexp.training import course, features, fit
@@ -113,7 +115,9 @@ def test_what_features_are_computed_from_changes_the_key(change, classifier, bat
         case "scaling":
             tiny.network.get_layer("input_scaling").scale = 1 / 255
         case "pixels":
-            parts.val.pixels[parts.val.rows[3], 0, 0, 0] ^= 1
+            changed = parts.val.pixels.copy()
+            changed[parts.val.rows[3], 0, 0, 0] ^= 1
+            parts = replace(parts, val=replace(parts.val, pixels=changed))
         case "images":
             parts = replace(parts, val=replace(parts.val, rows=parts.val.rows[1:], labels=parts.val.labels[1:]))
         case "precision":
@@ -167,6 +171,14 @@ def test_the_size_on_disk_is_known_beforehand(classifier, batches, tmp_path):
     features.validation_features(tiny, "activation_1", parts, tmp_path)
     written = sum(file.stat().st_size for file in (tmp_path / "features").iterdir())
     assert written == pytest.approx(expected, abs=300)  # beside the numbers each file has a header of 128 bytes
+
+
+def test_a_disk_that_has_become_full_is_told_in_a_sentence(classifier, batches, tmp_path, monkeypatch):
+    """And not left to the system, which ends a process that writes to a memory map for which there is no room."""
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=28 * 8 * 4 - 1))
+    with pytest.raises(UserError, match=r"^data\.cache: .* 896 bytes are needed and 895 are free\. Free some"):
+        features.validation_features(classifier(), FEATURES, batches(), tmp_path)
 
 
 def test_what_would_fill_the_disk_is_not_kept(classifier, batches, config, tmp_path, monkeypatch, caplog):
