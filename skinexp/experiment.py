@@ -73,13 +73,13 @@ def run(config: Config, job: Job, result: Result) -> float:
                 style.save(figure, directory / "figures" / f"{name}.png")
         with result.stage("model"):
             save_model(classifier.network, directory / "model.keras", _needed_to_serve(config, scores))
-            shutil.rmtree(directory / "checkpoints")  # the model holds what they held
         with result.stage("tracking"):
             record.metrics(scores.metrics)
             record.run_directory(directory)
             if config.tracking.model:
                 first = predictions.loc[predictions["split"] == "test", ["logit"]].head(1)
                 record.model(classifier.network, batches.test.read([0]), first.to_numpy())
+    shutil.rmtree(directory / "checkpoints")  # last: killed before, the run finds its training done
     return scores.metrics[config.objective]
 
 

@@ -6,10 +6,12 @@ import time
 from collections.abc import Callable
 
 import keras
+import numpy as np
 
 from skinexp import terminal
 from skinexp.data.pipeline import EpochBatches
-from skinexp.training.phases import Phase
+from skinexp.randomness import rng
+from skinexp.training.phases import Phase, learning
 
 log = logging.getLogger(__name__)
 
@@ -21,7 +23,10 @@ class NonFiniteLoss(RuntimeError):
 
 
 class EpochOrder(keras.callbacks.Callback):
-    """Tells the training batches which epoch they are drawn for."""
+    """Tells what draws which epoch it draws for: the training batches and, on PyTorch, dropout.
+
+    There Keras takes dropout from PyTorch's generator, elsewhere from seeds of its layers, which checkpoints hold.
+    """
 
     def __init__(self, batches: EpochBatches):
         super().__init__()
@@ -29,6 +34,10 @@ class EpochOrder(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch, logs=None):
         self._batches.begin(epoch)
+        if keras.backend.backend() == "torch":
+            import torch
+
+            torch.manual_seed(int(rng(self._batches.seed, "dropout", epoch).integers(2**31)))
 
 
 class Recorder(keras.callbacks.Callback):
@@ -68,39 +77,50 @@ class Recorder(keras.callbacks.Callback):
 class BestWeights(keras.callbacks.Callback):
     """Keeps what is trained whenever the monitor is better than in any epoch of any phase before."""
 
-    def __init__(self, monitor: str):
+    def __init__(self, monitor: str, network: keras.Model):
         super().__init__()
         self.epoch = 0  # the best one, counted from 1
-        self._monitor = monitor
+        self.value = -math.inf  # of the monitor there, negative where less is better
+        self.kept: dict[str, np.ndarray] = {}  # by layer and number
+        self._monitor, self._network = monitor, network
         self._sign = -1.0 if monitor.endswith("loss") else 1.0
-        self._best = -math.inf
 
     def on_train_begin(self, logs=None):
-        self._kept = self.model.get_weights()  # a phase begins with the best weights so far
+        self._keep()  # a phase begins with the best weights so far
 
     def on_epoch_end(self, epoch, logs=None):
         value = self._sign * float(logs[self._monitor])
-        if value > self._best or not self.epoch:
-            self._best, self.epoch = value, epoch + 1
-            self._kept = self.model.get_weights()
+        if value > self.value or not self.epoch:
+            self.value, self.epoch = value, epoch + 1
+            self._keep()
 
     def on_train_end(self, logs=None):
-        self.model.set_weights(self._kept)
+        for name, weight in self._weights().items():
+            weight.assign(self.kept[name])
+
+    def _keep(self) -> None:
+        self.kept = {name: keras.ops.convert_to_numpy(weight) for name, weight in self._weights().items()}
+
+    def _weights(self) -> dict[str, keras.Variable]:
+        layers = learning(self._network)
+        return {f"{layer.name}/{number}": weight for layer in layers for number, weight in enumerate(layer.weights)}
 
 
 class ProgressBar(keras.callbacks.Callback):
     """A bar that moves with each batch and says how the last epoch went."""
 
-    def __init__(self, bar: terminal.Bar, phase: Phase):
+    def __init__(self, bar: terminal.Bar, phase: Phase, first: int):
+        """
+        Args:
+            first: the epoch that the phase begins with.
+        """
         super().__init__()
-        self._bar, self._phase = bar, phase
-        self._first = None
+        self._bar, self._phase, self._first = bar, phase, first
 
     def on_train_batch_end(self, batch, logs=None):
         self._bar.advance()
 
     def on_epoch_end(self, epoch, logs=None):
-        self._first = epoch if self._first is None else self._first
         done = f"{epoch - self._first + 1}/{self._phase.epochs}"
         validation = f"validation loss {logs['val_loss']:.3f}, AUC {logs['val_auc']:.3f}"
         self._bar.say(f"epoch {done}, {validation}")

@@ -32,19 +32,32 @@ class Course:
     validation: Any  # as Keras' validation_data
 
 
-def course(phase: Phase, classifier: Classifier, batches: Batches, config: Config, first: int) -> Course:
-    """Chooses the shortest way through a phase.
+def shortest_cut(phase: Phase, classifier: Classifier, batches: Batches, config: Config) -> str | None:
+    """The layer where the phase is cut, so that it takes least time; None for the whole network.
+
+    It depends on the room that the disk has now.
+    """
+    layer = cut.find(phase, classifier)
+    wanted = {"auto": True, "head": layer == FEATURES, "off": False}
+    if layer is None or not wanted[config.training.features]:
+        return None
+    size = features.size(classifier, layer, batches, _views(phase, config))
+    return layer if _fits(size, Path(config.data.cache)) else None
+
+
+def course(
+    phase: Phase, layer: str | None, classifier: Classifier, batches: Batches, config: Config, first: int
+) -> Course:
+    """What a phase trains that is cut at a layer, or nowhere.
 
     Args:
         first: the epoch that the phase begins with, counted from 0 through all phases.
     """
     augmentation = Augmentation(config.augment)
-    layer = _cut(phase, classifier, config)
-    cache = Path(config.data.cache)
-    views = min(config.training.views, phase.epochs)  # more would take longer than the phase without a cache
-    if layer is None or not _fits(features.size(classifier, layer, batches, views), cache):
+    if layer is None:
         trainee = Trainee(classifier.network, augmentation)
         return Course(trainee, batches.train, evaluation_batches(batches.val, batches.batch_size))
+    cache, views = Path(config.data.cache), _views(phase, config)
     draw = partial(features.training_features, classifier, layer, batches, augmentation, views, cache)
     labels = batches.train.labels
     drawn = features.FeatureBatches(draw, labels, batches.batch_size, config.seed, first, config.training.redraw)
@@ -52,10 +65,8 @@ def course(phase: Phase, classifier: Classifier, batches: Batches, config: Confi
     return Course(cut.Top(classifier, layer), drawn, validation)
 
 
-def _cut(phase: Phase, classifier: Classifier, config: Config) -> str | None:
-    layer = cut.find(phase, classifier)
-    wanted = {"auto": True, "head": layer == FEATURES, "off": False}
-    return layer if wanted[config.training.features] else None
+def _views(phase: Phase, config: Config) -> int:
+    return min(config.training.views, phase.epochs)  # more would take longer than the phase without a cache
 
 
 def _fits(size: int, cache: Path) -> bool:

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import keras
@@ -14,7 +15,9 @@ from skinexp.data.pipeline import Batches
 from skinexp.models import Classifier
 from skinexp.training import optimizers, phases
 from skinexp.training.callbacks import BestWeights, EpochOrder, ProgressBar, Record, Recorder
-from skinexp.training.course import course
+from skinexp.training.checkpoints import fingerprint
+from skinexp.training.course import Course, course, shortest_cut
+from skinexp.training.memory import Memory
 from skinexp.training.phases import Phase
 
 log = logging.getLogger(__name__)
@@ -43,58 +46,73 @@ def fit(
     directory: Path,
     on_epoch: Callable[[Record], None] = lambda record: None,
 ) -> Training:
-    """Trains the network in place.
+    """Trains the network in place; goes on where a training in this directory was interrupted, with the same outcome.
 
     Args:
+        classifier: as it was built, also where an earlier life has trained it.
         directory: the run's; `checkpoints/` and `tensorboard/` are written into it.
-        on_epoch: called with each epoch's record as soon as it is there.
+        on_epoch: called with each epoch's record as soon as it is there. A training that goes on calls it again for the
+            epochs since its last checkpoint, with the same numbers but for the seconds.
 
     Raises:
         NonFiniteLoss: where the loss is no number any more.
+        UserError: where the disk has no room.
     """
-    checkpoints = directory / "checkpoints"
-    checkpoints.mkdir(parents=True, exist_ok=True)
-    dropout = phases.dropout_rates(classifier.network)
     plan = phases.plan(classifier, config.model, config.optim)
-    recorder = Recorder(on_epoch)
-    best = BestWeights(config.optim.monitor)
-    for phase in plan:
-        done = len(recorder.records)
-        recorder.phase = phase
+    dropout = phases.dropout_rates(classifier.network)
+    recorder, best = Recorder(on_epoch), BestWeights(config.optim.monitor, classifier.network)
+    mark = fingerprint(classifier, plan, batches, config)
+    memory = Memory(directory / "checkpoints", mark, classifier.network, recorder, best)
+    if recorder.records:
+        outcome = "was finished" if memory.finished == len(plan) else "goes on"
+        log.info("Training  %s after epoch %d", outcome, len(recorder.records))
+    for number, phase in enumerate(plan):
         phases.enter(phase, classifier.network, dropout)
+        if number < memory.finished:
+            continue
         log.info("Training  %s", _describe(phase, classifier))
-        way = course(phase, classifier, batches, config, first=done)
-        way.model.compile(
-            optimizer=optimizers.build(config.optim, phase.lr, phase.epochs * way.batches.steps),
-            loss=keras.losses.BinaryCrossentropy(from_logits=True),
-            metrics=[
-                keras.metrics.BinaryAccuracy(name="accuracy", threshold=0.0),  # a logit of 0 is a probability of 0.5
-                keras.metrics.AUC(name="auc", from_logits=True),
-            ],
-            jit_compile=bool(config.compute.jit_compile),
-        )
+        layer = memory.cut(phase, partial(shortest_cut, phase, classifier, batches, config))
+        done = len(recorder.records)
+        first = sum(record["phase"] != phase.name for record in recorder.records)
+        way = course(phase, layer, classifier, batches, config, first)
+        _compile(way, phase, config)
+        recorder.phase, memory.stoppers = phase, _stoppers(config.optim)
         with terminal.bar(phase.name, phase.epochs * way.batches.steps) as bar:
+            bar.advance((done - first) * way.batches.steps)
             way.model.fit(
                 way.batches.dataset(),
                 validation_data=way.validation,
                 initial_epoch=done,
-                epochs=done + phase.epochs,
+                epochs=first + phase.epochs,
                 callbacks=[
                     EpochOrder(way.batches),
                     recorder,
                     best,
-                    *_stoppers(config.optim),
+                    *memory.stoppers,
                     *_tensorboard(config, directory),
-                    ProgressBar(bar, phase),
+                    ProgressBar(bar, phase, first),
+                    memory,
                 ],
                 shuffle=False,  # the batches come shuffled
                 verbose=0,
             )
-        classifier.network.save_weights(checkpoints / f"{phase.name}.weights.h5")
-        _summarise(recorder.records[done:], best.epoch)
+        memory.finish_phase()
+        _summarise(recorder.records[first:], best.epoch)
     history = pd.DataFrame(recorder.records)
     history["best"] = history["epoch"] == best.epoch
     return Training(history, best.epoch, tuple(phase.name for phase in plan))
+
+
+def _compile(way: Course, phase: Phase, config: Config) -> None:
+    way.model.compile(
+        optimizer=optimizers.build(config.optim, phase.lr, phase.epochs * way.batches.steps),
+        loss=keras.losses.BinaryCrossentropy(from_logits=True),
+        metrics=[
+            keras.metrics.BinaryAccuracy(name="accuracy", threshold=0.0),  # a logit of 0 is a probability of 0.5
+            keras.metrics.AUC(name="auc", from_logits=True),
+        ],
+        jit_compile=bool(config.compute.jit_compile),
+    )
 
 
 def _stoppers(optim: Optim) -> list[keras.callbacks.Callback]:

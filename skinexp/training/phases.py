@@ -62,6 +62,11 @@ def enter(phase: Phase, network: keras.Model, dropout: dict[str, float]) -> None
             layer.rate = dropout[layer.name] if layer.trainable else 0.0
 
 
+def learning(network: keras.Model) -> list[keras.layers.Layer]:
+    """The layers that learn in the phase that was entered last."""
+    return [layer for layer in network.layers if layer.trainable]
+
+
 def dropout_rates(network: keras.Model) -> dict[str, float]:
     """The rate of each Dropout layer, by name."""
     return {layer.name: layer.rate for layer in network.layers if isinstance(layer, keras.layers.Dropout)}

@@ -166,8 +166,7 @@ def test_the_monitor_decides_which_epoch_is_kept(monitor, best):
     ]
     pixels = keras.Input((1,))
     network = keras.Model(pixels, keras.layers.Dense(1, name="logit")(pixels))
-    callback = BestWeights(monitor)
-    callback.set_model(network)
+    callback = BestWeights(monitor, network)
     callback.on_train_begin()
     for epoch, values in enumerate(logs):
         network.get_layer("logit").bias.assign([float(epoch)])

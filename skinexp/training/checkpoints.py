@@ -1,0 +1,126 @@
+"""What a training must remember to go on where it was killed, and the file that remembers it.
+
+The file is written under another name, brought to the disk, and renamed: whoever kills the process leaves this
+checkpoint or the one before. The order of images and their augmentation are not in it: they follow from the seed and
+the epoch. Nor are layers that have been frozen so far: they are as the network was built.
+"""
+
+import json
+import logging
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from skinexp.config import Config
+from skinexp.data.pipeline import Batches
+from skinexp.digest import digest, digest_of_arrays
+from skinexp.errors import NO_ROOM, UserError
+from skinexp.models import Classifier
+from skinexp.training.callbacks import Record
+from skinexp.training.phases import Phase
+
+log = logging.getLogger(__name__)
+
+FILE = "training.npz"
+VERSION = 1  # raise it when a checkpoint of before cannot be gone on with
+ARRAYS = ("network", "best_weights", "optimizer")
+
+Arrays = dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A training between two epochs, in plain values; the last three are empty between two phases.
+
+    Attributes:
+        finished: phases that are over.
+        cuts: where each phase that has begun is cut, by its name.
+        records: of the epochs that are over.
+        best: the best epoch, and the monitor's value there.
+        network: variables of layers that have learned or do so now, seeds of dropout included.
+        best_weights: weights of these layers in the best epoch; empty where that was the last.
+        optimizer: its variables.
+        stoppers: counters of the callbacks that slow the phase down and stop it.
+    """
+
+    finished: int
+    cuts: dict[str, str | None]
+    records: list[Record]
+    best: tuple[int, float]
+    network: Arrays
+    best_weights: Arrays
+    optimizer: Arrays
+    stoppers: list[dict[str, float | None]]
+
+
+def write(checkpoint: Checkpoint, fingerprint: str, directory: Path) -> None:
+    """Writes the checkpoint whole, or leaves the one before.
+
+    Raises:
+        UserError: where the disk has no room for it.
+    """
+    facts = {name: value for name, value in vars(checkpoint).items() if name not in ARRAYS}
+    text = json.dumps({"fingerprint": fingerprint, **facts})
+    arrays = {f"{part}/{name}": value for part in ARRAYS for name, value in getattr(checkpoint, part).items()}
+    unfinished = directory / f"{FILE}.part"
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        with unfinished.open("wb") as stream:
+            np.savez(stream, facts=np.frombuffer(text.encode(), np.uint8), **arrays)
+            stream.flush()
+            os.fsync(stream.fileno())
+        unfinished.replace(directory / FILE)
+    except OSError as error:
+        if error.errno not in NO_ROOM:
+            raise
+        unfinished.unlink(missing_ok=True)  # what else the run has to write needs the room
+        raise _no_room(directory, len(text) + sum(value.nbytes for value in arrays.values())) from error
+
+
+def read(directory: Path, fingerprint: str) -> Checkpoint | None:
+    """The checkpoint of this very training; None where there is none that can be used, which the log explains."""
+    try:
+        with (directory / FILE).open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
+            facts = json.loads(stored["facts"].tobytes())
+            if facts.pop("fingerprint") != fingerprint:
+                log.warning("Training  starts at the beginning: the checkpoint is of other options, data or weights")
+                return None
+            return Checkpoint(**facts, **{part: _below(part, stored) for part in ARRAYS})
+    except FileNotFoundError:
+        return None
+    except Exception as error:  # whatever a disk made of the file, it keeps no training from starting
+        log.warning("Training  starts at the beginning: the checkpoint cannot be read (%s)", error)
+        return None
+
+
+def fingerprint(classifier: Classifier, plan: list[Phase], batches: Batches, config: Config) -> str:
+    """Names a training by all that its course follows from: options, data, and weights that a checkpoint leaves out."""
+    layers = classifier.network.layers
+    variables = [(layer.name, list(variable.shape), variable.dtype) for layer in layers for variable in layer.variables]
+    frozen = (weights for layer in layers if layer.name in plan[0].frozen for weights in layer.get_weights())
+    return digest(
+        VERSION,
+        [keras.version(), keras.backend.backend(), keras.config.dtype_policy().name, keras.config.image_data_format()],
+        [config.seed, config.augment, config.model, config.optim, config.training],
+        replace(config.data, cache="", workers=None),  # whose options change nothing but the time it takes
+        [[part.digest, digest_of_arrays([part.labels])] for part in (batches.train.images, batches.val)],
+        variables,
+        digest_of_arrays(frozen),
+    )
+
+
+def _below(part: str, stored: Mapping[str, np.ndarray]) -> Arrays:
+    return {key.removeprefix(f"{part}/"): stored[key] for key in stored if key.startswith(f"{part}/")}
+
+
+def _no_room(directory: Path, needed: int) -> UserError:
+    return UserError(
+        f"hydra.run.dir: the disk of {directory} has no room for a checkpoint: {needed:,} bytes are needed and "
+        f"{shutil.disk_usage(directory).free:,} are free. Free some, or have runs written elsewhere: "
+        f"hydra.run.dir=<directory>, hydra.sweep.dir=<directory> for a sweep. What was written before is kept"
+    )
