@@ -83,10 +83,11 @@ def test_whole_jobs_of_several_calls_are_told_together(tmp_path):
     kept("whole_job", f"{tiny} scratch", tmp_path)
     result = kept("whole_job", f"{tiny} mobilenet", tmp_path)
     both = ("plain Keras script", "skinexp")
-    assert names(result) == [f"{model}, {name}" for model in ("scratch", "mobilenet") for name in both]
+    some = "2% of the epochs"
+    assert names(result) == [f"{model}, {some}, {name}" for model in ("scratch", "mobilenet") for name in both]
     asked = [goal["asked"] for goal in result["goals"]]
-    assert asked[0] == "1.2 times scratch, plain Keras script"
-    assert asked[2:] == ["5 times mobilenet, plain Keras script"]  # random features: no AUC is asked for
+    assert asked[0] == f"1.2 times scratch, {some}, plain Keras script"
+    assert asked[2:] == [f"5 times mobilenet, {some}, plain Keras script"]  # random features: no AUC is asked for
 
 
 @pytest.mark.slow
