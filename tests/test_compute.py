@@ -17,6 +17,7 @@ from omegaconf import OmegaConf
 
 from skinexp import config as schema
 from skinexp.compute import Choice, Gpu, Machine, choose, look, setup
+from skinexp.compute.machine import gpus
 from skinexp.config import Augment, Compute, Config, Model, check
 from skinexp.errors import UserError
 from skinexp.help_text import CONF
@@ -356,3 +357,17 @@ def test_jax_keeps_what_it_compiles(tmp_path):
     )
     subprocess.run([sys.executable, "-c", script, str(tmp_path)], check=True, capture_output=True)
     assert list((tmp_path / "jax").iterdir())
+
+
+@pytest.mark.parametrize(
+    ("visible", "expected"), [("2,3", ["2", "3"]), ("GPU-5a1b, 1", ["GPU-5a1b", "1"]), ("", []), ("-1", [])]
+)
+def test_a_process_may_see_the_gpus_that_its_environment_names(visible, expected, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    assert gpus() == expected
+
+
+def test_without_the_driver_there_are_no_gpus(monkeypatch, tmp_path):
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert gpus() == []

@@ -17,7 +17,7 @@ from hydra.core.utils import JobReturn, JobStatus, configure_log, setup_globals
 from hydra.types import HydraContext
 from omegaconf import DictConfig, open_dict
 
-from skinexp import result
+from skinexp import result, terminal
 from skinexp.compute.machine import gpus
 from skinexp.sweep import jobs
 from skinexp.sweep.board import Board
@@ -89,6 +89,8 @@ def launch(
 def stop(children: Sequence[Child]) -> None:
     """Stops jobs so that each writes down that it was; those that do not within `GRACE` seconds are killed."""
     running = [child for child in children if child.running]
+    if running:
+        terminal.show_line("Stopping  what runs; Ctrl-C again does not wait for that", "INFO")
     for child in running:
         child.signal(signal.SIGTERM)
     end = time.monotonic() + GRACE

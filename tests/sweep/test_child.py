@@ -1,0 +1,35 @@
+"""How jobs that run at once share out a machine."""
+
+import os
+
+import pytest
+
+from skinexp.sweep import child
+
+
+@pytest.fixture
+def cores(monkeypatch):
+    """A machine of so many cores."""
+
+    def set_cores(count: int) -> None:
+        monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(count)), raising=False)
+        monkeypatch.setattr(child.joblib, "cpu_count", lambda: count)
+
+    return set_cores
+
+
+def test_one_job_at_a_time_has_all_cores(cores):
+    cores(4)
+    assert child._share(0, slots=1) == ()  # not limited
+
+
+def test_jobs_that_run_at_once_have_cores_of_their_own(cores):
+    cores(8)
+    shares = [child._share(slot, slots=3) for slot in range(3)]
+    assert sorted(core for share in shares for core in share) == list(range(8))
+    assert {len(share) for share in shares} == {2, 3}
+
+
+def test_more_jobs_than_cores_take_one_each_in_turn(cores):
+    cores(2)
+    assert [child._share(slot, slots=4) for slot in range(4)] == [(0,), (1,), (0,), (1,)]
