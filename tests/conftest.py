@@ -111,10 +111,12 @@ def start_ui() -> Iterator[Callable[..., Interface]]:
     def start_ui(place: Path, *arguments: str, **environment: str) -> Interface:
         output = place / f"ui-{len(started)}.txt"
         command = [sys.executable, "-m", "skinexp.ui", *arguments]
-        kept = signal.signal(signal.SIGINT, signal.default_int_handler)  # else the background jobs of a shell ignore it
+        # Else a command would ignore what the background jobs of a shell, or of nohup, ignore.
+        kept = {number: signal.signal(number, signal.SIG_DFL) for number in (signal.SIGINT, signal.SIGHUP)}
         with output.open("wb") as file:
             process = subprocess.Popen(command, cwd=place, env=os.environ | environment, stdout=file, stderr=file)
-        signal.signal(signal.SIGINT, kept)
+        for number, handler in kept.items():
+            signal.signal(number, handler)
         started.append(Interface(process, output))
         return started[-1]
 

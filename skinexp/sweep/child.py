@@ -29,12 +29,13 @@ class Child:
         name: what tells it from its siblings.
         directory: its own, where its train.log takes all that its process prints.
         slot: which of the places of jobs that run at once it has.
+        finished: whether an earlier life of the sweep has finished it.
         began, ended: when, on the monotonic clock; None before.
     """
 
-    def __init__(self, name: str, directory: Path):
+    def __init__(self, name: str, directory: Path, resumed: bool):
         self.name, self.directory = name, directory
-        self.finished = result.load(directory).get("status") == "finished"
+        self.finished = resumed and result.load(directory).get("status") == "finished"
         self.slot = 0
         self.began: float | None = None
         self.ended: float | None = None

@@ -57,7 +57,8 @@ def launch(
     composed = [_compose(config, hydra_context, list(job), first + n) for n, job in enumerate(job_overrides)]
     manifest = Manifest.load(Path(str(config.hydra.sweep.dir)))
     names = [jobs.name_of(list(item.hydra.overrides.task), manifest, item.hydra.job.num) for item in composed]
-    children = [Child(name, directory_of(item)) for name, item in zip(names, composed, strict=True)]
+    resumed = manifest.lives > 1
+    children = [Child(name, directory_of(item), resumed) for name, item in zip(names, composed, strict=True)]
     state = Singleton.get_state()
     waiting = deque(
         (child, Task(*_name_of(task_function), config=item, context=hydra_context, state=state))
