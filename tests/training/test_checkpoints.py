@@ -110,6 +110,7 @@ def way(request, config) -> Config:
     )
 
 
+@pytest.mark.slow
 def test_killed_in_every_epoch_it_ends_as_if_it_had_not_been(way, live, tmp_path):
     undisturbed = live(way, tmp_path / "undisturbed")
     if way.optim.reduce_lr.patience == 1:
