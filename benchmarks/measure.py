@@ -159,6 +159,7 @@ def report(
     against: str | None = None,
     goals: Sequence[Goal] = (),
     keep: bool = True,
+    typed: Sequence[str] | None = None,
     **facts: Any,
 ) -> None:
     """Prints a table and keeps it for the README.
@@ -169,6 +170,7 @@ def report(
         against: name of the row that ratios are formed with; a ratio above 1 says that a row does better.
         goals: a line of the README's table each; without any, the claim and the rows are its line.
         keep: whether figures are worth keeping; else the table is printed only.
+        typed: the arguments that lead there; by default, this command's.
         facts: what else a reader must know: sizes, options, scores.
     """
     reference = next((row for row in rows if row.name == against), None)
@@ -188,7 +190,7 @@ def report(
     name = Path(script).stem
     content = {
         "claim": claim,
-        "command": command(name, sys.argv[1:]),
+        "command": command(name, sys.argv[1:] if typed is None else typed),
         "against": against,
         "rows": listed,
         "goals": [asdict(goal) for goal in goals],

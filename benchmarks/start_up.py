@@ -39,10 +39,18 @@ def main() -> None:
         command = [sys.executable, "-u", "-m", "skinexp.train", *(f"{key}={value}" for key, value in overrides.items())]
         contestants = {KERAS: partial(run, [sys.executable, "-c", KERAS], place, "keras.log")}
         for tree in options.trees:
-            contestants[f"skinexp{'' if tree == Path() else f' of {tree}'}"] = partial(begin, command, place, tree)
+            contestants[f"skinexp{'' if tree == Path() else f' at {commit(tree)}'}"] = partial(
+                begin, command, place, tree
+            )
         seconds = medians(in_turns(contestants, options.runs))
     rows = [Row(name, value, "s") for name, value in seconds.items()]
     report(__file__, "Seconds from the command to the beginning of the training, on a warm cache.", rows, against=KERAS)
+
+
+def commit(tree: Path) -> str:
+    """Which commit a checkout is at."""
+    asked = ["git", "-C", str(tree), "rev-parse", "--short", "HEAD"]
+    return subprocess.run(asked, check=True, capture_output=True, text=True).stdout.strip()
 
 
 def begin(command: list[str], place: Path, tree: Path) -> None:

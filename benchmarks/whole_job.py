@@ -32,6 +32,7 @@ from skinexp.data.split import split
 EPOCHS = {"scratch": (47, 0), "mobilenet": (86, 30), "efficientnet": (86, 30)}  # first phase, fine-tuning
 GOALS = {"scratch": 1.2, "mobilenet": 5.0, "efficientnet": 5.0}
 PLAIN, OURS = "plain Keras script", "skinexp"
+TYPED = ("--images", "DIRECTORY", "--weights", "DIRECTORY", "--models", "MODEL", "--share", "SHARE")  # in several calls
 RESAMPLES = 1_000  # of the test images, for the error of a difference
 
 
@@ -177,6 +178,7 @@ def tell(outcomes: list[Outcome], settings: dict[str, Any]) -> None:
         "times, with equal or better test AUC.",
         rows,
         goals=goals,
+        typed=TYPED,
         settings=settings,
         jobs=[asdict(outcome) for outcome in outcomes],
     )
