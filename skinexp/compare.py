@@ -1,24 +1,18 @@
 """Compares finished runs: one page, one table. Takes sweep directories, run directories, or ids of MLflow runs."""
 
 import argparse
-import sys
 from pathlib import Path
 
 from skinexp.config import Tracking
-from skinexp.errors import UserError
+from skinexp.errors import UserError, told
 from skinexp.result import FILE
-
-MISTAKEN = 2  # exit code
 
 
 def main(arguments: list[str] | None = None) -> None:
     """The command `python -m skinexp.compare`. Exit codes: 0, 2 (a mistake in the command)."""
     options = _parser().parse_args(arguments)
-    try:
+    with told():
         compare(options.runs, options.uri, options.output)
-    except UserError as error:
-        print(error, file=sys.stderr)
-        sys.exit(MISTAKEN)
 
 
 def compare(runs: list[str], uri: str, output: Path | None) -> Path:

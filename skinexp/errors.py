@@ -1,8 +1,12 @@
 """The one kind of error that is the user's to mend."""
 
 import errno
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # of an OSError on a full disk, which becomes a UserError
+MISTAKEN = 2  # exit code of a command that met a UserError
 
 
 class UserError(ValueError):
@@ -11,3 +15,13 @@ class UserError(ValueError):
     Commands print the sentence without a traceback and exit with code 2. Any other error is a failure of the run:
     its traceback goes to train.log, and the exit code is 1.
     """
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """Prints a UserError as its sentence and ends the command with the exit code 2."""
+    try:
+        yield
+    except UserError as error:
+        print(error, file=sys.stderr)
+        sys.exit(MISTAKEN)

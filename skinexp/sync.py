@@ -9,22 +9,19 @@ from pathlib import Path
 
 from filelock import Timeout
 
-from skinexp.errors import UserError
+from skinexp.errors import UserError, told
+from skinexp.terminal import from_here
 from skinexp.tracking import courier
 from skinexp.tracking.outbox import Outbox, find
 
-LEFT, MISTAKEN = 1, 2  # exit codes: something could not be delivered; a mistake in the command
+LEFT = 1  # exit code: something could not be delivered
 
 
 def main(arguments: list[str] | None = None) -> None:
     """The command `python -m skinexp.sync`. Exit codes: 0, 1 (something is left), 2 (a mistake in the command)."""
     options = _parser().parse_args(arguments)
-    try:
-        left = sync(options.directories, options.uri)
-    except UserError as error:
-        print(error, file=sys.stderr)
-        sys.exit(MISTAKEN)
-    sys.exit(LEFT if left else 0)
+    with told():
+        sys.exit(LEFT if sync(options.directories, options.uri) else 0)
 
 
 def sync(directories: list[Path], uri: str | None = None) -> int:
@@ -53,11 +50,11 @@ def sync(directories: list[Path], uri: str | None = None) -> int:
 def _deliver(outbox: Outbox, uri: str | None) -> bool:
     from skinexp.tracking.delivery import Delivery, Unavailable  # later than --help: it brings MLflow
 
-    name = _from_here(outbox.place)
+    name = from_here(outbox.place)
     try:
         with outbox.deliverer.acquire(blocking=False), _complaints_go_to(outbox.directory / "courier.log"):
             _bury(outbox)
-            store = uri or next(record["uri"] for record, _ in outbox.read() if record["kind"] == "run")
+            store = uri or outbox.opening["uri"]
             count = Delivery(outbox, store).deliver()
     except Timeout:
         print(f"{name}: its run delivers for itself")
@@ -88,10 +85,6 @@ def _bury(outbox: Outbox) -> None:
                 courier.bury(outbox)
     except Timeout:
         return  # it is at work
-
-
-def _from_here(path: Path) -> Path:
-    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
 def _parser() -> argparse.ArgumentParser:

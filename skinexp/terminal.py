@@ -24,6 +24,11 @@ INTERVAL = 0.3  # seconds between two reports of how far a bar is
 _launcher: IO[str] | None = None  # that this process tells its story to, in lines of JSON
 
 
+def from_here(path: Path) -> Path:
+    """A path as a person would type it: relative to the working directory where it lies below."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
 def tell_launcher(stream: IO[str]) -> None:
     """Sends the story there from now on, and nothing to the terminal."""
     global _launcher

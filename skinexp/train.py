@@ -14,7 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from skinexp import composition, help_text, provenance, tracking
 from skinexp import config as schema
 from skinexp.digest import digest
-from skinexp.errors import UserError
+from skinexp.errors import UserError, told
 from skinexp.result import Result
 from skinexp.sweep import callback, jobs, resume
 
@@ -61,8 +61,15 @@ def main() -> None:
         return
     signal.signal(signal.SIGTERM, _interrupt)
     os.environ["HYDRA_FULL_ERROR"] = "1"  # or Hydra prints its errors itself, in many lines
-    try:
+    with told():
         resume.read_arguments()
+        _run()
+    sys.exit(jobs.exit_code())
+
+
+def _run() -> None:
+    """The run, or the sweep and its end, whatever ended it."""
+    try:
         compose_and_run()
         callback.close("finished")
     except KeyboardInterrupt:
@@ -71,16 +78,11 @@ def main() -> None:
         logging.shutdown()
         sys.stdout.flush()
         os._exit(jobs.INTERRUPTED)  # TensorFlow's threads, stopped in the middle, would complain on the way out
-    except UserError as error:
-        print(error, file=sys.stderr)
-        sys.exit(jobs.MISTAKEN)
     except Exception as error:
         callback.close("failed")
         if not composition.is_mistake(error):
             raise
-        print(composition.explain(error), file=sys.stderr)
-        sys.exit(jobs.MISTAKEN)
-    sys.exit(jobs.exit_code())
+        raise UserError(composition.explain(error)) from error
 
 
 def _interrupt(signal_number: int, frame: object) -> None:

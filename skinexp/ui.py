@@ -18,9 +18,8 @@ from pathlib import Path
 from typing import IO
 
 from skinexp.config import Tracking
-from skinexp.errors import UserError
+from skinexp.errors import UserError, told
 
-MISTAKEN = 2  # exit code
 LOOPBACK = "127.0.0.1"
 PORT = 5000
 INTERVAL = 0.1  # seconds between two looks at the server
@@ -38,11 +37,8 @@ HINT = """\
 def main(arguments: list[str] | None = None) -> None:
     """The command `python -m skinexp.ui`. Exit codes: 0 (stopped by Ctrl-C or SIGTERM), 2 (a mistake, or no server)."""
     options = _parser().parse_args(arguments)
-    try:
+    with told():
         show(options.uri, options.port, browser=not options.no_browser)
-    except UserError as error:
-        print(error, file=sys.stderr)
-        sys.exit(MISTAKEN)
 
 
 def show(uri: str, port: int, browser: bool) -> None:

@@ -11,9 +11,9 @@ from rich.table import Table
 
 from skinexp.config import Tracking
 from skinexp.report.records import RunRecord
-from skinexp.report.words import ABSENT, three_decimals
+from skinexp.report.words import clock, three_decimals
 from skinexp.result import TRACEBACK
-from skinexp.terminal import console
+from skinexp.terminal import console, from_here
 
 COLUMNS = {  # metric -> heading
     "test/roc_auc": "ROC-AUC",
@@ -37,7 +37,7 @@ def show(records: Sequence[RunRecord]) -> None:
             cells = [three_decimals(record.metric(key)) for key in COLUMNS]
             marked = record.roc_auc == best and len(records) > 1
             cells[0] = f"[bold]{cells[0]}[/bold]" if marked else cells[0]
-            table.add_row(escape(record.name), *cells, _time(record.find("seconds", "total")))
+            table.add_row(escape(record.name), *cells, clock(record.find("seconds", "total")))
         else:
             table.add_row(escape(record.name), f"[red]{record.status}[/red]")
     console.print("\n[bold]Test scores[/bold] (threshold 0.5)")
@@ -52,7 +52,7 @@ def show(records: Sequence[RunRecord]) -> None:
 def show_next_steps(place: Path, tracking_uri: str) -> None:
     """Prints where the results are and the one command that opens the MLflow UI."""
     what = "Comparison page" if place.suffix == ".html" else "Figures, model and predictions"
-    console.print(f"{what}: {_from_here(place)}", markup=False, soft_wrap=True)
+    console.print(f"{what}: {from_here(place)}", markup=False, soft_wrap=True)
     console.print(f"MLflow UI: {_way_to_the_ui(tracking_uri)}", markup=False, soft_wrap=True)
 
 
@@ -61,17 +61,3 @@ def _way_to_the_ui(tracking_uri: str) -> str:
         return tracking_uri
     command = "uv run python -m skinexp.ui"
     return command if tracking_uri == Tracking.uri else f"{command} --uri {shlex.quote(tracking_uri)}"
-
-
-def _time(seconds: float | None) -> str:
-    if seconds is None:
-        return ABSENT
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes}:{rest:02d}"
-
-
-def _from_here(path: Path) -> Path:
-    try:
-        return path.relative_to(Path.cwd())
-    except ValueError:
-        return path

@@ -1,4 +1,4 @@
-"""Numbers as a page shows them."""
+"""Numbers as pages and tables show them."""
 
 import math
 
@@ -23,6 +23,15 @@ def percent(value: float) -> str:
 def whole(value: float) -> str:
     """A count."""
     return f"{value:,.0f}"
+
+
+def clock(seconds: float | None) -> str:
+    """A time in few characters: minutes and seconds, and hours where there are any; `n/a` where there is none."""
+    if seconds is None:
+        return ABSENT
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
 def duration(seconds: float) -> str:

@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from skinexp import result, terminal
+from skinexp.report.words import clock
 from skinexp.sweep import jobs
 from skinexp.sweep.child import Child, Event
 
@@ -88,7 +89,7 @@ class Board:
 
     def _view(self) -> Group:
         left = _sweep_left(self._children)
-        words = "" if left is None else f"about {_clock(left)} left in all, if jobs go on taking as long as they took"
+        words = "" if left is None else f"about {clock(left)} left in all, if jobs go on taking as long as they took"
         return Group(self._table(), Text(words, style="dim"))
 
     def _table(self) -> Table:
@@ -104,10 +105,14 @@ class Board:
             progress = self._progress[id(child)] if status == "running" else Progress()
             doing = f"{progress.title} {progress.words}" if progress.title else _stage(child)
             words = doing if status == "running" else _outcome(child, status)
-            coloured = f"[{COLOURS.get(status, '')}]{status}[/]" if status in COLOURS else status
-            times = (_clock(_elapsed(child)), _clock(progress.left))
+            coloured = f"[{COLOURS[status]}]{status}[/]" if status in COLOURS else status
+            times = (_time(_elapsed(child)), _time(progress.left))
             table.add_row(str(number), escape(child.name), coloured, escape(words), *times)
         return table
+
+
+def _time(seconds: float | None) -> str:
+    return "" if seconds is None else clock(seconds)
 
 
 def _stage(child: Child) -> str:
@@ -135,11 +140,3 @@ def _sweep_left(children: Iterable[Child]) -> float | None:
     mean = sum(took) / len(took)
     work = waiting * mean + sum(max(0.0, mean - elapsed) for elapsed in running)
     return work / max(1, len(running))
-
-
-def _clock(seconds: float | None) -> str:
-    if seconds is None:
-        return ""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

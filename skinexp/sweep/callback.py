@@ -4,15 +4,14 @@ Hydra's own hook for the end of a multirun is not used: it is not called where a
 becomes a warning.
 """
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
-from skinexp.errors import UserError
-from skinexp.sweep import jobs, resume
+from skinexp.errors import told
+from skinexp.sweep import resume
 
 if TYPE_CHECKING:
     from skinexp.sweep.lifetime import Sweep
@@ -29,11 +28,8 @@ class SweepCallback(Callback):
 
         global running
         directory = Path(config.hydra.sweep.dir).resolve()
-        try:
+        with told():  # Hydra turns errors of callbacks into warnings, but lets an exit pass
             running = lifetime.begin(directory, config, again=directory == resume.asked)
-        except UserError as error:
-            print(error, file=sys.stderr)
-            sys.exit(jobs.MISTAKEN)  # Hydra turns errors of callbacks into warnings, but lets an exit pass
         resume.place = directory
 
 

@@ -76,18 +76,13 @@ class Child:
         """
         self.directory.mkdir(parents=True, exist_ok=True)
         self.slot, self.began = slot, time.monotonic()
-        environment = children.environment()
-        if len(cards) > 1:
-            environment["CUDA_VISIBLE_DEVICES"] = cards[slot % len(cards)]
-        if cards and slots > len(cards):
-            environment["XLA_PYTHON_CLIENT_PREALLOCATE"] = "false"  # several jobs share a GPU's memory
         with (self.directory / "train.log").open("ab") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "skinexp.sweep.job_process"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
-                env=environment,
+                env=children.environment() | _gpu(slot, slots, cards),
                 start_new_session=True,  # Ctrl-C is the launcher's business
             )
         if self._process.stdin is not None:
@@ -118,6 +113,13 @@ class Child:
             process.stdin.close()
         process.stdout.close()
         news.put(self)
+
+
+def _gpu(slot: int, slots: int, cards: Sequence[str]) -> dict[str, str]:
+    """Which GPU is a job's own, where there are several, and whether others compute on it too."""
+    own = {"CUDA_VISIBLE_DEVICES": cards[slot % len(cards)]} if len(cards) > 1 else {}
+    shared = {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"} if cards and slots > len(cards) else {}
+    return own | shared
 
 
 def _share(slot: int, slots: int) -> tuple[int, ...]:

@@ -12,7 +12,7 @@ from hydra.types import RunMode
 from rich.markup import escape
 
 from skinexp import result
-from skinexp.errors import UserError
+from skinexp.errors import MISTAKEN, UserError
 from skinexp.job import Job
 from skinexp.sweep import resume
 from skinexp.sweep.manifest import Manifest
@@ -20,8 +20,7 @@ from skinexp.terminal import console, libraries_write_to
 
 log = logging.getLogger(__name__)
 
-FAILED, MISTAKEN = 1, 2  # exit codes: something broke; the user asked for what cannot be done
-INTERRUPTED = 130  # exit code, as shells have it
+FAILED, INTERRUPTED = 1, 130  # exit codes: something broke; stopped from outside, as shells have it
 
 exit_codes: list[int] = []  # of the jobs of this process that went wrong
 

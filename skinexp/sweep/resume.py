@@ -10,6 +10,7 @@ import yaml
 from skinexp.errors import UserError
 from skinexp.sweep import manifest
 from skinexp.sweep.manifest import Manifest
+from skinexp.terminal import from_here
 
 ARGUMENT = re.compile(r"\+*resume=(?P<directory>.*)")
 ALLOWED = re.compile(r"(-m|--multirun|hydra/launcher=.*|\+*hydra\.launcher\..*)$")  # how, not what
@@ -72,5 +73,4 @@ def advice() -> str:
     if place is None:
         return "Stopped."
     multirun = "-m " if (place / manifest.FILE).is_file() else ""
-    shown = os.path.relpath(place) if place.is_relative_to(Path.cwd()) else place
-    return f"Stopped. Go on with: python -m skinexp.train {multirun}resume={shown}"
+    return f"Stopped. Go on with: python -m skinexp.train {multirun}resume={from_here(place)}"

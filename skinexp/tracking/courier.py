@@ -14,33 +14,76 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from itertools import chain, repeat
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from skinexp import result
 from skinexp.tracking.outbox import STATUSES, Outbox, now
+
+if TYPE_CHECKING:
+    from skinexp.tracking.delivery import Delivery
 
 POLL = 1.0  # seconds after which the outbox is looked at, also when nothing was said
 PAUSES = (0.5, 1.0, 2.0, 5.0, 10.0)  # seconds between tries while the store cannot be used
 
 
 class Line:
-    """The run's life line, read in a thread of its own."""
+    """The run's life line, read in a thread of its own.
+
+    Attributes:
+        news: set when there is something to deliver, and at the end.
+        ended: set when the run has ended.
+    """
 
     def __init__(self) -> None:
-        self.ended = False
-        self._news = threading.Event()
+        self.news, self.ended = threading.Event(), threading.Event()
         threading.Thread(target=self._read, daemon=True).start()
-
-    def wait(self, seconds: float) -> None:
-        """Until there is something new, or the time is over."""
-        self._news.wait(seconds)
-        self._news.clear()
 
     def _read(self) -> None:
         while os.read(0, 4096):
-            self._news.set()
-        self.ended = True
-        self._news.set()
+            self.news.set()
+        self.ended.set()
+        self.news.set()
+
+
+class Courier:
+    """Delivers what there is, again and again, and tells the run when that begins to work or to fail."""
+
+    def __init__(self, delivery: "Delivery") -> None:
+        self._delivery, self._works = delivery, False
+
+    def follow(self, line: Line) -> None:
+        """Delivers while the run goes on."""
+        pauses = _pauses()
+        while not line.ended.is_set():
+            if self._deliver():
+                pauses = _pauses()
+                line.news.wait(POLL)
+                line.news.clear()
+            else:
+                line.ended.wait(next(pauses))
+
+    def finish(self, wait: float) -> None:
+        """Delivers what is left when the run has ended; tries for at most `wait` seconds."""
+        deadline, pauses = time.monotonic() + wait, _pauses()
+        while not self._deliver() and (left := deadline - time.monotonic()) > 0:
+            time.sleep(min(next(pauses), left))
+
+    def _deliver(self) -> bool:
+        from skinexp.tracking.delivery import Unavailable
+
+        try:
+            self._delivery.deliver()
+        except Unavailable as error:
+            self._works = False
+            _say(trouble=str(error))
+            return False
+        if not self._works:
+            self._works = True
+            _say(run_id=self._delivery.run_id, experiment_id=self._delivery.experiment_id)
+        return True
 
 
 def main(directory: Path, uri: str, wait: float, system_metrics: bool) -> None:
@@ -48,39 +91,21 @@ def main(directory: Path, uri: str, wait: float, system_metrics: bool) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     line, outbox = Line(), Outbox(directory)
     with outbox.deliverer:  # an earlier life's courier may be at its end
-        from skinexp.tracking.delivery import Delivery, Unavailable
+        from skinexp.tracking.delivery import Delivery
         from skinexp.tracking.sampler import Sampler
 
-        delivery = Delivery(outbox, uri)
+        courier = Courier(Delivery(outbox, uri))
         sampler = Sampler(outbox) if system_metrics else None
-        told, tries, deadline = False, 0, None
-        while True:
-            ended = line.ended  # before the last look at the outbox
-            if ended and deadline is None:
-                deadline = time.monotonic() + wait
-                if sampler is not None:
-                    sampler.finish()
-                if not outbox.closed:
-                    bury(outbox)
-            try:
-                delivery.deliver()
-            except Unavailable as error:
-                _say(trouble=str(error))
-                told, tries = False, tries + 1
-                pause = PAUSES[min(tries, len(PAUSES)) - 1]
-                if deadline is not None:
-                    pause = min(pause, deadline - time.monotonic())
-                    if pause <= 0:
-                        return
-                line.wait(pause) if not ended else time.sleep(pause)
-                continue
-            tries = 0
-            if not told:
-                _say(run_id=delivery.run_id, experiment_id=delivery.experiment_id)
-                told = True
-            if ended:
-                return
-            line.wait(POLL)
+        courier.follow(line)
+        if sampler is not None:
+            sampler.finish()
+        if not outbox.closed:
+            bury(outbox)
+        courier.finish(wait)
+
+
+def _pauses() -> Iterator[float]:
+    return chain(PAUSES, repeat(PAUSES[-1]))
 
 
 def bury(outbox: Outbox) -> None:

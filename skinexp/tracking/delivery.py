@@ -67,7 +67,7 @@ class Delivery:
         for records, offset in _together(self._outbox.read(self._state.offset)):
             try:
                 with store.one_writer(self._uri):
-                    self._connect(self._outbox)
+                    self._connect()
                     self._hand_over(records)
             except Unavailable:
                 raise
@@ -81,12 +81,10 @@ class Delivery:
             count += len(records)
         return count
 
-    def _connect(self, outbox: Outbox) -> None:
-        if self._client is not None:
-            return
-        opening = next(record for record, _ in outbox.read() if record["kind"] == "run")
-        self._state.experiment_id = store.connect(self._uri, opening["experiment"])
-        self._client = mlflow.MlflowClient()
+    def _connect(self) -> None:
+        if self._client is None:
+            self._state.experiment_id = store.connect(self._uri, self._outbox.opening["experiment"])
+            self._client = mlflow.MlflowClient()
 
     @property
     def _store(self) -> mlflow.MlflowClient:
@@ -133,7 +131,7 @@ class Delivery:
 
     def _metrics(self, records: list[Record]) -> None:
         points = [
-            Metric(name, value, record["time"], record["step"])
+            Metric(name, value, record["time"], record["step"] or 0)
             for record in records
             for name, value in record["values"].items()
         ]

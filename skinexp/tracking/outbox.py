@@ -107,6 +107,11 @@ class Outbox:
                     yield json.loads(line), offset
 
     @property
+    def opening(self) -> Record:
+        """The record that the run began with: its key, store and experiment."""
+        return next(record for record, _ in self.read() if record["kind"] == "run")
+
+    @property
     def left(self) -> int:
         """Records that are not delivered."""
         return sum(1 for _ in self.read(self.delivered().offset))

@@ -38,8 +38,7 @@ class Run:
         self.key = key
         self._fresh, self._discarded = fresh, False
         self._options, self._outbox, self._directory = options, outbox, outbox.place
-        self._points, self._params = _written(outbox)
-        self._scores: dict[str, Any] = {}
+        self._points, self._params, self._scores = _written(outbox)
         self._dispatch = Dispatch(outbox.place, options)
 
     @property
@@ -74,7 +73,7 @@ class Run:
         }
         if numbers:
             said = now()
-            self._append("metrics", values=numbers, step=step or 0, time=said)
+            self._append("metrics", values=numbers, step=step, time=said)
             self._points |= {(name, step) for name in numbers}
             if step is None:
                 self._scores = {"values": numbers, "time": said}
@@ -224,7 +223,7 @@ def start(
         raise UserError(f"{directory}: another process is at work on this run. Wait for it, or end it") from error
     fresh = not outbox
     if not fresh:
-        key = next(record["key"] for record, _ in outbox.read() if record["kind"] == "run")
+        key = outbox.opening["key"]
         outbox.append("resumed", time=now())
     else:
         key = uuid.uuid4().hex
@@ -251,13 +250,16 @@ def _origin() -> dict[str, str]:
     return {"mlflow.user": user, "mlflow.source.name": "skinexp.train", "mlflow.source.type": "LOCAL"}
 
 
-def _written(outbox: Outbox) -> tuple[set[tuple[str, int | None]], set[str]]:
-    """The points (metric, step) and the params that earlier lives of a run have logged."""
+def _written(outbox: Outbox) -> tuple[set[tuple[str, int | None]], set[str], dict[str, Any]]:
+    """What earlier lives of a run have logged: points (metric, step), params, and scores, which have no step."""
     points: set[tuple[str, int | None]] = set()
     params: set[str] = set()
+    scores: dict[str, Any] = {}
     for record, _ in outbox.read():
         if record["kind"] == "metrics":
-            points |= {(name, record["step"] or None) for name in record["values"]}
+            points |= {(name, record["step"]) for name in record["values"]}
+            if record["step"] is None:
+                scores = {"values": record["values"], "time": record["time"]}
         if record["kind"] == "params":
             params |= set(record["values"])
-    return points, params
+    return points, params, scores

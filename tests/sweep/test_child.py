@@ -33,3 +33,19 @@ def test_jobs_that_run_at_once_have_cores_of_their_own(cores):
 def test_more_jobs_than_cores_take_one_each_in_turn(cores):
     cores(2)
     assert [child._share(slot, slots=4) for slot in range(4)] == [(0,), (1,), (0,), (1,)]
+
+
+def test_each_job_has_a_gpu_of_its_own_where_there_are_several():
+    given = [child._gpu(slot, slots=2, cards=["0", "GPU-5a1b"]) for slot in range(2)]
+    assert given == [{"CUDA_VISIBLE_DEVICES": "0"}, {"CUDA_VISIBLE_DEVICES": "GPU-5a1b"}]
+
+
+def test_jobs_that_share_a_gpu_do_not_take_all_of_its_memory():
+    shared = {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
+    assert child._gpu(2, slots=3, cards=["0", "1"]) == {"CUDA_VISIBLE_DEVICES": "0"} | shared
+    assert child._gpu(1, slots=2, cards=["0"]) == shared
+
+
+@pytest.mark.parametrize("cards", [[], ["0"]])
+def test_one_job_at_a_time_takes_what_there_is(cards):
+    assert child._gpu(0, slots=1, cards=cards) == {}

@@ -296,10 +296,9 @@ def test_a_server_that_is_killed_and_started_again_misses_nothing(own_server, tm
     client = MlflowClient(own_server.address)
     until(lambda: steps(client, run.id) == [1])
     own_server.kill()
-    began = time.monotonic()
-    for number in range(2, 40):
+    for number in range(2, 40):  # waiting for a server that is gone would never end
         run.epoch(epoch(number))
-    assert time.monotonic() - began < PATIENCE / 4  # the training does not wait, whatever a disk takes
+    assert Outbox(tmp_path).left >= 38
     until(lambda: "What the run says is kept and delivered later" in caplog.text)
     own_server.start()
     run.close("finished", None)

@@ -154,6 +154,22 @@ def test_a_file_that_is_gone_holds_nothing_up(opened, client, tmp_path):
     assert stored(client, run).info.status == "FINISHED"
 
 
+def test_a_model_of_a_second_life_carries_the_scores_that_the_first_one_logged(opened, client):
+    with opened() as first:
+        first.metrics({"test/roc_auc": 0.75})
+    pixels = keras.Input((8, 8, 3))
+    network = keras.Model(pixels, keras.layers.Dense(1)(keras.layers.Flatten()(pixels)))
+    example = np.zeros((1, 8, 8, 3), np.uint8)
+    with opened(resume=True) as second:
+        second.metrics({"test/roc_auc": 0.75})
+        second.model(network, example, network.predict(example, verbose=0))
+    assert second.id == first.id
+    (output,) = stored(client, second).outputs.model_outputs
+    (score,) = client.get_logged_model(output.model_id).metrics
+    assert (score.key, score.value) == ("test/roc_auc", 0.75)
+    assert values(client, second, "test/roc_auc") == [(0, 0.75)]
+
+
 def test_images_are_named_by_part_with_a_digest(opened, client):
     frame = pd.DataFrame({"image_id": ["a", "b"], "group": ["a", "b"], "label": ["0", "1"], "sha256": ["00", "11"]})
     with opened() as run:
