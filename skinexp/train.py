@@ -61,6 +61,7 @@ def main() -> None:
         return
     signal.signal(signal.SIGTERM, _interrupt)
     os.environ["HYDRA_FULL_ERROR"] = "1"  # or Hydra prints its errors itself, in many lines
+    os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")  # or `uv run` lets Ray's jobs write into a copy of here
     with told():
         resume.read_arguments()
         _run()

@@ -13,10 +13,12 @@ from omegaconf import DictConfig, OmegaConf
 
 from skinexp import config as schema
 from skinexp import provenance, result, tracking
+from skinexp.errors import UserError
 from skinexp.report import comparison, summary
 from skinexp.report.records import RunRecord, load
 from skinexp.sweep import jobs
 from skinexp.sweep.manifest import Manifest
+from skinexp.terminal import from_here
 
 log = logging.getLogger(__name__)
 
@@ -72,11 +74,19 @@ def end(sweep: Sweep, status: str) -> None:
 
     Args:
         status: `killed`, or `finished`, which becomes `failed` where a job failed.
+
+    Raises:
+        UserError: where the launcher says that its jobs have run, and none has left anything in the sweep's directory.
     """
     directory, record = sweep.directory, sweep.record
     found = job_directories(directory)
     if not found:
         record.discard()
+        if status == "finished":
+            raise UserError(
+                f"No job has left anything in {from_here(directory)}: run them where this directory is, on a disk that "
+                "all machines share"
+            )
         return
     manifest = Manifest.load(directory)
     manifest.parent = record.id

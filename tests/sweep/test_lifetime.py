@@ -1,4 +1,10 @@
-from skinexp.sweep.lifetime import job_directories
+from unittest.mock import Mock
+
+import pytest
+
+from skinexp import tracking
+from skinexp.errors import UserError
+from skinexp.sweep.lifetime import Sweep, end, job_directories
 
 
 def test_jobs_come_in_the_order_in_which_they_were_launched(tmp_path):
@@ -17,3 +23,16 @@ def test_jobs_in_named_directories_come_after_numbered_ones(tmp_path):
     for name in ("model=scratch", "1"):
         (tmp_path / name / ".hydra").mkdir(parents=True)
     assert [job.name for job in job_directories(tmp_path)] == ["1", "model=scratch"]
+
+
+def test_a_sweep_whose_jobs_left_their_files_elsewhere_has_not_finished(tmp_path):
+    record = Mock(spec=tracking.Run)
+    with pytest.raises(UserError, match=f"No job has left anything in .*{tmp_path.name}"):
+        end(Sweep(tmp_path, record), "finished")
+    record.discard.assert_called_once()
+
+
+def test_a_sweep_that_was_stopped_before_its_first_job_leaves_no_run(tmp_path):
+    record = Mock(spec=tracking.Run)
+    end(Sweep(tmp_path, record), "killed")
+    record.discard.assert_called_once()
