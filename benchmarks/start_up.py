@@ -16,6 +16,7 @@ from functools import partial
 from pathlib import Path
 
 import photographs
+import psutil
 from measure import Row, in_turns, medians, report
 from runs import folder, run
 
@@ -63,7 +64,9 @@ def begin(command: list[str], place: Path, tree: Path) -> None:
         for line in process.stdout:
             said.append(line)
             if line.startswith(BEGINS):
-                process.kill()
+                couriers = psutil.Process(process.pid).children(recursive=True)
+                for one in (process, *couriers):  # a courier that outlives its run would slow the next contestant
+                    one.kill()
                 return
     raise RuntimeError(f"{' '.join(command)}: never trained\n{''.join(said)[-2_000:]}")
 

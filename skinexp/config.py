@@ -200,6 +200,14 @@ class Explain:
 
 
 @dataclass
+class Health:
+    """What the doctor does: it looks for what is wrong with a training, and says so."""
+
+    policy: str = choice("warn", "stop", "off")  # at what is found before training: say it, or stop; off: do not look
+    preflight: bool = True  # look at data and network before training, some seconds
+
+
+@dataclass
 class Config:
     """A whole experiment."""
 
@@ -214,6 +222,7 @@ class Config:
     tracking: Tracking = field(default_factory=Tracking)
     compute: Compute = field(default_factory=Compute)
     explain: Explain = field(default_factory=Explain)
+    health: Health = field(default_factory=Health)
 
 
 MOBILENET_WIDTHS = (0.35, 0.5, 0.75, 1.0, 1.3, 1.4)  # that ImageNet weights exist for

@@ -2,9 +2,11 @@
 
 import dataclasses
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from skinexp import models, samples, tracking, training
+from skinexp import health, models, samples, tracking, training
 from skinexp.config import Config
 from skinexp.data import pipeline, sources, store
 from skinexp.data.split import split
@@ -49,17 +51,24 @@ def run(config: Config, job: Job, result: Result, record: tracking.Run) -> float
         classifier = models.build(config.model, config.data.preprocess.size)
         classifier.network.jit_compile = config.compute.jit_compile  # for predictions; training says it itself
         result.add(model={"name": config.model.name, "parameters": classifier.parameters})
-    with result.stage("training"):
-        trained = training.fit(classifier, batches, config, directory, on_epoch=record.epoch)
+    with result.stage("preflight"):
+        doctor = health.Doctor(classifier, prepared, batches, config, directory)
+        doctor.preflight()
+    with result.stage("training"), _diagnosed(doctor, result, record):
+        trained = training.fit(classifier, batches, config, directory, on_epoch=record.epoch, watch=doctor.watch)
         trained.history.to_csv(directory / "history.csv", index=False)
         result.add(best_epoch=trained.best_epoch, epochs=len(trained.history), phases=trained.phases)
     with result.stage("evaluation"):
-        predictions = predict(classifier, batches, frame)
+        predicted = predict(classifier, batches, frame)
+        predictions = predicted.table
         predictions.to_parquet(directory / "predictions.parquet", index=False)
         scores = evaluate(predictions)
         result.add(metrics=scores.metrics, thresholds={"half": 0.5, "youden": scores.threshold})
         record.metrics(scores.metrics)
         _write_reports(scores, directory)
+    with result.stage("diagnosis"):
+        verdict = doctor.conclude(trained.history, trained.best_epoch, predicted)
+        _tell(verdict, doctor, result, record)
     with result.stage("explanation"):
         maps = explain(classifier, predictions, batches.test, scores.threshold, config.explain)
     with result.stage("figures"):
@@ -85,6 +94,27 @@ def run(config: Config, job: Job, result: Result, record: tracking.Run) -> float
 def forget_training(status: str, error: BaseException | None, file: Path) -> None:
     """Removes what only an interrupted run needs."""
     training.forget(file.parent)
+
+
+@contextmanager
+def _diagnosed(doctor: health.Doctor, result: Result, record: tracking.Run) -> Iterator[None]:
+    """Asks the doctor why, where a training loses its loss."""
+    try:
+        yield
+    except training.NonFiniteLoss as error:
+        _tell(doctor.broken(error.records, error), doctor, result, record)
+        raise
+
+
+def _tell(verdict: health.Verdict | None, doctor: health.Doctor, result: Result, record: tracking.Run) -> None:
+    """What the doctor says, wherever a person may look."""
+    if verdict is None:
+        return
+    numbers = doctor.numbers()
+    result.add(health=verdict.summary() | numbers)
+    record.metrics({f"health/{name}": value for name, value in numbers.items()})
+    record.tags({"health": verdict.verdict, "health_cause": verdict.cause.name if verdict.cause else "none"})
+    log.info("Health    %s: %s", verdict.verdict, verdict.sentence)
 
 
 def _write_reports(scores: Evaluation, directory: Path) -> None:

@@ -1,14 +1,13 @@
 """Grad-CAM: which regions of an image raise a network's logit, or lower it."""
 
 from collections.abc import Callable
-from typing import Any
 
 import cv2
 import keras
 import numpy as np
 from keras import ops
 
-Tensor = Any  # of whichever backend Keras runs on
+from skinexp.models.gradients import Tensor, differentiate
 
 # (n, h, w, c) activations and the score's gradients with respect to them -> (n, c) weights of the channels. A class
 # activation map is this one function: another member of the family needs no more than another such function.
@@ -54,13 +53,16 @@ def gradcam(
     if signs.shape != (len(images),) or not np.isin(signs, (-1, 1)).all():
         raise ValueError(f"signs must be +1 or -1, one for each of the {len(images)} images. Received: {signs}")
     to_activation, to_logit = _split(model, layer)
+    # Images do not interact: the gradient of the sum of all logits holds each image's own.
+    slope = differentiate(lambda at: ops.sum(to_logit(at[0])))
     channels = _channel_axis(model)
     size = images.shape[1]
     maps = np.zeros((len(images), size, size), np.float32)
     for start in range(0, len(images), BATCH_SIZE):
         batch = slice(start, start + BATCH_SIZE)
         activations = ops.stop_gradient(to_activation(ops.convert_to_tensor(np.asarray(images[batch], np.float32))))
-        gradients = _to_float32(_gradient(to_logit, activations), channels) * signs[batch, None, None, None]
+        _, (gradients,) = slope([activations])
+        gradients = _to_float32(gradients, channels) * signs[batch, None, None, None]
         activations = _to_float32(activations, channels)
         weights = channel_weights(activations, gradients)
         evidence = np.maximum(np.einsum("nhwc,nc->nhw", activations, weights), 0)
@@ -85,28 +87,6 @@ def _split(model: keras.Model, layer: str) -> tuple[keras.Function, keras.Functi
             f"Received: {layer} {activation.shape}, output {model.output.shape}"
         )
     return keras.Function(model.inputs[0], activation), keras.Function(activation, model.output)
-
-
-def _gradient(function: Callable[[Tensor], Tensor], at: Tensor) -> Tensor:
-    """The gradient of the sum of `function(at)`; images do not interact, so it holds each image's own gradient."""
-    backend = keras.backend.backend()
-    if backend == "tensorflow":
-        import tensorflow as tf
-
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch(at)
-            total = ops.sum(function(at))
-        return tape.gradient(total, at)
-    if backend == "jax":
-        import jax
-
-        return jax.grad(lambda inner: ops.sum(function(inner)))(at)
-    if backend == "torch":
-        import torch
-
-        at = at.requires_grad_(True)
-        return torch.autograd.grad(ops.sum(function(at)), at)[0]
-    raise NotImplementedError(f"Gradients on tensorflow, jax or torch only. Received: backend={backend}")
 
 
 def _channel_axis(model: keras.Model) -> int:

@@ -20,15 +20,16 @@ def extractor(network: keras.Model, layer: str) -> Extractor:
     if keras.backend.backend() == "tensorflow":
         compiled = _as_constants(function, network.inputs[0].shape)
         return lambda pixels: np.asarray(compiled(pixels), np.float32)
-    model = _Whole(function, network)
+    model = Whole(function, network)
     return lambda pixels: np.asarray(model.predict_on_batch(pixels), np.float32)
 
 
-class _Whole(keras.Model):
-    """A function as a model, which the backend compiles."""
+class Whole(keras.Model):
+    """A function of a network's graph as a model, which the backend compiles; the graph gets no new nodes by it."""
 
     def __init__(self, function: keras.Function, network: keras.Model):
         super().__init__(name="extractor", dtype="float32")
+        self.jit_compile = network.jit_compile
         self.network = network  # whose variables the function uses
         self._function = function
 

@@ -3,8 +3,9 @@
 import os
 
 from skinexp.tracking.run import Run, start
+from skinexp.tracking.untracked import Untracked
 
-__all__ = ["Run", "start"]
+__all__ = ["Run", "Untracked", "start"]
 
 SETTINGS = {  # of MLflow, which reads some of them when it is imported
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",  # who delivers tries again by itself

@@ -19,7 +19,15 @@ Record = dict[str, object]  # epoch, phase, seconds, lr, train/loss, val/loss, .
 
 
 class NonFiniteLoss(RuntimeError):
-    """Training cannot go on: the loss is no number any more."""
+    """Training cannot go on: the loss is no number any more.
+
+    Attributes:
+        records: of the epochs so far.
+    """
+
+    def __init__(self, message: str, records: list[Record]):
+        super().__init__(message)
+        self.records = records
 
 
 class EpochOrder(keras.callbacks.Callback):
@@ -55,7 +63,8 @@ class Recorder(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         logs = dict(logs or {})
-        names = [name for name in logs if not name.startswith("val_") and name != "learning_rate"]
+        health = {name: value for name, value in logs.items() if name.startswith("health/")}
+        names = [name for name in logs if not name.startswith(("val_", "health/")) and name != "learning_rate"]
         record: Record = {
             "epoch": epoch + 1,
             "phase": self.phase.name,
@@ -64,13 +73,15 @@ class Recorder(keras.callbacks.Callback):
         }
         record |= {f"train/{name}": float(logs[name]) for name in names}
         record |= {f"val/{name}": float(logs[f"val_{name}"]) for name in names if f"val_{name}" in logs}
+        record |= health
         self.records.append(record)
         self._on_epoch(record)
         if not (math.isfinite(record["train/loss"]) and math.isfinite(record["val/loss"])):
             raise NonFiniteLoss(
                 f"The loss became {record['train/loss']:g} in training, {record['val/loss']:g} in validation, in epoch "
                 f"{epoch + 1} (phase {self.phase.name}, learning rate {record['lr']:g}). Lower "
-                f"{'model.fine_tune.lr' if self.phase.name == 'fine_tune' else 'optim.lr'}"
+                f"{'model.fine_tune.lr' if self.phase.name == 'fine_tune' else 'optim.lr'}",
+                self.records,
             )
 
 

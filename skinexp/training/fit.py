@@ -21,6 +21,8 @@ from skinexp.training.phases import Phase
 
 log = logging.getLogger(__name__)
 
+Watching = Callable[[Phase, str | None], list[keras.callbacks.Callback]]  # a phase, and the layer where it is cut
+
 
 @dataclass(frozen=True)
 class Training:
@@ -28,7 +30,8 @@ class Training:
 
     Attributes:
         history: one row an epoch: epoch (from 1, counting on through phases), phase, seconds, lr, train/loss,
-            train/accuracy, train/auc, the same with val/, and best (bool: the epoch whose weights were kept).
+            train/accuracy, train/auc, the same with val/, what `watch` read, and best (bool: the epoch whose weights
+            were kept).
         best_epoch: that epoch.
         phases: names of the phases, in order.
     """
@@ -44,6 +47,7 @@ def fit(
     config: Config,
     directory: Path,
     on_epoch: Callable[[Record], None] = lambda record: None,
+    watch: Watching = lambda phase, layer: [],
 ) -> Training:
     """Trains the network in place; goes on where a training in this directory was interrupted, with the same outcome.
 
@@ -52,6 +56,7 @@ def fit(
         directory: the run's; `checkpoints/` and `tensorboard/` are written into it.
         on_epoch: called with each epoch's record as soon as it is there. A training that goes on calls it again for the
             epochs since its last checkpoint, with the same numbers but for the seconds.
+        watch: callbacks that look at a phase and change nothing; they see the weights of its last epoch at its end.
 
     Raises:
         NonFiniteLoss: where the loss is no number any more.
@@ -85,6 +90,7 @@ def fit(
                 epochs=first + phase.epochs,
                 callbacks=[
                     EpochOrder(way.batches),
+                    *watch(phase, layer),
                     recorder,
                     best,
                     *memory.stoppers,

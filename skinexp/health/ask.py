@@ -1,0 +1,166 @@
+"""Questions to a network: what its layers answer, and which way its loss falls. Asking leaves the network as it was.
+
+Everything runs in a `keras.StatelessScope`: weights can be lent, and what a call would write (statistics of
+BatchNormalization, seeds) is forgotten.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from skinexp.models.classifier import FEATURES
+from skinexp.models.gradients import differentiate
+from skinexp.models.layout import channel_axis
+from skinexp.training import phases
+
+RECTIFIED = ("relu", "relu6")
+ENTRY = "input_scaling"  # the layer that hands pixels to the backbone
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What a network says of some images.
+
+    Attributes:
+        logits: (n,).
+        features: (n, c) pooled features; None where what was asked begins above them.
+        entry: (n, s, s, 3) what the input scaling hands on; None as above.
+        largest: of each rectified layer the largest activation of each unit (units,), by the layer's name.
+    """
+
+    logits: np.ndarray
+    features: np.ndarray | None
+    entry: np.ndarray | None
+    largest: dict[str, np.ndarray]
+
+
+@contextmanager
+def without_dropout(network: keras.Model) -> Iterator[None]:
+    """Inside, no Dropout drops: what differs between two calls is the question's doing."""
+    rates = phases.dropout_rates(network)
+    try:
+        for name in rates:
+            network.get_layer(name).rate = 0.0
+        yield
+    finally:
+        for name, rate in rates.items():
+            network.get_layer(name).rate = rate
+
+
+class Questions:
+    """A network, or the part of it above a cut, that can be asked."""
+
+    def __init__(self, network: keras.Model, layer: str | None = None):
+        """
+        Args:
+            layer: where the network is cut; inputs are then this layer's activations. None: inputs are pixels.
+        """
+        self.network = network
+        names = [one.name for one in network.layers]
+        self._layers = network.layers[names.index(layer) + 1 if layer else 1 :]
+        self._cut = network.get_layer(layer).output if layer else network.inputs[0]
+        self.variables: list[keras.Variable] = [
+            variable for one in self._layers if one.trainable for variable in one.trainable_weights
+        ]
+
+    def kernels(self) -> list[np.ndarray]:
+        """What learns, less biases and the like, which begin at 0."""
+        return [keras.ops.convert_to_numpy(variable) for variable in self.variables if len(variable.shape) > 1]
+
+    def answers(self, inputs: np.ndarray, training: bool = False) -> Answers:
+        """Asks in inference mode, or with the statistics of these very images where BatchNormalization learns."""
+        rectified = {one.name for one in self._layers if _is_rectified(one)}
+
+        def ask(values: Any) -> dict[str, Any]:
+            kept: dict[str, Any] = {}
+            for one, output in self.walk(values, training):
+                if one.name in rectified:
+                    kept[f"largest/{one.name}"] = ops.max(output, axis=_all_but_channels(one, output))
+                if one.name in (FEATURES, ENTRY):
+                    kept[one.name] = output
+            return kept | {"logits": output[:, 0]}
+
+        with keras.StatelessScope(), without_dropout(self.network):
+            kept = _compiled(ask)(ops.convert_to_tensor(np.asarray(inputs, np.float32)))
+        found = {name: _array(value) for name, value in kept.items()}
+        return Answers(
+            found["logits"],
+            found.get(FEATURES),
+            found.get(ENTRY),
+            {name.removeprefix("largest/"): value for name, value in found.items() if name.startswith("largest/")},
+        )
+
+    def activation(self, inputs: np.ndarray, layer: str) -> np.ndarray:
+        """(n, ...) float32 activation of a layer, in inference mode."""
+
+        def ask(values: Any) -> Any:
+            return next(output for one, output in self.walk(values, training=False) if one.name == layer)
+
+        with keras.StatelessScope(), without_dropout(self.network):
+            return _array(_compiled(ask)(ops.convert_to_tensor(np.asarray(inputs, np.float32))))
+
+    def descent(self, inputs: np.ndarray, labels: np.ndarray) -> "Descent":
+        """The loss of these images as a function of what learns, with its gradient."""
+        return Descent(self, inputs, labels)
+
+    def walk(self, inputs: Any, training: bool) -> Iterator[tuple[keras.layers.Layer, Any]]:
+        """Each layer with its output, from input to output; outputs that nothing needs any more are let go."""
+        values = {id(self._cut): inputs}
+        last = {id(tensor): one for one in self._layers for tensor in keras.tree.flatten(one.input)}
+        for one in self._layers:
+            taken = keras.tree.map_structure(lambda tensor: values[id(tensor)], one.input)
+            values[id(one.output)] = one(taken, training=training)
+            yield one, values[id(one.output)]
+            for tensor in keras.tree.flatten(one.input):
+                if last[id(tensor)] is one:
+                    values.pop(id(tensor), None)
+
+
+class Descent:
+    """The loss of a few images in training mode, without dropout, as a function of the weights that learn."""
+
+    def __init__(self, questions: Questions, inputs: np.ndarray, labels: np.ndarray):
+        self._inputs = ops.convert_to_tensor(np.asarray(inputs, np.float32))
+        self._labels = ops.convert_to_tensor(np.asarray(labels, np.float32).reshape(-1, 1))
+        self._questions = questions
+        self._differentiate = _compiled(differentiate(self._loss))
+
+    def __call__(self, weights: Sequence[Any]) -> tuple[float, list[Any]]:
+        """The loss in nats, and its gradient with respect to each array of weights."""
+        with without_dropout(self._questions.network):
+            loss, gradients = self._differentiate(list(weights))
+        return float(_array(loss)), gradients
+
+    def _loss(self, weights: list[Any]) -> Any:
+        with keras.StatelessScope(state_mapping=list(zip(self._questions.variables, weights, strict=True))):
+            *_, (_, logits) = self._questions.walk(self._inputs, training=True)
+            return ops.mean(keras.losses.binary_crossentropy(self._labels, logits, from_logits=True))
+
+
+def _is_rectified(layer: keras.layers.Layer) -> bool:
+    """Whether a layer's last step is a rectifier, which answers 0 where a unit is dead."""
+    activation = getattr(layer, "activation", None)
+    return isinstance(layer, keras.layers.ReLU) or getattr(activation, "__name__", "") in RECTIFIED
+
+
+def _all_but_channels(layer: keras.layers.Layer, output: Any) -> tuple[int, ...]:
+    channels = (channel_axis() if len(output.shape) == 4 else -1) % len(output.shape)
+    return tuple(axis for axis in range(len(output.shape)) if axis != channels)
+
+
+def _array(tensor: Any) -> np.ndarray:
+    return np.asarray(ops.convert_to_numpy(ops.cast(tensor, "float32")))
+
+
+def _compiled(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """On JAX a compiled function: op by op, each would be compiled on its own."""
+    if keras.backend.backend() == "jax":
+        import jax
+
+        return jax.jit(function)
+    return function

@@ -1,0 +1,266 @@
+"""The doctor: looks at a training before, while and after it runs, and says what is wrong, why, and what to do.
+
+It asks cheap questions and changes nothing: a training with the doctor gives the same numbers as one without.
+"""
+
+import json
+import logging
+import math
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pandas as pd
+
+from skinexp.config import Config
+from skinexp.data.pipeline import Batches
+from skinexp.data.store import Prepared
+from skinexp.errors import UserError
+from skinexp.files import replace_text
+from skinexp.health import image_readings, network_readings, probes, rules, words
+from skinexp.health.ask import Descent, Questions
+from skinexp.health.chart import Chart, Evidence
+from skinexp.health.diagnosis import Verdict
+from skinexp.health.thresholds import limit
+from skinexp.health.trial import IMAGES as TRIAL_IMAGES
+from skinexp.health.trial import attempt, other_rates
+from skinexp.health.watch import Watch
+from skinexp.models import Classifier
+from skinexp.models.backbones import CONTRACTS
+from skinexp.models.predict import Predictions
+from skinexp.models.scaling import SCALINGS
+from skinexp.models.scratch import CONTRACT as SCRATCH_CONTRACT
+from skinexp.randomness import rng
+from skinexp.result import plain
+from skinexp.training import cut, phases
+from skinexp.training.checkpoints import FOLDER
+from skinexp.training.phases import Phase
+
+log = logging.getLogger(__name__)
+
+FILE = "health.json"
+VALIDATION_IMAGES = 128  # whose features are looked at before training
+MODE_IMAGES = 48  # that are asked about in both modes of BatchNormalization
+
+
+class Doctor:
+    """Attends one training."""
+
+    def __init__(self, classifier: Classifier, prepared: Prepared, batches: Batches, config: Config, directory: Path):
+        """
+        Args:
+            classifier: as it was built.
+            directory: the run's.
+        """
+        self._classifier, self._prepared, self._batches, self._config = classifier, prepared, batches, config
+        self._directory = directory
+        self._start: list[np.ndarray] = []  # what the first phase trains, as it was before
+        self._on = config.health.policy != "off"
+        plan = phases.plan(classifier, config.model, config.optim)
+        self._dropout = phases.dropout_rates(classifier.network)
+        model = config.model
+        expected = CONTRACTS[model.name].input_scaling if model.name in CONTRACTS else SCRATCH_CONTRACT
+        self.chart = Chart(
+            network=model.name,
+            scaling=(expected if model.input_scaling == "contract" else model.input_scaling, expected),
+            pretrained=classifier.pretrained,
+            phases=plan,
+            optimizer=config.optim.name,
+            weight_decay=config.optim.weight_decay,
+            dropout=max(self._dropout.values(), default=0.0),
+            monitor=config.optim.monitor.replace("val_", "val/"),
+            steps_an_epoch=batches.train.steps,
+            entropy=probes.prior_entropy(batches.train.labels),
+            chance_error=probes.chance_error(batches.val.labels),
+        )
+        self._ends = directory / FOLDER / FILE
+        if self._on and self._ends.is_file():  # of an earlier life, whose phases do not come again
+            self.chart.ends = json.loads(self._ends.read_text())
+
+    # --- before -------------------------------------------------------------------------------------------------------
+
+    def preflight(self) -> None:
+        """Looks at images, labels and the untrained network, and tries to make it learn sixteen images.
+
+        Raises:
+            UserError: where something is wrong and `health.policy` is `stop`.
+        """
+        if not (self._on and self._config.health.preflight):
+            return
+        self._enter(self.chart.phases[0])
+        self.chart.before |= image_readings.read(self._prepared, self._batches, self._config.seed)
+        self._look_at_network()
+        self._try_to_learn()
+        found = rules.diagnose(self.chart)
+        if not found:
+            return
+        sentence = words.of_diagnosis(found[0])
+        if self._config.health.policy == "stop":
+            self._write(Verdict("warning", sentence, found))
+            raise UserError(f"health.preflight: {sentence}. To train all the same: health.policy=warn")
+        log.warning("Health    %s", sentence)
+
+    def _look_at_network(self) -> None:
+        chart, classifier = self.chart, self._classifier
+        images, labels, groups = self._validation(VALIDATION_IMAGES)
+        answers = Questions(classifier.network).answers(images)
+        chart.before |= network_readings.of_answers(answers)
+        chart.before |= network_readings.of_entry(answers, images, chart.scaling[1])
+        chart.before |= network_readings.of_weights(classifier, chart.phases[0].frozen)
+        chart.before["initial_loss"] = probes.cross_entropy(labels, answers.logits)
+        chart.before["probe_auc"] = probes.logistic_probe_auc(answers.features, labels, groups, self._config.seed)
+        chart.before["probe_error"] = probes.chance_error(labels)
+        if classifier.pretrained and chart.before["feature_cosine"] > limit("constant_features"):
+            others = [name for name in SCALINGS if name != chart.scaling[0]]
+            cosines = network_readings.cosines_by_scaling(classifier.network, images[:32], others)
+            chart.before |= {f"cosine_if_{name}": cosine for name, cosine in cosines.items()}
+
+    def _try_to_learn(self) -> None:
+        chart, options = self.chart, self._config.optim
+        descent, start = self._experiment()
+        _, gradients = descent(start)
+        arrays = [keras.ops.convert_to_numpy(gradient) for gradient in gradients]
+        chart.before |= network_readings.of_gradients(arrays, start)
+        self._start = [array for array in start if array.ndim > 1]
+        chart.trials = [attempt(descent, start, options, chart.phases[0].lr)]
+        if not chart.trials[0].fitted:
+            chart.trials += other_rates(descent, start, options, chart.phases[0].lr)
+
+    def _experiment(self) -> tuple[Descent, list[np.ndarray]]:
+        """The loss of sixteen training images as a function of what the first phase trains, and where it starts."""
+        network, train = self._classifier.network, self._batches.train
+        layer = cut.find(self.chart.phases[0], self._classifier)
+        members = _both_classes(train.labels, self._config.seed)
+        inputs = train.images.read(members)
+        if layer is not None:
+            inputs = Questions(network).activation(inputs, layer)
+        questions = Questions(network, layer)
+        start = [keras.ops.convert_to_numpy(variable) for variable in questions.variables]
+        return questions.descent(inputs, train.labels[members]), start
+
+    # --- while --------------------------------------------------------------------------------------------------------
+
+    def watch(self, phase: Phase, layer: str | None) -> list[keras.callbacks.Callback]:
+        """What looks at a phase as it goes on.
+
+        Args:
+            layer: where the network is cut in this phase, if it is.
+        """
+        if not self._on:
+            return []
+        network = self._classifier.network
+        first = phase is self.chart.phases[0] and self._start
+        start = first or Questions(network, layer).kernels()
+        images, _, _ = self._validation(Watch.IMAGES)
+
+        def end(readings: Evidence, epochs: int) -> None:
+            """Reads the weights as the phase leaves them, before those of the best epoch take their place."""
+            moved = network_readings.of_training(Questions(network, layer).kernels(), start)
+            self.chart.ends[phase.name] = readings | moved | self._normalizations(epochs)
+            self._ends.parent.mkdir(parents=True, exist_ok=True)
+            replace_text(self._ends, json.dumps(plain(self.chart.ends)))
+
+        return [Watch(network, layer, images, end)]
+
+    def _normalizations(self, epochs: int) -> Evidence:
+        """Readings of the layers that use a batch's own statistics while they learn, if there are any.
+
+        Args:
+            epochs: for which they have learned.
+        """
+        network = self._classifier.network
+        learning = network_readings.learning_normalizations(network)
+        if not learning:
+            return {"normalizations_learning": 0.0}
+        train = self._batches.train
+        members = image_readings.sample(train.images, self._config.seed, MODE_IMAGES)
+        modes = network_readings.of_modes(Questions(network), train.images.read(members), train.labels[members])
+        updates = epochs * train.steps
+        return modes | {
+            "normalizations_learning": float(len(learning)),
+            "stale_statistics": max(probes.remaining_start(layer.momentum, updates) for layer in learning),
+        }
+
+    # --- after --------------------------------------------------------------------------------------------------------
+
+    def conclude(self, history: pd.DataFrame, best_epoch: int, predictions: Predictions) -> Verdict | None:
+        """The verdict on a training that ran to its end; None where `health.policy=off`.
+
+        Args:
+            history: one row an epoch.
+            best_epoch: whose weights were kept.
+            predictions: what the kept weights say.
+        """
+        if not self._on:
+            return None
+        chart = self.chart
+        chart.epochs = history.to_dict(orient="records")
+        val = (predictions.table["split"] == "val").to_numpy()
+        rows, features = predictions.table[val], predictions.features[val]
+        labels, logits = rows["label"].to_numpy(), rows["logit"].to_numpy()
+        chart.after = {
+            "best_epoch": float(best_epoch),
+            "val_auc": probes.auc(labels, logits),
+            "val_loss": probes.cross_entropy(labels, logits),
+            "logit_std": float(np.std(logits)),
+            "predicted_positive": probes.predicted_positive(logits),
+            "feature_cosine": probes.mean_pairwise_cosine(features),
+            "feature_rank": probes.effective_rank(features),
+            "probe_auc": probes.logistic_probe_auc(features, labels, rows["group"], self._config.seed),
+            "probe_error": chart.chance_error,
+            "nonfinite_answers": float(probes.nonfinite_count([logits, features])),
+            **self._normalizations(len(history)),
+        }
+        return self._judge()
+
+    def broken(self, history: list[dict[str, Any]], error: BaseException) -> Verdict | None:
+        """The verdict on a training that an error ended."""
+        if not self._on:
+            return None
+        self.chart.epochs, self.chart.error = history, str(error)
+        return self._judge()
+
+    def _judge(self) -> Verdict:
+        chart = self.chart
+        found = rules.diagnose(chart)
+        verdict = words.verdict(chart, found)
+        self._write(verdict)
+        return verdict
+
+    def numbers(self) -> dict[str, float]:
+        """The readings that are tracked: of the kept weights, as far as they could be read, else from before."""
+        names = ("feature_cosine", "feature_rank", "probe_auc", "logit_std", "predicted_positive", "dead_units")
+        found = {name: self.chart.last(name) for name in names}
+        return {name: value for name, value in found.items() if math.isfinite(value)}
+
+    def _write(self, verdict: Verdict) -> None:
+        chart = self.chart
+        known = {
+            **verdict.described(),
+            "policy": self._config.health.policy,
+            "before": chart.before,
+            "trials": [asdict(trial) for trial in chart.trials],
+            "phases": chart.ends,
+            "after": chart.after,
+        }
+        replace_text(self._directory / FILE, json.dumps(plain(known), indent=2) + "\n")
+
+    def _enter(self, phase: Phase) -> None:
+        phases.enter(phase, self._classifier.network, self._dropout)
+
+    def _validation(self, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Images, labels and groups of some validation images."""
+        images = self._batches.val
+        members = image_readings.sample(images, self._config.seed, count)
+        frame = self._prepared.table.frame
+        groups = frame.loc[frame["split"] == "val", "group"].to_numpy()[members]
+        return images.read(members), images.labels[members], groups
+
+
+def _both_classes(labels: np.ndarray, seed: int) -> np.ndarray:
+    """Members for the trial, half of them of each class where there are enough."""
+    order = rng(seed, "health trial").permutation(len(labels))
+    halves = [order[labels[order] == value][: TRIAL_IMAGES // 2] for value in (0, 1)]
+    return np.concatenate(halves)

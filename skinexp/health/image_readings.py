@@ -1,0 +1,120 @@
+"""What the images and their labels say before any network has seen them."""
+
+import io
+import math
+
+import cv2
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from skinexp.data.pipeline import Batches, Images
+from skinexp.data.store import Prepared
+from skinexp.data.table import Reader
+from skinexp.health import probes, shortcuts
+from skinexp.health.chart import Evidence
+from skinexp.randomness import rng
+
+IMAGES = 512  # of each part: as many as a second's work
+FILES = 200  # that are opened once more, for their size
+THUMBNAIL = 8  # pixels a side: enough for a lesion's size, darkness and asymmetry
+
+
+def read(prepared: Prepared, batches: Batches, seed: int) -> Evidence:
+    """Readings of the training images: whether they are pictures, whether labels fit, and what else tells the label."""
+    frame = prepared.table.frame
+    training = frame[frame["split"] == "train"]
+    members = sample(batches.train.images, seed, IMAGES)
+    pixels, labels = batches.train.images.read(members), training["label"].to_numpy()[members]
+    groups = training["group"].to_numpy()[members]
+    return {
+        "constant_images": probes.constant_share(pixels),
+        "noise_images": probes.noise_share(pixels),
+        "duplicate_images": probes.duplicate_share(pixels),
+        "pixel_min": float(pixels.min()),
+        "pixel_max": float(np.percentile(pixels, 99.9)),
+        "nonfinite_pixels": float(probes.nonfinite_count([pixels])),
+        "prevalence": float(np.mean(batches.train.labels)),
+        **_of_labels(prepared, batches, seed),
+        **_of_shortcuts(pixels, labels, groups, prepared.table.reader, training["position"].to_numpy()[members], seed),
+    }
+
+
+def sample(images: Images, seed: int, count: int) -> np.ndarray:
+    """(k,) members of a part, at most `count`, always the same for a seed; in the order of the part."""
+    return np.sort(rng(seed, "health").permutation(len(images))[:count])
+
+
+def thumbnails(pixels: np.ndarray) -> np.ndarray:
+    """(n, 8 * 8 * 3) what is left of (n, s, s, 3) images when they are made very small."""
+    size = (THUMBNAIL, THUMBNAIL)
+    small = [cv2.resize(np.asarray(image, np.float32), size, interpolation=cv2.INTER_AREA) for image in pixels]
+    return np.stack(small).reshape(len(pixels), -1)
+
+
+def _of_labels(prepared: Prepared, batches: Batches, seed: int) -> Evidence:
+    """Whether images meet their own labels on the way to the network, and whether labels can be told from images.
+
+    Thumbnails tell skin lesions apart to some degree in any sound data set; where those of one part don't, and those of
+    the other do, one part's labels belong to other images.
+    """
+    frame = prepared.table.frame
+    parts = dict(iter(frame.groupby("split")))
+    wrong = [_mismatch(batches.train.labels, parts["train"]), _mismatch(batches.val.labels, parts["val"])]
+    wrong.append(_mismatch_of_first_batch(batches, parts["train"]["label"].to_numpy()))
+    found: Evidence = {"label_mismatch": max(wrong)}
+    small: dict[str, np.ndarray] = {}
+    for name, images in (("train", batches.train.images), ("val", batches.val)):
+        members = sample(images, seed, IMAGES)
+        labels, groups = parts[name]["label"].to_numpy()[members], parts[name]["group"].to_numpy()[members]
+        small[name], small[f"{name} labels"] = thumbnails(images.read(members)), labels
+        found[f"thumbnail_auc_{name}"] = probes.logistic_probe_auc(small[name], labels, groups, seed)
+        found[f"thumbnail_error_{name}"] = probes.chance_error(labels)
+    found["thumbnail_auc_transferred"] = probes.transferred_probe_auc(
+        small["train"], small["train labels"], small["val"], small["val labels"]
+    )
+    return found
+
+
+def _mismatch(labels: np.ndarray, rows: pd.DataFrame) -> float:
+    return float(np.mean(np.asarray(labels) != rows["label"].to_numpy()))
+
+
+def _mismatch_of_first_batch(batches: Batches, labels: np.ndarray) -> float:
+    """Share of the first training batch whose label is not its image's in the table; 1 where its shape is wrong."""
+    train = batches.train
+    train.begin(0)
+    (images, _), given = next(iter(train.dataset().take(1).as_numpy_iterator()))
+    if given.shape != (len(images), 1):
+        return 1.0  # against (n, 1) logits a loss would compare each image with every label
+    order = train.order()[: len(images)]
+    same_image = (train.images.read(order) == images).reshape(len(images), -1).all(axis=1)
+    return float(np.mean(~same_image | (given[:, 0] != labels[order])))
+
+
+def _of_shortcuts(
+    pixels: np.ndarray, labels: np.ndarray, groups: np.ndarray, reader: Reader, positions: np.ndarray, seed: int
+) -> Evidence:
+    views = {
+        "colour": shortcuts.mean_colour(pixels),
+        "rim": shortcuts.rim(pixels),
+        "size": original_sizes(reader, positions[:FILES]),
+    }
+    found: Evidence = {}
+    for name, values in views.items():
+        varies, shown = np.ptp(values, axis=0).any(), labels[: len(values)]
+        area = probes.logistic_probe_auc(values, shown, groups[: len(values)], seed) if varies else math.nan
+        found |= {f"{name}_auc": area, f"{name}_error": probes.chance_error(shown)}
+    return found
+
+
+def original_sizes(reader: Reader, positions: np.ndarray) -> np.ndarray:
+    """(n, 2) height and width in pixels that images had as files; zeros where they are drawn, all alike."""
+    found = np.zeros((len(positions), 2))
+    for row, position in enumerate(positions):
+        source = reader(position)
+        if not isinstance(source, bytes):
+            break
+        with Image.open(io.BytesIO(source)) as image:
+            found[row] = image.height, image.width
+    return found

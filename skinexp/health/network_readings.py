@@ -1,0 +1,159 @@
+"""What a network says of a few images: before its first step, at the end of a phase, and when training is over."""
+
+import math
+
+import keras
+import numpy as np
+
+from skinexp.health import probes
+from skinexp.health.ask import Answers, Questions
+from skinexp.health.chart import Evidence
+from skinexp.models import Classifier
+from skinexp.models.scaling import SCALINGS
+
+
+def of_answers(answers: Answers) -> Evidence:
+    """Readings of one answer: features, spread of logits, dead units, values that are no numbers."""
+    found: Evidence = {
+        "logit_std": float(np.std(answers.logits)),
+        "predicted_positive": probes.predicted_positive(answers.logits),
+        "dead_units": max(map(probes.dead_share, answers.largest.values()), default=0.0),
+        "nonfinite_answers": float(probes.nonfinite_count([answers.logits])),
+    }
+    if answers.features is not None:
+        found["feature_cosine"] = probes.mean_pairwise_cosine(answers.features)
+        found["feature_rank"] = probes.effective_rank(answers.features)
+        found["nonfinite_answers"] += probes.nonfinite_count([answers.features])
+    return found
+
+
+def of_entry(answers: Answers, pixels: np.ndarray, expected: str) -> Evidence:
+    """How far what enters the backbone is from what its contract makes of pixels 0..255.
+
+    Args:
+        expected: the contract, a key of `SCALINGS`.
+    """
+    entry = answers.entry
+    if entry is None:
+        return {}
+    wanted = _scaled(pixels, expected)
+    return {
+        "input_error": probes.relative_error(entry, wanted),
+        "input_min": float(entry.min()),
+        "input_max": float(entry.max()),
+    }
+
+
+def cosines_by_scaling(network: keras.Model, pixels: np.ndarray, scalings: list[str]) -> dict[str, float]:
+    """The features' mean pairwise cosine if pixels came as each of some scalings would have them."""
+    here = network.get_layer("input_scaling").get_config()
+    questions = Questions(network)
+    found = {}
+    for scaling in scalings:
+        # Pixels that the network's own scaling turns into those of the other: the graph stays as it is.
+        lent = (_scaled(pixels, scaling) - here["offset"]) / here["scale"]
+        features = questions.answers(lent).features
+        found[scaling] = math.nan if features is None else probes.mean_pairwise_cosine(features)
+    return found
+
+
+def of_weights(classifier: Classifier, frozen: frozenset[str]) -> Evidence:
+    """Whether weights are numbers, and whether frozen ones have ever been trained.
+
+    Args:
+        frozen: layers that keep their weights from the first phase on.
+    """
+    network = classifier.network
+    kernels = [
+        layer
+        for layer in network.layers
+        if layer.name in frozen and hasattr(layer, "kernel") and hasattr(layer, "kernel_initializer")
+    ]
+    untrained = [
+        probes.looks_initialised(
+            keras.ops.convert_to_numpy(layer.kernel),
+            keras.ops.convert_to_numpy(_fresh(layer)),
+        )
+        for layer in kernels
+    ]
+    return {
+        "untrained_kernels": float(np.mean(untrained)) if untrained else math.nan,
+        "nonfinite_weights": float(probes.nonfinite_count([*network.get_weights()])),
+    }
+
+
+def of_gradients(gradients: list[np.ndarray], weights: list[np.ndarray]) -> Evidence:
+    """How unevenly the loss pulls at the layers; biases and normalizations, which begin at 0, are passed over.
+
+    Args:
+        gradients: of what learns, array by array.
+        weights: the same arrays.
+    """
+    kernels = [(gradient, weight) for gradient, weight in zip(gradients, weights, strict=True) if weight.ndim > 1]
+    if not kernels:
+        return {}
+    pulls = probes.relative_norms(*zip(*kernels, strict=True))
+    if not np.isfinite(pulls).all():
+        return {"nonfinite_gradients": float(probes.nonfinite_count(gradients))}
+    return {
+        "gradient_min": float(pulls.min()),
+        "gradient_max": float(pulls.max()),
+        "nonfinite_gradients": float(probes.nonfinite_count(gradients)),
+    }
+
+
+def movement(now: list[np.ndarray], before: list[np.ndarray]) -> float:
+    """How far weights have moved, in units of what they were: the median over layers."""
+    moved = probes.relative_norms([one - other for one, other in zip(now, before, strict=True)], before)
+    return float(np.median(moved)) if len(moved) else math.nan
+
+
+def of_training(now: list[np.ndarray], start: list[np.ndarray]) -> Evidence:
+    """What a training did to the weights.
+
+    Args:
+        now, start: the kernels that learned, as they are and as they were.
+    """
+    norms = probes.relative_norms(now, start)
+    return {
+        "weight_change": movement(now, start),
+        "weight_norm": float(np.median(norms)) if len(norms) else math.nan,
+        "nonfinite_weights": float(probes.nonfinite_count(now)),
+    }
+
+
+def of_modes(questions: Questions, inputs: np.ndarray, labels: np.ndarray) -> Evidence:
+    """The same images with the statistics that inference uses and with their own.
+
+    Args:
+        inputs: (n, ...) what the questions are about, n at least 32.
+        labels: (n,) 0/1.
+    """
+    inference = questions.answers(inputs)
+    own = questions.answers(inputs, training=True)
+    return {
+        "inference_loss": probes.cross_entropy(labels, inference.logits),
+        "own_statistics_loss": probes.cross_entropy(labels, own.logits),
+        "inference_auc": probes.auc(labels, inference.logits),
+        "own_statistics_auc": probes.auc(labels, own.logits),
+        "dead_units": max(map(probes.dead_share, inference.largest.values()), default=0.0),
+        "nonfinite_answers": float(probes.nonfinite_count([inference.logits])),
+    }
+
+
+def learning_normalizations(network: keras.Model) -> list[keras.layers.BatchNormalization]:
+    """The BatchNormalization layers that use a batch's own statistics in the phase that was entered last."""
+    return [one for one in network.layers if isinstance(one, keras.layers.BatchNormalization) and one.trainable]
+
+
+def _scaled(pixels: np.ndarray, scaling: str) -> np.ndarray:
+    numbers = SCALINGS[scaling]
+    return np.asarray(pixels, np.float32) * numbers["scale"] + numbers["offset"]
+
+
+def _fresh(layer: keras.layers.Layer):
+    """What a layer's kernel would be if it were drawn anew; with a seed of its own, so that no other draw moves."""
+    config = keras.initializers.serialize(layer.kernel_initializer)
+    if "seed" in config["config"]:
+        config["config"]["seed"] = 1
+    return keras.initializers.deserialize(config)(layer.kernel.shape)

@@ -1,0 +1,234 @@
+"""Probes: arrays in, numbers out. Each measures one thing that a cause of failure leaves behind; none judges.
+
+Numbers that cannot be computed (a class is absent, nothing varies) are NaN: rules take NaN for no evidence.
+"""
+
+import math
+import warnings
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import expit
+from scipy.stats import ks_2samp
+from sklearn.decomposition import PCA
+from sklearn.exceptions import UndefinedMetricWarning
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
+from sklearn.model_selection import StratifiedGroupKFold, cross_val_score
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+FOLDS = 5
+PENALTY = 0.01  # C of the logistic probe: strong, as there are often more features than images
+SAMPLED = 1_000  # values of a kernel that are compared with its initializer's
+SAME = 0.001  # p-value above which two samples count as drawn from one distribution
+
+
+# --- features and logits ----------------------------------------------------------------------------------------------
+
+
+def mean_pairwise_cosine(features: ArrayLike) -> float:
+    """Mean cosine of the angles between the features of different images; 1 where all images look alike.
+
+    Args:
+        features: (n, c) pooled features.
+    """
+    vectors = np.asarray(features, np.float64)
+    n = len(vectors)
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    if n < 2 or not np.isfinite(lengths).all():
+        return math.nan
+    # Features that are all zero are as alike as can be: two of them count as cosine 1, one beside another as 0.
+    units = np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths > 0)
+    zeros = int((lengths == 0).sum())
+    total = np.square(units.sum(axis=0)).sum() - np.square(units).sum() + zeros * (zeros - 1)
+    return float(total / (n * (n - 1)))
+
+
+def effective_rank(features: ArrayLike) -> float:
+    """How many directions the features vary in: exp of the entropy of the normalised squared singular values.
+
+    Args:
+        features: (n, c) pooled features.
+
+    Reference: Roy and Vetterli, The effective rank, EUSIPCO 2007.
+    """
+    centred = np.asarray(features, np.float64)
+    if not np.isfinite(centred).all():
+        return math.nan
+    centred = centred - centred.mean(axis=0)
+    energy = np.square(np.linalg.svd(centred, compute_uv=False))
+    if not energy.sum() > 0:
+        return 0.0
+    shares = energy / energy.sum()
+    shares = shares[shares > 0]
+    return float(np.exp(-(shares * np.log(shares)).sum()))
+
+
+def logistic_probe_auc(features: ArrayLike, labels: ArrayLike, groups: ArrayLike, seed: int = 0) -> float:
+    """ROC-AUC of a logistic model on standardised features, cross-validated: does the information exist?
+
+    Standardising each feature undoes any scale, so that the probe finds what a head at its learning rate cannot use.
+
+    Args:
+        features: (n, c).
+        labels: (n,) 0/1.
+        groups: (n,) images of one group are never on both sides of a fold.
+    """
+    values, classes = _finite(features), np.asarray(labels)
+    if values is None or min(np.bincount(classes, minlength=2)) < FOLDS:
+        return math.nan
+    folds = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UndefinedMetricWarning)  # a fold without one of the classes does not count
+        areas = cross_val_score(_probe(), values, classes, groups=groups, cv=folds, scoring="roc_auc")
+    return math.nan if np.isnan(areas).all() else float(np.nanmean(areas))
+
+
+def transferred_probe_auc(features: ArrayLike, labels: ArrayLike, others: ArrayLike, other_labels: ArrayLike) -> float:
+    """ROC-AUC of the probe fitted on some images and scored on others; far below 0.5 where labels of one are turned.
+
+    Args:
+        features: (n, c) to fit on, with labels (n,).
+        others: (m, c) to score, with labels (m,).
+    """
+    fitted, scored = _finite(features), _finite(others)
+    if fitted is None or scored is None or len(set(labels)) < 2 or len(set(other_labels)) < 2:
+        return math.nan
+    scores = _probe().fit(fitted, np.asarray(labels)).decision_function(scored)
+    return float(roc_auc_score(np.asarray(other_labels), scores))
+
+
+def auc(labels: ArrayLike, logits: ArrayLike) -> float:
+    """ROC-AUC, NaN where a class is absent or a logit is not finite."""
+    classes, scores = np.asarray(labels), np.asarray(logits, np.float64)
+    if len(np.unique(classes)) < 2 or not np.isfinite(scores).all():
+        return math.nan
+    return float(roc_auc_score(classes, scores))
+
+
+def chance_error(labels: ArrayLike) -> float:
+    """Standard deviation of the ROC-AUC of scores that know nothing (Mann-Whitney, no ties)."""
+    negative, positive = np.bincount(np.asarray(labels, int), minlength=2)
+    if not (negative and positive):
+        return math.nan
+    return math.sqrt((negative + positive + 1) / (12 * negative * positive))
+
+
+def prior_entropy(labels: ArrayLike) -> float:
+    """Cross-entropy, in nats, of the constant answer that fits best: the share of malignant images."""
+    share = float(np.mean(np.asarray(labels)))
+    return -sum(part * math.log(part) for part in (share, 1 - share) if part > 0)
+
+
+def cross_entropy(labels: ArrayLike, logits: ArrayLike) -> float:
+    """Mean binary cross-entropy in nats."""
+    classes, scores = np.asarray(labels, np.float64), np.asarray(logits, np.float64)
+    return float(np.mean(np.logaddexp(0, scores) - classes * scores))
+
+
+def predicted_positive(logits: ArrayLike) -> float:
+    """Share of images that are called malignant at threshold 0.5."""
+    return float(np.mean(expit(np.asarray(logits, np.float64)) >= 0.5))
+
+
+# --- units, gradients, weights ----------------------------------------------------------------------------------------
+
+
+def dead_share(largest: ArrayLike) -> float:
+    """Share of a rectified layer's units that answer 0 to every image.
+
+    Args:
+        largest: (units,) the largest activation of each unit over images and positions.
+    """
+    return float(np.mean(np.asarray(largest) <= 0))
+
+
+def relative_norms(changes: Sequence[np.ndarray], weights: Sequence[np.ndarray]) -> NDArray[np.float64]:
+    """(k,) norms of gradients or updates, each in units of the norm of the weights it belongs to."""
+    return np.array(
+        [_norm(change) / max(_norm(weight), 1e-12) for change, weight in zip(changes, weights, strict=True)]
+    )
+
+
+def nonfinite_count(arrays: Sequence[np.ndarray]) -> int:
+    """How many values are NaN or infinite."""
+    return sum(int(np.size(array) - np.isfinite(array).sum()) for array in arrays)
+
+
+def looks_initialised(kernel: np.ndarray, drawn: np.ndarray, seed: int = 0) -> bool:
+    """Whether a kernel could come from its initializer (Kolmogorov-Smirnov): nobody has trained it.
+
+    Args:
+        kernel: the weights.
+        drawn: a sample of the initializer, of the same shape.
+    """
+    choice = np.random.default_rng(seed).permutation(kernel.size)[:SAMPLED]
+    return bool(ks_2samp(kernel.ravel()[choice], drawn.ravel()[choice]).pvalue > SAME)
+
+
+def remaining_start(momentum: float, updates: int) -> float:
+    """How much of a running average is still its initial value, 0..1."""
+    return float(momentum**updates)
+
+
+# --- images -----------------------------------------------------------------------------------------------------------
+
+
+def constant_share(images: np.ndarray) -> float:
+    """Share of images without a picture: their standard deviation is below 1 % of the range that all of them span.
+
+    Args:
+        images: (n, h, w, 3).
+    """
+    values = images.astype(np.float32)
+    span = float(values.max() - values.min())
+    return float(np.mean(values.std(axis=(1, 2)).max(axis=1) <= 0.01 * span))
+
+
+def noise_share(images: np.ndarray) -> float:
+    """Share of images whose neighbouring pixels have less than half of their variation in common: no photograph.
+
+    Args:
+        images: (n, h, w, 3).
+    """
+    grey = images.astype(np.float32).mean(axis=3)
+    centred = grey - grey.mean(axis=(1, 2), keepdims=True)
+    together = (centred[:, :, 1:] * centred[:, :, :-1]).mean(axis=(1, 2))
+    alone = np.square(centred).mean(axis=(1, 2))
+    return float(np.mean((together < 0.5 * alone) & (alone > 0)))
+
+
+def duplicate_share(images: np.ndarray) -> float:
+    """Share of images that are equal, pixel by pixel, to one before them.
+
+    Args:
+        images: (n, h, w, 3).
+    """
+    return 1 - len({image.tobytes() for image in images}) / len(images)
+
+
+def relative_error(actual: ArrayLike, expected: ArrayLike) -> float:
+    """Root mean square of the difference, in standard deviations of what was expected."""
+    wanted = np.asarray(expected, np.float64)
+    error = math.sqrt(float(np.mean(np.square(np.asarray(actual, np.float64) - wanted))))
+    return error / max(float(wanted.std()), 1e-12)
+
+
+def _probe() -> Pipeline:
+    """Standardised features and a penalised logistic model.
+
+    The penalised solution lies in the space that the images span: turned into its axes, thousands of features are no
+    more than there are images, and few enough for Newton's method.
+    """
+    return make_pipeline(StandardScaler(), PCA(), LogisticRegression(C=PENALTY, solver="newton-cholesky"))
+
+
+def _finite(features: ArrayLike) -> NDArray[np.float64] | None:
+    values = np.asarray(features, np.float64)
+    return values if np.isfinite(values).all() else None
+
+
+def _norm(array: np.ndarray) -> float:
+    return float(np.linalg.norm(np.asarray(array, np.float64).ravel()))

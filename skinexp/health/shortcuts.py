@@ -1,0 +1,33 @@
+"""What should not tell a benign lesion from a malignant one: the colour of the whole picture, its rim, its size.
+
+Each of them is all that a logistic model gets to see. Where one predicts the label nearly as well as a network does,
+the network may have learned that instead of the lesion.
+"""
+
+import numpy as np
+
+RIM = 0.06  # of a side: how wide the rim of a picture is
+CORNER = 0.12  # of a side: a corner
+
+
+def mean_colour(images: np.ndarray) -> np.ndarray:
+    """(n, 3) mean colour of (n, s, s, 3) images."""
+    return images.mean(axis=(1, 2), dtype=np.float64)
+
+
+def rim(images: np.ndarray) -> np.ndarray:
+    """(n, 28) colours of the four edges and the four corners of (n, s, s, 3) images, less those of the whole picture,
+    and how dark the edges are.
+
+    Less the whole picture's: else a rim would tell what the mean colour tells.
+    """
+    values = images.astype(np.float64)
+    side = images.shape[1]
+    edge, corner = max(1, round(RIM * side)), max(1, round(CORNER * side))
+    edges = [values[:, :edge], values[:, -edge:], values[:, :, :edge], values[:, :, -edge:]]
+    ends = (slice(None, corner), slice(-corner, None))
+    corners = [values[:, rows, columns] for rows in ends for columns in ends]
+    colours = np.stack([part.mean(axis=(1, 2)) for part in (*edges, *corners)], axis=1)
+    whole = values.mean(axis=(1, 2))[:, None]
+    darkness = np.stack([part.mean(axis=(1, 2, 3)) for part in edges], axis=1)
+    return np.concatenate([(colours - whole).reshape(len(images), -1), darkness], axis=1)

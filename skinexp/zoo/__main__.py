@@ -1,0 +1,33 @@
+"""Plants faults into real, tiny trainings: how many does the doctor name, and how often does it cry wolf?"""
+
+import argparse
+from pathlib import Path
+
+from skinexp.errors import told
+
+
+def main() -> None:
+    """The command `python -m skinexp.zoo`. Exit codes: 0 (all right), 1 (a fault missed, or a false alarm), 2."""
+    options = _parser().parse_args()
+    with told():
+        from skinexp import config
+        from skinexp.zoo import visit
+
+        config.register()
+        right = visit.visit(options.photographs, options.weights, options.only, options.output)
+    raise SystemExit(0 if right else 1)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m skinexp.zoo", description=__doc__)
+    parser.add_argument(
+        "--photographs", type=Path, help="directory of real images with a manifest.csv; else phantoms only"
+    )
+    parser.add_argument("--weights", type=Path, help="directory of pretrained weights; needed with --photographs")
+    parser.add_argument("--only", help="cases whose name contains these words")
+    parser.add_argument("--output", type=Path, help="file for the outcomes, as JSON")
+    return parser
+
+
+if __name__ == "__main__":
+    main()

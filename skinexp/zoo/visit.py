@@ -1,0 +1,104 @@
+"""One walk through the zoo: case by case, and a table at the end."""
+
+import json
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import keras
+from rich import box
+from rich.table import Table
+
+from skinexp.errors import UserError
+from skinexp.models.backbones import CONTRACTS
+from skinexp.terminal import console
+from skinexp.zoo.cases import FAULTS, HEALTHY, Case
+from skinexp.zoo.runs import Outcome, attend
+
+
+def visit(photographs: Path | None, weights: Path | None, only: str | None, output: Path | None) -> bool:
+    """Attends all cases that can be trained here, and prints what the doctor said.
+
+    Returns:
+        Whether every fault was named first and no healthy training was called ill.
+
+    Raises:
+        UserError: where no case is left.
+    """
+    cases = chosen(photographs is not None and weights is not None, only)
+    outcomes = []
+    with tempfile.TemporaryDirectory() as scratch:
+        places = {
+            "photographs": str(photographs),
+            "weights": str(weights),
+            "random": str(random_weights(Path(scratch))),
+        }
+        for case in cases:
+            outcomes.append(attend(case, places, Path(scratch) / "cache"))
+            tell(outcomes[-1])
+            if output:
+                output.write_text(json.dumps([described(outcome) for outcome in outcomes], indent=2) + "\n")
+    show(outcomes)
+    return all(outcome.right for outcome in outcomes)
+
+
+def chosen(real: bool, only: str | None) -> list[Case]:
+    """The cases to train.
+
+    Args:
+        real: whether there are photographs and weights.
+        only: words that a case's name must contain.
+    """
+    cases = [
+        case for case in (*FAULTS, *HEALTHY) if (real or not case.real) and (only or "").lower() in case.name.lower()
+    ]
+    if not cases:
+        names = ", ".join(case.name for case in (*FAULTS, *HEALTHY))
+        raise UserError(
+            f"--only: no case has these words in its name, or it needs --photographs and --weights. There are: {names}"
+        )
+    return cases
+
+
+def random_weights(directory: Path) -> Path:
+    """A directory with a file of weights that nobody trained."""
+    keras.utils.set_random_seed(0)
+    contract = CONTRACTS["mobilenet"]
+    directory.mkdir(exist_ok=True)
+    backbone = contract.build(include_top=False, weights=None, input_shape=(224, 224, 3))
+    file = directory / f"{contract.file_prefix(1.0)}random.weights.h5"
+    backbone.save_weights(file)
+    return file
+
+
+def tell(outcome: Outcome) -> None:
+    """Says what the doctor said of a case."""
+    mark = "[green]right[/green]" if outcome.right else "[red]wrong[/red]"
+    named = ", ".join(outcome.names) or "nothing"
+    console.print(
+        f"{mark}  {outcome.case.name}: {named} (AUC {outcome.auc:.2f}, {outcome.seconds['total']:.0f} s)",
+        soft_wrap=True,
+    )
+    console.print(f"       {outcome.sentence}", style="dim", soft_wrap=True, markup=False)
+
+
+def show(outcomes: Sequence[Outcome]) -> None:
+    """Prints how many faults of each kind were planted and named, and how many healthy trainings were called ill."""
+    table = Table(box=box.SIMPLE_HEAD)
+    for heading in ("planted", "cases", "named first"):
+        table.add_column(heading, justify="left" if heading == "planted" else "right")
+    for name in dict.fromkeys(outcome.case.expected for outcome in outcomes):
+        some = [outcome for outcome in outcomes if outcome.case.expected == name]
+        right = sum(outcome.right for outcome in some)
+        table.add_row(
+            name or "nothing (healthy)", str(len(some)), f"{right}" if name else f"{len(some) - right} false alarms"
+        )
+    console.print(table)
+
+
+def described(outcome: Outcome) -> dict[str, object]:
+    """An outcome in plain values."""
+    values = asdict(outcome) | {"right": outcome.right}
+    case = values.pop("case")
+    return {"case": case["name"], "expected": case["expected"], **values}
