@@ -19,7 +19,9 @@ class Chart:
         scaling: the input scaling that was chosen, and what the network expects.
         pretrained: whether the backbone holds weights that were learned before.
         phases: as they were planned.
-        optimizer: its name, with weight_decay.
+        weight_decay: of the optimizer.
+        dropout: the largest rate of a Dropout layer.
+        monitor: the number of history.csv that chooses the best epoch.
         steps_an_epoch: of training batches.
         entropy: of the labels, in nats: the loss of the best constant answer.
         chance_error: standard deviation, on the validation images, of the ROC-AUC of answers that know nothing.
@@ -35,7 +37,6 @@ class Chart:
     scaling: tuple[str, str]
     pretrained: bool
     phases: list[Phase]
-    optimizer: str
     weight_decay: float
     dropout: float
     monitor: str

@@ -6,6 +6,7 @@ It asks cheap questions and changes nothing: a training with the doctor gives th
 import json
 import logging
 import math
+import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,7 @@ class Doctor:
         """
         self._classifier, self._prepared, self._batches, self._config = classifier, prepared, batches, config
         self._directory = directory
+        self.seconds = dict.fromkeys(("preflight", "epochs", "verdict"), 0.0)  # that the doctor's questions took
         self._start: list[np.ndarray] = []  # what the first phase trains, as it was before
         self._on = config.health.policy != "off"
         plan = phases.plan(classifier, config.model, config.optim)
@@ -67,7 +69,6 @@ class Doctor:
             scaling=(expected if model.input_scaling == "contract" else model.input_scaling, expected),
             pretrained=classifier.pretrained,
             phases=plan,
-            optimizer=config.optim.name,
             weight_decay=config.optim.weight_decay,
             dropout=max(self._dropout.values(), default=0.0),
             monitor=config.optim.monitor.replace("val_", "val/"),
@@ -89,10 +90,12 @@ class Doctor:
         """
         if not (self._on and self._config.health.preflight):
             return
+        start = time.perf_counter()
         self._enter(self.chart.phases[0])
         self.chart.before |= image_readings.read(self._prepared, self._batches, self._config.seed)
         self._look_at_network()
         self._try_to_learn()
+        self.seconds["preflight"] = time.perf_counter() - start
         found = rules.diagnose(self.chart)
         if not found:
             return
@@ -162,7 +165,10 @@ class Doctor:
             self._ends.parent.mkdir(parents=True, exist_ok=True)
             replace_text(self._ends, json.dumps(plain(self.chart.ends)))
 
-        return [Watch(network, layer, images, end)]
+        def count(seconds: float) -> None:
+            self.seconds["epochs"] += seconds
+
+        return [Watch(network, layer, images, end, count)]
 
     def _normalizations(self, epochs: int) -> Evidence:
         """Readings of the layers that use a batch's own statistics while they learn, if there are any.
@@ -195,7 +201,7 @@ class Doctor:
         """
         if not self._on:
             return None
-        chart = self.chart
+        start, chart = time.perf_counter(), self.chart
         chart.epochs = history.to_dict(orient="records")
         val = (predictions.table["split"] == "val").to_numpy()
         rows, features = predictions.table[val], predictions.features[val]
@@ -213,6 +219,7 @@ class Doctor:
             "nonfinite_answers": float(probes.nonfinite_count([logits, features])),
             **self._normalizations(len(history)),
         }
+        self.seconds["verdict"] = time.perf_counter() - start
         return self._judge()
 
     def broken(self, history: list[dict[str, Any]], error: BaseException) -> Verdict | None:
@@ -240,6 +247,7 @@ class Doctor:
         known = {
             **verdict.described(),
             "policy": self._config.health.policy,
+            "seconds": {name: round(value, 3) for name, value in self.seconds.items()},
             "before": chart.before,
             "trials": [asdict(trial) for trial in chart.trials],
             "phases": chart.ends,

@@ -12,7 +12,6 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit
 from scipy.stats import ks_2samp
 from sklearn.decomposition import PCA
-from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import StratifiedGroupKFold, cross_val_score
@@ -76,12 +75,13 @@ def logistic_probe_auc(features: ArrayLike, labels: ArrayLike, groups: ArrayLike
         labels: (n,) 0/1.
         groups: (n,) images of one group are never on both sides of a fold.
     """
-    values, classes = _finite(features), np.asarray(labels)
+    values, classes = _usable(features), np.asarray(labels)
     if values is None or min(np.bincount(classes, minlength=2)) < FOLDS:
         return math.nan
     folds = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UndefinedMetricWarning)  # a fold without one of the classes does not count
+        # A fold without one of the classes does not count; features that hardly vary need not be fitted well.
+        warnings.simplefilter("ignore")
         areas = cross_val_score(_probe(), values, classes, groups=groups, cv=folds, scoring="roc_auc")
     return math.nan if np.isnan(areas).all() else float(np.nanmean(areas))
 
@@ -93,7 +93,7 @@ def transferred_probe_auc(features: ArrayLike, labels: ArrayLike, others: ArrayL
         features: (n, c) to fit on, with labels (n,).
         others: (m, c) to score, with labels (m,).
     """
-    fitted, scored = _finite(features), _finite(others)
+    fitted, scored = _usable(features), _usable(others)
     if fitted is None or scored is None or len(set(labels)) < 2 or len(set(other_labels)) < 2:
         return math.nan
     scores = _probe().fit(fitted, np.asarray(labels)).decision_function(scored)
@@ -123,8 +123,10 @@ def prior_entropy(labels: ArrayLike) -> float:
 
 
 def cross_entropy(labels: ArrayLike, logits: ArrayLike) -> float:
-    """Mean binary cross-entropy in nats."""
+    """Mean binary cross-entropy in nats; NaN where a logit is not finite."""
     classes, scores = np.asarray(labels, np.float64), np.asarray(logits, np.float64)
+    if not np.isfinite(scores).all():
+        return math.nan
     return float(np.mean(np.logaddexp(0, scores) - classes * scores))
 
 
@@ -225,9 +227,10 @@ def _probe() -> Pipeline:
     return make_pipeline(StandardScaler(), PCA(), LogisticRegression(C=PENALTY, solver="newton-cholesky"))
 
 
-def _finite(features: ArrayLike) -> NDArray[np.float64] | None:
+def _usable(features: ArrayLike) -> NDArray[np.float64] | None:
+    """Features that are numbers and vary, or None."""
     values = np.asarray(features, np.float64)
-    return values if np.isfinite(values).all() else None
+    return values if np.isfinite(values).all() and np.ptp(values, axis=0).any() else None
 
 
 def _norm(array: np.ndarray) -> float:

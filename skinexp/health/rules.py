@@ -26,7 +26,8 @@ def diagnose(chart: Chart) -> list[Diagnosis]:
     if not found:
         return []
     cause, *others = found
-    follows = tuple(other.name for other in others if other.name in SYMPTOMS)
+    symptoms = SYMPTOMS if chart.pretrained else SYMPTOMS | {BATCHNORM}  # unfrozen on purpose, it is a cause
+    follows = tuple(other.name for other in others if other.name in symptoms)
     return [replace(cause, consequences=follows), *(other for other in others if other.name not in follows)]
 
 
@@ -190,7 +191,7 @@ def frozen_random_backbone(chart: Chart) -> Diagnosis | None:
     if share > limit("untrained"):
         why = f"{share:.0%} of the frozen layers hold what their initializer draws: nobody has trained them"
         return Diagnosis("frozen_random_backbone", SURE, why, "model.weights=imagenet", seen)
-    if chart.backbone_frozen and _is_dead(before):
+    if chart.backbone_frozen and _is_dead(before) and failed(chart):
         why = (
             f"the frozen backbone sees no difference between images (cosine of features "
             f"{before['feature_cosine']:.4f}) in any range of inputs: its weights do not know such images, or are "
@@ -262,9 +263,14 @@ def learning_rate_too_low(chart: Chart) -> Diagnosis | None:
     moved = chart.last("weight_change")
     if first.ratio < limit("stuck") or not higher or moved > limit("small_updates"):
         return None
+    stood = (
+        f"in {chart.steps} steps at {first.lr:g} the weights moved by {moved:.2g} of what they are; "
+        if moved >= 0
+        else ""
+    )
     why = (
-        f"in {chart.steps} steps at {first.lr:g} the weights moved by {moved:.2%}; on sixteen images {higher[0].lr:g} "
-        f"lowers the loss to {_times(higher[0].ratio)} in twelve steps, {first.lr:g} to {_times(first.ratio)}"
+        f"{stood}on sixteen images {higher[0].lr:g} lowers the loss to {_times(higher[0].ratio)} in twelve steps, "
+        f"{first.lr:g} to {_times(first.ratio)}"
     )
     seen = {"lr": first.lr, "ratio": first.ratio, "weight_change": moved, "better_lr": higher[0].lr}
     return Diagnosis("learning_rate_too_low", SURE, why, f"optim.lr={higher[0].lr:g}", seen)

@@ -1,6 +1,8 @@
 """What the doctor looks at while a phase trains: between epochs, never inside the training step."""
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import keras
 import numpy as np
@@ -9,49 +11,65 @@ from skinexp.health import network_readings
 from skinexp.health.ask import Questions
 from skinexp.health.chart import Evidence
 
-EndOfPhase = Callable[[Evidence, int], None]
+LOGGED = ("feature_cosine", "logit_std", "predicted_positive", "dead_units")
 
 
 class Watch(keras.callbacks.Callback):
     """Adds readings to the epoch's logs, from where they go to history.csv and MLflow.
 
     How far the weights moved is read after every epoch, what the network answers to a few images after the 1st, 2nd,
-    4th, 8th, ... of a phase: what a look costs is shared by ever more epochs.
+    4th, 8th, ...: what a look costs is shared by ever more epochs.
     """
 
     IMAGES = 32
 
-    def __init__(self, network: keras.Model, layer: str | None, images: np.ndarray, at_end: EndOfPhase):
+    def __init__(
+        self,
+        network: keras.Model,
+        layer: str | None,
+        images: np.ndarray,
+        at_end: Callable[[Evidence, int], None],
+        count: Callable[[float], None],
+    ):
         """
         Args:
             layer: where the network is cut in this phase, if it is: what lies below is asked once.
             images: (n, s, s, 3) validation images.
             at_end: takes the last readings and the number of epochs so far, when the phase is over.
+            count: takes the seconds of each look.
         """
         super().__init__()
-        self._network, self._layer, self._images, self._at_end = network, layer, images, at_end
+        self._network, self._layer, self._images = network, layer, images
+        self._at_end, self._count = at_end, count
         self._questions = Questions(network, layer)
         self._inputs: np.ndarray | None = None
         self._begun: list[np.ndarray] = []
         self._epochs = 0
 
     def on_epoch_begin(self, epoch, logs=None):
-        self._begun = self._questions.kernels()
+        with self._counted():
+            self._begun = self._questions.kernels()
 
     def on_epoch_end(self, epoch, logs=None):
-        self._epochs = epoch + 1
-        logs["health/update_ratio"] = network_readings.movement(self._questions.kernels(), self._begun)
-        if self._epochs.bit_count() == 1:  # a power of two
-            readings = network_readings.of_answers(self._questions.answers(self._asked()))
-            for name in ("feature_cosine", "logit_std", "predicted_positive", "dead_units"):
-                if name in readings:
-                    logs[f"health/{name}"] = readings[name]
+        with self._counted():
+            self._epochs = epoch + 1
+            logs["health/update_ratio"] = network_readings.movement(self._questions.kernels(), self._begun)
+            if self._epochs.bit_count() == 1:  # a power of two
+                readings = self._readings()
+                logs |= {f"health/{name}": readings[name] for name in LOGGED if name in readings}
 
     def on_train_end(self, logs=None):
-        self._at_end(network_readings.of_answers(self._questions.answers(self._asked())), self._epochs)
+        with self._counted():
+            self._at_end(self._readings(), self._epochs)
 
-    def _asked(self) -> np.ndarray:
+    def _readings(self) -> Evidence:
         if self._inputs is None:
             whole = Questions(self._network)
             self._inputs = self._images if self._layer is None else whole.activation(self._images, self._layer)
-        return self._inputs
+        return network_readings.of_answers(self._questions.answers(self._inputs))
+
+    @contextmanager
+    def _counted(self) -> Iterator[None]:
+        start = time.perf_counter()
+        yield
+        self._count(time.perf_counter() - start)

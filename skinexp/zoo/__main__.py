@@ -14,7 +14,7 @@ def main() -> None:
         from skinexp.zoo import visit
 
         config.register()
-        right = visit.visit(options.photographs, options.weights, options.only, options.output)
+        right = visit.visit(options.photographs, options.weights, options.only, options.output, options.markdown)
     raise SystemExit(0 if right else 1)
 
 
@@ -26,6 +26,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--weights", type=Path, help="directory of pretrained weights; needed with --photographs")
     parser.add_argument("--only", help="cases whose name contains these words")
     parser.add_argument("--output", type=Path, help="file for the outcomes, as JSON")
+    parser.add_argument("--markdown", action="store_true", help="print the table as Markdown")
     return parser
 
 

@@ -17,7 +17,12 @@ from skinexp.zoo.cases import FAULTS, HEALTHY, Case
 from skinexp.zoo.runs import Outcome, attend
 
 
-def visit(photographs: Path | None, weights: Path | None, only: str | None, output: Path | None) -> bool:
+HEADINGS = ("planted", "trainings", "named first")
+
+
+def visit(
+    photographs: Path | None, weights: Path | None, only: str | None, output: Path | None, as_markdown: bool = False
+) -> bool:
     """Attends all cases that can be trained here, and prints what the doctor said.
 
     Returns:
@@ -39,7 +44,10 @@ def visit(photographs: Path | None, weights: Path | None, only: str | None, outp
             tell(outcomes[-1])
             if output:
                 output.write_text(json.dumps([described(outcome) for outcome in outcomes], indent=2) + "\n")
-    show(outcomes)
+    if as_markdown:
+        print(markdown(outcomes))
+    else:
+        show(outcomes)
     return all(outcome.right for outcome in outcomes)
 
 
@@ -83,18 +91,31 @@ def tell(outcome: Outcome) -> None:
     console.print(f"       {outcome.sentence}", style="dim", soft_wrap=True, markup=False)
 
 
-def show(outcomes: Sequence[Outcome]) -> None:
-    """Prints how many faults of each kind were planted and named, and how many healthy trainings were called ill."""
-    table = Table(box=box.SIMPLE_HEAD)
-    for heading in ("planted", "cases", "named first"):
-        table.add_column(heading, justify="left" if heading == "planted" else "right")
+def tally(outcomes: Sequence[Outcome]) -> list[tuple[str, str, str]]:
+    """What was planted, how often, and how often it was named first; healthy trainings last, with the false alarms."""
+    rows = []
     for name in dict.fromkeys(outcome.case.expected for outcome in outcomes):
         some = [outcome for outcome in outcomes if outcome.case.expected == name]
         right = sum(outcome.right for outcome in some)
-        table.add_row(
-            name or "nothing (healthy)", str(len(some)), f"{right}" if name else f"{len(some) - right} false alarms"
-        )
+        found = str(right) if name else f"{len(some) - right} false alarms"
+        rows.append((name or "nothing (healthy)", str(len(some)), found))
+    return rows
+
+
+def show(outcomes: Sequence[Outcome]) -> None:
+    """Prints the tally."""
+    table = Table(box=box.SIMPLE_HEAD)
+    for heading in HEADINGS:
+        table.add_column(heading, justify="left" if heading == HEADINGS[0] else "right")
+    for row in tally(outcomes):
+        table.add_row(*row)
     console.print(table)
+
+
+def markdown(outcomes: Sequence[Outcome]) -> str:
+    """The tally as a table for a README."""
+    rows = [HEADINGS, ("---", "---:", "---:"), *((f"`{name}`", *rest) for name, *rest in tally(outcomes))]
+    return "".join(f"| {' | '.join(row)} |\n" for row in rows)
 
 
 def described(outcome: Outcome) -> dict[str, object]:
