@@ -3,7 +3,6 @@
 import io
 import math
 
-import cv2
 import numpy as np
 import pandas as pd
 from PIL import Image
@@ -11,13 +10,12 @@ from PIL import Image
 from skinexp.data.pipeline import Batches, Images
 from skinexp.data.store import Prepared
 from skinexp.data.table import Reader
-from skinexp.health import probes, shortcuts
+from skinexp.health import appearance, probes, shortcuts
 from skinexp.health.chart import Evidence
 from skinexp.randomness import rng
 
 IMAGES = 512  # of each part: as many as a second's work
 FILES = 200  # that are opened once more, for their size
-THUMBNAIL = 8  # pixels a side: enough for a lesion's size, darkness and asymmetry
 
 
 def read(prepared: Prepared, batches: Batches, seed: int) -> Evidence:
@@ -45,33 +43,26 @@ def sample(images: Images, seed: int, count: int) -> np.ndarray:
     return np.sort(rng(seed, "health").permutation(len(images))[:count])
 
 
-def thumbnails(pixels: np.ndarray) -> np.ndarray:
-    """(n, 8 * 8 * 3) what is left of (n, s, s, 3) images when they are made very small."""
-    size = (THUMBNAIL, THUMBNAIL)
-    small = [cv2.resize(np.asarray(image, np.float32), size, interpolation=cv2.INTER_AREA) for image in pixels]
-    return np.stack(small).reshape(len(pixels), -1)
-
-
 def _of_labels(prepared: Prepared, batches: Batches, seed: int) -> Evidence:
     """Whether images meet their own labels on the way to the network, and whether labels can be told from images.
 
-    Thumbnails tell skin lesions apart to some degree in any sound data set; where those of one part don't, and those of
-    the other do, one part's labels belong to other images.
+    Plain numbers about an image tell lesions apart to some degree in any sound data set; where those of one part don't,
+    and those of the other do, one part's labels belong to other images.
     """
     frame = prepared.table.frame
     parts = dict(iter(frame.groupby("split")))
     wrong = [_mismatch(batches.train.labels, parts["train"]), _mismatch(batches.val.labels, parts["val"])]
     wrong.append(_mismatch_of_first_batch(batches, parts["train"]["label"].to_numpy()))
     found: Evidence = {"label_mismatch": max(wrong)}
-    small: dict[str, np.ndarray] = {}
+    described: dict[str, np.ndarray] = {}
     for name, images in (("train", batches.train.images), ("val", batches.val)):
         members = sample(images, seed, IMAGES)
         labels, groups = parts[name]["label"].to_numpy()[members], parts[name]["group"].to_numpy()[members]
-        small[name], small[f"{name} labels"] = thumbnails(images.read(members)), labels
-        found[f"thumbnail_auc_{name}"] = probes.logistic_probe_auc(small[name], labels, groups, seed)
-        found[f"thumbnail_error_{name}"] = probes.chance_error(labels)
-    found["thumbnail_auc_transferred"] = probes.transferred_probe_auc(
-        small["train"], small["train labels"], small["val"], small["val labels"]
+        described[name], described[f"{name} labels"] = appearance.describe(images.read(members)), labels
+        found[f"appearance_auc_{name}"] = probes.logistic_probe_auc(described[name], labels, groups, seed)
+        found[f"appearance_error_{name}"] = probes.chance_error(labels)
+    found["appearance_auc_transferred"] = probes.transferred_probe_auc(
+        described["train"], described["train labels"], described["val"], described["val labels"]
     )
     return found
 

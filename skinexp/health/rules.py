@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 
-from skinexp.health.chart import Chart
+from skinexp.health.chart import Chart, Evidence
 from skinexp.health.diagnosis import LIKELY, POSSIBLE, SURE, Diagnosis
 from skinexp.health.thresholds import limit
 
@@ -91,13 +91,16 @@ def data_constant_or_corrupt(chart: Chart) -> Diagnosis | None:
 def labels_misaligned(chart: Chart) -> Diagnosis | None:
     """Images do not meet their own labels, or labels of one part belong to other images."""
     before = chart.before
-    names = ("label_mismatch", "thumbnail_auc_train", "thumbnail_auc_val", "thumbnail_auc_transferred")
+    names = ("label_mismatch", "appearance_auc_train", "appearance_auc_val", "appearance_auc_transferred")
     seen = {name: before.get(name, math.nan) for name in names}
     if seen["label_mismatch"] > limit("label_mismatch"):
         why = f"{seen['label_mismatch']:.0%} of a batch's images come with a label that is not theirs in the table"
         return Diagnosis("labels_shuffled_or_misaligned", SURE, why, None, seen)
-    train_error, val_error = before.get("thumbnail_error_train", math.nan), before.get("thumbnail_error_val", math.nan)
-    train, val, across = seen["thumbnail_auc_train"], seen["thumbnail_auc_val"], seen["thumbnail_auc_transferred"]
+    train_error, val_error = (
+        before.get("appearance_error_train", math.nan),
+        before.get("appearance_error_val", math.nan),
+    )
+    train, val, across = seen["appearance_auc_train"], seen["appearance_auc_val"], seen["appearance_auc_transferred"]
     if across < 0.5 - limit("informative") * val_error:
         why = (
             f"what tells the classes apart in training images tells them the other way round in validation images "
@@ -107,7 +110,7 @@ def labels_misaligned(chart: Chart) -> Diagnosis | None:
     guesses = train < 0.5 + limit("chance") * train_error
     if guesses and _informative(val, val_error) and val - train > limit("label_disagreement"):
         why = (
-            f"thumbnails of validation images tell their labels (AUC {val:.2f}), those of training images do not "
+            f"colours and shapes of validation images tell their labels (AUC {val:.2f}), those of training images do not "
             f"({train:.2f}): training labels belong to other images"
         )
         return Diagnosis("labels_shuffled_or_misaligned", LIKELY, why, None, seen)
@@ -117,17 +120,18 @@ def labels_misaligned(chart: Chart) -> Diagnosis | None:
 def labels_without_information(chart: Chart) -> Diagnosis | None:
     """Nothing that was tried tells the labels, while the network can learn images by heart."""
     before, probe = chart.before, chart.last("probe_auc")
-    train, error = before.get("thumbnail_auc_train", math.nan), before.get("thumbnail_error_train", math.nan)
-    blind = train < 0.5 + limit("chance") * error and not _informative(probe, chart.last("probe_error"))
+    train, error = before.get("appearance_auc_train", math.nan), before.get("appearance_error_train", math.nan)
+    blind = math.isfinite(train) and not _informative(train, error)
+    blind = blind and not _informative(probe, chart.last("probe_error"))
     learns = bool(chart.trials) and chart.trials[0].fitted
     if not (is_at_chance(chart) and blind and learns):
         return None
     why = (
-        f"sixteen images can be learned by heart, but nothing tells the labels of others: neither thumbnails (AUC "
+        f"sixteen images can be learned by heart, but nothing tells the labels of others: neither plain numbers about them (AUC "
         f"{train:.2f}) nor the network's features ({probe:.2f}) nor the network ({chart.after['val_auc']:.2f}). The "
         f"labels are shuffled, or the images do not show what they say"
     )
-    seen = {"thumbnail_auc_train": train, "probe_auc": probe, "val_auc": chart.after["val_auc"]}
+    seen = {"appearance_auc_train": train, "probe_auc": probe, "val_auc": chart.after["val_auc"]}
     return Diagnosis("labels_shuffled_or_misaligned", LIKELY, why, None, seen)
 
 
@@ -294,36 +298,47 @@ def exploding_or_nonfinite(chart: Chart) -> Diagnosis | None:
 
 
 def batchnorm_unfrozen_or_stale(chart: Chart) -> Diagnosis | None:
-    """Inference uses statistics that are not those of the images."""
+    """A pretrained backbone's statistics are overwritten, or those of a new one are still what they began with."""
     for name, evidence in (("the kept weights", chart.after), *chart.ends.items()):
-        unfrozen = chart.pretrained and evidence.get("normalizations_learning", 0) > 0
-        gap = evidence.get("inference_loss", math.nan) - evidence.get("own_statistics_loss", math.nan)
-        stale = evidence.get("stale_statistics", math.nan)
-        seen = {
-            "mode_gap": gap,
-            "stale_statistics": stale,
-            "normalizations": evidence.get("normalizations_learning", 0),
-        }
+        learning = evidence.get("normalizations_learning", 0)
+        gap, stale = _mode_gap(evidence), evidence.get("stale_statistics", math.nan)
         hurts = gap > limit("mode_gap")
-        worse = (
-            f"the same images have a loss of {evidence.get('inference_loss', math.nan):.2f} in inference and of "
-            f"{evidence.get('own_statistics_loss', math.nan):.2f} with their own statistics"
-        )
-        if unfrozen:
-            why = f"BatchNormalization of the pretrained backbone learns in phase {name}"
+        seen = {"mode_gap": gap, "stale_statistics": stale, "normalizations": learning}
+        if chart.pretrained and learning:
+            why = f"BatchNormalization of the pretrained backbone learns (seen in {name})"
             why += (
-                f": {worse}" if hurts else ", and takes statistics of batches for those its weights were learned with"
+                f": {_two_losses(evidence)}"
+                if hurts
+                else ", and replaces statistics that its weights were learned with"
             )
             return Diagnosis(BATCHNORM, SURE if hurts else LIKELY, why, "model.batch_norm=frozen", seen)
-        if hurts and (evidence is chart.after or failed(chart)) and not unfrozen:
-            left = f", {stale:.0%} of which are still as initialised" if stale > limit("stale") else ""
-            why = f"running statistics do not fit{left}: {worse}"
-            cure = "model.batch_norm_momentum=0.9" if stale > limit("stale") else None
-            return Diagnosis(BATCHNORM, SURE if stale > limit("stale") else LIKELY, why, cure, seen)
+        if stale > limit("stale") and (hurts or failed(chart)):
+            why = f"{stale:.0%} of the running statistics are still as initialised: {_two_losses(evidence)}"
+            return Diagnosis(BATCHNORM, SURE, why, "model.batch_norm_momentum=0.9", seen)
     return None
 
 
+def statistics_do_not_fit(chart: Chart) -> Diagnosis | None:
+    """Running statistics are not those of the images, for a reason that is not seen."""
+    gap = _mode_gap(chart.after)
+    if not (gap > limit("mode_gap") and chart.after["inference_loss"] > chart.entropy):
+        return None
+    why = f"running statistics do not fit: {_two_losses(chart.after)}"
+    return Diagnosis(BATCHNORM, LIKELY, why, "optim.batch_size=32", {"mode_gap": gap})
+
+
 BATCHNORM = "batchnorm_unfrozen_or_stale"
+
+
+def _mode_gap(evidence: Evidence) -> float:
+    return evidence.get("inference_loss", math.nan) - evidence.get("own_statistics_loss", math.nan)
+
+
+def _two_losses(evidence: Evidence) -> str:
+    return (
+        f"the same images have a loss of {evidence.get('inference_loss', math.nan):.2f} in inference and of "
+        f"{evidence.get('own_statistics_loss', math.nan):.2f} with their own statistics"
+    )
 
 
 def dead_units(chart: Chart) -> Diagnosis | None:
@@ -342,7 +357,7 @@ def vanishing_gradient(chart: Chart) -> Diagnosis | None:
     """The loss does not pull at the first layers."""
     for evidence in (chart.before, *chart.ends.values()):
         smallest, largest = evidence.get("gradient_min", math.nan), evidence.get("gradient_max", math.nan)
-        if (failed(chart) and smallest < limit("vanishing") * largest) or (failed(chart) and largest == 0):
+        if failed(chart) and smallest < limit("vanishing") * largest:
             why = (
                 f"gradients are between {smallest:.1e} and {largest:.1e} of the weights they change: layers far from "
                 f"the loss do not learn"
@@ -385,15 +400,15 @@ def underfitting_capacity(chart: Chart) -> Diagnosis | None:
     loss = _end(chart.course("train/loss")) / chart.entropy
     if not (failed(chart) and chart.error is None and loss > limit("weak_fit")):
         return None
-    probe, thumbnail = chart.last("probe_auc"), chart.before.get("thumbnail_auc_train", math.nan)
+    probe, thumbnail = chart.last("probe_auc"), chart.before.get("appearance_auc_train", math.nan)
     informed = _informative(probe, chart.last("probe_error")) or _informative(
-        thumbnail, chart.before.get("thumbnail_error_train", math.nan)
+        thumbnail, chart.before.get("appearance_error_train", math.nan)
     )
     shrunk = chart.last("weight_norm")
     seen = {
         "train_loss_over_entropy": loss,
         "probe_auc": probe,
-        "thumbnail_auc": thumbnail,
+        "appearance_auc": thumbnail,
         "steps": float(chart.steps),
     }
     start = f"the training loss is {loss:.2f} times that of a constant answer"
@@ -462,6 +477,7 @@ RULES: tuple[Rule, ...] = (
     learning_rate_too_low,
     vanishing_gradient,
     wrong_checkpoint_restored,
+    statistics_do_not_fit,
     labels_without_information,
     underfitting_capacity,
     shortcut_suspected,

@@ -11,8 +11,9 @@ CORNER = 0.12  # of a side: a corner
 
 
 def mean_colour(images: np.ndarray) -> np.ndarray:
-    """(n, 3) mean colour of (n, s, s, 3) images."""
-    return images.mean(axis=(1, 2), dtype=np.float64)
+    """(n, 6) mean colour of (n, s, s, 3) images, and the share that each channel has in it."""
+    colours = images.mean(axis=(1, 2), dtype=np.float64)
+    return np.concatenate([colours, colours / np.maximum(colours.sum(axis=1, keepdims=True), 1e-12)], axis=1)
 
 
 def rim(images: np.ndarray) -> np.ndarray:

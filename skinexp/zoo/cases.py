@@ -131,7 +131,7 @@ FAULTS = (
         "optim.reduce_lr.patience=60",
     ),
     phantoms("one unit and much dropout", "underfitting_capacity", hook=hooks.another_network(hooks.one_unit, "conv")),
-    phantoms("weight decay that eats the weights", "underfitting_capacity", "optim=adamw", "optim.weight_decay=30"),
+    phantoms("weight decay that eats the weights", "underfitting_capacity", "optim=adamw", "optim.weight_decay=300"),
     phantoms(
         "the last weights are kept",
         "wrong_checkpoint_restored",

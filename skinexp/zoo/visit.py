@@ -16,7 +16,6 @@ from skinexp.terminal import console
 from skinexp.zoo.cases import FAULTS, HEALTHY, Case
 from skinexp.zoo.runs import Outcome, attend
 
-
 HEADINGS = ("planted", "trainings", "named first")
 
 

@@ -10,7 +10,7 @@ from hypothesis.extra import numpy as arrays
 from scipy.special import expit
 from sklearn.metrics import log_loss
 
-from skinexp.health import probes, shortcuts
+from skinexp.health import appearance, probes, shortcuts
 
 features = arrays.arrays(np.float64, (6, 4), elements=st.floats(-10, 10, allow_subnormal=False))
 
@@ -181,3 +181,10 @@ def test_a_brighter_picture_has_the_same_rim_but_for_its_darkness(pictures):
     np.testing.assert_allclose(
         shortcuts.rim(pictures + np.uint8(20))[:, :24], shortcuts.rim(pictures)[:, :24], atol=1e-9
     )
+
+
+def test_what_a_picture_looks_like_tells_discs_by_size_and_does_not_depend_on_the_range(pictures):
+    large = np.arange(20) >= 10
+    described = appearance.describe(pictures)
+    assert probes.logistic_probe_auc(described, large, np.arange(20)) > 0.95
+    assert described.shape == (20, appearance.describe(pictures[:1] / 255.0).shape[1])

@@ -37,8 +37,8 @@ def healthy() -> Chart:
         chance_error=0.04,
         before={
             "constant_images": 0.0, "noise_images": 0.0, "pixel_max": 255.0, "label_mismatch": 0.0,
-            "thumbnail_auc_train": 0.66, "thumbnail_error_train": 0.02, "thumbnail_auc_val": 0.64,
-            "thumbnail_error_val": 0.04, "thumbnail_auc_transferred": 0.65, "colour_auc": 0.6, "colour_error": 0.02,
+            "appearance_auc_train": 0.66, "appearance_error_train": 0.02, "appearance_auc_val": 0.64,
+            "appearance_error_val": 0.04, "appearance_auc_transferred": 0.65, "colour_auc": 0.6, "colour_error": 0.02,
             "input_error": 0.0, "input_min": 0.0, "input_max": 1.0, "feature_cosine": 0.997, "initial_loss": 0.7,
             "gradient_min": 0.1, "gradient_max": 2.0, "dead_units": 0.4,
         },
@@ -57,7 +57,7 @@ def dead(healthy: Chart) -> Chart:
     healthy.after |= {"val_auc": 0.52, "logit_std": 4e-4, "predicted_positive": 0.0}
     healthy.after |= {"probe_auc": math.nan, "val_loss": 0.69}
     healthy.epochs = epochs([0.7, 0.69, 0.69])
-    healthy.before |= {"thumbnail_auc_train": math.nan}
+    healthy.before |= {"appearance_auc_train": math.nan}
     return healthy
 
 
@@ -188,18 +188,18 @@ def test_gradients_that_do_not_reach_the_first_layers_are_named(dead):
 
 @pytest.mark.parametrize("area", [0.04, 0.30])
 def test_labels_that_are_turned_in_one_part_are_named(healthy, area):
-    healthy.before["thumbnail_auc_transferred"] = area
+    healthy.before["appearance_auc_transferred"] = area
     assert first(healthy) == "labels_shuffled_or_misaligned"
 
 
 def test_training_labels_of_other_images_are_named(dead):
-    dead.before |= {"thumbnail_auc_train": 0.51, "thumbnail_auc_val": 0.72}
+    dead.before |= {"appearance_auc_train": 0.51, "appearance_auc_val": 0.72}
     assert first(dead) == "labels_shuffled_or_misaligned"
 
 
 def test_labels_that_nothing_tells_are_named(dead):
     dead.after |= {"logit_std": 1.0, "predicted_positive": 0.45, "probe_auc": 0.51}
-    dead.before["thumbnail_auc_train"] = 0.5
+    dead.before["appearance_auc_train"] = 0.5
     assert first(dead) == "labels_shuffled_or_misaligned"
 
 
@@ -235,7 +235,7 @@ def test_a_colour_that_tells_the_label_is_a_suspected_shortcut(healthy):
 @pytest.mark.parametrize(("name", "share"), [("constant_images", 0.5), ("noise_images", 1.0)])
 def test_images_that_are_no_pictures_come_first(dead, name, share):
     dead.before[name] = share
-    dead.before["thumbnail_auc_transferred"] = 0.1
+    dead.before["appearance_auc_transferred"] = 0.1
     assert first(dead) == "data_constant_or_corrupt"
 
 
