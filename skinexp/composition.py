@@ -11,6 +11,7 @@ from omegaconf.errors import OmegaConfBaseException
 from skinexp.config import GROUPS, Config
 from skinexp.help_text import options
 
+TRAIN = "python -m skinexp.train"
 OVERRIDE = re.compile(r"override '\+*([\w./]+)")
 NO_OPTION = "Config group override must be a string or a list"  # Hydra's words, in a bare ValueError
 
@@ -20,10 +21,15 @@ def is_mistake(error: Exception) -> bool:
     return isinstance(error, (HydraException, OmegaConfBaseException)) or NO_OPTION in str(error)
 
 
-def explain(error: BaseException) -> str:
-    """One sentence about an error raised while composing."""
+def explain(error: BaseException, whole: type[Config] = Config, command: str = TRAIN) -> str:
+    """One sentence about an error raised while composing.
+
+    Args:
+        whole: the schema of what was composed.
+        command: that was typed.
+    """
     if NO_OPTION in str(error):
-        return "A group takes the name of one of its options, not null. All options: python -m skinexp.train --help"
+        return f"A group takes the name of one of its options, not null. All options: {TRAIN} --help"
     if isinstance(error, MissingConfigException):
         return _no_such_option(error)
     cause = next((item for item in _chain(error) if isinstance(item, OmegaConfBaseException)), None)
@@ -34,7 +40,7 @@ def explain(error: BaseException) -> str:
         re.match("Key '.*' (not in|is not in struct)", message)
         or (cause is None and "Could not override" in str(error))
     ):
-        return _no_such_key(key)
+        return _no_such_key(key, whole, command)
     first = " ".join(
         line.strip() for line in message.splitlines() if not re.match(r"\s*(full_key|object_type|reference_type)", line)
     )
@@ -55,10 +61,10 @@ def _no_such_option(error: MissingConfigException) -> str:
     return f"{group}={option}: no such option. There are: {', '.join(known)}.{_perhaps(option, known)}"
 
 
-def _no_such_key(key: str) -> str:
+def _no_such_key(key: str, whole: type[Config], command: str) -> str:
     if key.startswith("data.labels."):
         return f"{key}: a class is added with a plus sign: +{key}=0 (benign) or +{key}=1 (malignant)"
-    known = list(_keys(Config, ""))
+    known = list(_keys(whole, ""))
     close = _perhaps(key, known)
     parent = key.rpartition(".")[0]
     siblings = [name for name in known if name.rpartition(".")[0] == parent]
@@ -67,7 +73,7 @@ def _no_such_key(key: str) -> str:
         if siblings and parent
         else ""
     )
-    return f"{key}: no such key.{close or there} All keys: python -m skinexp.train --cfg job"
+    return f"{key}: no such key.{close or there} All keys: {command} --cfg job"
 
 
 def _perhaps(word: str, known: list[str]) -> str:

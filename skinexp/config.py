@@ -226,6 +226,24 @@ class Config:
     health: Health = field(default_factory=Health)
 
 
+@dataclass
+class LrFind:
+    """The learning rates that a range test goes through, one a step, each larger by the same factor."""
+
+    min: float = number(1e-7, above=0)  # of the first step
+    max: float = number(10.0, above=0)  # of the last step; the test stops earlier where the loss leaves all bounds
+    steps: int = number(100, least=20)  # more of them average over more batches
+
+
+@dataclass
+class RangeTest(Config):
+    """An experiment, and the range test of its learning rate: what `python -m skinexp.lr_find` takes."""
+
+    lr_find: LrFind = field(default_factory=LrFind)
+
+
+SHORTEST_RANGE = 100  # times the smallest rate: one tenfold for the descent, and one for what is around it
+
 MOBILENET_WIDTHS = (0.35, 0.5, 0.75, 1.0, 1.3, 1.4)  # that ImageNet weights exist for
 
 GROUPS = {
@@ -239,12 +257,12 @@ GROUPS = {
 }
 
 
-def register() -> None:
+def register(whole: type[Config] = Config) -> None:
     """Hands the schema to Hydra: `schema` for the whole, `<group>/schema` for each group."""
     from hydra.core.config_store import ConfigStore
 
     store = ConfigStore.instance()
-    store.store(name="schema", node=Config)
+    store.store(name="schema", node=whole)
     for group, node in GROUPS.items():
         store.store(group=group, name="schema", node=node)
 
@@ -265,6 +283,8 @@ def check(config: Config) -> None:
             "compute.threads: JAX shares out threads by itself. Use compute.threads=null. "
             f"Received: {config.compute.threads}"
         )
+    if isinstance(config, RangeTest):
+        _check_rates(config.lr_find)
 
 
 def _check_fields(node: Any, prefix: str) -> None:
@@ -346,4 +366,12 @@ def _check_model(model: Model) -> None:
         raise UserError(
             f"model.weights: must be null, imagenet, a .weights.h5 file, or a directory of such files. "
             f"No such file or directory: {model.weights}"
+        )
+
+
+def _check_rates(lr_find: LrFind) -> None:
+    if lr_find.max < SHORTEST_RANGE * lr_find.min:
+        raise UserError(
+            f"lr_find.max: must be at least {SHORTEST_RANGE} times lr_find.min, or a descent cannot be told from what "
+            f"is around it. Received: lr_find.min={lr_find.min:g}, lr_find.max={lr_find.max:g}"
         )

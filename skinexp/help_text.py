@@ -26,6 +26,7 @@ Often set
   resume=DIRECTORY              go on with a run or a sweep that was interrupted, and nothing else
 
 See also
+  python -m skinexp.lr_find     a learning rate to begin with
   python -m skinexp.compare     runs side by side
   python -m skinexp.sync        deliver what could not be tracked
   --cfg job                     the composed configuration, without running it

@@ -110,7 +110,7 @@ def labels_misaligned(chart: Chart) -> Diagnosis | None:
     guesses = train < 0.5 + limit("chance") * train_error
     if guesses and _informative(val, val_error) and val - train > limit("label_disagreement"):
         why = (
-            f"colours and shapes of validation images tell their labels (AUC {val:.2f}), those of training images do not "
+            f"plain numbers about validation images tell their labels (AUC {val:.2f}), those of training images do not "
             f"({train:.2f}): training labels belong to other images"
         )
         return Diagnosis("labels_shuffled_or_misaligned", LIKELY, why, None, seen)
@@ -127,7 +127,7 @@ def labels_without_information(chart: Chart) -> Diagnosis | None:
     if not (is_at_chance(chart) and blind and learns):
         return None
     why = (
-        f"sixteen images can be learned by heart, but nothing tells the labels of others: neither plain numbers about them (AUC "
+        f"sixteen images can be learned by heart, but nothing tells the labels of others: neither plain numbers (AUC "
         f"{train:.2f}) nor the network's features ({probe:.2f}) nor the network ({chart.after['val_auc']:.2f}). The "
         f"labels are shuffled, or the images do not show what they say"
     )

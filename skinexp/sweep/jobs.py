@@ -71,24 +71,29 @@ def score(values: dict[str, Any]) -> float:
 
 @contextmanager
 def reported(job: Job) -> Iterator[None]:
-    """Says what went wrong instead of raising, so that a sweep goes on with its next job; at the end, what came out.
-
-    The person reads one sentence; train.log holds the traceback.
-    """
+    """Says what went wrong instead of raising, so that a sweep goes on with its next job; at the end, what came out."""
     if job.sweep is not None:
         console.print()
         console.rule(f"[bold]{escape(job.name)}[/bold]", align="left")
-    try:
-        with libraries_write_to(job.directory / "train.log"):
+    file = job.directory / "train.log"
+    with in_one_sentence(file):
+        with libraries_write_to(file):
             yield
         if job.sweep is None:
             _show(job)
+
+
+@contextmanager
+def in_one_sentence(file: Path) -> Iterator[None]:
+    """Says what went wrong instead of raising: the person reads one sentence, the log file holds the traceback."""
+    try:
+        yield
     except UserError as error:
         log.error("%s", error)
         exit_codes.append(MISTAKEN)
     except Exception as error:
-        log.error("%s: %s (the traceback is in train.log)", type(error).__name__, error)
-        logging.getLogger().error("", exc_info=True)  # the root logger writes to train.log alone
+        log.error("%s: %s (the traceback is in %s)", type(error).__name__, error, file.name)
+        logging.getLogger().error("", exc_info=True)  # the root logger writes to the log file alone
         exit_codes.append(FAILED)
 
 

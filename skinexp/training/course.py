@@ -9,7 +9,7 @@ from typing import Any
 
 import keras
 
-from skinexp.config import Config
+from skinexp.config import Compute, Config
 from skinexp.data.augment import Augmentation
 from skinexp.data.pipeline import Batches, EpochBatches, evaluation_batches
 from skinexp.models import Classifier
@@ -30,6 +30,18 @@ class Course:
     model: keras.Model
     batches: EpochBatches
     validation: Any  # as Keras' validation_data
+
+    def compile(self, optimizer: keras.Optimizer, compute: Compute) -> None:
+        """Makes the model ready to be trained, with the loss and the metrics of every training."""
+        self.model.compile(
+            optimizer=optimizer,
+            loss=keras.losses.BinaryCrossentropy(from_logits=True),
+            metrics=[
+                keras.metrics.BinaryAccuracy(name="accuracy", threshold=0.0),  # a logit of 0 is a probability of 0.5
+                keras.metrics.AUC(name="auc", from_logits=True),
+            ],
+            jit_compile=bool(compute.jit_compile),
+        )
 
 
 def shortest_cut(phase: Phase, classifier: Classifier, batches: Batches, config: Config) -> str | None:

@@ -15,7 +15,7 @@ from skinexp.data.pipeline import Batches
 from skinexp.models import Classifier
 from skinexp.training import checkpoints, optimizers, phases
 from skinexp.training.callbacks import BestWeights, EpochOrder, ProgressBar, Record, Recorder
-from skinexp.training.course import Course, course, shortest_cut
+from skinexp.training.course import course, shortest_cut
 from skinexp.training.memory import Memory
 from skinexp.training.phases import Phase
 
@@ -79,7 +79,7 @@ def fit(
         done = len(recorder.records)
         first = sum(record["phase"] != phase.name for record in recorder.records)
         way = course(phase, layer, classifier, batches, config, first)
-        _compile(way, phase, config)
+        way.compile(optimizers.build(config.optim, phase.lr, phase.epochs * way.batches.steps), config.compute)
         recorder.phase, memory.stoppers = phase, _stoppers(config.optim)
         with terminal.bar(phase.name, phase.epochs * way.batches.steps) as bar:
             bar.advance((done - first) * way.batches.steps)
@@ -108,18 +108,6 @@ def fit(
     return Training(history, best.epoch, tuple(phase.name for phase in plan))
 
 
-def _compile(way: Course, phase: Phase, config: Config) -> None:
-    way.model.compile(
-        optimizer=optimizers.build(config.optim, phase.lr, phase.epochs * way.batches.steps),
-        loss=keras.losses.BinaryCrossentropy(from_logits=True),
-        metrics=[
-            keras.metrics.BinaryAccuracy(name="accuracy", threshold=0.0),  # a logit of 0 is a probability of 0.5
-            keras.metrics.AUC(name="auc", from_logits=True),
-        ],
-        jit_compile=bool(config.compute.jit_compile),
-    )
-
-
 def _stoppers(optim: Optim) -> list[keras.callbacks.Callback]:
     mode = "min" if optim.monitor.endswith("loss") else "max"
     stop = keras.callbacks.EarlyStopping(monitor=optim.monitor, mode=mode, patience=optim.patience)
@@ -145,11 +133,7 @@ def _tensorboard(config: Config, directory: Path) -> list[keras.callbacks.Callba
 
 
 def _describe(phase: Phase, classifier: Classifier, model: Model) -> str:
-    what = {
-        "train": "all layers",
-        "head": "the head on a frozen backbone",
-        "fine_tune": "the head and the end of the backbone",
-    }[phase.name]
+    what = phases.LEARNS[phase.name]
     if phase.name != "train" and model.batch_norm == "trained":
         what += " and all BatchNormalization"
     return (

@@ -30,3 +30,8 @@ def build(options: Optim, lr: float, steps: int) -> keras.Optimizer:
     """The optimizer of a phase of at most `steps` steps that begins at learning rate `lr`."""
     schedule: Schedule = keras.optimizers.schedules.CosineDecay(lr, steps) if options.schedule == "cosine" else lr
     return OPTIMIZERS[options.name](options, schedule)
+
+
+def without_schedule(options: Optim, lr: float) -> keras.Optimizer:
+    """The optimizer with a learning rate that may be set between steps."""
+    return OPTIMIZERS[options.name](options, lr)

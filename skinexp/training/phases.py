@@ -7,6 +7,12 @@ import keras
 from skinexp.config import Model, Optim
 from skinexp.models import Classifier
 
+LEARNS = {
+    "train": "all layers",
+    "head": "the head on a frozen backbone",
+    "fine_tune": "the head and the end of the backbone",
+}  # phase -> what it trains
+
 
 @dataclass(frozen=True)
 class Phase:

@@ -1,0 +1,112 @@
+"""The command line of the range test: what it takes, and what it refuses in one sentence."""
+
+import itertools
+import re
+import shlex
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+
+from skinexp import config as schema
+from skinexp.config import Config, RangeTest, check
+from skinexp.errors import UserError
+from skinexp.help_text import CONF
+
+HEAVY = ("tensorflow", "keras", "mlflow", "datasets", "matplotlib", "pandas", "sklearn")
+REPORT_IMPORTS = f"""
+import atexit, runpy, sys
+atexit.register(lambda: print("HEAVY", sorted(set({HEAVY!r}) & set(sys.modules))))
+sys.argv = ["skinexp-lr-find", *sys.argv[1:]]
+runpy.run_module("skinexp.lr_find", run_name="__main__")
+"""
+OF_TRAINING = "belongs to python -m skinexp.train"
+
+MISTAKES = [  # what is typed, how the message begins, what else it says
+    ("lr_find.stps=50", "lr_find.stps: no such key.", "Did you mean lr_find.steps?"),
+    ("lr_find.steps=many", "lr_find.steps: Value 'many'", "could not be converted to Integer"),
+    ("lr_find.steps=5", "lr_find.steps: must be at least 20.", "Received: 5"),
+    ("model=resnet", "model=resnet: no such option.", "There are: efficientnet, mobilenet, scratch."),
+    ("-m model=scratch,mobilenet", f"-m: {OF_TRAINING}", "one short run"),
+    ("resume=outputs", f"resume=outputs: {OF_TRAINING}", "one short run"),
+]
+
+
+def composed(*overrides: str) -> Config:
+    schema.register(RangeTest)
+    try:
+        with initialize_config_dir(str(CONF), version_base="1.3"):
+            return OmegaConf.to_object(compose("lr_find", list(overrides)))
+    finally:
+        schema.register()
+
+
+def typed(arguments: str, directory: Path, program: str = "skinexp.lr_find") -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", program, *arguments.split()]
+    return subprocess.run(command, cwd=directory, capture_output=True, text=True)
+
+
+@pytest.mark.parametrize(("arguments", "begins", "says"), MISTAKES)
+def test_a_mistake_is_answered_in_one_line(arguments, begins, says, tmp_path):
+    finished = typed(arguments, tmp_path)
+    assert finished.returncode == 2
+    (line,) = (finished.stdout + finished.stderr).splitlines()
+    assert line.startswith(begins)
+    assert says in line
+
+
+def test_the_training_refuses_what_only_a_range_test_reads(tmp_path):
+    finished = typed("lr_find.steps=50", tmp_path, program="skinexp.train")
+    assert finished.returncode == 2
+    assert finished.stderr.startswith("lr_find: no such key.")
+
+
+def test_it_composes_what_the_training_composes_and_its_own_keys():
+    ours = composed("experiment=smoke", "model=mobilenet", "optim.lr=0.1")
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        theirs = OmegaConf.to_object(compose("config", ["experiment=smoke", "model=mobilenet", "optim.lr=0.1"]))
+    assert isinstance(ours, RangeTest)
+    assert {name: value for name, value in vars(ours).items() if name != "lr_find"} == vars(theirs)
+
+
+def test_the_file_and_the_schema_agree_on_what_is_usual():
+    assert composed().lr_find == RangeTest().lr_find
+
+
+def test_the_command_in_its_conf_file_composes():
+    comment = itertools.takewhile(lambda line: line.startswith("#"), (CONF / "lr_find.yaml").read_text().splitlines())
+    (command,) = [found[1] for line in comment if (found := re.search(r"python -m skinexp\.lr_find\b(.*)", line))]
+    check(composed(*shlex.split(command)))
+
+
+@pytest.mark.parametrize(
+    ("overrides", "key", "received"),
+    [
+        ("lr_find.min=0", "lr_find.min", "0.0"),
+        ("lr_find.max=nan", "lr_find.max", "nan"),
+        ("lr_find.max=1e-6", "lr_find.max", "lr_find.min=1e-07, lr_find.max=1e-06"),
+        ("model=mobilenet model.frozen=true", "model.frozen", "model.weights=null"),
+    ],
+)
+def test_what_no_test_could_use_is_refused_by_key_with_what_was_received(overrides, key, received):
+    with pytest.raises(UserError, match=f"^{key}: .*Received: {received}"):
+        check(composed(*overrides.split()))
+
+
+def test_the_help_lists_its_own_keys_and_comes_at_once(tmp_path):
+    start = time.perf_counter()
+    shown = typed("--help", tmp_path).stdout
+    assert time.perf_counter() - start < 10  # on a machine that is busy with other tests
+    for key in vars(RangeTest().lr_find):
+        assert f"  lr_find.{key}=" in shown
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--cfg", "job"], ["lr_find.stps=1"], ["lr_find.steps=1"]])
+def test_what_needs_no_model_imports_nothing_heavy(arguments, tmp_path):
+    command = [sys.executable, "-c", REPORT_IMPORTS, *arguments]
+    printed = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True).stdout
+    assert printed.splitlines()[-1] == "HEAVY []"
