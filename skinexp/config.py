@@ -121,6 +121,7 @@ class Model:
     weights: str | None = None  # of the backbone: null (random), imagenet, a .weights.h5 file, or a directory of them
     frozen: bool | None = None  # keep the backbone as loaded in the first phase; null: yes where it has weights
     input_scaling: str = choice("contract", "unit", "tf", "byte")  # what the network expects; or 0..1, -1..1, 0..255
+    batch_norm: str = choice("frozen", "trained")  # of a pretrained backbone: as loaded, or learning in every phase
     alpha: float = number(1.0, above=0)  # width of MobileNetV2: 0.35, 0.5, 0.75, 1.0, 1.3 or 1.4 of the standard's
     batch_norm_momentum: float = number(
         0.9, least=0, below=1

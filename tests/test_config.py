@@ -72,6 +72,7 @@ def test_the_default_experiment_passes():
         ("data.on_bad_image=ignore", "data.on_bad_image", "ignore"),
         ("model.name=resnet", "model.name", "resnet"),
         ("model.input_scaling=half", "model.input_scaling", "half"),
+        ("model.batch_norm=free", "model.batch_norm", "free"),
         ("optim.name=lion", "optim.name", "lion"),
         ("optim.schedule=linear", "optim.schedule", "linear"),
         ("optim.monitor=loss", "optim.monitor", "loss"),

@@ -1,5 +1,7 @@
 """Where a phase allows a network to be cut in two: nothing below the cut changes, everything that learns is above."""
 
+import math
+
 import keras
 
 from skinexp.models import Classifier
@@ -12,9 +14,11 @@ def find(phase: Phase, classifier: Classifier) -> str | None:
     In a head phase that is the pooling layer; in fine-tuning the end of the last block that is frozen as a whole.
 
     Returns:
-        None where nothing worth keeping lies below: the backbone learns, or there is none.
+        None where nothing worth keeping lies below: the backbone learns (be it only its BatchNormalization, which begins
+        behind the first convolution), or there is none.
     """
     layers = classifier.network.layers
+    pixels = math.prod(classifier.network.input_shape[1:])
     last_use = {
         id(tensor): position for position, layer in enumerate(layers) for tensor in keras.tree.flatten(layer.input)
     }
@@ -25,8 +29,8 @@ def find(phase: Phase, classifier: Classifier) -> str | None:
             break
         holds_weights = holds_weights or bool(layer.weights)
         needed = {tensor for tensor in needed | {id(layer.output)} if last_use[tensor] > position}
-        if len(needed) == 1 and holds_weights:
-            found = layer.name
+        if len(needed) == 1 and holds_weights and math.prod(layer.output.shape[1:]) < pixels:
+            found = layer.name  # more values than the image has would take longer to read than to compute
     return found
 
 

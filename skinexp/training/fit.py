@@ -10,7 +10,7 @@ import keras
 import pandas as pd
 
 from skinexp import terminal
-from skinexp.config import Config, Optim
+from skinexp.config import Config, Model, Optim
 from skinexp.data.pipeline import Batches
 from skinexp.models import Classifier
 from skinexp.training import checkpoints, optimizers, phases
@@ -69,7 +69,7 @@ def fit(
         phases.enter(phase, classifier.network, dropout)
         if number < memory.finished:
             continue
-        log.info("Training  %s", _describe(phase, classifier))
+        log.info("Training  %s", _describe(phase, classifier, config.model))
         layer = memory.cut(phase, partial(shortest_cut, phase, classifier, batches, config))
         done = len(recorder.records)
         first = sum(record["phase"] != phase.name for record in recorder.records)
@@ -138,12 +138,14 @@ def _tensorboard(config: Config, directory: Path) -> list[keras.callbacks.Callba
     ]
 
 
-def _describe(phase: Phase, classifier: Classifier) -> str:
+def _describe(phase: Phase, classifier: Classifier, model: Model) -> str:
     what = {
         "train": "all layers",
         "head": "the head on a frozen backbone",
         "fine_tune": "the head and the end of the backbone",
     }[phase.name]
+    if phase.name != "train" and model.batch_norm == "trained":
+        what += " and all BatchNormalization"
     return (
         f"{what}: {classifier.trainable_parameters:,} of {classifier.parameters:,} parameters, "
         f"at most {phase.epochs} epochs at learning rate {phase.lr:g}"

@@ -13,7 +13,8 @@ class Phase:
     """One part of a training.
 
     Attributes:
-        name: train (everything), head (the backbone frozen) or fine_tune (its end trained as well).
+        name: train (everything), head (the backbone frozen) or fine_tune (its end trained as well); in the last two
+            the backbone's BatchNormalization learns too where `model.batch_norm` says so.
         epochs: at most.
         lr: learning rate it begins with.
         frozen: names of the layers that keep their weights and compute as in inference.
@@ -29,21 +30,24 @@ def plan(classifier: Classifier, model: Model, optim: Optim) -> list[Phase]:
     """The phases of a model: one that trains everything, or a head first and then the end of a pretrained backbone.
 
     BatchNormalization of a pretrained backbone stays frozen in every phase: the statistics of small batches would
-    replace those that its weights were learned with.
+    replace those that its weights were learned with. `model.batch_norm=trained` lets that happen, to study it.
     """
     normalizations = frozenset(
         name
         for name in classifier.backbone
         if isinstance(classifier.network.get_layer(name), keras.layers.BatchNormalization)
     )
+    learned = model.batch_norm == "trained"
     freeze = classifier.pretrained if model.frozen is None else model.frozen
     if not freeze:
-        frozen = normalizations if classifier.pretrained else frozenset()
+        frozen = normalizations if classifier.pretrained and not learned else frozenset()
         return [Phase("train", optim.epochs, optim.lr, frozen)]
-    phases = [Phase("head", optim.epochs, optim.lr, frozenset(classifier.backbone))]
+    backbone = frozenset(classifier.backbone)
+    phases = [Phase("head", optim.epochs, optim.lr, backbone - normalizations if learned else backbone)]
     unfrozen = round(model.fine_tune.fraction * len(classifier.backbone))
     if model.fine_tune.epochs and unfrozen:
-        kept = frozenset(classifier.backbone[:-unfrozen]) | normalizations
+        kept = frozenset(classifier.backbone[:-unfrozen])
+        kept = kept - normalizations if learned else kept | normalizations
         phases.append(Phase("fine_tune", model.fine_tune.epochs, model.fine_tune.lr, kept))
     return phases
 

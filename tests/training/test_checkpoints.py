@@ -368,6 +368,7 @@ def test_what_a_training_follows_from_changes_its_fingerprint(usual, classifier,
         {"seed": 1},
         {"optim": replace(usual.optim, patience=3)},
         {"model": replace(usual.model, frozen=False)},
+        {"model": replace(usual.model, batch_norm="trained")},
         {"training": replace(usual.training, redraw=3)},
         {"augment": Augment()},
     ):

@@ -96,6 +96,15 @@ def test_a_backbone_that_learns_is_not_cut(transfer):
     assert cut.find(Phase("train", 1, 1e-3, frozenset()), transfer) is None
 
 
+@pytest.mark.parametrize("fraction", [0.0, 0.25, 1.0])
+def test_a_backbone_whose_normalization_learns_is_not_cut(transfer, fraction):
+    """Not even behind its first convolution, which leaves more values than the image has."""
+    model = Model(name="mobilenet", batch_norm="trained")
+    model.fine_tune.fraction = fraction
+    for phase in phases.plan(transfer, model, Optim()):
+        assert cut.find(phase, transfer) is None
+
+
 def test_a_network_without_a_backbone_is_not_cut():
     scratch = models.build(Model(name="scratch"), 32)
     assert cut.find(Phase("train", 1, 1e-3, frozenset()), scratch) is None

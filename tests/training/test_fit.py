@@ -90,6 +90,16 @@ def test_cached_features_leave_the_backbone_as_it_was_too(train, config):
     assert changed(course.epochs[2], course.epochs[5]) == {"convolution_2", "head_dense", "logit"}
 
 
+def test_normalization_that_is_to_learn_follows_the_batches_already_in_the_head_phase(train, config):
+    course = train(replace(config, model=replace(config.model, batch_norm="trained")))
+    learned = {"normalization_1", "normalization_2", "head_dense", "logit"}
+    assert changed(course.start, course.epochs[2]) == learned
+    assert changed(course.epochs[2], course.epochs[5]) == learned | {"convolution_2"}
+    *_, mean_before, _ = course.start["normalization_1"]
+    *_, mean_after, _ = course.epochs[2]["normalization_1"]
+    assert not np.allclose(mean_before, mean_after)
+
+
 def test_a_pretrained_network_trained_as_a_whole_keeps_its_statistics(train, config):
     course = train(replace(config, model=replace(config.model, frozen=False)))
     assert course.training.phases == ("train",)

@@ -83,6 +83,23 @@ def test_fine_tuning_everything_still_leaves_normalization_frozen(pretrained_mob
     assert fine_tune.frozen == normalizations(pretrained_mobilenet)
 
 
+def test_normalization_that_is_to_learn_learns_in_every_phase(pretrained_mobilenet):
+    head, fine_tune = plan(pretrained_mobilenet, Model(name="mobilenet", batch_norm="trained"), OPTIM)
+    backbone = set(pretrained_mobilenet.backbone)
+    assert backbone - head.frozen == normalizations(pretrained_mobilenet) != set()
+    assert backbone - fine_tune.frozen > normalizations(pretrained_mobilenet)
+
+
+def test_normalization_that_is_to_learn_leaves_nothing_frozen_where_all_is_trained(pretrained_mobilenet):
+    options = Model(name="mobilenet", batch_norm="trained", frozen=False)
+    assert plan(pretrained_mobilenet, options, OPTIM) == [Phase("train", 7, 2e-3, frozenset())]
+
+
+def test_normalization_without_pretrained_weights_learns_either_way(mobilenet):
+    plans = [plan(mobilenet, Model(name="mobilenet", batch_norm=choice), OPTIM) for choice in ("frozen", "trained")]
+    assert plans[0] == plans[1]
+
+
 # Entering a phase
 
 
