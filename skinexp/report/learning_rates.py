@@ -21,6 +21,7 @@ FAILED, UNSEEN = "failed", "not examined"
 MARKERS = {"ok": "o", "warning": "^", "collapsed": "X", FAILED: "v", UNSEEN: "s"}
 WIDTH, HEIGHT = 8.4, 4.2  # inches
 CHANCE = 0.5
+STEP = 0.02  # of AUC, between runs that failed at one learning rate
 NOTE = 6.5  # points
 
 
@@ -62,7 +63,8 @@ def area_by_learning_rate(trials: pd.DataFrame) -> Figure:
         trials: as `trials` returns them.
 
     Returns:
-        A figure with a logarithmic axis of learning rates; runs that failed stand on its lower edge.
+        A figure with a logarithmic axis of learning rates; runs that failed stand on its lower edge, one above
+        the other.
     """
     figure = new_figure(WIDTH, HEIGHT)
     panel = figure.subplots()
@@ -76,15 +78,19 @@ def area_by_learning_rate(trials: pd.DataFrame) -> Figure:
     panel.set(xlabel="Learning rate", ylabel="ROC-AUC on validation images")
     panel.axhline(CHANCE, color=QUIET, linestyle=":", linewidth=1)
 
+    # One above the other, so that none hides another.
+    failed = trials[trials["state"] == FAILED]
+    heights = trials["auc"].where(trials["state"] != FAILED, floor + STEP * failed.groupby("lr").cumcount())
     line_looks = looks(list(trials["line"].unique()))
     for line, look in line_looks.items():
         own = trials[trials["line"] == line]
         means = own.groupby("lr")["auc"].mean().dropna()
         panel.plot(means.index, means, color=look.colour, linestyle=look.dashes, zorder=2)
         for state, runs in own.groupby("state"):
-            heights = np.full(len(runs), floor) if state == FAILED else runs["auc"]
-            panel.plot(runs["lr"], heights, **_shape(str(state)), color=look.colour, clip_on=False, zorder=3)
-    _write_notes(panel, trials, floor, WIDTH / (len(rates) + 1))
+            panel.plot(
+                runs["lr"], heights[runs.index], **_shape(str(state)), color=look.colour, clip_on=False, zorder=3
+            )
+    _write_notes(panel, trials.assign(height=heights), WIDTH / (len(rates) + 1))
     states: dict[str, Artist] = {
         state: Line2D([], [], color=INK, **_shape(state)) for state in MARKERS if (trials["state"] == state).any()
     }
@@ -103,14 +109,19 @@ def _shape(state: str) -> dict[str, Any]:
     return {"marker": MARKERS[state], "markersize": 7, "linestyle": "", **filled}
 
 
-def _write_notes(panel: Axes, trials: pd.DataFrame, floor: float, width: float) -> None:
+def _write_notes(panel: Axes, trials: pd.DataFrame, width: float) -> None:
     """What is said of some runs at a learning rate, once, below the lowest of them; of failed ones above."""
     noted = trials[trials["note"] != ""]
     alive, failed = noted[noted["state"] != FAILED], noted[noted["state"] == FAILED]
     below: dict[str, Any] = {"xytext": (0, -7), "va": "top"}
     above: dict[str, Any] = {"xytext": (0, 7), "va": "bottom"}
-    labels = [(rate, runs["auc"].min(), note, below) for (rate, note), runs in alive.groupby(["lr", "note"])]
-    labels += [(rate, floor, "\n".join(runs["note"].unique()), above) for rate, runs in failed.groupby("lr")]
+    labels = [(rate, runs["height"].min(), note, below) for (rate, note), runs in alive.groupby(["lr", "note"])]
+    labels += [
+        (rate, runs["height"].max(), "\n".join(runs["note"].unique()), above) for rate, runs in failed.groupby("lr")
+    ]
     for rate, height, note, side in labels:
         text = wrapped(str(note), width, NOTE)
-        panel.annotate(text, (rate, height), textcoords="offset points", ha="center", fontsize=NOTE, **side)
+        note_box = {"facecolor": "white", "alpha": 0.75, "edgecolor": "none", "pad": 0.5}
+        panel.annotate(
+            text, (rate, height), textcoords="offset points", ha="center", fontsize=NOTE, bbox=note_box, **side
+        )

@@ -1,15 +1,15 @@
 """The diagnosis matrix: what became of the runs of a sweep under each combination of the settings that it varied."""
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-import numpy as np
-
 from skinexp.report.health import VERDICTS
 from skinexp.report.records import RunRecord
 from skinexp.report.varied import Value, settings, shown, varied
+from skinexp.report.words import cosine, three_decimals
 
 COLUMNS = "model.input_scaling"  # the key across the top, where it varies: it is what collapses are most often due to
 AT_MOST = 8  # columns that fit on a page
@@ -46,6 +46,17 @@ class Cell:
     def kind(self) -> str:
         """The worst of its findings'."""
         return self.findings[0].kind
+
+    @property
+    def area_in_words(self) -> str:
+        """The area; nothing where there is none."""
+        return "" if math.isnan(self.area) else f"AUC {three_decimals(self.area)}"
+
+    @property
+    def features_in_words(self) -> str:
+        """What was measured of the features; nothing where that is nothing."""
+        measured = {"cosine": (self.cosine, cosine), "probe": (self.probe, three_decimals)}
+        return " · ".join(f"{name} {show(value)}" for name, (value, show) in measured.items() if not math.isnan(value))
 
 
 @dataclass(frozen=True)
@@ -125,8 +136,8 @@ def _said(record: RunRecord) -> tuple[str, str]:
 
 
 def _mean(values: Sequence[float]) -> float:
-    known = [value for value in values if not np.isnan(value)]
-    return float(np.mean(known)) if known else np.nan
+    known = [value for value in values if not math.isnan(value)]
+    return math.fsum(known) / len(known) if known else math.nan
 
 
 def _headings(rows: Sequence[tuple[Value, ...]]) -> list[list[Heading]]:

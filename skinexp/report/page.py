@@ -35,7 +35,7 @@ from skinexp.report import (
     style,
 )
 from skinexp.report.records import RunRecord
-from skinexp.report.words import ABSENT, cosine, three_decimals, whole
+from skinexp.report.words import ABSENT, three_decimals, whole
 
 SHARED_IMAGES = 8  # rows of a Grad-CAM sheet
 SHARED_RUNS = 6  # columns of a Grad-CAM sheet: more would be too small to see
@@ -89,7 +89,7 @@ def render(records: Sequence[RunRecord], verdict: Sequence[str], comparable: boo
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"breakable": _breakable, "score": three_decimals, "cosine": cosine}
+    environment.filters["breakable"] = _breakable
     html = environment.get_template("comparison.html.j2").render(
         title=_title(records),
         day=day,
