@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from hydra import compose, initialize_config_dir
+from hydra.types import RunMode
 from omegaconf import OmegaConf
 
 from skinexp import config as schema
@@ -29,6 +30,17 @@ def composed(*overrides: str) -> Config:
     schema.register()
     with initialize_config_dir(str(CONF), version_base="1.3"):
         return OmegaConf.to_object(compose("config", list(overrides)))
+
+
+def jobs(recipe: str) -> list[tuple[str, ...]]:
+    """Overrides of each job that a recipe asks for beside itself; of one job without any where it asks for no sweep."""
+    schema.register()
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        hydra = compose("config", [f"experiment={recipe}"], return_hydra_config=True).hydra
+    if hydra.mode != RunMode.MULTIRUN:
+        return [()]
+    values = [[f"{key}={value}" for value in values.split(",")] for key, values in hydra.sweeper.params.items()]
+    return list(itertools.product(*values))
 
 
 def commands(file: str) -> list[str]:
@@ -159,6 +171,18 @@ def test_each_option_composes_and_passes(group, option):
 @pytest.mark.parametrize("model", options("model"))
 def test_each_recipe_composes_and_passes_with_each_model(recipe, model):
     check(composed(f"experiment={recipe}", f"model={model}"))
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_each_job_of_a_recipe_that_sweeps_composes_and_passes(recipe):
+    for job in jobs(recipe):
+        check(composed(f"experiment={recipe}", *job))
+
+
+def test_a_recipe_that_sweeps_says_so_itself():
+    assert len(jobs("collapse")) == 16
+    assert len({composed(*job).optim.lr for job in jobs("lr_sweep")}) == 9
+    assert jobs("smoke") == [()]
 
 
 @pytest.mark.parametrize("model", options("model"))

@@ -59,7 +59,8 @@ def table(records: Sequence[RunRecord]) -> pd.DataFrame:
 
     Returns:
         A table with `name, status, error, model, seed, run_id, config_digest, data_digest, test_digest, best_epoch,
-        epochs, seconds` and a column for each metric that any run has; scores are NaN where a run has none.
+        epochs, seconds, health, health_cause, feature_cosine, probe_auc` and a column for each metric that any run has;
+        scores are NaN where a run has none.
     """
     rows = [
         {
@@ -75,6 +76,10 @@ def table(records: Sequence[RunRecord]) -> pd.DataFrame:
             "best_epoch": record.find("best_epoch"),
             "epochs": record.find("epochs"),
             "seconds": record.number("seconds", "total"),
+            "health": record.find("health", "verdict"),
+            "health_cause": record.find("health", "cause"),
+            "feature_cosine": record.number("health", "feature_cosine"),
+            "probe_auc": record.number("health", "probe_auc"),
             **record.metrics,
         }
         for record in records

@@ -23,12 +23,23 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from skinexp.evaluation import CLASSES, confusion_counts
-from skinexp.report import classification, curves, score_table, sheets, style
+from skinexp.report import (
+    classification,
+    curves,
+    explanation,
+    health,
+    learning_rates,
+    matrix,
+    score_table,
+    sheets,
+    style,
+)
 from skinexp.report.records import RunRecord
 from skinexp.report.words import ABSENT, three_decimals, whole
 
 SHARED_IMAGES = 8  # rows of a Grad-CAM sheet
 SHARED_RUNS = 6  # columns of a Grad-CAM sheet: more would be too small to see
+MEANINGLESS = "collapsed: no meaning"  # in the place of a collapsed run's maps
 
 # The pictures are drawn at this many pixels an inch, and a page counts 96 to the inch.
 SCALE = 96 / style.PIXELS_PER_INCH
@@ -70,6 +81,7 @@ def render(records: Sequence[RunRecord], verdict: Sequence[str], comparable: boo
     predictions = {record.name: record.predictions for record in finished if record.predictions is not None}
     histories = {record.name: record.history for record in finished if record.history is not None}
     columns = score_table.measured(score_table.columns(finished), finished)
+    diagnosis = matrix.build(records)
     environment = Environment(
         loader=PackageLoader("skinexp.report"),
         autoescape=True,  # names and errors come from the command line and from files
@@ -89,6 +101,11 @@ def render(records: Sequence[RunRecord], verdict: Sequence[str], comparable: boo
         rows=score_table.rows(columns, finished, comparable),
         has_errors=any(not math.isnan(record.roc_auc_error) for record in finished),
         unreadable=[(record.name, file) for record in finished for file in record.unreadable],
+        explanations=explanation.explain(records) if diagnosis or any(record.collapsed for record in records) else [],
+        matrix=diagnosis,
+        rates=_rates(records),
+        ailments=health.ailments({record.name: record.health for record in records}),
+        has_health=any(record.health for record in finished),
         curves=_curves(finished, predictions),
         confusions=_confusions(finished, predictions),
         learning=_picture(curves.learning_curves(histories), _describe_histories(histories)) if histories else None,
@@ -153,6 +170,19 @@ def _picture(figure: Figure, alternative: str, photographs: bool = False) -> Pic
             data, kind = smaller.getvalue(), "webp"
     source = f"data:image/{kind};base64,{base64.b64encode(data).decode('ascii')}"
     return Picture(source, alternative, round(width * SCALE), round(height * SCALE))
+
+
+def _rates(records: Sequence[RunRecord]) -> Picture | None:
+    """The area under the ROC curve against the learning rate; None where too few were tried."""
+    trials = learning_rates.trials(records)
+    if trials is None:
+        return None
+    points = [
+        f"{line or 'learning rate'} {lr:g}: {three_decimals(auc)}, {state}{note and f' ({note})'}"
+        for line, lr, auc, state, note in trials[["line", "lr", "auc", "state", "note"]].itertuples(index=False)
+    ]
+    description = f"Validation ROC-AUC against the learning rate. {'; '.join(points)}."
+    return _picture(learning_rates.area_by_learning_rate(trials), description)
 
 
 def _curves(finished: Sequence[RunRecord], predictions: Mapping[str, pd.DataFrame]) -> list[tuple[str, Picture]]:
@@ -232,6 +262,7 @@ def _shared_images(explained: Sequence[RunRecord]) -> SharedImages | None:
     classes = [CLASSES[int(label)] for label in first["label"][chosen[explained[0].name]]]
     heats = {run.name: _resized(_maps(run)["heat"][chosen[run.name]], images.shape[1]) for run in explained}
     answers = {run.name: _maps(run)["probability"][chosen[run.name]] for run in explained}
+    meaningless = {run.name: MEANINGLESS for run in explained if run.collapsed}
 
     captions = [f"{image_id}\n{name}" for image_id, name in zip(shown, classes, strict=True)]
     runs = list(heats)
@@ -239,7 +270,9 @@ def _shared_images(explained: Sequence[RunRecord]) -> SharedImages | None:
     for start in range(0, len(runs), SHARED_RUNS):
         sheet = {run: heats[run] for run in runs[start : start + SHARED_RUNS]}
         alternative = f"Grad-CAM maps of {', '.join(sheet)} on the test images {', '.join(shown)}."
-        figure = sheets.gradcam_comparison(images, sheet, captions)
+        if marked := [run for run in sheet if run in meaningless]:
+            alternative += f" Not drawn, because a collapsed run's maps have no meaning: {', '.join(marked)}."
+        figure = sheets.gradcam_comparison(images, sheet, captions, meaningless)
         pictures.append(_picture(figure, alternative, photographs=True))
     return SharedImages(
         pictures,

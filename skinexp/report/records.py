@@ -13,6 +13,8 @@ import numpy as np
 import pandas as pd
 
 from skinexp.evaluation import auc_standard_error
+from skinexp.report import health
+from skinexp.report.health import Health
 
 Content = TypeVar("Content")
 
@@ -84,10 +86,20 @@ class RunRecord:
         return int(counts.get("benign", 0)), int(counts.get("malignant", 0))
 
     @property
-    def collapsed(self) -> bool:
+    def health(self) -> Health | None:
+        """What the doctor said of the run; None where none saw it."""
+        return health.read(self.find("health"))
+
+    @property
+    def has_one_answer(self) -> bool:
         """Whether the run gives every test image the same class and all but the same logit."""
-        one_answer = self.metric("test/predicted_positive") in (0.0, 1.0)
-        return one_answer and self.metric("test/logit_std") < COLLAPSED_BELOW
+        one_class = self.metric("test/predicted_positive") in (0.0, 1.0)
+        return one_class and self.metric("test/logit_std") < COLLAPSED_BELOW
+
+    @property
+    def collapsed(self) -> bool:
+        """Whether the doctor calls it so; of a run that none saw, whether it has one answer to all images."""
+        return self.has_one_answer if self.health is None else self.health.verdict == "collapsed"
 
 
 def load(directory: Path, name: str | None = None) -> RunRecord:

@@ -29,13 +29,16 @@ def result_figures(name: str, history: pd.DataFrame, predictions: pd.DataFrame, 
     }
 
 
-def outcome_sheet(name: str, rows: pd.DataFrame, images: np.ndarray, heats: np.ndarray) -> Figure:
+def outcome_sheet(
+    name: str, rows: pd.DataFrame, images: np.ndarray, heats: np.ndarray, meaningless: str | None = None
+) -> Figure:
     """Grad-CAM of a run's clearest hits and misses.
 
     Args:
         rows: one row an image, with outcome, image_id, probability and explained (0/1).
         images: (n, size, size, 3) uint8.
         heats: (n, size, size), at least 0, in units of the logit.
+        meaningless: why the maps mean nothing, as those of a collapsed run do; None where they mean something.
     """
     captions = [
         f"{outcome}\n{image_id}, p = {probability:.2f}\nevidence for {NAMES[explained]}"
@@ -43,4 +46,6 @@ def outcome_sheet(name: str, rows: pd.DataFrame, images: np.ndarray, heats: np.n
             rows["outcome"], rows["image_id"], rows["probability"], rows["explained"], strict=True
         )
     ]
-    return gradcam_sheet(images, heats, captions, f"{name}: what speaks for the predicted class (Grad-CAM)")
+    return gradcam_sheet(
+        images, heats, captions, f"{name}: what speaks for the predicted class (Grad-CAM)", meaningless
+    )

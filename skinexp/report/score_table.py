@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from skinexp.report.records import RunRecord
-from skinexp.report.words import ABSENT, duration, percent, three_decimals, two_digits, whole
+from skinexp.report.words import ABSENT, cosine, duration, percent, three_decimals, two_digits, whole
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,8 @@ def columns(finished: Sequence[RunRecord]) -> list[Column]:
         *_threshold_scores("Test, Youden threshold", "test/{}_youden"),
         _plain("Test, answers", "called malignant", "test/predicted_positive", percent),
         _plain("Test, answers", "spread of logits", "test/logit_std", two_digits),
+        Column("Features", "cosine", ("health", "feature_cosine"), cosine),
+        Column("Features", "AUC of a probe", ("health", "probe_auc"), three_decimals),
         _fact("seed", "config", "seed"),
         _fact("parameters", "model", "parameters"),
         _fact("epochs", "epochs"),

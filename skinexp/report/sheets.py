@@ -14,13 +14,14 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 from numpy.typing import NDArray
 
-from skinexp.report.style import QUIET, new_figure, styled, wrapped
+from skinexp.report.style import INK, QUIET, new_figure, styled, wrapped
 
 CELL = 1.6  # inches a side of an image
 LABEL = 1.5  # inches for the words beside a row
 LINE = 0.16  # inches that a line of caption takes
 PAIRS_A_ROW = 4
 HEAT_LABEL = "evidence, in units of the logit"
+FAINT = 0.45  # of the contrast of an image whose map means nothing
 
 
 @styled
@@ -88,7 +89,9 @@ def preprocessing_sheet(rows: Sequence[Mapping[str, NDArray[Any]]], captions: Se
 
 
 @styled
-def gradcam_sheet(images: NDArray[Any], heats: NDArray[Any], captions: Sequence[str], title: str) -> Figure:
+def gradcam_sheet(
+    images: NDArray[Any], heats: NDArray[Any], captions: Sequence[str], title: str, meaningless: str | None = None
+) -> Figure:
     """Images, and beside each where the model found its evidence, on one scale for the whole sheet.
 
     One scale, because a map stretched to its own maximum looks as hot where the model found next to nothing as where it
@@ -100,9 +103,10 @@ def gradcam_sheet(images: NDArray[Any], heats: NDArray[Any], captions: Sequence[
             drawn without colour and said to be so.
         captions: for each image the words below it.
         title: above the sheet.
+        meaningless: why the maps mean nothing; it then stands in their place. None where they mean something.
 
     Returns:
-        A figure with a colour bar.
+        A figure with a colour bar, unless the maps mean nothing.
 
     Raises:
         ValueError: where there are no images, or shapes or captions do not match.
@@ -112,7 +116,8 @@ def gradcam_sheet(images: NDArray[Any], heats: NDArray[Any], captions: Sequence[
     top = _top(heats)
     columns = min(len(images), PAIRS_A_ROW)
     rows = math.ceil(len(images) / columns)
-    notes = [wrapped(_noted(caption, heat), 2 * CELL - 0.1, 8) for caption, heat in zip(captions, heats, strict=True)]
+    noted = captions if meaningless else map(_noted, captions, heats)
+    notes = [wrapped(note, 2 * CELL - 0.1, 8) for note in noted]
     note_height = LINE * max(note.count("\n") + 1 for note in notes) + 0.05
     width = 2 * CELL * columns + 0.9
     title = wrapped(title, width - 0.1, 12)
@@ -123,9 +128,13 @@ def gradcam_sheet(images: NDArray[Any], heats: NDArray[Any], captions: Sequence[
         _clear(panel)
     for panel, image, heat, note in zip(panels.flat, images, heats, notes, strict=False):
         gap = np.full((len(image), len(image) // 40 + 1, 3), 255, dtype=np.uint8)
-        _draw(panel, np.hstack([image, gap, overlay(image, heat, top)]))
+        _draw(panel, np.hstack([image, gap, _faint(image) if meaningless else overlay(image, heat, top)]))
         panel.set_xlabel(note, fontsize=8, labelpad=3)
+        if meaningless:
+            _mark(panel, meaningless, across=0.75)
     figure.suptitle(title, x=0.01, ha="left")
+    if meaningless:
+        return figure
     bar = _draw_colour_bar(figure, top, ax=panels.ravel().tolist(), aspect=30, pad=0.015)
     bar.set_label(HEAT_LABEL, fontsize=8)
     return figure
@@ -133,7 +142,10 @@ def gradcam_sheet(images: NDArray[Any], heats: NDArray[Any], captions: Sequence[
 
 @styled
 def gradcam_comparison(
-    images: NDArray[Any], heats_by_run: Mapping[str, NDArray[Any]], captions: Sequence[str]
+    images: NDArray[Any],
+    heats_by_run: Mapping[str, NDArray[Any]],
+    captions: Sequence[str],
+    meaningless: Mapping[str, str] | None = None,
 ) -> Figure:
     """The same images under the eyes of several runs: a row an image, a column a run, one scale a run.
 
@@ -141,9 +153,11 @@ def gradcam_comparison(
         images: (n, s, s, 3) uint8.
         heats_by_run: for each run its (n, s, s) maps of these images, 0 or more, in units of the logit.
         captions: for each image the words beside its row.
+        meaningless: for each run whose maps mean nothing the reason, which then stands in their place.
 
     Returns:
-        A figure with a colour bar below each run: logits of different runs are not on one scale.
+        A figure with a colour bar below each run whose maps mean something: logits of different runs are not on one
+        scale.
 
     Raises:
         ValueError: where there are no images or runs, or shapes or captions do not match.
@@ -165,6 +179,12 @@ def gradcam_comparison(
         _check_heats(images, heats, run)
         top = _top(heats)
         column[0].set_title(name, fontsize=9, loc="center")
+        if reason := (meaningless or {}).get(run):
+            for panel, image in zip(column[:-1], images, strict=True):
+                _draw(panel, _faint(image))
+                _mark(panel, reason, across=0.5)
+            _clear(column[-1])
+            continue
         for panel, image, heat in zip(column[:-1], images, heats, strict=True):
             _draw(panel, overlay(image, heat, top))
             note = _noted("", heat)
@@ -190,6 +210,19 @@ def overlay(image: NDArray[Any], heat: NDArray[Any], top: float) -> NDArray[np.u
     grey = 0.25 + 0.75 * luma  # no black, in which a low heat would not be seen
     share = np.clip(np.where(np.isfinite(heat), heat, 0) / top, 0, 1)
     return np.round(255 * _blend(grey, share)).astype(np.uint8)
+
+
+def _faint(image: NDArray[Any]) -> NDArray[np.uint8]:
+    """The image in grey, so faint that nobody takes it for a map."""
+    grey = overlay(image, np.zeros(image.shape[:2]), top=1.0)
+    return _pixels(255 - FAINT * (255.0 - grey))
+
+
+def _mark(panel: Axes, reason: str, across: float) -> None:
+    """Words in the midst of what would be a map, at this fraction of the panel's width."""
+    box = {"facecolor": "white", "edgecolor": INK, "linewidth": 0.6, "boxstyle": "square,pad=0.35"}
+    text = panel.text(across, 0.5, wrapped(reason, CELL - 0.4, 8), transform=panel.transAxes, fontsize=8, bbox=box)
+    text.set(ha="center", va="center")
 
 
 def _blend(grey: NDArray[Any] | float, share: NDArray[Any]) -> NDArray[Any]:

@@ -124,8 +124,14 @@ def _line_width(line: str, size: float) -> float:
     return points / 72
 
 
+class _Wrapper(textwrap.TextWrapper):
+    """Breaks lines at spaces, and between the parts of `model.input_scaling=contract`."""
+
+    wordsep_re = re.compile(r"(\s+)|(?<=[=.])(?=[A-Za-z])")
+
+
 def wrapped(text: str, width: float, size: float) -> str:
-    """The text, broken after spaces and commas into lines of at most so many inches, in so many points."""
+    """The text, broken into lines of at most so many inches, in so many points: after spaces, commas, = and dots."""
     return "\n".join(_wrapped_line(line, width, size) for line in text.split("\n"))
 
 
@@ -134,7 +140,7 @@ def _wrapped_line(line: str, width: float, size: float) -> str:
         return line
     spaced = re.sub(r",(?=\S)", ", ", line)
     at_most = math.ceil(1.5 * len(spaced) * width / text_width(spaced, size))  # letters differ in width
-    narrower = (textwrap.fill(spaced, characters) for characters in range(at_most, 0, -1))
+    narrower = (_Wrapper(characters).fill(spaced) for characters in range(at_most, 0, -1))
     return next((lines for lines in narrower if text_width(lines, size) <= width), line)
 
 

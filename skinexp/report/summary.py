@@ -27,19 +27,24 @@ COLUMNS = {  # metric -> heading
 
 def show(records: Sequence[RunRecord]) -> None:
     """Prints a line a run: its scores on the test images at threshold 0.5, or what stopped it."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    is_ill = any(record.health and record.health.verdict != "ok" for record in records)
+    padding = (0, 0 if is_ill else 1)  # one more column leaves no room for it in 80 characters
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True, padding=padding)
     table.add_column("run", overflow="fold", min_width=12)
+    if is_ill:
+        table.add_column("health", no_wrap=True)
     for heading in (*COLUMNS.values(), "time"):
         table.add_column(heading, justify="right", no_wrap=True)
     best = max((record.roc_auc for record in records if math.isfinite(record.roc_auc)), default=math.nan)
     for record in records:
+        who = [escape(record.name), *([_health(record)] if is_ill else [])]
         if record.finished:
             cells = [three_decimals(record.metric(key)) for key in COLUMNS]
             marked = record.roc_auc == best and len(records) > 1
             cells[0] = f"[bold]{cells[0]}[/bold]" if marked else cells[0]
-            table.add_row(escape(record.name), *cells, clock(record.find("seconds", "total")))
+            table.add_row(*who, *cells, clock(record.find("seconds", "total")))
         else:
-            table.add_row(escape(record.name), f"[red]{record.status}[/red]")
+            table.add_row(*who, f"[red]{record.status}[/red]")
     console.print("\n[bold]Test scores[/bold] (threshold 0.5)")
     console.print(table)
     for record in records:
@@ -47,6 +52,12 @@ def show(records: Sequence[RunRecord]) -> None:
             console.print(f"{record.name}: {record.error}\n", style="red", markup=False, soft_wrap=True)
         if not record.finished and (trace := record.directory / TRACEBACK).is_file():
             console.print(trace.read_text(), style="dim", markup=False, soft_wrap=True)
+
+
+def _health(record: RunRecord) -> str:
+    verdict = record.health.verdict if record.health else ""
+    colour = {"warning": "yellow", "collapsed": "red"}.get(verdict)
+    return f"[{colour}]{verdict}[/{colour}]" if colour else verdict
 
 
 def show_next_steps(place: Path, tracking_uri: str) -> None:

@@ -7,6 +7,7 @@ from skinexp.report.records import RunRecord
 
 # Differences beyond so many standard errors occur by chance once in twenty comparisons.
 BEYOND_NOISE = 1.96
+NAMED = 3  # collapsed runs that are told one by one; more are counted
 
 
 def verdict(records: Sequence[RunRecord]) -> list[str]:
@@ -18,7 +19,10 @@ def verdict(records: Sequence[RunRecord]) -> list[str]:
         sentences = _ranking(finished)
     else:
         sentences = ["No run is named the best, because the runs were tested on different images."]
-    return sentences + [_collapse(record) for record in finished if record.collapsed]
+    collapsed = [record for record in finished if record.collapsed]
+    if len(collapsed) > NAMED:
+        return [*sentences, f"{len(collapsed)} of the {len(finished)} runs that finished have collapsed."]
+    return sentences + [_collapse(record) for record in collapsed]
 
 
 def same_test_images(records: Sequence[RunRecord]) -> bool:
@@ -62,6 +66,9 @@ def _ranking(finished: Sequence[RunRecord]) -> list[str]:
 
 def _collapse(record: RunRecord) -> str:
     """What a collapsed run does, and what its accuracy is worth."""
+    if not record.has_one_answer:
+        cause = f": {record.health.cause}" if record.health and record.health.cause else ""
+        return f"{record.name} has collapsed{cause}."
     answer = "malignant" if record.metric("test/predicted_positive") == 1.0 else "benign"
     accuracy = record.metric("test/accuracy")
     worth = "" if math.isnan(accuracy) else f", and its accuracy of {accuracy:.3f} is the share of {answer} images"

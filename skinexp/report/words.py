@@ -10,6 +10,11 @@ def three_decimals(value: float) -> str:
     return ABSENT if math.isnan(value) else f"{value:.3f}"
 
 
+def cosine(value: float) -> str:
+    """A cosine between features; those of a collapsed network differ from 1 in later decimals only."""
+    return "> 0.999" if 0.9995 <= value < 1 else three_decimals(value)
+
+
 def two_digits(value: float) -> str:
     """A number whose size matters more than its exact value."""
     return f"{value:.2g}"

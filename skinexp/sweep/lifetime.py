@@ -4,6 +4,7 @@ import dataclasses
 import logging
 import math
 import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -57,16 +58,27 @@ def begin(directory: Path, composed: DictConfig, again: bool) -> Sweep:
 
 def _manifest(composed: DictConfig, options: schema.Tracking) -> Manifest:
     overrides = list(composed.hydra.overrides.task)
-    parsed = OverridesParser.create().parse_overrides(overrides)
     return Manifest(
         status="running",
         overrides=overrides,
-        varied=[item.key_or_group for item in parsed if item.is_sweep_override()],
+        varied=varied(composed.hydra.sweeper.get("params") or {}, overrides),
         tracking=vars(options),
         settings=list(composed.hydra.overrides.hydra),
         place=os.getcwd(),
         command=provenance.command_line(),
     )
+
+
+def varied(params: Mapping[str, str], overrides: Sequence[str]) -> list[str]:
+    """Keys that have several values, in a command or in its recipe, over which the command has the last word.
+
+    Args:
+        params: key -> values, as hydra.sweeper.params holds them.
+        overrides: of the command.
+    """
+    items = [*(f"{key}={values}" for key, values in params.items()), *overrides]
+    asked = {item.key_or_group: item for item in OverridesParser.create().parse_overrides(items)}
+    return [key for key, item in asked.items() if item.is_sweep_override()]
 
 
 def end(sweep: Sweep, status: str) -> None:

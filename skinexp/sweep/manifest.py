@@ -17,7 +17,7 @@ class Manifest:
     Attributes:
         status: running, finished, failed (a job failed) or killed.
         overrides: the command's overrides, as typed.
-        varied: keys of those that have several values.
+        varied: keys that have several values, in the command or in its recipe.
         tracking: options of the tracking room.
         settings: the command's overrides of Hydra itself, its launcher among them.
         place: the working directory, which relative paths start from.

@@ -60,7 +60,8 @@ def _of_run(directory: Path) -> tuple[str, list[str]]:
         raise UserError(f"resume: no run or sweep of skinexp is in this directory. Received: {directory}")
     settings = yaml.safe_load(file.read_text())["hydra"]
     kept = [word for word in settings["overrides"]["hydra"] if not re.match(r"\+*hydra\.(run\.dir|mode)\b", word)]
-    return settings["runtime"]["cwd"], [*settings["overrides"]["task"], *kept, f"hydra.run.dir={quoted(directory)}"]
+    place = ("hydra.mode=RUN", f"hydra.run.dir={quoted(directory)}")  # also where its recipe asks for a sweep
+    return settings["runtime"]["cwd"], [*settings["overrides"]["task"], *kept, *place]
 
 
 def quoted(path: Path) -> str:

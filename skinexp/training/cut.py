@@ -14,8 +14,8 @@ def find(phase: Phase, classifier: Classifier) -> str | None:
     In a head phase that is the pooling layer; in fine-tuning the end of the last block that is frozen as a whole.
 
     Returns:
-        None where nothing worth keeping lies below: the backbone learns (be it only its BatchNormalization, which begins
-        behind the first convolution), or there is none.
+        None where nothing worth keeping lies below: the backbone learns, be it only its BatchNormalization, or there is
+        none.
     """
     layers = classifier.network.layers
     pixels = math.prod(classifier.network.input_shape[1:])

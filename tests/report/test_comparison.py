@@ -204,7 +204,8 @@ def test_the_table_has_a_row_for_each_run_and_scikit_learn_s_numbers(sweep):
 
 def test_the_csv_file_reads_back_as_the_table(sweep, page):
     rows = pd.read_csv(page.with_suffix(".csv"))
-    pd.testing.assert_frame_equal(rows, table(sweep), check_dtype=False)
+    expected = table(sweep)
+    pd.testing.assert_frame_equal(rows, expected.where(expected.notna()), check_dtype=False)
 
 
 def test_the_json_file_is_strict_and_says_the_same(sweep, page):
@@ -288,6 +289,91 @@ def test_a_collapsed_run_is_named_with_what_its_accuracy_is_worth(sweep):
 def test_a_run_whose_scores_vary_has_not_collapsed_though_it_calls_all_malignant():
     assert not in_memory("model=bold", predicted(0, 1.0, shift=20.0)).collapsed
     assert in_memory("model=flat", predicted(0, 1.0, spread=1e-4, shift=20.0)).collapsed
+
+
+def test_a_doctor_s_verdict_stands_above_the_rule_for_runs_that_none_saw():
+    flat = predicted(0, 1.0, spread=1e-4)
+    assert not in_memory("model=flat", flat, health={"verdict": "warning"}).collapsed
+    assert in_memory("model=fine", predicted(0, 1.0), health={"verdict": "collapsed"}).collapsed
+
+
+def test_a_run_that_the_doctor_calls_collapsed_is_named_with_the_cause():
+    run = in_memory("model=dull", predicted(0, 1.0), health={"verdict": "collapsed", "cause": "wrong_input_range"})
+    assert verdict([run])[-1] == "model=dull has collapsed: wrong input range."
+
+
+def test_many_collapsed_runs_are_counted_instead_of_named():
+    runs = [in_memory(name, predicted(0, 1.0), health={"verdict": "collapsed"}) for name in "abcd"]
+    assert verdict([*runs, with_area("e", 0.9)])[-1] == "4 of the 5 runs that finished have collapsed."
+
+
+def test_the_table_holds_what_the_doctor_found(collapse):
+    rows = table(collapse)
+    assert rows["health"].value_counts().to_dict() == {"ok": 12, "collapsed": 4}
+    ill = rows[rows["health"] == "collapsed"]
+    assert set(ill["health_cause"]) == {"wrong_input_range"}
+    assert set(ill["feature_cosine"]) == {0.9998}
+    assert set(ill["probe_auc"]) == {0.76}
+
+
+def test_the_page_explains_the_collapse_with_a_matrix_and_names_the_cure(collapse, tmp_path):
+    text = words(compare(collapse, tmp_path, day=DAY))
+    order = [
+        "4 of the 16 runs that finished have collapsed.",
+        "efficientnet collapses (wrong input range) wherever model.input_scaling=unit (4 of 4 runs",
+        "Cure: model.input_scaling=contract",
+        "What became of the runs under each combination of settings.",
+        "model.name model.batch_norm optim.lr model.input_scaling contract unit",
+        "efficientnet frozen 0.0001",
+        "cosine > 0.999 · probe 0.760 collapsed: wrong input range",
+        "mobilenet frozen 0.0001",
+        "collapsed: wrong input range (4 runs)",
+        "All images have the same features.",
+    ]
+    places = [text.find(part) for part in order]
+    assert -1 not in places
+    assert places == sorted(places)
+    assert "ROC-AUC against learning rate" not in text  # two of them are no range
+
+
+def test_the_page_draws_the_area_against_three_learning_rates_and_describes_it(run, tmp_path):
+    ill = {"verdict": "collapsed", "cause": "learning_rate_too_high"}
+    runs = [run({"optim.lr": lr}, 0.8, {"verdict": "ok"}) for lr in (1e-3, 1e-2)]
+    text = words(compare([*runs, run({"optim.lr": 0.1}, None, ill, status="failed")], tmp_path, day=DAY))
+    assert "Validation ROC-AUC against the learning rate. learning rate 0.001: 0.800, ok; " in text
+    assert "learning rate 0.1: n/a, failed (learning rate too high)." in text
+    assert "Runs collapse (learning rate too high) wherever optim.lr=0.1 (1 of 1 run)" in text
+
+
+def test_a_failed_run_s_health_is_told_though_it_has_no_scores(run, tmp_path):
+    ill = {
+        "verdict": "collapsed",
+        "cause": "learning_rate_too_high",
+        "sentence": "It blew up.",
+        "cure": "optim.lr=0.01",
+    }
+    text = words(compare([run({"optim.lr": 1.0}, None, ill, status="failed")], tmp_path, day=DAY))
+    assert "collapsed: learning rate too high (1 run) Cure: optim.lr=0.01 optim.lr=1.0 : It blew up." in text
+
+
+def test_healthy_runs_and_runs_of_before_there_was_a_doctor_have_no_section_of_health(run, tmp_path):
+    text = words(compare([run({"optim.lr": 0.1}), run({"optim.lr": 0.2})], tmp_path, day=DAY))
+    assert "Health" not in text
+    assert "Diagnosis" not in text
+
+
+def test_what_the_doctor_says_cannot_inject_markup(run, tmp_path):
+    attack = "<script>alert(1)</script>"
+    health = {"verdict": "collapsed", "cause": attack, "sentence": attack, "cure": attack}
+    runs = [run({"a": attack, "b": b}, health=health if b else {"verdict": "ok"}) for b in (0, 1)]
+    runs += [run({"a": 1, "b": b}, health=health if b else {"verdict": "ok"}) for b in (0, 1)]
+    html = compare(runs, tmp_path, day=DAY).read_text().replace("<wbr>", "")
+    assert html.count("<script") == 1
+    assert html.count("&lt;script&gt;alert(1)") > 4
+
+
+def test_the_maps_of_a_collapsed_run_are_said_to_mean_nothing(page):
+    assert "Not drawn, because a collapsed run's maps have no meaning: model=collapsed." in words(page)
 
 
 def test_the_page_tells_the_story_in_order(page):

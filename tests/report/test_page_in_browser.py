@@ -13,6 +13,9 @@ from skinexp.evaluation import evaluate
 from skinexp.report.comparison import compare
 from skinexp.report.records import RunRecord
 
+CONTRASTS = [("ink", "paper"), ("quiet", "paper"), ("quiet", "shade"), ("link", "paper")]
+CONTRASTS += [(text, f"{colour}-shade") for colour in ("good", "warning", "bad") for text in (colour, "ink", "quiet")]
+
 ATTACK = '<script>document.title = "taken"</script>'
 
 
@@ -139,6 +142,30 @@ def test_headings_and_cells_are_told_apart_for_screen_readers(page):
     assert set(targets) <= set(ids)
 
 
+def test_the_diagnosis_is_a_table_with_headings_that_scroll_inside_the_page(browser, collapse, tmp_path):
+    page = browser.new_page(viewport={"width": 390, "height": 844})
+    page.goto(compare(collapse, tmp_path).as_uri())
+    table = page.locator("table.matrix")
+    assert table.locator("caption").count() == 1
+    assert table.locator("tbody td").count() == 16
+    assert table.locator("tbody th[scope=rowgroup]").count() == 6  # two models, and two normalizations of each
+    assert page.locator("th:not([scope])").count() == 0
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    page.close()
+
+
+def test_runs_are_sorted_by_their_health_the_worst_first(browser, collapse, tmp_path):
+    page = browser.new_page()
+    page.goto(compare(collapse, tmp_path).as_uri())
+    page.get_by_role("button", name="Health").click()
+    verdicts = page.locator("table.scores tbody tr td:nth-child(2)").all_inner_texts()
+    assert verdicts == 4 * ["collapsed: wrong input range"] + 12 * ["ok"]
+    page.get_by_role("button", name="test, ROC-AUC").click()
+    assert directions(page) == ["descending"]
+    assert page.locator("table.scores tbody tr td:nth-child(3)").first.inner_text().startswith("0.840")
+    page.close()
+
+
 def test_a_script_in_a_name_is_shown_and_not_run(page):
     assert ATTACK in names(page)
     assert page.title().startswith("Comparison of 4 runs")
@@ -157,7 +184,7 @@ def test_the_page_itself_never_scrolls_sideways(page, width):
 def test_all_text_has_enough_contrast_in_light_and_in_dark(browser, address, scheme):
     page = browser.new_page(color_scheme=scheme)
     page.goto(address)
-    for variable, against in (("ink", "paper"), ("quiet", "paper"), ("quiet", "shade"), ("link", "paper")):
+    for variable, against in CONTRASTS:
         one, other = (
             page.evaluate(f"getComputedStyle(document.documentElement).getPropertyValue('--{name}')")
             for name in (variable, against)

@@ -3,9 +3,11 @@
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
+from skinexp.report.run_figures import outcome_sheet
 from skinexp.report.sheets import augmentation_sheet, gradcam_comparison, gradcam_sheet, overlay, preprocessing_sheet
 from skinexp.report.style import png, save
 
@@ -143,6 +145,44 @@ def test_a_dead_run_is_named_in_the_comparison(images, heats):
 
     assert [text.get_text() for text in figure.axes[2].texts] == ["map zero everywhere"]
     assert png(figure).startswith(b"\x89PNG")
+
+
+def test_maps_without_meaning_are_replaced_by_the_reason(images, heats):
+    figure = gradcam_sheet(images, heats, ["a", "b", "c", "d"], "Grad-CAM", meaningless="collapsed: no meaning")
+
+    assert len(figure.axes) == 4  # and no colour bar
+    for panel, image in zip(figure.axes, images, strict=True):
+        np.testing.assert_array_equal(shown(panel)[:, :SIZE], image)
+        assert not coloured(shown(panel)[:, -SIZE:]).any()
+        assert [" ".join(text.get_text().split()) for text in panel.texts] == ["collapsed: no meaning"]
+    assert png(figure).startswith(b"\x89PNG")
+
+
+def test_a_run_whose_maps_mean_nothing_has_no_heat_beside_those_whose_maps_do(images, heats):
+    runs = {"well": heats, "collapsed": np.full_like(heats, np.nan)}
+
+    figure = gradcam_comparison(images, runs, ["a", "b", "c", "d"], meaningless={"collapsed": "collapsed: no meaning"})
+
+    panels = np.array(figure.axes).reshape(5, 3)
+    for row in range(4):
+        np.testing.assert_array_equal(shown(panels[row, 1]), overlay(images[row], heats[row], top=4.0))
+        assert not coloured(shown(panels[row, 2])).any()
+        assert shown(panels[row, 2]).min() > shown(panels[row, 1]).min()
+        assert [" ".join(text.get_text().split()) for text in panels[row, 2].texts] == ["collapsed: no meaning"]
+    assert panels[4, 1].collections or panels[4, 1].images
+    assert not panels[4, 2].collections
+    assert png(figure).startswith(b"\x89PNG")
+
+
+def test_the_sheet_of_a_collapsed_run_says_so_where_it_is_told(images, heats):
+    rows = pd.DataFrame(
+        {"outcome": "missed", "image_id": list("abcd"), "probability": 0.5, "explained": 1}, index=range(4)
+    )
+
+    plain, marked = (outcome_sheet("efficientnet", rows, images, heats, reason) for reason in (None, "no meaning"))
+
+    assert [len(figure.axes) for figure in (plain, marked)] == [5, 4]
+    assert marked.axes[0].texts[0].get_text() == "no meaning"
 
 
 def test_what_does_not_match_is_refused(images, heats):

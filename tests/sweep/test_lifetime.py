@@ -4,7 +4,7 @@ import pytest
 
 from skinexp import tracking
 from skinexp.errors import UserError
-from skinexp.sweep.lifetime import Sweep, end, job_directories
+from skinexp.sweep.lifetime import Sweep, end, job_directories, varied
 
 
 def test_jobs_come_in_the_order_in_which_they_were_launched(tmp_path):
@@ -23,6 +23,22 @@ def test_jobs_in_named_directories_come_after_numbered_ones(tmp_path):
     for name in ("model=scratch", "1"):
         (tmp_path / name / ".hydra").mkdir(parents=True)
     assert [job.name for job in job_directories(tmp_path)] == ["1", "model=scratch"]
+
+
+RECIPE = {"model": "efficientnet,mobilenet", "optim.lr": "1e-3,1e-4"}
+
+
+@pytest.mark.parametrize(
+    ("params", "overrides", "keys"),
+    [
+        ({}, ["model=scratch,mobilenet", "seed=1"], ["model"]),
+        (RECIPE, ["experiment=collapse"], ["model", "optim.lr"]),
+        (RECIPE, ["experiment=collapse", "model=mobilenet"], ["optim.lr"]),
+        (RECIPE, ["optim.lr=range(1,4)", "seed=0,1"], ["model", "optim.lr", "seed"]),
+    ],
+)
+def test_what_varies_stands_in_the_recipe_or_in_the_command_which_has_the_last_word(params, overrides, keys):
+    assert varied(params, overrides) == keys
 
 
 def test_a_sweep_whose_jobs_left_their_files_elsewhere_has_not_finished(tmp_path):

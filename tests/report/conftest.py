@@ -1,0 +1,71 @@
+"""Runs of which only the result is known, and a sweep that holds the collapse."""
+
+from collections.abc import Callable
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from skinexp.report.records import RunRecord
+
+Run = Callable[..., RunRecord]
+
+WRONG_RANGE = {
+    "verdict": "collapsed",
+    "cause": "wrong_input_range",
+    "sentence": "All images have the same features.",
+    "cure": "model.input_scaling=contract",
+    "feature_cosine": 0.9998,
+    "probe_auc": 0.76,
+}
+WELL = {"verdict": "ok", "cause": None, "sentence": "", "cure": None, "feature_cosine": 0.53, "probe_auc": 0.84}
+
+
+@pytest.fixture(scope="session")
+def run() -> Run:
+    """Makes a run from its settings, its areas on test and validation, and what the doctor said of it."""
+
+    def make(
+        settings: dict[str, Any],
+        area: float | None = 0.8,
+        health: dict[str, Any] | None = None,
+        status: str = "finished",
+        seed: int = 0,
+    ) -> RunRecord:
+        config: dict[str, Any] = {"seed": seed}
+        for key, value in settings.items():
+            *parents, last = key.split(".")
+            node = config
+            for parent in parents:
+                node = node.setdefault(parent, {})
+            node[last] = value
+        name = " ".join(f"{key}={value}" for key, value in settings.items()) + (f" seed={seed}" if seed else "")
+        metrics = {"test/roc_auc": area, "val/roc_auc": area} if area is not None else {}
+        result = {"name": name, "status": status, "config": config, "metrics": metrics}
+        return RunRecord(name, status, Path(name), result | ({"health": health} if health else {}))
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def collapse(run) -> list[RunRecord]:
+    """Two models, each inside its contract and fed pixels 0..1, with two normalizations at two learning rates.
+
+    EfficientNet collapses wherever its pixels are 0..1, MobileNet only does worse. Fine-tuning is each model's own.
+    """
+    records = []
+    for number, (model, scaling, norm, rate) in enumerate(
+        product(("efficientnet", "mobilenet"), ("contract", "unit"), ("frozen", "trained"), (1e-3, 1e-4))
+    ):
+        settings = {
+            "model.name": model,
+            "model.input_scaling": scaling,
+            "model.batch_norm": norm,
+            "model.fine_tune.lr": {"efficientnet": 1e-5, "mobilenet": 1e-4}[model],
+            "optim.lr": rate,
+        }
+        ill = (model, scaling) == ("efficientnet", "unit")
+        area = 0.01 * (number % 4) + (0.5 if ill else 0.74 if scaling == "unit" else 0.81)
+        records.append(run(settings, area, WRONG_RANGE if ill else WELL))
+    return records
