@@ -67,8 +67,8 @@ def run(config: Config, job: Job, result: Result, record: tracking.Run) -> float
         record.metrics(scores.metrics)
         _write_reports(scores, directory)
     with result.stage("diagnosis"):
-        verdict = doctor.conclude(trained.history, trained.best_epoch, predicted)
-        _tell(verdict, doctor, result, record)
+        if verdict := doctor.conclude(trained.history, trained.best_epoch, predicted):
+            _tell(verdict, doctor, result, record)
     with result.stage("explanation"):
         maps = explain(classifier, predictions, batches.test, scores.threshold, config.explain)
     with result.stage("figures"):
@@ -76,8 +76,9 @@ def run(config: Config, job: Job, result: Result, record: tracking.Run) -> float
         figures |= samples.sheets(prepared, batches.train, config)
         if maps is not None:
             maps.shared.save(directory / "gradcam.npz")
+            shown = maps.outcomes
             figures["gradcam"] = run_figures.outcome_sheet(
-                config.model.name, maps.outcomes.rows, maps.outcomes.images, maps.outcomes.heats
+                config.model.name, shown.rows, shown.images, shown.heats, meaningless=verdict and verdict.meaningless
             )
         for name, figure in figures.items():
             style.save(figure, directory / "figures" / f"{name}.png")
@@ -102,14 +103,14 @@ def _diagnosed(doctor: health.Doctor, result: Result, record: tracking.Run) -> I
     try:
         yield
     except training.NonFiniteLoss as error:
-        _tell(doctor.broken(error.records, error), doctor, result, record)
+        if verdict := doctor.broken(error.records, error):
+            _tell(verdict, doctor, result, record)
+            record.file(doctor.file)
         raise
 
 
-def _tell(verdict: health.Verdict | None, doctor: health.Doctor, result: Result, record: tracking.Run) -> None:
+def _tell(verdict: health.Verdict, doctor: health.Doctor, result: Result, record: tracking.Run) -> None:
     """What the doctor says, wherever a person may look."""
-    if verdict is None:
-        return
     numbers = doctor.numbers()
     result.add(health=verdict.summary() | numbers)
     record.metrics({f"health/{name}": value for name, value in numbers.items()})

@@ -46,6 +46,13 @@ class Verdict:
         """What to mend first."""
         return self.diagnoses[0] if self.diagnoses else None
 
+    @property
+    def meaningless(self) -> str | None:
+        """Why explanations of this network mean nothing; None where they mean something."""
+        if self.verdict != "collapsed":
+            return None
+        return "collapsed" + (f": {self.cause.name.replace('_', ' ')}" if self.cause else "")
+
     def summary(self) -> dict[str, Any]:
         """The entries of result.json."""
         cause = self.cause

@@ -56,7 +56,7 @@ class Doctor:
             directory: the run's.
         """
         self._classifier, self._prepared, self._batches, self._config = classifier, prepared, batches, config
-        self._directory = directory
+        self.file = directory / FILE
         self.seconds = dict.fromkeys(("preflight", "epochs", "verdict"), 0.0)  # that the doctor's questions took
         self._start: list[np.ndarray] = []  # what the first phase trains, as it was before
         self._on = config.health.policy != "off"
@@ -253,7 +253,7 @@ class Doctor:
             "phases": chart.ends,
             "after": chart.after,
         }
-        replace_text(self._directory / FILE, json.dumps(plain(known), indent=2) + "\n")
+        replace_text(self.file, json.dumps(plain(known), indent=2) + "\n")
 
     def _enter(self, phase: Phase) -> None:
         phases.enter(phase, self._classifier.network, self._dropout)
