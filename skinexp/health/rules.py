@@ -175,15 +175,16 @@ def wrong_input_range(chart: Chart) -> Diagnosis | None:
         )
         confidence = SURE if chart.pretrained else LIKELY
         return Diagnosis("wrong_input_range", confidence, why, "model.input_scaling=contract", seen)
-    better = {name: value for name, value in before.items() if name.startswith("cosine_if_")}
-    best = min(better, key=lambda name: better[name], default=None)
-    if best and _is_dead(before) and better[best] < 0.9:
-        scaling = best.removeprefix("cosine_if_")
+    better = _in_other_ranges(before)
+    scaling = min(better, key=lambda name: better[name], default=None)
+    if scaling and _is_dead(before) and better[scaling] < limit("awake"):
         why = (
             f"all images look alike to {chart.network} (cosine of features {before['feature_cosine']:.4f}), and would "
-            f"not with inputs in {RANGES[scaling]} ({better[best]:.2f})"
+            f"not with inputs in {RANGES[scaling]} ({better[scaling]:.2f})"
         )
-        return Diagnosis("wrong_input_range", SURE, why, f"model.input_scaling={scaling}", seen | better)
+        return Diagnosis(
+            "wrong_input_range", SURE, why, f"model.input_scaling={scaling}", seen | {"cosine_then": better[scaling]}
+        )
     return None
 
 
@@ -195,7 +196,8 @@ def frozen_random_backbone(chart: Chart) -> Diagnosis | None:
     if share > limit("untrained"):
         why = f"{share:.0%} of the frozen layers hold what their initializer draws: nobody has trained them"
         return Diagnosis("frozen_random_backbone", SURE, why, "model.weights=imagenet", seen)
-    if chart.backbone_frozen and _is_dead(before) and failed(chart):
+    sees_nothing = _is_dead(before) and not any(cosine < limit("awake") for cosine in _in_other_ranges(before).values())
+    if chart.backbone_frozen and sees_nothing and failed(chart):
         why = (
             f"the frozen backbone sees no difference between images (cosine of features "
             f"{before['feature_cosine']:.4f}) in any range of inputs: its weights do not know such images, or are "
@@ -205,8 +207,14 @@ def frozen_random_backbone(chart: Chart) -> Diagnosis | None:
     return None
 
 
-def _is_dead(before: dict[str, float]) -> bool:
+def _is_dead(before: Evidence) -> bool:
     return before.get("feature_cosine", math.nan) > limit("constant_features")
+
+
+def _in_other_ranges(before: Evidence) -> dict[str, float]:
+    """The features' cosine if inputs were scaled otherwise, by the scaling; empty where nobody asked."""
+    prefix = "cosine_if_"
+    return {name.removeprefix(prefix): value for name, value in before.items() if name.startswith(prefix)}
 
 
 RANGES = {"unit": "0..1", "tf": "-1..1", "byte": "0..255"}

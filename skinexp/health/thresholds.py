@@ -35,6 +35,7 @@ LIMITS = {
     "constant_features": Limit(
         0.99, "mean pairwise cosine; measured .9994 and more in dead backbones, .64 and less in healthy ones"
     ),
+    "awake": Limit(0.9, "the same of a backbone that tells images apart again; between the dead and the healthy ones"),
     "untrained": Limit(
         0.5, "share of frozen kernels that could come from their initializer; pretrained ones have 0 to 5 %"
     ),

@@ -1,16 +1,20 @@
 """Plants faults into real, tiny trainings: how many does the doctor name, and how often does it cry wolf?"""
 
 import argparse
+import os
 from pathlib import Path
 
 from skinexp.errors import told
+from skinexp.terminal import libraries_write_to
 
 
 def main() -> None:
     """The command `python -m skinexp.zoo`. Exit codes: 0 (all right), 1 (a fault missed, or a false alarm), 2."""
     options = _parser().parse_args()
-    with told():
-        from skinexp import config
+    if (options.photographs is None) != (options.weights is None):
+        _parser().error("--photographs and --weights: give both, or neither")
+    with told(), libraries_write_to(Path(os.devnull)):
+        from skinexp import config  # later than --help: these bring Keras
         from skinexp.zoo import visit
 
         config.register()

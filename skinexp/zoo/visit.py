@@ -1,6 +1,7 @@
 """One walk through the zoo: case by case, and a table at the end."""
 
 import json
+import logging
 import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -30,6 +31,7 @@ def visit(
     Raises:
         UserError: where no case is left.
     """
+    logging.getLogger("skinexp").setLevel(logging.ERROR)  # the stories of all these runs are not what one comes for
     cases = chosen(photographs is not None and weights is not None, only)
     outcomes = []
     with tempfile.TemporaryDirectory() as scratch:
@@ -57,14 +59,11 @@ def chosen(real: bool, only: str | None) -> list[Case]:
         real: whether there are photographs and weights.
         only: words that a case's name must contain.
     """
-    cases = [
-        case for case in (*FAULTS, *HEALTHY) if (real or not case.real) and (only or "").lower() in case.name.lower()
-    ]
+    known = [case for case in (*FAULTS, *HEALTHY) if real or not case.real]
+    cases = [case for case in known if (only or "").lower() in case.name.lower()]
     if not cases:
-        names = ", ".join(case.name for case in (*FAULTS, *HEALTHY))
-        raise UserError(
-            f"--only: no case has these words in its name, or it needs --photographs and --weights. There are: {names}"
-        )
+        names = "; ".join(case.name for case in known)
+        raise UserError(f"--only: no case has these words in its name. There are: {names}. Received: {only}")
     return cases
 
 
