@@ -39,7 +39,7 @@ from skinexp.report.words import ABSENT, three_decimals, whole
 
 SHARED_IMAGES = 8  # rows of a Grad-CAM sheet
 SHARED_RUNS = 6  # columns of a Grad-CAM sheet: more would be too small to see
-MEANINGLESS = "collapsed: no meaning"  # in the place of a collapsed run's maps
+MEANINGLESS = "collapsed:\nno meaning"  # in the place of a collapsed run's maps
 
 # The pictures are drawn at this many pixels an inch, and a page counts 96 to the inch.
 SCALE = 96 / style.PIXELS_PER_INCH

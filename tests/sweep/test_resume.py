@@ -1,0 +1,43 @@
+"""Which command `resume=DIRECTORY` stands for."""
+
+import os
+import sys
+
+import pytest
+import yaml
+
+from skinexp.sweep import resume
+from skinexp.sweep.manifest import Manifest
+
+
+@pytest.fixture(autouse=True)
+def process(monkeypatch, tmp_path):
+    """Puts the process back as it was."""
+    monkeypatch.setattr(resume, "asked", None)
+    monkeypatch.chdir(tmp_path)
+
+
+def stands_for(monkeypatch, *arguments: str) -> list[str]:
+    monkeypatch.setattr(sys, "argv", ["skinexp-train", *arguments])
+    resume.read_arguments()
+    return sys.argv[1:]
+
+
+def test_a_single_run_of_a_recipe_that_sweeps_stays_a_single_run(monkeypatch, tmp_path):
+    overrides = {"task": ["experiment=collapse"], "hydra": ["hydra.mode=RUN", "hydra.verbose=true"]}
+    settings = {"hydra": {"overrides": overrides, "runtime": {"cwd": os.getcwd()}}}
+    (tmp_path / "run" / ".hydra").mkdir(parents=True)
+    (tmp_path / "run" / ".hydra" / "hydra.yaml").write_text(yaml.safe_dump(settings))
+    assert stands_for(monkeypatch, "resume=run") == [
+        "experiment=collapse",
+        "hydra.verbose=true",
+        "hydra.mode=RUN",
+        f"hydra.run.dir='{tmp_path}/run'",
+    ]
+
+
+def test_a_sweep_whose_values_stand_in_its_recipe_is_asked_for_by_the_recipe_again(monkeypatch, tmp_path):
+    (tmp_path / "sweep").mkdir()
+    Manifest("killed", ["experiment=collapse"], ["model"], {}, place=os.getcwd()).save(tmp_path / "sweep")
+    expected = ["-m", "experiment=collapse", f"hydra.sweep.dir='{tmp_path}/sweep'"]
+    assert stands_for(monkeypatch, "-m", "resume=sweep") == expected
