@@ -104,7 +104,7 @@ def test_a_doctor_of_a_run_that_goes_on_remembers_the_phases_that_are_over(atten
 
 
 def test_nothing_is_looked_at_where_the_policy_is_off(config, prepared, tmp_path):
-    classifier, _, doctor = attend(replace(config, health=Health("off")), prepared, tmp_path)
+    *_, doctor = attend(replace(config, health=Health("off")), prepared, tmp_path)
     doctor.preflight()
     assert doctor.watch(doctor.chart.phases[0], None) == []
     assert list(tmp_path.iterdir()) == []
