@@ -19,6 +19,8 @@ from skinexp.models.layout import channel_axis
 from skinexp.training import phases
 
 RECTIFIED = ("relu", "relu6")
+Kernels = dict[str, np.ndarray]  # by the path of the variable, such as block1_conv1/kernel
+
 ENTRY = "input_scaling"  # the layer that hands pixels to the backbone
 
 
@@ -68,9 +70,18 @@ class Questions:
             variable for one in self._layers if one.trainable for variable in one.trainable_weights
         ]
 
-    def kernels(self) -> list[np.ndarray]:
-        """What learns, less biases and the like, which begin at 0."""
-        return [keras.ops.convert_to_numpy(variable) for variable in self.variables if len(variable.shape) > 1]
+    def kernels(self, values: Sequence[Any] | None = None) -> Kernels:
+        """What learns, less biases and the like, which begin at 0.
+
+        Args:
+            values: arrays in the place of the variables' own, one for each of `variables`.
+        """
+        arrays = self.variables if values is None else values
+        return {
+            variable.path: keras.ops.convert_to_numpy(array)
+            for variable, array in zip(self.variables, arrays, strict=True)
+            if len(variable.shape) > 1
+        }
 
     def answers(self, inputs: np.ndarray, training: bool = False) -> Answers:
         """Asks in inference mode, or with the statistics of these very images where BatchNormalization learns."""

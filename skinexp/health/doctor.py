@@ -21,7 +21,7 @@ from skinexp.data.store import Prepared
 from skinexp.errors import UserError
 from skinexp.files import replace_text
 from skinexp.health import image_readings, network_readings, probes, rules, words
-from skinexp.health.ask import Descent, Questions
+from skinexp.health.ask import Descent, Kernels, Questions
 from skinexp.health.chart import Chart, Evidence
 from skinexp.health.diagnosis import Verdict
 from skinexp.health.thresholds import limit
@@ -58,7 +58,7 @@ class Doctor:
         self._classifier, self._prepared, self._batches, self._config = classifier, prepared, batches, config
         self.file = directory / FILE
         self.seconds = dict.fromkeys(("preflight", "epochs", "verdict"), 0.0)  # that the doctor's questions took
-        self._start: list[np.ndarray] = []  # what the first phase trains, as it was before
+        self._start: Kernels = {}  # what the first phase trains, as it was before
         self._on = config.health.policy != "off"
         plan = phases.plan(classifier, config.model, config.optim)
         self._dropout = phases.dropout_rates(classifier.network)
@@ -122,17 +122,16 @@ class Doctor:
 
     def _try_to_learn(self) -> None:
         chart, options = self.chart, self._config.optim
-        descent, start = self._experiment()
+        questions, descent, start = self._experiment()
         _, gradients = descent(start)
-        arrays = [keras.ops.convert_to_numpy(gradient) for gradient in gradients]
-        chart.before |= network_readings.of_gradients(arrays, start)
-        self._start = [array for array in start if array.ndim > 1]
+        self._start = questions.kernels(start)
+        chart.before |= network_readings.of_gradients(questions.kernels(gradients), self._start)
         chart.trials = [attempt(descent, start, options, chart.phases[0].lr)]
         if not chart.trials[0].fitted:
             chart.trials += other_rates(descent, start, options, chart.phases[0].lr)
 
-    def _experiment(self) -> tuple[Descent, list[np.ndarray]]:
-        """The loss of sixteen training images as a function of what the first phase trains, and where it starts."""
+    def _experiment(self) -> tuple[Questions, Descent, list[np.ndarray]]:
+        """What the first phase trains, the loss of sixteen training images as a function of it, and where it starts."""
         network, train = self._classifier.network, self._batches.train
         layer = cut.find(self.chart.phases[0], self._classifier)
         members = _both_classes(train.labels, self._config.seed)
@@ -141,7 +140,7 @@ class Doctor:
             inputs = Questions(network).activation(inputs, layer)
         questions = Questions(network, layer)
         start = [keras.ops.convert_to_numpy(variable) for variable in questions.variables]
-        return questions.descent(inputs, train.labels[members]), start
+        return questions, questions.descent(inputs, train.labels[members]), start
 
     # --- while --------------------------------------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 
 from skinexp.health import probes
-from skinexp.health.ask import Answers, Questions
+from skinexp.health.ask import Answers, Kernels, Questions
 from skinexp.health.chart import Evidence
 from skinexp.models import Classifier
 from skinexp.models.scaling import SCALINGS
@@ -82,44 +82,36 @@ def of_weights(classifier: Classifier, frozen: frozenset[str]) -> Evidence:
     }
 
 
-def of_gradients(gradients: list[np.ndarray], weights: list[np.ndarray]) -> Evidence:
-    """How unevenly the loss pulls at the layers; biases and normalizations, which begin at 0, are passed over.
-
-    Args:
-        gradients: of what learns, array by array.
-        weights: the same arrays.
-    """
-    kernels = [(gradient, weight) for gradient, weight in zip(gradients, weights, strict=True) if weight.ndim > 1]
-    if not kernels:
+def of_gradients(gradients: Kernels, weights: Kernels) -> Evidence:
+    """How strongly the loss pulls at each kernel, in units of the kernel, and how unevenly."""
+    if not weights:
         return {}
-    pulls = probes.relative_norms(*zip(*kernels, strict=True))
-    if not np.isfinite(pulls).all():
-        return {"nonfinite_gradients": float(probes.nonfinite_count(gradients))}
+    lost = float(probes.nonfinite_count(list(gradients.values())))
+    pulls = probes.relative_norms(list(gradients.values()), list(weights.values()))
+    found = {"nonfinite_gradients": lost} | _by_layer("gradient", weights, pulls)
+    return found if lost else found | {"gradient_min": float(pulls.min()), "gradient_max": float(pulls.max())}
+
+
+def movement(now: Kernels, before: Kernels) -> np.ndarray:
+    """(k,) how far each kernel has moved, in units of what it was."""
+    return probes.relative_norms([now[name] - before[name] for name in now], list(before.values()))
+
+
+def of_training(now: Kernels, start: Kernels) -> Evidence:
+    """What a training did to the kernels that learned."""
+    if not now:
+        return {}
+    moved = movement(now, start)
     return {
-        "gradient_min": float(pulls.min()),
-        "gradient_max": float(pulls.max()),
-        "nonfinite_gradients": float(probes.nonfinite_count(gradients)),
+        "weight_change": float(np.median(moved)),
+        "weight_norm": float(np.median(probes.relative_norms(list(now.values()), list(start.values())))),
+        "nonfinite_weights": float(probes.nonfinite_count(list(now.values()))),
+        **_by_layer("moved", now, moved),
     }
 
 
-def movement(now: list[np.ndarray], before: list[np.ndarray]) -> float:
-    """How far weights have moved, in units of what they were: the median over layers."""
-    moved = probes.relative_norms([one - other for one, other in zip(now, before, strict=True)], before)
-    return float(np.median(moved)) if len(moved) else math.nan
-
-
-def of_training(now: list[np.ndarray], start: list[np.ndarray]) -> Evidence:
-    """What a training did to the weights.
-
-    Args:
-        now, start: the kernels that learned, as they are and as they were.
-    """
-    norms = probes.relative_norms(now, start)
-    return {
-        "weight_change": movement(now, start),
-        "weight_norm": float(np.median(norms)) if len(norms) else math.nan,
-        "nonfinite_weights": float(probes.nonfinite_count(now)),
-    }
+def _by_layer(what: str, kernels: Kernels, values: np.ndarray) -> Evidence:
+    return {f"{what}/{name}": float(value) for name, value in zip(kernels, values, strict=True)}
 
 
 def of_modes(questions: Questions, inputs: np.ndarray, labels: np.ndarray) -> Evidence:

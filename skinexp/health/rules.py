@@ -69,23 +69,18 @@ def _end(values: list[float]) -> float:
 
 
 def data_constant_or_corrupt(chart: Chart) -> Diagnosis | None:
-    """Many images are no pictures."""
-    names = {"constant_images": "show nothing but one colour", "noise_images": "are noise"}
-    seen = {name: chart.before.get(name, math.nan) for name in names}
-    worst = max(seen, key=lambda name: seen[name] if math.isfinite(seen[name]) else -1)
-    if chart.before.get("nonfinite_pixels", 0) > 0:
-        return Diagnosis(
-            "data_constant_or_corrupt",
-            SURE,
-            f"{chart.before['nonfinite_pixels']:.0f} pixel values are no numbers",
-            None,
-            seen | {"nonfinite_pixels": chart.before["nonfinite_pixels"]},
-        )
-    if not seen[worst] > limit("bad_images"):
-        return None
-    return Diagnosis(
-        "data_constant_or_corrupt", SURE, f"{seen[worst]:.0%} of the training images {names[worst]}", None, seen
-    )
+    """Many images are no pictures, or the same."""
+    said = {
+        "nonfinite_pixels": ("{:.0f} pixel values are no numbers", 0.0),
+        "constant_images": ("{:.0%} of the training images show nothing but one colour", limit("bad_images")),
+        "noise_images": ("{:.0%} of the training images are noise", limit("bad_images")),
+        "duplicate_images": ("{:.0%} of the training images are copies of others, pixel by pixel", limit("copies")),
+    }
+    seen = {name: chart.before.get(name, math.nan) for name in said}
+    for name, (words, most) in said.items():
+        if seen[name] > most:
+            return Diagnosis("data_constant_or_corrupt", SURE, words.format(seen[name]), None, seen)
+    return None
 
 
 def labels_misaligned(chart: Chart) -> Diagnosis | None:
@@ -237,6 +232,14 @@ def learning_rate_too_high(chart: Chart) -> Diagnosis | None:
     seen = {"lr": first.lr, "ratio": first.ratio, "train_loss": _end(losses), "entropy": chart.entropy}
     if not failed(chart):
         return None
+    initial = chart.before.get("initial_loss", math.nan)
+    if first.fitted and max(losses, default=0.0) > max(limit("loss_far_above") * chart.entropy, 1.2 * initial):
+        why = (
+            f"sixteen images can be learned at {first.lr:g}, but all of them took the training loss to {max(losses):.3g}, "
+            f"where a constant answer has {chart.entropy:.2f}"
+        )
+        seen |= {"train_loss": max(losses), "initial_loss": initial}
+        return Diagnosis("learning_rate_too_high", LIKELY, why, f"optim.lr={first.lr / 10:g}", seen)
     if not first.fitted and lower:
         best = lower[0]
         why = (
@@ -366,9 +369,11 @@ def vanishing_gradient(chart: Chart) -> Diagnosis | None:
     for evidence in (chart.before, *chart.ends.values()):
         smallest, largest = evidence.get("gradient_min", math.nan), evidence.get("gradient_max", math.nan)
         if failed(chart) and smallest < limit("vanishing") * largest:
+            pulls = {name: value for name, value in evidence.items() if name.startswith("gradient/")}
+            where = min(pulls, key=lambda name: pulls[name], default="gradient/the first layers").partition("/")[2]
             why = (
-                f"gradients are between {smallest:.1e} and {largest:.1e} of the weights they change: layers far from "
-                f"the loss do not learn"
+                f"gradients are between {smallest:.1e} (at {where}) and {largest:.1e} of the weights they change: "
+                f"layers far from the loss do not learn"
             )
             seen = {"gradient_min": smallest, "gradient_max": largest}
             return Diagnosis("vanishing_gradient", LIKELY, why, None, seen)

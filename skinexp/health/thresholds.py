@@ -24,7 +24,8 @@ LIMITS = {
         0.05, "standard deviation of logits; dead networks measured 6e-8 to .04, healthy ones .3 to 2"
     ),
     # --- images and labels
-    "bad_images": Limit(0.2, "share of images without a picture, or of noise, that training cannot ignore"),
+    "bad_images": Limit(0.02, "share of images without a picture, or of noise: photographs are neither, in any number"),
+    "copies": Limit(0.5, "share of images that are equal to others: more copies than pictures"),
     "byte_range": Limit(2.0, "largest pixel of images that were scaled to 0..1 (or -1..1) before they were stored"),
     "label_mismatch": Limit(0.0, "images of a batch whose label is not the table's: none is allowed"),
     "label_disagreement": Limit(
@@ -46,6 +47,9 @@ LIMITS = {
     ),
     "stuck": Limit(0.98, "the same of a network whose loss does not move"),
     "loss_above_entropy": Limit(1.1, "training loss in units of the labels' entropy: worse than a constant answer"),
+    "loss_far_above": Limit(
+        2.0, "the same at its worst; dropout alone takes the first epoch of healthy networks to 1.7"
+    ),
     "blocked_layer": Limit(0.98, "share of dead units in one layer; half is common in healthy MobileNetV2 heads"),
     "vanishing": Limit(1e-5, "smallest gradient of a layer over the largest, each in units of its weights"),
     "small_updates": Limit(0.01, "change of the weights in a whole training, in units of the weights"),

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from skinexp.health import network_readings
-from skinexp.health.ask import Questions
+from skinexp.health.ask import Kernels, Questions
 from skinexp.health.chart import Evidence
 
 LOGGED = ("feature_cosine", "logit_std", "predicted_positive", "dead_units")
@@ -43,7 +43,7 @@ class Watch(keras.callbacks.Callback):
         self._at_end, self._count = at_end, count
         self._questions = Questions(network, layer)
         self._inputs: np.ndarray | None = None
-        self._begun: list[np.ndarray] = []
+        self._begun: Kernels = {}
         self._epochs = 0
 
     def on_epoch_begin(self, epoch, logs=None):
@@ -53,7 +53,8 @@ class Watch(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         with self._counted():
             self._epochs = epoch + 1
-            logs["health/update_ratio"] = network_readings.movement(self._questions.kernels(), self._begun)
+            moved = network_readings.movement(self._questions.kernels(), self._begun)
+            logs["health/update_ratio"] = float(np.median(moved))
             if self._epochs.bit_count() == 1:  # a power of two
                 readings = self._readings()
                 logs |= {f"health/{name}": readings[name] for name in LOGGED if name in readings}
