@@ -235,8 +235,8 @@ def learning_rate_too_high(chart: Chart) -> Diagnosis | None:
     initial = chart.before.get("initial_loss", math.nan)
     if first.fitted and max(losses, default=0.0) > max(limit("loss_far_above") * chart.entropy, 1.2 * initial):
         why = (
-            f"sixteen images can be learned at {first.lr:g}, but all of them took the training loss to {max(losses):.3g}, "
-            f"where a constant answer has {chart.entropy:.2f}"
+            f"sixteen images can be learned at {first.lr:g}, but all of them took the training loss to "
+            f"{max(losses):.3g}, where a constant answer has {chart.entropy:.2f}"
         )
         seen |= {"train_loss": max(losses), "initial_loss": initial}
         return Diagnosis("learning_rate_too_high", LIKELY, why, f"optim.lr={first.lr / 10:g}", seen)

@@ -18,7 +18,7 @@ IMAGES = 16
 STEPS = 12  # at most
 ENOUGH = 0.5  # of the loss at the beginning: fitted well enough to stop
 FITTED = 0.8  # of the loss at the beginning: the images can be learned at this rate
-WILD = 2.0  # of the loss at the beginning: steps overshoot
+WILD = 10.0  # of the loss at the beginning: more than Adam's first steps overshoot by
 USUAL = 1e-3  # a rate that Adam learns most networks with
 FACTORS = (0.1, 0.01, 10.0, 100.0)  # of a rate that failed: what is tried instead
 

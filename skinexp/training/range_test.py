@@ -19,7 +19,7 @@ BOUND = 4.0  # the test stops where the average is above so many times its minim
 CLEAR = 5.0  # standard errors that the average must fall: by noise alone, its lowest falls so far in 1 of 600 tests
 LEAST = 0.02  # share of the loss at the beginning that it must fall, however little batches differ
 NEAR = 0.1  # share of the descent above its lowest point where the valley begins, unless a standard error is more
-MARGIN = 10.0  # that a rate keeps from the valley, at whose other end the loss rises
+MARGIN = 3.0  # that a rate keeps from the valley, at whose other end the loss rises: half of a factor of ten
 
 AT_ONCE = "The loss left all bounds within a few steps. Begin with smaller rates: lr_find.min"
 
@@ -32,7 +32,7 @@ class Suggestion:
 
     Attributes:
         steepest: the rate around which the loss falls furthest while the rate grows tenfold.
-        before_valley: a tenth of the rate from which on the loss falls no further.
+        before_valley: a third of the rate from which on the loss falls no further.
         lr: the one to take, in two significant digits: the latter. A loss may fall in steps, of which the first, and
             often steepest, only takes a network that began worse than chance to chance.
         reason: a sentence: why this one; or why none, and what to do.
@@ -128,7 +128,7 @@ def suggest(curve: pd.DataFrame) -> Suggestion:
         steepest=float(10 ** places[steepest]),
         before_valley=before_valley,
         lr=two_significant_digits(before_valley),
-        reason="a tenth of the rate from which on the loss falls no further",
+        reason="a third of the rate from which on the loss falls no further",
     )
 
 

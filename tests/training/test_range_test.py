@@ -108,7 +108,7 @@ def test_both_rules_find_the_descent_among_batches_that_differ_as_real_ones_do(s
     assert math.log10(suggestion.lr) == pytest.approx(-3, abs=1)
 
 
-def test_the_suggestion_is_a_tenth_of_the_rate_where_the_valley_begins_in_two_significant_digits():
+def test_the_suggestion_is_a_third_of_the_rate_where_the_valley_begins_in_two_significant_digits():
     """A straight fall from 1e-5 on, and a valley from 1e-2 to 1."""
     losses = np.interp(np.log10(RATES), [-5, -2, 0, 1], [1, 0.4, 0.4, 8])
     suggestion = suggest(table(RATES, losses))
