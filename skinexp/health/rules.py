@@ -436,7 +436,7 @@ def underfitting_capacity(chart: Chart) -> Diagnosis | None:
         cure = "optim.weight_decay=0"
     elif chart.dropout > 0.7:
         why, cure = f"{start}{known}: dropout keeps {1 - chart.dropout:.0%} of the units", "model.head.unit_dropout=0.5"
-    elif informed:
+    elif informed and not is_constant(chart):
         why, cure = f"{start}{known}: what learns is too small, or held back", "model.head.units=128"
     else:
         return None
