@@ -72,6 +72,11 @@ class Chart:
         values = [evidence.get(name, math.nan) for evidence in (self.before, *self.ends.values(), self.after)]
         return max((value for value in values if math.isfinite(value)), default=math.nan)
 
+    def last_epoch(self, name: str) -> float:
+        """A number of history.csv in the last epoch; NaN where there is none."""
+        values = self.course(name)
+        return values[-1] if values else math.nan
+
     def course(self, name: str, phase: str | None = None) -> list[float]:
         """A number of history.csv, epoch by epoch."""
         return [float(record[name]) for record in self.epochs if name in record and phase in (None, record["phase"])]
