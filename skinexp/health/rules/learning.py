@@ -23,8 +23,8 @@ def _lost_trial(chart: Chart) -> Diagnosis | None:
         return None
     best = lower[0]
     why = (
-        f"at {first.lr:g} the loss of sixteen images rises to {_times(first.peak)} what it was, at {best.lr:g} it falls to "
-        f"{_times(best.ratio)} that in twelve steps"
+        f"at {first.lr:g} the loss of sixteen images rises to {_times(first.peak)} what it was, at {best.lr:g} it falls "
+        f"to {_times(best.ratio)} that in twelve steps"
     )
     seen = {"lr": first.lr, "peak": first.peak, "better_lr": best.lr, "better_ratio": best.ratio}
     return Diagnosis("learning_rate_too_high", SURE, why, f"optim.lr={best.lr:g}", seen)
@@ -37,7 +37,9 @@ def _lost_epochs(chart: Chart) -> Diagnosis | None:
     initial = chart.before.get("initial_loss", 0.0)
     if not failed(chart) or not worst > max(limit("loss_far_above") * chart.entropy, 1.2 * initial):
         return None
-    why = f"training at {first.lr:g} took the training loss to {worst:.3g}, where a constant answer has {chart.entropy:.2f}"
+    why = (
+        f"steps at {first.lr:g} took the training loss to {worst:.3g}, where a constant answer has {chart.entropy:.2f}"
+    )
     seen = {"lr": first.lr, "worst_train_loss": worst, "initial_loss": initial, "entropy": chart.entropy}
     return Diagnosis("learning_rate_too_high", LIKELY, why, f"optim.lr={first.lr / 10:g}", seen)
 
@@ -72,8 +74,8 @@ def learning_rate_too_low(chart: Chart) -> Diagnosis | None:
         return None
     stood = f"{chart.steps} steps moved the weights by {moved:.2g} of what they are; " if moved >= 0 else ""
     why = (
-        f"{stood}in twelve steps on sixteen images {higher[0].lr:g} lowers the loss to {_times(higher[0].ratio)} what it "
-        f"was, {first.lr:g} to {_times(first.ratio)} that"
+        f"{stood}in twelve steps on sixteen images {higher[0].lr:g} lowers the loss to {_times(higher[0].ratio)} what "
+        f"it was, {first.lr:g} to {_times(first.ratio)} that"
     )
     seen = {"lr": first.lr, "ratio": first.ratio, "weight_change": moved, "better_lr": higher[0].lr}
     return Diagnosis("learning_rate_too_low", SURE, why, f"optim.lr={higher[0].lr:g}", seen)
