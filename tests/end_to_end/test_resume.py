@@ -22,7 +22,10 @@ from skinexp import result
 
 PATIENCE = 300  # seconds for what must happen on a busy machine
 KILLS = 20
-STAGES = ("data", "prepare", "build", "training", "evaluation", "explanation", "figures", "model", "tracking")
+STAGES = (
+    "data", "prepare", "build", "preflight", "training", "evaluation", "diagnosis", "explanation", "figures", "model",
+    "tracking",
+)  # fmt: skip
 # Enough images for processes that prepare them, a frozen backbone for the head, and its end for the second phase.
 TINY = (
     "experiment=smoke model=mobilenet model.alpha=0.35 tracking.tensorboard=false data.phantom.images=240 "

@@ -23,8 +23,8 @@ def _lost_trial(chart: Chart) -> Diagnosis | None:
         return None
     best = lower[0]
     why = (
-        f"at {first.lr:g} the loss of sixteen images rises to {_times(first.peak)} what it was, at {best.lr:g} it falls "
-        f"to {_times(best.ratio)} that in twelve steps"
+        f"at {first.lr:g} the loss of sixteen images rises to {_times(first.peak)} what it was, at {best.lr:g} it "
+        f"falls to {_times(best.ratio)} that in twelve steps"
     )
     seen = {"lr": first.lr, "peak": first.peak, "better_lr": best.lr, "better_ratio": best.ratio}
     return Diagnosis("learning_rate_too_high", SURE, why, f"optim.lr={best.lr:g}", seen)
