@@ -63,6 +63,7 @@ LIMITS = {
     "memorised": Limit(0.2, "training loss in units of the labels' entropy: most images are known by heart"),
     "unlearned_again": Limit(1.5, "validation loss at the end over that of the best epoch"),
     "weak_fit": Limit(0.9, "training loss in units of the labels' entropy: hardly better than a constant answer"),
+    "much_dropout": Limit(0.7, "rate of dropout: above it, more is lost than the usual 0.2 to 0.5 ever takes"),
     "shrunk": Limit(0.3, "norm of the weights at the end over that at the beginning"),
     "short": Limit(50.0, "updates in which Adam at its usual rate cannot be expected to learn"),
     "shortcut": Limit(0.85, "AUC of colours, rim or size of a picture alone, less two standard errors"),

@@ -1,5 +1,6 @@
 """A run that nobody records."""
 
+from pathlib import Path
 from typing import Any
 
 from skinexp.tracking.run import Run
@@ -17,6 +18,9 @@ class Untracked(Run):
 
     def confirm(self) -> None:
         """Nothing is asked of any store."""
+
+    def file(self, path: Path) -> None:
+        """Nothing is delivered."""
 
     def run_directory(self) -> None:
         """Nothing is delivered."""

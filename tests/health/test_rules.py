@@ -248,3 +248,23 @@ def test_too_few_validation_images_are_not_judged(healthy):
 
 def test_every_limit_says_where_it_comes_from():
     assert all(len(limit.origin.split()) > 4 for limit in LIMITS.values())
+
+
+def test_a_cause_is_no_consequence_of_itself(dead):
+    dead.after |= {"inference_loss": 1.4, "own_statistics_loss": 0.4, "stale_statistics": 0.97}
+    assert rules.diagnose(dead)[0].consequences == ("class_prior_only",)
+
+
+def test_much_dropout_is_not_taken_for_a_rate_that_is_too_high(dead):
+    high = epochs([20.0, 15.0, 12.0], [0.7, 0.69, 0.69])
+    much = replace(dead, dropout=0.95, epochs=high, steps_an_epoch=100)
+    much.before["appearance_auc_train"] = 0.7
+    cause = rules.diagnose(much)[0]
+    assert cause.name == "underfitting_capacity"
+    assert "dropout" in cause.why
+
+
+def test_a_network_that_begins_sure_and_wrong_is_named_even_where_its_order_is_right(healthy):
+    healthy.before["initial_loss"] = 500.0
+    healthy.after["val_loss"] = healthy.epochs[1]["val/loss"] = 300.0
+    assert first(healthy) == "exploding_or_nonfinite"

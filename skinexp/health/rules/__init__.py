@@ -53,7 +53,8 @@ def diagnose(chart: Chart) -> list[Diagnosis]:
     found = [diagnosis for rule in RULES if (diagnosis := rule(chart))]
     if not found:
         return []
-    cause, *others = found
+    cause, *rest = found
+    others = [other for other in rest if other.name != cause.name]  # which another rule has seen as well
     # Of a pretrained backbone, normalization that learns is somebody's choice: a cause of its own.
     symptoms = SYMPTOMS if chart.pretrained else SYMPTOMS | {normalization.NAME}
     follows = tuple(other.name for other in others if other.name in symptoms)

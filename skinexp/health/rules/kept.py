@@ -59,8 +59,9 @@ def underfitting_capacity(chart: Chart) -> Diagnosis | None:
     elif shrunk < limit("shrunk") and chart.weight_decay > 0:
         why = f"{start}{known}: weight decay has shrunk the weights to {shrunk:.0%}"
         cure = "optim.weight_decay=0"
-    elif chart.dropout > 0.7:
-        why, cure = f"{start}{known}: dropout keeps {1 - chart.dropout:.0%} of the units", "model.head.unit_dropout=0.5"
+    elif chart.dropout > limit("much_dropout"):
+        why = f"{start}{known}: dropout keeps {1 - chart.dropout:.0%} of the units"
+        cure = "model.head.dropout=0.3 model.head.unit_dropout=0.5"
     elif informed and not is_constant(chart):
         why, cure = f"{start}{known}: what learns is too small, or held back", "model.head.units=128"
     else:

@@ -35,6 +35,8 @@ def _lost_epochs(chart: Chart) -> Diagnosis | None:
     first = chart.phases[0]
     worst = max(chart.course("train/loss", first.name), default=math.nan)
     initial = chart.before.get("initial_loss", 0.0)
+    if chart.dropout > limit("much_dropout"):
+        return None  # which raises the training loss by itself
     if not failed(chart) or not worst > max(limit("loss_far_above") * chart.entropy, 1.2 * initial):
         return None
     why = (
@@ -92,7 +94,8 @@ def exploding_or_nonfinite(chart: Chart) -> Diagnosis | None:
         return Diagnosis("exploding_or_nonfinite", SURE, why, None, seen)
     if chart.error is not None:
         return Diagnosis("exploding_or_nonfinite", SURE, chart.error, None, seen)
-    if first_loss > limit("sure_and_wrong") and failed(chart):
+    still = chart.after.get("val_loss", 0.0) > limit("loss_far_above") * chart.entropy
+    if first_loss > limit("sure_and_wrong") and (failed(chart) or still):
         why = f"the untrained network is sure and wrong: its loss is {first_loss:.0f} times that of a constant answer"
         return Diagnosis("exploding_or_nonfinite", LIKELY, why, None, seen)
     return None
