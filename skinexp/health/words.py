@@ -11,7 +11,7 @@ from skinexp.health.rules import outcome
 def verdict(chart: Chart, found: Sequence[Diagnosis]) -> Verdict:
     """What is said of a training in which these things were found."""
     if outcome.failed(chart):
-        return Verdict("collapsed", _paragraph(_ending(chart), found), list(found))
+        return Verdict("collapsed", _paragraph(_ending(chart) + _what_is_there(chart), found), list(found))
     if found:
         return Verdict("warning", _paragraph("", found), list(found))
     return Verdict("ok", _all_well(chart), [])
@@ -34,6 +34,14 @@ def _paragraph(ending: str, found: Sequence[Diagnosis]) -> str:
     also = "".join(f" Also {of_diagnosis(other)}." for other in others)
     sentence = of_diagnosis(cause)
     return f"{ending}{sentence[:1].upper()}{sentence[1:]}.{consequences}{also}"
+
+
+def _what_is_there(chart: Chart) -> str:
+    """Whether a probe finds what the network does not use: the signature of the collapse that skinexp began with."""
+    probe = chart.last("probe_auc")
+    if not outcome.informative(probe, chart.last("probe_error")):
+        return ""
+    return f"A logistic probe on its features reads an AUC of {probe:.2f}: the information is there. "
 
 
 def _ending(chart: Chart) -> str:

@@ -268,3 +268,10 @@ def test_a_network_that_begins_sure_and_wrong_is_named_even_where_its_order_is_r
     healthy.before["initial_loss"] = 500.0
     healthy.after["val_loss"] = healthy.epochs[1]["val/loss"] = 300.0
     assert first(healthy) == "exploding_or_nonfinite"
+
+
+def test_what_a_probe_still_reads_in_a_collapsed_networks_features_is_said(dead):
+    dead.after["probe_auc"] = 0.76
+    assert "reads an AUC of 0.76: the information is there" in words.verdict(dead, rules.diagnose(dead)).sentence
+    dead.after["probe_auc"] = 0.55
+    assert "information is there" not in words.verdict(dead, rules.diagnose(dead)).sentence
