@@ -23,11 +23,14 @@ Often set
   model.weights=imagenet        or a .weights.h5 file, or a directory of such files in which each model finds its own
   optim.lr=0.0003 optim.epochs=30 optim.batch_size=64
   hydra.launcher.jobs=2         jobs of a sweep that run at a time
+  health.policy=stop            end before training where the doctor finds something wrong; off: do not look
   resume=DIRECTORY              go on with a run or a sweep that was interrupted, and nothing else
 
 See also
   python -m skinexp.lr_find     a learning rate to begin with
   python -m skinexp.compare     runs side by side
+  python -m skinexp.ui          the MLflow UI
+  python -m skinexp.zoo         planted faults, and whether the doctor names them
   python -m skinexp.sync        deliver what could not be tracked
   --cfg job                     the composed configuration, without running it
   --info defaults               which file each part comes from
