@@ -1,5 +1,7 @@
 """The predictions table: each image's own logit, in a row with what is known of it."""
 
+from dataclasses import replace
+
 import keras
 import numpy as np
 import pandas as pd
@@ -10,7 +12,7 @@ from skinexp.config import Augment
 from skinexp.data import pipeline
 from skinexp.data.pipeline import Batches
 from skinexp.models import Classifier
-from skinexp.models.predict import logits, predict
+from skinexp.models.predict import Predictions, predict
 
 SIZE, IMAGES = 8, 30
 
@@ -52,8 +54,13 @@ def batches(frame) -> Batches:
 
 
 @pytest.fixture(scope="module")
-def predictions(classifier, batches, frame) -> pd.DataFrame:
+def predicted(classifier, batches, frame) -> Predictions:
     return predict(classifier, batches, frame)
+
+
+@pytest.fixture(scope="module")
+def predictions(predicted) -> pd.DataFrame:
+    return predicted.table
 
 
 def test_validation_comes_first_then_test_each_in_the_tables_order(predictions, frame):
@@ -75,7 +82,12 @@ def test_the_table_holds_what_a_reader_needs_and_nothing_of_the_machinery(predic
     assert list(predictions) == ["image_id", "group", "split", "label", "logit", "probability", "age"]
 
 
-def test_logits_do_not_depend_on_the_batch_size(classifier, batches):
-    one, all_at_once = (logits(classifier, batches.test, size) for size in (1, 64))
-    assert one.shape == (10,)
-    np.testing.assert_allclose(one, all_at_once, rtol=1e-6)
+def test_features_are_those_of_the_tables_rows(predicted):
+    assert predicted.features.shape == (20, 3)
+    np.testing.assert_allclose(predicted.features[:, 0] - 100, predicted.table["logit"], atol=1e-4)
+
+
+def test_answers_do_not_depend_on_the_batch_size(classifier, batches, frame, predicted):
+    one = predict(classifier, replace(batches, batch_size=1), frame)
+    np.testing.assert_allclose(one.table["logit"], predicted.table["logit"], rtol=1e-6)
+    np.testing.assert_allclose(one.features, predicted.features, rtol=1e-6)

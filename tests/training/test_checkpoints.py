@@ -17,7 +17,6 @@ from skinexp.config import Augment, Config, Model, ReduceLr
 from skinexp.data.pipeline import Batches
 from skinexp.errors import UserError
 from skinexp.models import Classifier
-from skinexp.models.predict import logits
 from skinexp.training import checkpoints, course, features, fit, memory, phases
 from skinexp.training.callbacks import Record
 from skinexp.training.checkpoints import FILE, Checkpoint, fingerprint
@@ -63,7 +62,8 @@ def live(classifier, batches) -> Callable[..., Outcome]:
             patch.setattr(memory, "SHARE_OF_TIME", share)
             training = fit(built, parts, config, directory, on_epoch)
         history = training.history.drop(columns="seconds")
-        return Outcome(logits(built, parts.test, 16), history, training.best_epoch, training.phases, told)
+        logits = built.network.predict(parts.test.read(np.arange(len(parts.test))), batch_size=16, verbose=0)[:, 0]
+        return Outcome(logits, history, training.best_epoch, training.phases, told)
 
     return run
 
