@@ -69,6 +69,8 @@ class Questions:
         self.variables: list[keras.Variable] = [
             variable for one in self._layers if one.trainable for variable in one.trainable_weights
         ]
+        self._state = [variable for one in self._layers for variable in one.variables]
+        self._asked: dict[Any, Callable[..., Any]] = {}  # questions that were asked before, compiled
 
     def kernels(self, values: Sequence[Any] | None = None) -> Kernels:
         """What learns, less biases and the like, which begin at 0.
@@ -96,9 +98,7 @@ class Questions:
                     kept[one.name] = output
             return kept | {"logits": output[:, 0]}
 
-        with keras.StatelessScope(), without_dropout(self.network):
-            kept = _compiled(ask)(ops.convert_to_tensor(np.asarray(inputs, np.float32)))
-        found = {name: _array(value) for name, value in kept.items()}
+        found = {name: _array(value) for name, value in self._ask(("answers", training), ask, inputs).items()}
         return Answers(
             found["logits"],
             found.get(FEATURES),
@@ -112,8 +112,19 @@ class Questions:
         def ask(values: Any) -> Any:
             return next(output for one, output in self.walk(values, training=False) if one.name == layer)
 
-        with keras.StatelessScope(), without_dropout(self.network):
-            return _array(_compiled(ask)(ops.convert_to_tensor(np.asarray(inputs, np.float32))))
+        return _array(self._ask(layer, ask, inputs))
+
+    def _ask(self, name: Any, ask: Callable[[Any], Any], inputs: np.ndarray) -> Any:
+        """Asks with the weights of now, lent: what was compiled for a question serves when they have changed."""
+
+        def lent(state: list[Any], values: Any) -> Any:
+            with keras.StatelessScope(state_mapping=list(zip(self._state, state, strict=True))):
+                return ask(values)
+
+        compiled = self._asked.setdefault(name, _compiled(lent))
+        with without_dropout(self.network):
+            state = [ops.convert_to_tensor(variable.value) for variable in self._state]
+            return compiled(state, ops.convert_to_tensor(np.asarray(inputs, np.float32)))
 
     def descent(self, inputs: np.ndarray, labels: np.ndarray) -> "Descent":
         """The loss of these images as a function of what learns, with its gradient."""
@@ -168,7 +179,7 @@ def _array(tensor: Any) -> np.ndarray:
     return np.asarray(ops.convert_to_numpy(ops.cast(tensor, "float32")))
 
 
-def _compiled(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
+def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     """On JAX a compiled function: op by op, each would be compiled on its own."""
     if keras.backend.backend() == "jax":
         import jax

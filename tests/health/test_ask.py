@@ -103,6 +103,14 @@ def test_dropout_is_back_even_after_an_error(network):
     assert network.get_layer("dropout").rate == 0.5
 
 
+def test_a_question_that_is_asked_again_is_answered_with_the_weights_of_now(network, discs):
+    images, _ = discs
+    questions = Questions(network)
+    before = questions.answers(images).logits
+    network.get_layer("logit").bias.assign([3.0])
+    np.testing.assert_allclose(questions.answers(images).logits, before + 3, rtol=1e-5, atol=1e-5)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("backend", ["jax", "torch"])
 def test_another_backend_gives_the_same_answers(backend):
