@@ -48,7 +48,7 @@ LIMITS = {
     "stuck": Limit(0.98, "the same of a network whose loss does not move"),
     "loss_above_entropy": Limit(1.1, "training loss in units of the labels' entropy: worse than a constant answer"),
     "loss_far_above": Limit(
-        2.0, "the same at its worst; dropout alone takes the first epoch of healthy networks to 1.7"
+        2.0, "the same at its worst, or in units of the untrained network's; dropout alone takes it to 1.7"
     ),
     "blocked_layer": Limit(0.98, "share of dead units in one layer; half is common in healthy MobileNetV2 heads"),
     "vanishing": Limit(1e-5, "smallest gradient of a layer over the largest, each in units of its weights"),

@@ -275,3 +275,9 @@ def test_what_a_probe_still_reads_in_a_collapsed_networks_features_is_said(dead)
     assert "reads an AUC of 0.76: the information is there" in words.verdict(dead, rules.diagnose(dead)).sentence
     dead.after["probe_auc"] = 0.55
     assert "information is there" not in words.verdict(dead, rules.diagnose(dead)).sentence
+
+
+def test_a_head_that_begins_worse_than_chance_and_stays_there_is_not_at_too_high_a_rate(dead):
+    dead.before["initial_loss"] = 1.1
+    still = replace(dead, epochs=epochs([1.45, 1.44, 1.45], [0.69, 0.69, 0.69]))
+    assert first(still) != "learning_rate_too_high"

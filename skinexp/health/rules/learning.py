@@ -37,7 +37,7 @@ def _lost_epochs(chart: Chart) -> Diagnosis | None:
     initial = chart.before.get("initial_loss", 0.0)
     if chart.dropout > limit("much_dropout"):
         return None  # which raises the training loss by itself
-    if not failed(chart) or not worst > max(limit("loss_far_above") * chart.entropy, 1.2 * initial):
+    if not failed(chart) or not worst > limit("loss_far_above") * max(chart.entropy, initial):
         return None
     why = (
         f"steps at {first.lr:g} took the training loss to {worst:.3g}, where a constant answer has {chart.entropy:.2f}"
