@@ -59,10 +59,15 @@ def attempt(descent: Descent, start: list[np.ndarray], options: Optim, lr: float
 
 
 def other_rates(descent: Descent, start: list[np.ndarray], options: Optim, lr: float) -> list[Trial]:
-    """The same at rates around one that failed, and at the usual one; ends at the first that fits."""
+    """The same at rates around one that failed, and at the usual one; ends at the first that fits.
+
+    Where that is a lower one, a tenth of it is tried as well: the largest rate that learns at all is seldom the best.
+    """
     found: list[Trial] = []
     for rate in dict.fromkeys([*(factor * lr for factor in FACTORS), USUAL]):
         found.append(attempt(descent, start, options, rate))
         if found[-1].fitted:
             break
+    if found[-1].fitted and found[-1].lr < lr:
+        found.append(attempt(descent, start, options, found[-1].lr / 10))
     return found

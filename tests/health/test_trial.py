@@ -37,10 +37,12 @@ def test_a_rate_that_loses_the_loss_is_not_fitted(experiment):
     assert trial.peak > 10
 
 
-def test_other_rates_end_at_the_first_that_learns(experiment):
-    found = other_rates(*experiment, Optim(), 10.0)
-    assert [trial.fitted for trial in found] == [False] * (len(found) - 1) + [True]
-    assert found[-1].lr < 10
+def test_other_rates_end_at_the_first_that_learns_and_a_tenth_of_it(experiment):
+    *failed, first, last = other_rates(*experiment, Optim(), 10.0)
+    assert not any(trial.fitted for trial in failed)
+    assert first.fitted
+    assert first.lr < 10
+    assert last.lr == first.lr / 10
 
 
 def test_the_network_and_the_start_are_left_as_they_were(network, experiment):

@@ -21,7 +21,7 @@ def _lost_trial(chart: Chart) -> Diagnosis | None:
     lower = [trial for trial in chart.trials[1:] if trial.fitted and trial.lr < first.lr]
     if first.fitted or not lower:
         return None
-    best = lower[0]
+    best = min(lower, key=lambda trial: trial.ratio)
     why = (
         f"at {first.lr:g} the loss of sixteen images rises to {_times(first.peak)} what it was, at {best.lr:g} it "
         f"falls to {_times(best.ratio)} that in twelve steps"
