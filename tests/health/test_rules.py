@@ -281,3 +281,7 @@ def test_a_head_that_begins_worse_than_chance_and_stays_there_is_not_at_too_high
     dead.before["initial_loss"] = 1.1
     still = replace(dead, epochs=epochs([1.45, 1.44, 1.45], [0.69, 0.69, 0.69]))
     assert first(still) != "learning_rate_too_high"
+
+
+def test_a_loss_that_training_took_far_above_a_constant_answer_speaks_for_too_high_a_rate(dead):
+    assert first(replace(dead, epochs=epochs([9.0, 30.0, 2.0], [0.7, 0.69, 0.69]))) == "learning_rate_too_high"

@@ -37,7 +37,8 @@ def _lost_epochs(chart: Chart) -> Diagnosis | None:
     initial = chart.before.get("initial_loss", 0.0)
     if chart.dropout > limit("much_dropout"):
         return None  # which raises the training loss by itself
-    if not failed(chart) or not worst > limit("loss_far_above") * max(chart.entropy, initial):
+    moved = chart.last("weight_change") > limit("small_updates")
+    if not (failed(chart) and moved and worst > limit("loss_far_above") * max(chart.entropy, initial)):
         return None
     why = (
         f"steps at {first.lr:g} took the training loss to {worst:.3g}, where a constant answer has {chart.entropy:.2f}"
