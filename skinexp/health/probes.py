@@ -19,7 +19,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 FOLDS = 5
-PENALTY = 0.1  # C of the logistic probe: a strong penalty, as there are often more features than images
+STRENGTH = 4.0  # C of the logistic probe, shared out among the features: the more there are, the less each may say
 SAMPLED = 1_000  # values of a kernel that are compared with its initializer's
 SAME = 0.001  # p-value above which two samples count as drawn from one distribution
 
@@ -82,7 +82,7 @@ def logistic_probe_auc(features: ArrayLike, labels: ArrayLike, groups: ArrayLike
     with warnings.catch_warnings():
         # A fold without one of the classes does not count; features that hardly vary need not be fitted well.
         warnings.simplefilter("ignore")
-        areas = cross_val_score(_probe(), values, classes, groups=groups, cv=folds, scoring="roc_auc")
+        areas = cross_val_score(_probe(values.shape[1]), values, classes, groups=groups, cv=folds, scoring="roc_auc")
     return math.nan if np.isnan(areas).all() else float(np.nanmean(areas))
 
 
@@ -96,7 +96,7 @@ def transferred_probe_auc(features: ArrayLike, labels: ArrayLike, others: ArrayL
     fitted, scored = _usable(features), _usable(others)
     if fitted is None or scored is None or len(set(labels)) < 2 or len(set(other_labels)) < 2:
         return math.nan
-    scores = _probe().fit(fitted, np.asarray(labels)).decision_function(scored)
+    scores = _probe(fitted.shape[1]).fit(fitted, np.asarray(labels)).decision_function(scored)
     return float(roc_auc_score(np.asarray(other_labels), scores))
 
 
@@ -218,13 +218,13 @@ def relative_error(actual: ArrayLike, expected: ArrayLike) -> float:
     return error / max(float(wanted.std()), 1e-12)
 
 
-def _probe() -> Pipeline:
+def _probe(features: int) -> Pipeline:
     """Standardised features and a penalised logistic model.
 
     The penalised solution lies in the space that the images span: turned into its axes, thousands of features are no
     more than there are images, and few enough for Newton's method.
     """
-    return make_pipeline(StandardScaler(), PCA(), LogisticRegression(C=PENALTY, solver="newton-cholesky"))
+    return make_pipeline(StandardScaler(), PCA(), LogisticRegression(C=STRENGTH / features, solver="newton-cholesky"))
 
 
 def _usable(features: ArrayLike) -> NDArray[np.float64] | None:

@@ -266,6 +266,7 @@ def test_a_compiled_training_step_changes_images_as_a_plain_call_does(images):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", ["jax", "torch"])
 def test_another_backend_passes_the_same_comparisons(backend):
     if keras.backend.backend() != "tensorflow":

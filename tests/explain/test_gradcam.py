@@ -173,6 +173,7 @@ def test_a_flat_mobilenet_is_explained_at_its_last_convolution():
     np.testing.assert_allclose(total, model.predict(images, verbose=0)[:, 0], rtol=1e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", ["jax", "torch"])
 def test_another_backend_passes_the_worked_examples(backend):
     if keras.backend.backend() != "tensorflow":

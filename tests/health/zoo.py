@@ -1,4 +1,4 @@
-"""The zoo as tests: one animal of each kind, and two that are healthy. `python -m skinexp.zoo` trains them all."""
+"""The zoo as tests: some of its faults, and two healthy trainings. `python -m skinexp.zoo` trains them all."""
 
 import pytest
 
@@ -9,7 +9,16 @@ from skinexp.zoo.runs import attend
 
 pytestmark = pytest.mark.slow
 
-ONE_OF_EACH = list({case.expected: case for case in reversed(FAULTS)}.values())
+CHOSEN = (  # those that take least time; the first needs real photographs
+    "EfficientNet gets pixels 0..1",
+    "a frozen backbone of random weights",
+    "running statistics that never arrive",
+    "ten layers of sigmoids",
+    "a weight that is no number",
+    "labels shuffled in the manifest",
+    "the first weights are kept",
+    "two cameras",
+)
 
 
 @pytest.fixture(scope="session")
@@ -28,7 +37,7 @@ def by_name(case: Case) -> str:
     return case.name
 
 
-@pytest.mark.parametrize("case", ONE_OF_EACH, ids=by_name)
+@pytest.mark.parametrize("case", [case for case in FAULTS if case.name in CHOSEN], ids=by_name)
 def test_a_planted_fault_is_named_first(case, places, cache):
     outcome = attend(case, places, cache)
     assert outcome.names[:1] == (case.expected,), outcome.sentence
