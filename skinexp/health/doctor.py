@@ -42,8 +42,8 @@ from skinexp.training.phases import Phase
 log = logging.getLogger(__name__)
 
 FILE = "health.json"
-VALIDATION_IMAGES = 128  # whose features are looked at before training
-MODE_IMAGES = 48  # that are asked about in both modes of BatchNormalization
+VALIDATION_IMAGES = 64  # whose features are looked at before training
+MODE_IMAGES = 32  # that are asked about in both modes of BatchNormalization
 
 
 class Doctor:
@@ -170,23 +170,23 @@ class Doctor:
         return [Watch(network, layer, images, end, count)]
 
     def _normalizations(self, epochs: int) -> Evidence:
-        """Readings of the layers that use a batch's own statistics while they learn, if there are any.
+        """How many layers use a batch's own statistics while they learn, and how much of theirs is from the start.
 
         Args:
             epochs: for which they have learned.
         """
-        network = self._classifier.network
-        learning = network_readings.learning_normalizations(network)
-        if not learning:
-            return {"normalizations_learning": 0.0}
-        train = self._batches.train
+        learning = network_readings.learning_normalizations(self._classifier.network)
+        updates = epochs * self._batches.train.steps
+        stale = [probes.remaining_start(layer.momentum, updates) for layer in learning]
+        return {"normalizations_learning": float(len(learning))} | ({"stale_statistics": max(stale)} if stale else {})
+
+    def _modes(self) -> Evidence:
+        """The same images with running statistics and with their own, where any normalization learns."""
+        network, train = self._classifier.network, self._batches.train
+        if not network_readings.learning_normalizations(network):
+            return {}
         members = image_readings.sample(train.images, self._config.seed, MODE_IMAGES)
-        modes = network_readings.of_modes(Questions(network), train.images.read(members), train.labels[members])
-        updates = epochs * train.steps
-        return modes | {
-            "normalizations_learning": float(len(learning)),
-            "stale_statistics": max(probes.remaining_start(layer.momentum, updates) for layer in learning),
-        }
+        return network_readings.of_modes(Questions(network), train.images.read(members), train.labels[members])
 
     # --- after --------------------------------------------------------------------------------------------------------
 
@@ -217,6 +217,7 @@ class Doctor:
             "probe_error": chart.chance_error,
             "nonfinite_answers": float(probes.nonfinite_count([logits, features])),
             **self._normalizations(len(history)),
+            **self._modes(),
         }
         self.seconds["verdict"] = time.perf_counter() - start
         return self._judge()

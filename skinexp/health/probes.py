@@ -17,6 +17,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import StratifiedGroupKFold, cross_val_score
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
+from threadpoolctl import threadpool_limits
 
 FOLDS = 5
 STRENGTH = 4.0  # C of the logistic probe, shared out among the features: the more there are, the less each may say
@@ -79,7 +80,7 @@ def logistic_probe_auc(features: ArrayLike, labels: ArrayLike, groups: ArrayLike
     if values is None or min(np.bincount(classes, minlength=2)) < FOLDS:
         return math.nan
     folds = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed)
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), threadpool_limits(1):  # threads wait for each other longer than this computes
         # A fold without one of the classes does not count; features that hardly vary need not be fitted well.
         warnings.simplefilter("ignore")
         areas = cross_val_score(_probe(values.shape[1]), values, classes, groups=groups, cv=folds, scoring="roc_auc")
@@ -96,7 +97,8 @@ def transferred_probe_auc(features: ArrayLike, labels: ArrayLike, others: ArrayL
     fitted, scored = _usable(features), _usable(others)
     if fitted is None or scored is None or len(set(labels)) < 2 or len(set(other_labels)) < 2:
         return math.nan
-    scores = _probe(fitted.shape[1]).fit(fitted, np.asarray(labels)).decision_function(scored)
+    with threadpool_limits(1):
+        scores = _probe(fitted.shape[1]).fit(fitted, np.asarray(labels)).decision_function(scored)
     return float(roc_auc_score(np.asarray(other_labels), scores))
 
 
@@ -234,4 +236,6 @@ def _usable(features: ArrayLike) -> NDArray[np.float64] | None:
 
 
 def _norm(array: np.ndarray) -> float:
-    return float(np.linalg.norm(np.asarray(array, np.float64).ravel()))
+    with np.errstate(over="ignore"):
+        length = float(np.linalg.norm(np.asarray(array).ravel()))
+    return length if math.isfinite(length) else float(np.linalg.norm(np.asarray(array, np.float64).ravel()))

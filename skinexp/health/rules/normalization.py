@@ -22,7 +22,8 @@ def batchnorm_unfrozen_or_stale(chart: Chart) -> Diagnosis | None:
             why = f"BatchNormalization of the pretrained backbone learns (seen in {name}): {harm}"
             return Diagnosis(NAME, SURE if hurts else LIKELY, why, "model.batch_norm=frozen", seen)
         if stale > limit("stale") and (hurts or failed(chart)):
-            why = f"{stale:.0%} of the running statistics are still as initialised: {_two_losses(evidence)}"
+            seen_in = f": {_two_losses(evidence)}" if math.isfinite(gap) else ""
+            why = f"{stale:.0%} of the running statistics are still as initialised{seen_in}"
             return Diagnosis(NAME, SURE, why, "model.batch_norm_momentum=0.9", seen)
     return None
 
