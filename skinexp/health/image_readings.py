@@ -14,8 +14,8 @@ from skinexp.health import appearance, probes, shortcuts
 from skinexp.health.chart import Evidence
 from skinexp.randomness import rng
 
-IMAGES = 512  # of each part: as many as a second's work
-FILES = 200  # that are opened once more, for their size
+IMAGES = 256  # of each part: as many as a fraction of a second's work
+FILES = 128  # that are opened once more, for their size
 
 
 def read(prepared: Prepared, batches: Batches, seed: int) -> Evidence:
