@@ -43,6 +43,7 @@ log = logging.getLogger(__name__)
 
 FILE = "health.json"
 VALIDATION_IMAGES = 64  # whose features are looked at before training
+ENTRIES = 16  # of them, whose pixels are followed into the backbone
 MODE_IMAGES = 32  # that are asked about in both modes of BatchNormalization
 
 
@@ -110,7 +111,7 @@ class Doctor:
         images, labels, groups = self._validation(VALIDATION_IMAGES)
         answers = Questions(classifier.network).answers(images)
         chart.before |= network_readings.of_answers(answers)
-        chart.before |= network_readings.of_entry(answers, images, chart.scaling[1])
+        chart.before |= network_readings.of_entry(answers.entry[:ENTRIES], images[:ENTRIES], chart.scaling[1])
         chart.before |= network_readings.of_weights(classifier, chart.phases[0].frozen)
         chart.before["initial_loss"] = probes.cross_entropy(labels, answers.logits)
         chart.before["probe_auc"] = probes.logistic_probe_auc(answers.features, labels, groups, self._config.seed)

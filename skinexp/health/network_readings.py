@@ -27,18 +27,16 @@ def of_answers(answers: Answers) -> Evidence:
     return found
 
 
-def of_entry(answers: Answers, pixels: np.ndarray, expected: str) -> Evidence:
+def of_entry(entry: np.ndarray, pixels: np.ndarray, expected: str) -> Evidence:
     """How far what enters the backbone is from what its contract makes of pixels 0..255.
 
     Args:
+        entry: (n, s, s, 3) what the network's input scaling hands on.
+        pixels: (n, s, s, 3) the images that it was given.
         expected: the contract, a key of `SCALINGS`.
     """
-    entry = answers.entry
-    if entry is None:
-        return {}
-    wanted = _scaled(pixels, expected)
     return {
-        "input_error": probes.relative_error(entry, wanted),
+        "input_error": probes.relative_error(entry, _scaled(pixels, expected)),
         "input_min": float(entry.min()),
         "input_max": float(entry.max()),
     }

@@ -42,9 +42,7 @@ LIMITS = {
     ),
     "sure_and_wrong": Limit(10.0, "first loss in units of the labels' entropy; fresh heads start at 1 to 2"),
     # --- learning
-    "fitted": Limit(
-        0.8, "loss on 16 images after 12 steps over that before: healthy networks need 3 to 8 steps"
-    ),
+    "fitted": Limit(0.8, "loss on 16 images after 12 steps over that before: healthy networks need 3 to 8 steps"),
     "stuck": Limit(0.98, "the same of a network whose loss does not move"),
     "loss_above_entropy": Limit(1.1, "training loss in units of the labels' entropy: worse than a constant answer"),
     "loss_far_above": Limit(
