@@ -127,7 +127,6 @@ def of_modes(questions: Questions, inputs: np.ndarray, labels: np.ndarray) -> Ev
         "inference_auc": probes.auc(labels, inference.logits),
         "own_statistics_auc": probes.auc(labels, own.logits),
         "dead_units": max(map(probes.dead_share, inference.largest.values()), default=0.0),
-        "nonfinite_answers": float(probes.nonfinite_count([inference.logits])),
     }
 
 

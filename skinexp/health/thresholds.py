@@ -43,10 +43,11 @@ LIMITS = {
     "sure_and_wrong": Limit(10.0, "first loss in units of the labels' entropy; fresh heads start at 1 to 2"),
     # --- learning
     "fitted": Limit(0.8, "loss on 16 images after 12 steps over that before: healthy networks need 3 to 8 steps"),
+    "wild": Limit(10.0, "largest loss on the way over that before: Adam's first steps overshoot up to 4.4 times"),
     "stuck": Limit(0.98, "the same of a network whose loss does not move"),
     "loss_above_entropy": Limit(1.1, "training loss in units of the labels' entropy: worse than a constant answer"),
     "loss_far_above": Limit(
-        2.0, "the same at its worst, or in units of the untrained network's; dropout alone takes it to 1.7"
+        5.0, "the same at its worst; dropout and a batch's own statistics take untrained networks to 2.6"
     ),
     "blocked_layer": Limit(0.98, "share of dead units in one layer; half is common in healthy MobileNetV2 heads"),
     "vanishing": Limit(1e-5, "smallest gradient of a layer over the largest, each in units of its weights"),

@@ -12,13 +12,12 @@ import numpy as np
 
 from skinexp.config import Optim
 from skinexp.health.ask import Descent
+from skinexp.health.thresholds import limit
 from skinexp.training import optimizers
 
 IMAGES = 16
 STEPS = 12  # at most
 ENOUGH = 0.7  # of the loss at the beginning, twice running: fitted well enough to stop
-FITTED = 0.8  # of the loss at the beginning: the images can be learned at this rate
-WILD = 10.0  # of the loss at the beginning: more than Adam's first steps overshoot by
 USUAL = 1e-3  # a rate that Adam learns most networks with
 FACTORS = (0.1, 0.01, 10.0, 100.0)  # of a rate that failed: what is tried instead
 
@@ -40,7 +39,7 @@ class Trial:
     @property
     def fitted(self) -> bool:
         """Whether the images could be learned, without a detour over a loss much higher than at the beginning."""
-        return self.ratio < FITTED and self.peak < WILD
+        return self.ratio < limit("fitted") and self.peak < limit("wild")
 
 
 def attempt(descent: Descent, start: list[np.ndarray], options: Optim, lr: float) -> Trial:

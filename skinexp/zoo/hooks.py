@@ -11,9 +11,9 @@ import numpy as np
 from keras import layers
 
 from skinexp import experiment
-from skinexp.config import Model
 from skinexp.data.pipeline import Batches
 from skinexp.data.store import Prepared
+from skinexp.data.table import Table
 from skinexp.models import Classifier
 from skinexp.models.classifier import FEATURES
 from skinexp.training.callbacks import BestWeights
@@ -21,90 +21,65 @@ from skinexp.training.callbacks import BestWeights
 Hook = Callable[[], AbstractContextManager[None]]
 
 
+def returning(place: Any, name: str, change: Callable[[Any], Any]) -> Hook:
+    """Makes a function of the story return what `change` makes of what it returned."""
+
+    @contextmanager
+    def hook() -> Iterator[None]:
+        function = getattr(place, name)
+        with patch.object(place, name, lambda *arguments: change(function(*arguments))):
+            yield
+
+    return hook
+
+
 def network(change: Callable[[keras.Model], None]) -> Hook:
     """Changes the network after it was built."""
 
-    @contextmanager
-    def hook() -> Iterator[None]:
-        build = experiment.models.build
+    def changed(classifier: Classifier) -> Classifier:
+        change(classifier.network)
+        return classifier
 
-        def built(options: Model, size: int) -> Classifier:
-            classifier = build(options, size)
-            change(classifier.network)
-            return classifier
-
-        with patch.object(experiment.models, "build", built):
-            yield
-
-    return hook
+    return returning(experiment.models, "build", changed)
 
 
 def another_network(draw: Callable[[int], keras.Model], last: str) -> Hook:
-    """Trains a network of another shape instead."""
+    """Trains a network of another shape instead, drawn for the same size of images."""
 
-    @contextmanager
-    def hook() -> Iterator[None]:
-        def built(options: Model, size: int) -> Classifier:
-            return Classifier(draw(size), (), last, pretrained=False)
+    def another(classifier: Classifier) -> Classifier:
+        return Classifier(draw(classifier.network.input_shape[1]), (), last, pretrained=False)
 
-        with patch.object(experiment.models, "build", built):
-            yield
-
-    return hook
+    return returning(experiment.models, "build", another)
 
 
 def images(change: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> Hook:
     """Changes the prepared images: (n, s, s, 3) pixels and (n,) labels in, pixels out."""
 
-    @contextmanager
-    def hook() -> Iterator[None]:
-        prepare = experiment.store.prepare
+    def changed(prepared: Prepared) -> Prepared:
+        labels = np.zeros(len(prepared.images), int)
+        labels[prepared.table.frame["row"]] = prepared.table.frame["label"]
+        return replace(prepared, images=change(np.array(prepared.images), labels))
 
-        def prepared(*arguments: Any) -> Prepared:
-            found = prepare(*arguments)
-            labels = np.zeros(len(found.images), int)
-            labels[found.table.frame["row"]] = found.table.frame["label"]
-            return replace(found, images=change(np.array(found.images), labels))
-
-        with patch.object(experiment.store, "prepare", prepared):
-            yield
-
-    return hook
+    return returning(experiment.store, "prepare", changed)
 
 
 def table_labels(change: Callable[[np.ndarray], np.ndarray]) -> Hook:
     """Changes the labels of the data set, as a wrong manifest would."""
 
-    @contextmanager
-    def hook() -> Iterator[None]:
-        load = experiment.sources.load
+    def changed(table: Table) -> Table:
+        return replace(table, frame=table.frame.assign(label=change(table.frame["label"].to_numpy())))
 
-        def loaded(*arguments: Any) -> Any:
-            table = load(*arguments)
-            return replace(table, frame=table.frame.assign(label=change(table.frame["label"].to_numpy())))
-
-        with patch.object(experiment.sources, "load", loaded):
-            yield
-
-    return hook
+    return returning(experiment.sources, "load", changed)
 
 
 def training_labels(change: Callable[[np.ndarray], np.ndarray]) -> Hook:
     """Changes the labels of the training batches, as a wrong pipeline would."""
 
-    @contextmanager
-    def hook() -> Iterator[None]:
-        share_out = experiment.pipeline.batches
+    def changed(batches: Batches) -> Batches:
+        batches.train.labels = change(batches.train.labels)
+        return batches
 
-        def shared_out(*arguments: Any) -> Batches:
-            found = share_out(*arguments)
-            found.train.labels = change(found.train.labels)
-            return found
-
-        with patch.object(experiment.pipeline, "batches", shared_out):
-            yield
-
-    return hook
+    return returning(experiment.pipeline, "batches", changed)
 
 
 @contextmanager

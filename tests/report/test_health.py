@@ -5,19 +5,11 @@ import math
 import pytest
 
 from skinexp.report.health import Health, ailments, read
-
-ENTRY = {
-    "verdict": "collapsed",
-    "cause": "wrong_input_range",
-    "sentence": "All images have the same features.",
-    "cure": "model.input_scaling=contract",
-    "feature_cosine": 0.9998,
-    "probe_auc": 0.76,
-}
+from tests.report.conftest import WRONG_RANGE
 
 
 def test_findings_are_read_with_the_cause_in_words():
-    found = read(ENTRY)
+    found = read(WRONG_RANGE)
     assert found == Health(
         "collapsed",
         "wrong input range",

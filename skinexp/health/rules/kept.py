@@ -38,19 +38,19 @@ def underfitting_capacity(chart: Chart) -> Diagnosis | None:
     loss = chart.last_epoch("train/loss") / chart.entropy
     if not (failed(chart) and chart.error is None and loss > limit("weak_fit")):
         return None
-    probe, thumbnail = chart.last("probe_auc"), chart.before.get("appearance_auc_train", math.nan)
+    probe, plain = chart.last("probe_auc"), chart.before.get("appearance_auc_train", math.nan)
     informed = informative(probe, chart.last("probe_error")) or informative(
-        thumbnail, chart.before.get("appearance_error_train", math.nan)
+        plain, chart.before.get("appearance_error_train", math.nan)
     )
     shrunk = chart.last("weight_norm")
     seen = {
         "train_loss_over_entropy": loss,
         "probe_auc": probe,
-        "appearance_auc": thumbnail,
+        "appearance_auc": plain,
         "steps": float(chart.steps),
     }
     start = f"the training loss is {loss:.2f} times that of a constant answer"
-    known = f", while a logistic probe reads an AUC of {max(probe, thumbnail):.2f}" if informed else ""
+    known = f", while a logistic probe reads an AUC of {max(probe, plain):.2f}" if informed else ""
     if chart.steps < limit("short"):
         why, cure = (
             f"{start} after {chart.steps} steps{known}: too few to learn in",
