@@ -1,10 +1,5 @@
 """Augmentation against NumPy's, SciPy's and Keras' own transforms."""
 
-import importlib.util
-import os
-import subprocess
-import sys
-
 import keras
 import numpy as np
 import pytest
@@ -13,6 +8,7 @@ from keras import layers, ops
 
 from skinexp.config import Augment
 from skinexp.data.augment import COLUMNS, WIDTH, Augmentation, backward_matrices, draw
+from tests.backends import OTHERS, pass_on
 
 EVERYTHING = Augment(
     flip=True, rotation=0.1, zoom=0.2, brightness=0.1, contrast=0.2, quarter_turns=True, colour_jitter=0.1
@@ -267,14 +263,6 @@ def test_a_compiled_training_step_changes_images_as_a_plain_call_does(images):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("backend", ["jax", "torch"])
+@pytest.mark.parametrize("backend", OTHERS)
 def test_another_backend_passes_the_same_comparisons(backend):
-    if keras.backend.backend() != "tensorflow":
-        pytest.skip("this is the other backend")
-    if importlib.util.find_spec(backend) is None:
-        pytest.skip(f"{backend} is not installed")
-    # Keras itself warns on some backends: that is not in question here.
-    command = [sys.executable, "-m", "pytest", "-q", "-W", "default", "-p", "no:cacheprovider", __file__]
-    environment = os.environ | {"KERAS_BACKEND": backend}
-    result = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    assert result.returncode == 0, result.stdout
+    pass_on(backend, __file__)

@@ -1,16 +1,12 @@
 """Grad-CAM against networks small enough that their maps follow from algebra."""
 
-import importlib.util
-import os
-import subprocess
-import sys
-
 import keras
 import numpy as np
 import pytest
 from keras import layers, ops
 
 from skinexp.explain.gradcam import gradcam
+from tests.backends import OTHERS, pass_on
 
 SIZE = 12
 KERNEL = np.array([[1.0, -0.5], [0.2, 0.3], [-0.4, 0.1]]) / 255  # of a 1x1 convolution: colours to two channels
@@ -174,15 +170,6 @@ def test_a_flat_mobilenet_is_explained_at_its_last_convolution():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("backend", ["jax", "torch"])
+@pytest.mark.parametrize("backend", OTHERS)
 def test_another_backend_passes_the_worked_examples(backend):
-    if keras.backend.backend() != "tensorflow":
-        pytest.skip("this is the other backend")
-    if importlib.util.find_spec(backend) is None:
-        pytest.skip(f"{backend} is not installed")
-    # Keras itself warns on some backends: that is not in question here.
-    options = ["-q", "-W", "default", "-p", "no:cacheprovider", "-k", "worked or left_as_it_was"]
-    command = [sys.executable, "-m", "pytest", *options, __file__]
-    environment = os.environ | {"KERAS_BACKEND": backend}
-    result = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    assert result.returncode == 0, result.stdout
+    pass_on(backend, __file__, only="worked or left_as_it_was")

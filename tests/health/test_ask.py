@@ -1,9 +1,5 @@
 """Questions to a network: right answers, and a network that is the same afterwards."""
 
-import importlib.util
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import keras
@@ -11,6 +7,7 @@ import numpy as np
 import pytest
 
 from skinexp.health.ask import Questions, without_dropout
+from tests.backends import OTHERS, pass_on
 
 
 def weights_of(network: keras.Model) -> list[np.ndarray]:
@@ -112,26 +109,6 @@ def test_a_question_that_is_asked_again_is_answered_with_the_weights_of_now(netw
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("backend", ["jax", "torch"])
+@pytest.mark.parametrize("backend", OTHERS)
 def test_another_backend_gives_the_same_answers(backend):
-    if keras.backend.backend() != "tensorflow":
-        pytest.skip("this is the other backend")
-    if importlib.util.find_spec(backend) is None:
-        pytest.skip(f"{backend} is not installed: uv sync --extra {backend}")
-    tests = [__file__, str(Path(__file__).with_name("test_trial.py"))]
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-q",
-        "-W",
-        "default",
-        "-p",
-        "no:cacheprovider",
-        "-m",
-        "not slow",
-        *tests,
-    ]
-    environment = os.environ | {"KERAS_BACKEND": backend}
-    result = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    assert result.returncode == 0, result.stdout
+    pass_on(backend, __file__, Path(__file__).with_name("test_trial.py"))
