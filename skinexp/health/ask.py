@@ -7,7 +7,7 @@ BatchNormalization, seeds) is forgotten.
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -41,6 +41,13 @@ class Answers:
     largest: dict[str, np.ndarray]
 
 
+class Slope(NamedTuple):
+    """A loss in nats, and its gradient with respect to each array of weights."""
+
+    loss: float
+    gradients: list[Any]
+
+
 @contextmanager
 def without_dropout(network: keras.Model) -> Iterator[None]:
     """Inside, no Dropout drops: what differs between two calls is the question's doing."""
@@ -57,12 +64,13 @@ def without_dropout(network: keras.Model) -> Iterator[None]:
 class Questions:
     """A network, or the part of it above a cut, that can be asked."""
 
-    def __init__(self, network: keras.Model, layer: str | None = None):
+    def __init__(self, network: keras.Model, layer: str | None = None, often: bool = False):
         """
         Args:
             layer: where the network is cut; inputs are then this layer's activations. None: inputs are pixels.
+            often: whether it will be asked for answers in inference mode again and again, so that a graph pays.
         """
-        self.network = network
+        self.network, self._often = network, often
         names = [one.name for one in network.layers]
         self._layers = network.layers[names.index(layer) + 1 if layer else 1 :]
         self._cut = network.get_layer(layer).output if layer else network.inputs[0]
@@ -98,7 +106,8 @@ class Questions:
                     kept[one.name] = output
             return kept | {"logits": output[:, 0]}
 
-        found = {name: _array(value) for name, value in self._ask(("answers", training), ask, inputs).items()}
+        often = self._often and not training
+        found = {name: _array(value) for name, value in self._ask(("answers", training), ask, inputs, often).items()}
         return Answers(
             found["logits"],
             found.get(FEATURES),
@@ -114,17 +123,19 @@ class Questions:
 
         return _array(self._ask(layer, ask, inputs))
 
-    def _ask(self, name: Any, ask: Callable[[Any], Any], inputs: np.ndarray) -> Any:
+    def _ask(self, name: Any, ask: Callable[[Any], Any], inputs: np.ndarray, often: bool = False) -> Any:
         """Asks with the weights of now, lent: what was compiled for a question serves when they have changed."""
 
         def lent(state: list[Any], values: Any) -> Any:
             with keras.StatelessScope(state_mapping=list(zip(self._state, state, strict=True))):
                 return ask(values)
 
-        compiled = self._asked.setdefault(name, _compiled(lent))
+        state = [ops.convert_to_tensor(variable.value) for variable in self._state]
+        values = ops.convert_to_tensor(np.asarray(inputs, np.float32))
         with without_dropout(self.network):
-            state = [ops.convert_to_tensor(variable.value) for variable in self._state]
-            return compiled(state, ops.convert_to_tensor(np.asarray(inputs, np.float32)))
+            if name not in self._asked:
+                self._asked[name] = _graph(lent, state, values) if often else _compiled(lent)
+            return self._asked[name](state, values)
 
     def descent(self, inputs: np.ndarray, labels: np.ndarray) -> "Descent":
         """The loss of these images as a function of what learns, with its gradient."""
@@ -152,11 +163,10 @@ class Descent:
         self._questions = questions
         self._differentiate = _compiled(differentiate(self._loss))
 
-    def __call__(self, weights: Sequence[Any]) -> tuple[float, list[Any]]:
-        """The loss in nats, and its gradient with respect to each array of weights."""
+    def __call__(self, weights: Sequence[Any]) -> Slope:
         with without_dropout(self._questions.network):
             loss, gradients = self._differentiate(list(weights))
-        return float(_array(loss)), gradients
+        return Slope(float(_array(loss)), gradients)
 
     def _loss(self, weights: list[Any]) -> Any:
         with keras.StatelessScope(state_mapping=list(zip(self._questions.variables, weights, strict=True))):
@@ -186,3 +196,14 @@ def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
 
         return jax.jit(function)
     return function
+
+
+def _graph(function: Callable[..., Any], state: list[Any], values: Any) -> Callable[..., Any]:
+    """On TensorFlow a graph for any number of images, which costs as much as a few calls; elsewhere as `_compiled`."""
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        weights = [tf.TensorSpec(array.shape, array.dtype) for array in state]
+        images = tf.TensorSpec((None, *values.shape[1:]), values.dtype)
+        return tf.function(function, input_signature=[weights, images], autograph=False)
+    return _compiled(function)

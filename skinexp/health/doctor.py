@@ -21,12 +21,12 @@ from skinexp.data.store import Prepared
 from skinexp.errors import UserError
 from skinexp.files import replace_text
 from skinexp.health import image_readings, network_readings, probes, rules, words
-from skinexp.health.ask import Descent, Kernels, Questions
+from skinexp.health.ask import Kernels, Questions
 from skinexp.health.chart import Chart, Evidence
 from skinexp.health.diagnosis import Verdict
 from skinexp.health.thresholds import limit
 from skinexp.health.trial import IMAGES as TRIAL_IMAGES
-from skinexp.health.trial import attempt, other_rates
+from skinexp.health.trial import Experiment, attempt, other_rates
 from skinexp.health.watch import Watch
 from skinexp.models import Classifier
 from skinexp.models.backbones import CONTRACTS
@@ -77,6 +77,8 @@ class Doctor:
             entropy=probes.prior_entropy(batches.train.labels),
             chance_error=probes.chance_error(batches.val.labels),
         )
+        # A network that learns as a whole is asked as a whole, before, while and after; one that is cut only before.
+        self._whole = Questions(classifier.network, often=cut.find(plan[0], classifier) is None)
         self._ends = directory / FOLDER / FILE
         if self._on and self._ends.is_file():  # of an earlier life, whose phases do not come again
             self.chart.ends = json.loads(self._ends.read_text())
@@ -109,7 +111,7 @@ class Doctor:
     def _look_at_network(self) -> None:
         chart, classifier = self.chart, self._classifier
         images, labels, groups = self._validation(VALIDATION_IMAGES)
-        answers = Questions(classifier.network).answers(images)
+        answers = self._whole.answers(images)
         chart.before |= network_readings.of_answers(answers)
         chart.before |= network_readings.of_entry(answers.entry[:ENTRIES], images[:ENTRIES], chart.scaling[1])
         chart.before |= network_readings.of_weights(classifier, chart.phases[0].frozen)
@@ -123,25 +125,25 @@ class Doctor:
 
     def _try_to_learn(self) -> None:
         chart, options = self.chart, self._config.optim
-        questions, descent, start = self._experiment()
-        _, gradients = descent(start)
-        self._start = questions.kernels(start)
-        chart.before |= network_readings.of_gradients(questions.kernels(gradients), self._start)
-        chart.trials = [attempt(descent, start, options, chart.phases[0].lr)]
+        questions, experiment = self._experiment()
+        self._start = questions.kernels(experiment.start)
+        chart.before |= network_readings.of_gradients(questions.kernels(experiment.slope.gradients), self._start)
+        chart.trials = [attempt(experiment, options, chart.phases[0].lr)]
         if not chart.trials[0].fitted:
-            chart.trials += other_rates(descent, start, options, chart.phases[0].lr)
+            chart.trials += other_rates(experiment, options, chart.phases[0].lr)
 
-    def _experiment(self) -> tuple[Questions, Descent, list[np.ndarray]]:
-        """What the first phase trains, the loss of sixteen training images as a function of it, and where it starts."""
+    def _experiment(self) -> tuple[Questions, Experiment]:
+        """What the first phase trains, and the loss of sixteen training images from where it starts."""
         network, train = self._classifier.network, self._batches.train
         layer = cut.find(self.chart.phases[0], self._classifier)
         members = _both_classes(train.labels, self._config.seed)
         inputs = train.images.read(members)
         if layer is not None:
-            inputs = Questions(network).activation(inputs, layer)
+            inputs = self._whole.activation(inputs, layer)
         questions = Questions(network, layer)
+        descent = questions.descent(inputs, train.labels[members])
         start = [keras.ops.convert_to_numpy(variable) for variable in questions.variables]
-        return questions, questions.descent(inputs, train.labels[members]), start
+        return questions, Experiment(descent, start, descent(start))
 
     # --- while --------------------------------------------------------------------------------------------------------
 
@@ -168,7 +170,7 @@ class Doctor:
         def count(seconds: float) -> None:
             self.seconds["epochs"] += seconds
 
-        return [Watch(network, layer, images, end, count)]
+        return [Watch(self._whole, layer, images, end, count)]
 
     def _normalizations(self, epochs: int) -> Evidence:
         """How many layers use a batch's own statistics while they learn, and how much of theirs is from the start.
@@ -187,7 +189,7 @@ class Doctor:
         if not network_readings.learning_normalizations(network):
             return {}
         members = image_readings.sample(train.images, self._config.seed, MODE_IMAGES)
-        return network_readings.of_modes(Questions(network), train.images.read(members), train.labels[members])
+        return network_readings.of_modes(self._whole, train.images.read(members), train.labels[members])
 
     # --- after --------------------------------------------------------------------------------------------------------
 

@@ -58,7 +58,9 @@ def effective_rank(features: ArrayLike) -> float:
     if not np.isfinite(centred).all():
         return math.nan
     centred = centred - centred.mean(axis=0)
-    energy = np.square(np.linalg.svd(centred, compute_uv=False))
+    with threadpool_limits(1):  # too small to share out, like the probe
+        products = centred @ centred.T if len(centred) < centred.shape[1] else centred.T @ centred
+        energy = np.linalg.eigvalsh(products).clip(min=0)  # the squared singular values, and rounding errors around 0
     if not energy.sum() > 0:
         return 0.0
     shares = energy / energy.sum()

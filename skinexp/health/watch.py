@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from skinexp.health import network_readings
-from skinexp.health.ask import Kernels, Questions
+from skinexp.health.ask import Answers, Kernels, Questions
 from skinexp.health.chart import Evidence
 
 LOGGED = ("feature_cosine", "logit_std", "predicted_positive", "dead_units")
@@ -25,7 +25,7 @@ class Watch(keras.callbacks.Callback):
 
     def __init__(
         self,
-        network: keras.Model,
+        whole: Questions,
         layer: str | None,
         images: np.ndarray,
         at_end: Callable[[Evidence, int], None],
@@ -33,27 +33,28 @@ class Watch(keras.callbacks.Callback):
     ):
         """
         Args:
-            layer: where the network is cut in this phase, if it is: what lies below is asked once.
+            whole: the network.
+            layer: where it is cut in this phase, if it is: what lies below is asked once.
             images: (n, s, s, 3) validation images.
             at_end: takes the last readings and the number of epochs so far, when the phase is over.
             count: takes the seconds of each look.
         """
         super().__init__()
-        self._network, self._layer, self._images = network, layer, images
+        self._images, self._layer, self._whole = images, layer, whole
         self._at_end, self._count = at_end, count
-        self._questions = Questions(network, layer)
+        self._learning = Questions(whole.network, layer)
         self._inputs: np.ndarray | None = None
         self._begun: Kernels = {}
-        self._epochs = 0
+        self._epochs, self._latest = 0, (0, Evidence())  # the latest readings, with the epoch that they are from
 
     def on_epoch_begin(self, epoch, logs=None):
         with self._counted():
-            self._begun = self._questions.kernels()
+            self._begun = self._learning.kernels()
 
     def on_epoch_end(self, epoch, logs=None):
         with self._counted():
             self._epochs = epoch + 1
-            moved = network_readings.movement(self._questions.kernels(), self._begun)
+            moved = network_readings.movement(self._learning.kernels(), self._begun)
             logs["health/update_ratio"] = float(np.median(moved))
             if self._epochs.bit_count() == 1:  # a power of two
                 readings = self._readings()
@@ -64,10 +65,18 @@ class Watch(keras.callbacks.Callback):
             self._at_end(self._readings(), self._epochs)
 
     def _readings(self) -> Evidence:
+        epoch, readings = self._latest
+        if epoch != self._epochs or not readings:
+            readings = network_readings.of_answers(self._answers())
+            self._latest = (self._epochs, readings)
+        return readings
+
+    def _answers(self) -> Answers:
+        if self._layer is None:
+            return self._whole.answers(self._images)
         if self._inputs is None:
-            whole = Questions(self._network)
-            self._inputs = self._images if self._layer is None else whole.activation(self._images, self._layer)
-        return network_readings.of_answers(self._questions.answers(self._inputs))
+            self._inputs = self._whole.activation(self._images, self._layer)
+        return self._learning.answers(self._inputs)
 
     @contextmanager
     def _counted(self) -> Iterator[None]:

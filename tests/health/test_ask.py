@@ -100,9 +100,10 @@ def test_dropout_is_back_even_after_an_error(network):
     assert network.get_layer("dropout").rate == 0.5
 
 
-def test_a_question_that_is_asked_again_is_answered_with_the_weights_of_now(network, discs):
+@pytest.mark.parametrize("often", [False, True])
+def test_a_question_that_is_asked_again_is_answered_with_the_weights_of_now(network, discs, often):
     images, _ = discs
-    questions = Questions(network)
+    questions = Questions(network, often=often)
     before = questions.answers(images).logits
     network.get_layer("logit").bias.assign([3.0])
     np.testing.assert_allclose(questions.answers(images).logits, before + 3, rtol=1e-5, atol=1e-5)
