@@ -1,5 +1,7 @@
 """The comparison page as a reader meets it: in a real browser, by mouse, by keyboard, and on a phone."""
 
+import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +17,9 @@ from skinexp.report.records import RunRecord
 
 CONTRASTS = [("ink", "paper"), ("quiet", "paper"), ("quiet", "shade"), ("link", "paper")]
 CONTRASTS += [(text, f"{colour}-shade") for colour in ("good", "warning", "bad") for text in (colour, "ink", "quiet")]
+
+AXE = "axe-core@4.11.0"  # the accessibility checker of Deque Systems
+GRAVE = ("serious", "critical")  # of its four degrees
 
 ATTACK = '<script>document.title = "taken"</script>'
 
@@ -61,6 +66,18 @@ def page(browser: Browser, address: str) -> Iterator[Page]:
     page.goto(address)
     yield page
     page.close()
+
+
+@pytest.fixture(scope="module")
+def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The source of axe-core."""
+    if shutil.which("npm") is None:
+        pytest.skip("needs npm on the PATH (Debian: apt install npm), which brings axe-core")
+    place = tmp_path_factory.mktemp("axe")
+    got = subprocess.run(["npm", "install", "--prefix", str(place), AXE], capture_output=True, text=True)
+    if got.returncode:
+        pytest.skip(f"npm could not install {AXE}: {got.stderr.strip().splitlines()[-1]}")
+    return (place / "node_modules" / "axe-core" / "axe.min.js").read_text(encoding="utf-8")
 
 
 def names(page: Page) -> list[str]:
@@ -111,6 +128,19 @@ def test_any_column_sorts_its_numbers_as_numbers(page):
             "(rows, column) => rows.map(row => Number(row.cells[column].dataset.order))", heading
         )
         assert values == sorted(values, reverse=True)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 375])
+def test_axe_core_finds_nothing_serious(browser, address, axe, scheme, width):
+    page = browser.new_page(viewport={"width": width, "height": 800}, color_scheme=scheme)
+    page.goto(address)
+    page.evaluate(axe)
+    found = page.evaluate("axe.run()")
+    assert len(found["passes"]) > 20  # it has looked at the page
+    grave = [(one["id"], one["nodes"][0]["html"]) for one in found["violations"] if one["impact"] in GRAVE]
+    assert grave == []
+    page.close()
 
 
 def test_the_table_is_sorted_by_keyboard_alone(page):
