@@ -1,25 +1,77 @@
 """What predictions are worth: arrays and tables in, numbers out. Knows scikit-learn, and nothing of ours."""
 
+from skinexp.evaluation.bootstrap import Bootstrap, bootstrap
+from skinexp.evaluation.calibration import Calibrator, fit_calibrator
 from skinexp.evaluation.cases import CLASSES, why_undefined
 from skinexp.evaluation.curves import PrecisionRecallPoints, RocPoints, precision_recall_points, roc_points
+from skinexp.evaluation.delong import PairedAuc, delong_interval, delong_test
 from skinexp.evaluation.evaluate import Evaluation, evaluate
+from skinexp.evaluation.evidence import Evidence, evidence
+from skinexp.evaluation.folds import FoldAreas, fold_areas, pool_folds
+from skinexp.evaluation.holm import holm
+from skinexp.evaluation.interval import Interval
 from skinexp.evaluation.intervals import auc_standard_error
-from skinexp.evaluation.scores import classification_report, confusion_counts, ranking_scores, threshold_scores
+from skinexp.evaluation.mcnemar import McNemar, mcnemar
+from skinexp.evaluation.net_benefit import decision_curve, net_benefit
+from skinexp.evaluation.pairs import PairedComparison, compare_pairs
+from skinexp.evaluation.prevalence import at_prevalence
+from skinexp.evaluation.probability_scores import probability_scores
+from skinexp.evaluation.ranking_scores import ranking_scores
+from skinexp.evaluation.reliability import reliability_points
+from skinexp.evaluation.scores import classification_report, confusion_counts, threshold_scores
+from skinexp.evaluation.seeds import SeedComparison, SeedSummary, compare_seeds, summarise_seeds
+from skinexp.evaluation.subgroups import Subgroups, subgroups
+from skinexp.evaluation.threshold_rules import ThresholdRule, choose_threshold, parse_rule
 from skinexp.evaluation.thresholds import youden_threshold
+from skinexp.evaluation.wilson import grouped_wilson, wilson
 
 __all__ = [
     "CLASSES",
+    "Bootstrap",
+    "Calibrator",
     "Evaluation",
+    "Evidence",
+    "FoldAreas",
+    "Interval",
+    "McNemar",
+    "PairedAuc",
+    "PairedComparison",
     "PrecisionRecallPoints",
     "RocPoints",
+    "SeedComparison",
+    "SeedSummary",
+    "Subgroups",
+    "ThresholdRule",
+    "at_prevalence",
     "auc_standard_error",
+    "bootstrap",
+    "choose_threshold",
     "classification_report",
+    "compare_pairs",
+    "compare_seeds",
     "confusion_counts",
+    "decision_curve",
+    "delong_interval",
+    "delong_test",
     "evaluate",
+    "evidence",
+    "fit_calibrator",
+    "fold_areas",
+    "grouped_wilson",
+    "holm",
+    "mcnemar",
+    "net_benefit",
+    "parse_rule",
+    "pool_folds",
     "precision_recall_points",
+    "probability_scores",
     "ranking_scores",
+    "reliability_points",
     "roc_points",
+    "subgroups",
+    "summarise_seeds",
     "threshold_scores",
     "why_undefined",
+    "wilson",
     "youden_threshold",
 ]

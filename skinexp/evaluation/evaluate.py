@@ -6,7 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from skinexp.evaluation.scores import classification_report, ranking_scores, threshold_scores
+from skinexp.evaluation.probability_scores import probability_scores
+from skinexp.evaluation.ranking_scores import ranking_scores
+from skinexp.evaluation.scores import classification_report, threshold_scores
+from skinexp.evaluation.tables import require_columns
 from skinexp.evaluation.thresholds import youden_threshold
 
 COLUMNS = ("split", "label", "logit", "probability")  # of a predictions table, those that scores are computed from
@@ -32,16 +35,13 @@ def evaluate(predictions: pd.DataFrame) -> Evaluation:
             and `probability`; other columns are left alone.
 
     Returns:
-        An `Evaluation`. Its metrics are, for val and test, `roc_auc`, `average_precision`, and `accuracy`,
-        `precision`, `recall`, `specificity`, `f1`, plain (at 0.5) and with `_youden`; and `threshold/youden`.
+        An `Evaluation`. Its metrics are, for val and test, those of `ranking_scores` and `probability_scores`, those of
+        `threshold_scores` plain (at 0.5) and with `_youden`; and `threshold/youden`.
 
     Raises:
         ValueError: where a column is missing, a label is not 0 or 1, or a probability lies outside 0..1.
     """
-    missing = [column for column in COLUMNS if column not in predictions]
-    if missing:
-        columns = ", ".join(map(str, predictions.columns))
-        raise ValueError(f"predictions: these columns are missing: {', '.join(missing)}. Received: {columns}")
+    require_columns(predictions, COLUMNS)
     parts = {split: predictions[predictions["split"] == split] for split in ("val", "test")}
     threshold = youden_threshold(parts["val"]["label"], parts["val"]["probability"])
 
@@ -49,7 +49,8 @@ def evaluate(predictions: pd.DataFrame) -> Evaluation:
     for split, part in parts.items():
         at_half = threshold_scores(part["label"], part["probability"], 0.5)
         at_youden = threshold_scores(part["label"], part["probability"], threshold)
-        named = ranking_scores(part["label"], part["logit"]) | at_half
+        named = ranking_scores(part["label"], part["logit"])
+        named |= probability_scores(part["label"], part["probability"]) | at_half
         named |= {f"{name}_youden": score for name, score in at_youden.items()}
         metrics |= {f"{split}/{name}": score for name, score in named.items()}
 

@@ -1,4 +1,4 @@
-"""How well probabilities tell malignant from benign: at one threshold, and over all of them.
+"""How well probabilities tell malignant from benign at one threshold.
 
 A score that is 0/0 is NaN. It is never 1.0, which would praise a model for what it did not do, nor 0.0, which would
 blame it for cases that were not there.
@@ -9,9 +9,10 @@ import math
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from sklearn.metrics import average_precision_score, confusion_matrix, roc_auc_score
+from sklearn.metrics import confusion_matrix
 
-from skinexp.evaluation.cases import CLASSES, checked_cases, checked_probabilities, warn_undefined, why_undefined
+from skinexp.evaluation.cases import CLASSES, checked_probabilities
+from skinexp.evaluation.count_scores import COUNT_SCORES, count_scores
 
 
 def confusion_counts(labels: ArrayLike, probabilities: ArrayLike, threshold: float) -> NDArray[np.int64] | None:
@@ -46,45 +47,19 @@ def threshold_scores(labels: ArrayLike, probabilities: ArrayLike, threshold: flo
         threshold: a number; NaN where none could be chosen.
 
     Returns:
-        `accuracy`, `precision`, `recall` (sensitivity), `specificity` and `f1`, of class malignant; NaN where
-        undefined, all of them where the threshold or a probability is NaN.
+        `accuracy`, `precision` (positive predictive value), `recall` (sensitivity), `specificity`, `f1`, `npv`,
+        `balanced_accuracy` and `mcc`, of class malignant; NaN where undefined, all of them where the threshold or a
+        probability is NaN.
 
     Raises:
         ValueError: where a label is not 0 or 1, a probability lies outside 0..1, or the lengths differ.
     """
     counts = confusion_counts(labels, probabilities, threshold)
     if counts is None:
-        return dict.fromkeys(("accuracy", "precision", "recall", "specificity", "f1"), math.nan)
-    precision, recall, f1 = _class_scores(counts, 1)
-    _, specificity, _ = _class_scores(counts, 0)  # the recall of class benign
-    accuracy = _ratio(counts.trace(), counts.sum())  # NaN where there are no images
-    return {"accuracy": accuracy, "precision": precision, "recall": recall, "specificity": specificity, "f1": f1}
-
-
-def ranking_scores(labels: ArrayLike, scores: ArrayLike) -> dict[str, float]:
-    """The scores that need an order only, and no threshold.
-
-    Logits serve better than probabilities: far from 0 the latter round to 1.0 in float32, and their order is lost.
-
-    Args:
-        labels: (n,) array of 0/1.
-        scores: (n,) array, higher means more likely malignant.
-
-    Returns:
-        `roc_auc` and `average_precision`; NaN, with a warning, where a class is absent or a score is not finite.
-
-    Raises:
-        ValueError: where a label is not 0 or 1, or the lengths differ.
-    """
-    label_array, score_array = checked_cases(labels, scores)
-    reason = why_undefined(label_array, score_array)
-    if reason is not None:
-        warn_undefined("the area under the ROC and the precision-recall curve", reason)
-        return {"roc_auc": math.nan, "average_precision": math.nan}
-    return {
-        "roc_auc": float(roc_auc_score(label_array, score_array)),
-        "average_precision": float(average_precision_score(label_array, score_array)),
-    }
+        return dict.fromkeys(COUNT_SCORES, math.nan)
+    (true_negatives, false_positives), (false_negatives, true_positives) = counts
+    scores = count_scores(true_positives, false_positives, false_negatives, true_negatives)
+    return {name: float(score) for name, score in scores.items()}
 
 
 def classification_report(labels: ArrayLike, probabilities: ArrayLike, threshold: float) -> pd.DataFrame:

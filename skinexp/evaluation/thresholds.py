@@ -3,7 +3,7 @@
 import math
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from skinexp.evaluation.cases import checked_probabilities, warn_undefined, why_undefined
 
@@ -39,12 +39,36 @@ def youden_threshold(labels: ArrayLike, probabilities: ArrayLike) -> float:
         warn_undefined("Youden's threshold", reason)
         return math.nan
 
-    scores, place = np.unique(probability_array, return_inverse=True)  # ascending
-    # How many images of each class reach each score, that is, are called malignant with it as the threshold.
-    benign, malignant = (np.bincount(place, weights=label_array == label)[::-1].cumsum()[::-1] for label in (0, 1))
-    # J times the sizes of both classes (all reach the lowest score): whole numbers, so that equal J compare as equal.
-    gain = malignant * benign[0] - benign * malignant[0]
-    best = int(np.argmax(gain))  # the first, hence the lowest, of equals
-    below = scores[best - 1] if best > 0 else 0.0  # no probability is lower than 0
-    halfway = (below + scores[best]) / 2
-    return float(halfway if halfway > below else scores[best])  # neighbouring floats have nothing between them
+    points = Candidates(label_array, probability_array)
+    # J times the sizes of both classes: whole numbers, so that equal J compare as equal.
+    gain = points.malignant * points.benign[0] - points.benign * points.malignant[0]
+    # The first, hence the lowest, of equals. That nothing is called malignant has J = 0, as that everything is.
+    return points.threshold(int(np.argmax(gain)))
+
+
+class Candidates:
+    """All ways in which a threshold can part the same cases, from everything called malignant to nothing.
+
+    Attributes:
+        benign: (k + 1,) benign cases called malignant, for k distinct scores as the lowest one called, ascending; the
+            last calls none.
+        malignant: (k + 1,) malignant cases called so.
+    """
+
+    def __init__(self, labels: NDArray[np.int64], probabilities: NDArray[np.float64]) -> None:
+        """Counts each class once; the cases are checked already."""
+        self._scores, place = np.unique(probabilities, return_inverse=True)  # ascending
+        self.benign, self.malignant = (
+            np.append(np.bincount(place[labels == label], minlength=len(self._scores))[::-1].cumsum()[::-1], 0)
+            for label in (0, 1)
+        )
+
+    def threshold(self, which: int) -> float:
+        """The threshold halfway between the lowest score that is called malignant and the one below it."""
+        if which == len(self._scores):
+            below, above = self._scores[-1], 1.0
+            # A case may be as certain as 1; the next float is reached by no probability.
+            return float((below + above) / 2 if below < np.nextafter(1.0, 0.0) else np.nextafter(1.0, 2.0))
+        below = self._scores[which - 1] if which > 0 else 0.0  # no probability is lower than 0
+        halfway = (below + self._scores[which]) / 2
+        return float(halfway if halfway > below else self._scores[which])  # neighbouring floats have nothing between

@@ -23,8 +23,11 @@ def predictions():
 
 
 def test_every_score_is_named_for_both_splits(predictions):
-    ranking = ["roc_auc", "average_precision"]
-    at_threshold = ["accuracy", "precision", "recall", "specificity", "f1"]
+    ranking = ["roc_auc", "average_precision", "pauc_isic2024", "pauc_isic_scorer"]
+    ranking += [f"sensitivity_at_{rate}_specificity" for rate in (90, 95)]
+    ranking += [f"specificity_at_{rate}_sensitivity" for rate in (90, 95)]
+    ranking += ["brier", "log_loss", "ece", "calibration_slope", "calibration_intercept"]
+    at_threshold = ["accuracy", "precision", "recall", "specificity", "f1", "npv", "balanced_accuracy", "mcc"]
     names = ranking + at_threshold + [f"{name}_youden" for name in at_threshold]
 
     result = evaluate(predictions)

@@ -33,6 +33,10 @@ def test_scores_at_a_threshold_are_those_of_scikit_learn(cases, threshold):
         "recall": metrics.recall_score(labels, called, zero_division=np.nan),
         "specificity": metrics.recall_score(labels, called, pos_label=0, zero_division=np.nan),
         "f1": metrics.f1_score(labels, called, zero_division=np.nan),
+        "npv": metrics.precision_score(labels, called, pos_label=0, zero_division=np.nan),
+        "balanced_accuracy": metrics.balanced_accuracy_score(labels, called) if len(set(labels)) == 2 else np.nan,
+        # scikit-learn says 0 where an answer is constant; here 0/0 is no number
+        "mcc": metrics.matthews_corrcoef(labels, called) if min(len(set(labels)), len(set(called))) == 2 else np.nan,
     }
     assert scores == pytest.approx(expected, nan_ok=True)
 

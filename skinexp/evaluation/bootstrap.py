@@ -1,0 +1,140 @@
+"""Intervals of all scores at once, from resamples of whole groups."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from skinexp.evaluation.cases import checked_cases, checked_probabilities, warn_undefined, why_undefined
+from skinexp.evaluation.interval import LEVEL, Interval
+from skinexp.evaluation.probability_scores import NOISE
+from skinexp.evaluation.resampling import group_weights
+from skinexp.evaluation.scorer import RATES, RECALLS, Part, Scorer
+
+RESAMPLES = 2_000
+
+MOST_UNDEFINED = 0.05  # share of resamples without a score beyond which there is no interval of it
+
+
+@dataclass(frozen=True)
+class Bootstrap:
+    """What resampling says of a model's scores.
+
+    Attributes:
+        intervals: score -> `Interval`.
+        replicates: score -> (resamples,) its value in each; NaN where undefined there.
+        roc_band: columns `false_positive_rate`, `sensitivity`, `low`, `high`; point by point, not for the whole curve
+            at once.
+        precision_recall_band: columns `recall`, `precision`, `low`, `high`.
+    """
+
+    intervals: dict[str, Interval]
+    replicates: dict[str, NDArray[np.float64]]
+    roc_band: pd.DataFrame
+    precision_recall_band: pd.DataFrame
+
+
+def bootstrap(
+    labels: ArrayLike,
+    logits: ArrayLike,
+    probabilities: ArrayLike,
+    groups: ArrayLike,
+    thresholds: Mapping[str, float],
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+    further: Mapping[str, Part] | None = None,
+) -> Bootstrap:
+    """95 % intervals of all scores and curves by a cluster bootstrap, stratified by class.
+
+    Whole groups are drawn (see `group_weights`), the same ones for every score. The limits are the 2.5 and the 97.5
+    percentile of a score's resamples. Memory is bounded: resamples come in chunks.
+
+    The expected calibration error is the exception. It is a sum of absolute values, so noise only adds to it: that of
+    a resample lies above that of the study, as that lies above the truth, and percentiles may miss the truth always.
+    Its lower limit is the study's less the 97.5 percentile of what noise alone gives (it cannot be off by more, by the
+    triangle inequality); it covers more often than it says.
+
+    Args:
+        labels: (n,) array of 0/1.
+        logits: (n,) what images are ranked by.
+        probabilities: (n,) array in 0..1.
+        groups: (n,) names of lesions or patients: images that must not be taken for independent ones.
+        thresholds: suffix -> threshold, for example `{"": 0.5, "_youden": 0.31}`; `recall_youden` is then a score.
+        resamples: how many.
+        seed: the same seed gives the same numbers.
+        further: suffix -> scores of other probabilities of the same images, e.g. calibrated ones.
+
+    Returns:
+        A `Bootstrap`, whose scores are those of `ranking_scores`, `probability_scores` and, for each threshold,
+        `threshold_scores` and `net_benefit`. It is empty, with a warning, where a class is absent or a logit or a
+        probability is not finite. An interval is NaN where more than 5 % of the resamples have no such score.
+
+    Raises:
+        ValueError: where a label is not 0 or 1, a probability lies outside 0..1, the lengths differ, or a group has
+            no name.
+
+    Reference: Davison & Hinkley, Bootstrap Methods and their Application (1997), chapters 3.8 (clusters) and 5.3
+    (percentile intervals).
+    """
+    label_array, logit_array = checked_cases(labels, logits)
+    _, probability_array = checked_probabilities(labels, probabilities)
+    reason = why_undefined(label_array, logit_array) or why_undefined(label_array, probability_array)
+    if reason is not None:
+        warn_undefined("every bootstrap interval", reason)
+        return Bootstrap({}, {}, *_bands(np.full((3, len(RATES)), np.nan), np.full((3, len(RECALLS)), np.nan)))
+    scorer = Scorer(label_array, logit_array, probability_array, thresholds, further)
+    estimates, *curves = scorer.with_curves(np.ones((1, len(label_array))))
+    chunks = [scorer.with_curves(weights) for weights in group_weights(label_array, groups, resamples, seed)]
+    replicates = {name: np.concatenate([scores[name] for scores, *_ in chunks]) for name in estimates}
+    bands = []
+    for which, curve in enumerate(curves):
+        low, high = limits(np.concatenate([chunk[1 + which] for chunk in chunks]))
+        bands.append(np.stack([curve[0], low, high]))
+    intervals = {
+        name: Interval(float(estimates[name][0]), *map(float, limits(values))) for name, values in replicates.items()
+    }
+    for name in [name for name in replicates if name.startswith(NOISE)]:
+        del replicates[name]
+        most = intervals.pop(name).high
+        error = intervals[name.replace(NOISE, "ece")]
+        intervals[name.replace(NOISE, "ece")] = error._replace(low=max(0.0, error.estimate - most))
+    return Bootstrap(intervals, replicates, *_bands(*bands))
+
+
+def limits(replicates: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The percentiles that bound the middle 95 % of resamples.
+
+    Args:
+        replicates: (resamples, ...) values, NaN where undefined.
+
+    Returns:
+        Low and high, of the shape of one resample; NaN where more than 5 % are NaN: what is left would be a selection.
+    """
+    undefined = np.isnan(replicates)
+    enough = undefined.mean(axis=0) <= MOST_UNDEFINED
+    quantiles = np.full((2, *replicates.shape[1:]), math.nan)
+    kept = replicates[..., enough] if replicates.ndim > 1 else replicates
+    if enough.any():
+        tails = [(1 - LEVEL) / 2, (1 + LEVEL) / 2]
+        some_undefined = np.isnan(kept).any()
+        quantiles[..., enough] = (np.nanquantile if some_undefined else np.quantile)(kept, tails, axis=0).reshape(
+            quantiles[..., enough].shape
+        )
+    return quantiles[0], quantiles[1]
+
+
+def _bands(roc: NDArray[np.float64], precision_recall: NDArray[np.float64]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    return (
+        pd.DataFrame({"false_positive_rate": RATES, "sensitivity": roc[0], "low": roc[1], "high": roc[2]}),
+        pd.DataFrame(
+            {
+                "recall": RECALLS,
+                "precision": precision_recall[0],
+                "low": precision_recall[1],
+                "high": precision_recall[2],
+            }
+        ),
+    )

@@ -1,0 +1,16 @@
+"""A score and where it may lie."""
+
+from typing import NamedTuple
+
+from scipy.special import ndtri
+
+LEVEL = 0.95
+QUANTILE = float(ndtri((1 + LEVEL) / 2))  # 1.96: standard errors to either side
+
+
+class Interval(NamedTuple):
+    """A score with the limits of its 95 % interval; NaN where undefined."""
+
+    estimate: float
+    low: float
+    high: float

@@ -1,0 +1,71 @@
+"""Draws of whole groups with replacement: how often each image counts in each resample of a study."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from skinexp.evaluation.cases import checked_cases
+
+CHUNK = 200_000  # weights at a time: what is computed from them stays in a core's cache
+
+
+def group_weights(labels: ArrayLike, groups: ArrayLike, resamples: int, seed: int) -> Iterator[NDArray[np.float64]]:
+    """Resamples of a study, as weights of its images.
+
+    Images of one lesion or patient resemble each other, so they are drawn together or not at all. Groups with a
+    malignant image and groups without are drawn apart, as many of each as there are: a study fixes how many cases of
+    either kind it collects, and no resample is left without malignant ones.
+
+    Args:
+        labels: (n,) array of 0/1.
+        groups: (n,) names of groups; equal names stay together.
+        resamples: how many in all.
+        seed: the same seed draws the same resamples, in the same order, whatever they are used for.
+
+    Yields:
+        (some, n) whole numbers as float64, in chunks of bounded size, `resamples` rows in all.
+
+    Raises:
+        ValueError: where labels are not 0 or 1, the lengths differ, a group has no name, or `resamples` is below 1.
+    """
+    label_array, group_of_image, group_count = checked_groups(labels, groups)
+    if resamples < 1:
+        raise ValueError(f"resamples: must be at least 1. Received: {resamples}")
+    holds_malignant = np.bincount(group_of_image, weights=label_array, minlength=group_count) > 0
+    strata = [
+        members for members in (np.flatnonzero(~holds_malignant), np.flatnonzero(holds_malignant)) if members.size
+    ]
+    generator = np.random.default_rng([seed, 0xB007])  # a stream of its own, whatever else is drawn from the seed
+    rows = max(1, CHUNK // max(1, len(label_array)))
+    for start in range(0, resamples, rows):
+        some = min(rows, resamples - start)
+        drawn = np.zeros((some, group_count))
+        for members in strata:
+            drawn[:, members] = _drawn(generator, some, len(members))
+        yield np.take(drawn, group_of_image, axis=1)
+
+
+def checked_groups(labels: ArrayLike, groups: ArrayLike) -> tuple[NDArray[np.int64], NDArray[np.int64], int]:
+    """Labels, the number of each image's group, and how many groups there are.
+
+    Raises:
+        ValueError: where labels are not 0 or 1, the lengths differ, or a group has no name.
+    """
+    group_array = np.asarray(groups)
+    label_array, _ = checked_cases(labels, np.zeros(group_array.shape))
+    missing = group_array != group_array  # NaN alone differs from itself
+    if group_array.dtype == object:
+        missing = missing | np.array([name is None for name in group_array], dtype=bool)
+        group_array = group_array.astype(str)
+    if missing.any():
+        raise ValueError(f"groups: each image needs one; its own id will do. Received: {int(missing.sum())} without")
+    names, group_of_image = np.unique(group_array, return_inverse=True)
+    return label_array, group_of_image.astype(np.int64), len(names)
+
+
+def _drawn(generator: np.random.Generator, resamples: int, size: int) -> NDArray[np.int64]:
+    """(resamples, size) how often each of `size` groups is drawn, `size` draws a resample."""
+    draws = generator.integers(0, size, (resamples, size))
+    draws += size * np.arange(resamples)[:, None]
+    return np.bincount(draws.ravel(), minlength=resamples * size).reshape(resamples, size)
