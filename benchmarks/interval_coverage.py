@@ -18,7 +18,7 @@ from measure import Goal, Row, command, report
 from scipy.special import expit
 
 from skinexp.evaluation import Interval, at_prevalence, bootstrap, delong_interval, delong_test, grouped_wilson, wilson
-from skinexp.evaluation.bootstrap import limits
+from skinexp.evaluation.bootstrap import limits, tail
 from skinexp.evaluation.delong import auc_components
 from skinexp.evaluation.interval import QUANTILE
 from skinexp.evaluation.resampling import group_weights
@@ -105,7 +105,11 @@ def intervals(study: Study, seed: int, resamples: int) -> Iterator[tuple[str, st
             for weights in group_weights(labels, groups, resamples, seed)
         ]
     )
-    yield "bootstrap, paired", "roc_auc, difference", Interval(paired.difference, *map(float, limits(differences)))
+    yield (
+        "bootstrap, paired",
+        "roc_auc, difference",
+        Interval(paired.difference, *map(float, limits(differences, tail(labels, groups)))),
+    )
 
 
 def truths(setting: Setting) -> dict[str, float]:
