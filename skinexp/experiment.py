@@ -15,6 +15,7 @@ from skinexp.explain.maps import explain
 from skinexp.job import Job
 from skinexp.models.archive import save_model
 from skinexp.models.predict import predict
+from skinexp.models.reference import reference
 from skinexp.report import run_figures, style
 from skinexp.result import Result
 
@@ -83,7 +84,8 @@ def run(config: Config, job: Job, result: Result, record: tracking.Run) -> float
         for name, figure in figures.items():
             style.save(figure, directory / "figures" / f"{name}.png")
     with result.stage("model"):
-        save_model(classifier.network, directory / "model.keras", _needed_to_serve(config, scores))
+        seen = reference(classifier, batches, predicted, frame, config.seed)
+        save_model(classifier.network, directory / "model.keras", _needed_to_serve(config, scores), seen)
     with result.stage("tracking"):
         record.run_directory()
         if config.tracking.model:

@@ -20,9 +20,13 @@ def result_figures(name: str, history: pd.DataFrame, predictions: pd.DataFrame, 
         predictions: the predictions table.
         threshold: Youden's, chosen on validation.
     """
+    return {"curves": learning_curves({name: history}), **test_figures(name, predictions, threshold)}
+
+
+def test_figures(name: str, predictions: pd.DataFrame, threshold: float) -> dict[str, Figure]:
+    """Those of the test images alone."""
     at = {"One half": 0.5, "Best on validation (Youden)": threshold}
     return {
-        "curves": learning_curves({name: history}),
         "roc": roc_curves({name: predictions}),
         "precision_recall": precision_recall_curves({name: predictions}),
         "confusion": confusion_matrices(dict.fromkeys(at, predictions), at),

@@ -68,9 +68,9 @@ def _health(record: RunRecord) -> str:
     return f"[{colour}]{verdict}[/{colour}]" if colour else verdict
 
 
-def show_next_steps(place: Path, tracking_uri: str) -> None:
+def show_next_steps(place: Path, tracking_uri: str, what: str = "") -> None:
     """Prints where the results are and the one command that opens the MLflow UI."""
-    what = "Comparison page" if place.suffix == ".html" else "Figures, model and predictions"
+    what = what or ("Comparison page" if place.suffix == ".html" else "Figures, model and predictions")
     console.print(f"{what}: {from_here(place)}", markup=False, soft_wrap=True)
     console.print(f"MLflow UI: {_way_to_the_ui(tracking_uri)}", markup=False, soft_wrap=True)
 
