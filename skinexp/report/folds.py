@@ -83,7 +83,7 @@ def pool(records: Sequence[RunRecord]) -> Pooled:
             pooled.folds[name] = members
         except ValueError as error:
             pooled.records.extend(members)
-            pooled.refusals.append(f"{name}: its folds were not pooled. {error}")
+            pooled.refusals.append(f"{name}: its folds were not pooled. {error}.")
     return pooled
 
 

@@ -174,7 +174,8 @@ def search(options: Tracking, where: str) -> list[str]:
         ) from error
     ours = [run.info.run_id for run in found if {KEY_TAG, "model"} <= set(run.data.tags)]
     if not ours:
-        others = f"{len(found)} runs, but none that trained a network with skinexp" if found else "no runs"
+        runs = "1 run" if len(found) == 1 else f"{len(found)} runs"
+        others = f"{runs}, but none that trained a network with skinexp," if found else "no runs"
         raise UserError(f"--where: finds {others} in {options.uri}. Received: {where}")
     return ours
 

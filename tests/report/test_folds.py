@@ -108,7 +108,7 @@ def test_missing_folds_are_named_and_the_others_stay_as_they_are(tmp_path):
     records = folds(tmp_path)
     pooled = pool(records[1:2])
     assert pooled.records == records[1:2]
-    assert pooled.refusals == ["model=scratch: its folds were not pooled. Folds 0 and 2 of 3 are missing"]
+    assert pooled.refusals == ["model=scratch: its folds were not pooled. Folds 0 and 2 of 3 are missing."]
 
 
 def test_a_fold_that_failed_is_named_with_what_became_of_it(tmp_path):
@@ -128,7 +128,7 @@ def test_folds_that_overlap_are_not_pooled(tmp_path):
 def test_a_fold_that_is_there_twice_is_named(tmp_path):
     records = folds(tmp_path)
     (refusal,) = pool([*records, records[2]]).refusals
-    assert refusal.endswith("Fold 2 of 3 is there more than once")
+    assert refusal.endswith("Fold 2 of 3 is there more than once.")
 
 
 def test_runs_that_are_no_folds_pass(run):
