@@ -189,7 +189,9 @@ def _gravest(by_fold: Mapping[int, RunRecord]) -> Any:
     if not seen:
         return None
     order = {word: number for number, word in enumerate(VERDICTS)}
-    return max(seen, key=lambda record: order.get(record.find("health", "verdict"), -1)).find("health")
+    worst = max(seen, key=lambda record: order.get(record.find("health", "verdict"), -1))
+    told = dict(worst.find("health"))
+    return told | {"sentence": f"Fold {worst.fold}, which is worst off: {told.get('sentence') or told['verdict']}"}
 
 
 def _validation(by_fold: Mapping[int, RunRecord]) -> dict[str, float]:

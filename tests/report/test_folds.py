@@ -144,3 +144,12 @@ def test_the_terminal_shows_one_line_a_configuration(tmp_path):
     shown = captured.get()
     assert shown.count("model=scratch") == 2  # in the table, and in the sentence below
     assert "mean and standard deviation" in shown
+
+
+def test_a_configuration_is_as_well_as_its_worst_fold(tmp_path):
+    records = folds(tmp_path)
+    for record, verdict in zip(records, ("ok", "collapsed", "warning"), strict=True):
+        record.result["health"] = {"verdict": verdict, "sentence": f"It is {verdict}."}
+    (pooled,) = pool(records).records
+    assert pooled.collapsed
+    assert pooled.health.sentence == "Fold 1, which is worst off: It is collapsed."
