@@ -1,4 +1,4 @@
-"""Compares finished runs: one page, one table. Takes sweep directories, run directories, or ids of MLflow runs."""
+"""Compares finished runs: one page, one table. Takes directories of sweeps or runs, ids of MLflow runs, a search."""
 
 import argparse
 from pathlib import Path
@@ -12,27 +12,32 @@ def main(arguments: list[str] | None = None) -> None:
     """The command `python -m skinexp.compare`. Exit codes: 0, 2 (a mistake in the command)."""
     options = _parser().parse_args(arguments)
     with told():
-        compare(options.runs, options.uri, options.output)
+        if not options.runs and options.where is None:
+            _parser().error("name at least one run, or search for some with --where")
+        compare(options.runs, options.uri, options.output, options.where)
 
 
-def compare(runs: list[str], uri: str, output: Path | None) -> Path:
+def compare(runs: list[str], uri: str, output: Path | None, where: str | None = None) -> Path:
     """Writes comparison.html, .csv and .json, and shows the scores on the terminal.
 
     Args:
         runs: directories, or ids of MLflow runs; a sweep stands for all its runs.
         uri: the store in which ids are looked up.
+        where: a filter in the language of MLflow's search, whose runs follow those that were named.
         output: directory to write into; None: the sweep's where one sweep is compared, else `comparison/`.
 
     Returns:
         The page.
 
     Raises:
-        UserError: where something named is not there.
+        UserError: where something named is not there, or a search finds nothing.
     """
     from skinexp.report import comparison, summary  # later than --help: these bring matplotlib
     from skinexp.report.records import load
 
     found = [pair for run in runs for pair in _find(run, Tracking(uri=uri))]
+    if where is not None:
+        found += _search(where, Tracking(uri=uri))
     records = [load(directory, name) for directory, name in found]
     single_sweep = Path(runs[0]) if len(runs) == 1 and (Path(runs[0]) / "sweep.json").is_file() else None
     page = comparison.compare(records, output or single_sweep or Path("comparison"))
@@ -59,10 +64,19 @@ def _find(run: str, options: Tracking) -> list[tuple[Path, str | None]]:
     return [(store.download(options, run_id), None) for run_id in ids]
 
 
+def _search(where: str, options: Tracking) -> list[tuple[Path, str | None]]:
+    from skinexp.tracking import store
+
+    return [(store.download(options, run_id), None) for run_id in store.search(options, where)]
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m skinexp.compare", description=__doc__)
-    parser.add_argument("runs", nargs="+", help="sweep directories, run directories, or ids of MLflow runs")
-    uri_help = "MLflow store in which ids are looked up (default: %(default)s)"
+    parser.add_argument("runs", nargs="*", help="sweep directories, run directories, or ids of MLflow runs")
+    example = "tags.sweep = '12-30-00' and metrics.`test/roc_auc` > 0.8"
+    where_help = f'also the runs that this filter finds, in the language of MLflow\'s search: "{example}"'
+    parser.add_argument("--where", metavar="FILTER", help=where_help)
+    uri_help = "MLflow store in which ids are looked up and runs are searched (default: %(default)s)"
     parser.add_argument("--uri", default=Tracking.uri, help=uri_help)
     parser.add_argument("--output", type=Path, help="directory for the page (default: the sweep's, or comparison/)")
     return parser

@@ -12,11 +12,13 @@ from skinexp.data import pipeline, sources, store
 from skinexp.data.split import split
 from skinexp.evaluation import Evaluation, Evidence, evaluate, evidence
 from skinexp.explain.maps import explain
+from skinexp.files import write_tables
 from skinexp.job import Job
 from skinexp.models.archive import save_model
 from skinexp.models.predict import predict
+from skinexp.models.reference import reference
 from skinexp.report import run_figures, style
-from skinexp.result import Result
+from skinexp.result import EVIDENCE, Result
 
 log = logging.getLogger(__name__)
 
@@ -72,14 +74,16 @@ def run(config: Config, job: Job, result: Result, record: tracking.Run) -> float
         result.add(metrics=metrics, thresholds=thresholds, calibration=proof.calibrator.to_dict())
         record.metrics(metrics)
         _write_reports(scores, directory)
-        _write_tables(proof, directory / "evidence")
+        write_tables(proof.tables(), directory / EVIDENCE)
     with result.stage("diagnosis"):
         if verdict := doctor.conclude(trained.history, trained.best_epoch, predicted):
             _tell(verdict, doctor, result, record)
     with result.stage("explanation"):
         maps = explain(classifier, predictions, batches.test, scores.threshold, config.explain)
     with result.stage("figures"):
-        figures = run_figures.result_figures(config.model.name, trained.history, predictions, scores.threshold)
+        figures = run_figures.result_figures(
+            config.model.name, trained.history, predictions, proof.threshold, proof.calibrator
+        )
         figures |= samples.sheets(prepared, batches.train, config)
         if maps is not None:
             maps.shared.save(directory / "gradcam.npz")
@@ -90,7 +94,8 @@ def run(config: Config, job: Job, result: Result, record: tracking.Run) -> float
         for name, figure in figures.items():
             style.save(figure, directory / "figures" / f"{name}.png")
     with result.stage("model"):
-        save_model(classifier.network, directory / "model.keras", _needed_to_serve(config, proof))
+        seen = reference(classifier, batches, predicted, frame, config.seed)
+        save_model(classifier.network, directory / "model.keras", _needed_to_serve(config, proof), seen)
     with result.stage("tracking"):
         record.run_directory()
         if config.tracking.model:
@@ -129,20 +134,6 @@ def _tell(verdict: health.Verdict, doctor: health.Doctor, result: Result, record
 def _write_reports(scores: Evaluation, directory: Path) -> None:
     for threshold, report in scores.reports.items():
         report.to_csv(directory / f"classification_report_{threshold}.csv", index_label="class")
-
-
-def _write_tables(proof: Evidence, directory: Path) -> None:
-    tables = {
-        "scores": proof.scores,
-        "reliability": proof.reliability,
-        "roc_band": proof.roc_band,
-        "precision_recall_band": proof.precision_recall_band,
-        "subgroups": proof.subgroups.levels,
-        "subgroup_gaps": proof.subgroups.gaps,
-    }
-    directory.mkdir(exist_ok=True)
-    for name, table in tables.items():
-        table.to_csv(directory / f"{name}.csv", index=False)
 
 
 def _needed_to_serve(config: Config, proof: Evidence) -> dict[str, object]:

@@ -1,7 +1,12 @@
-"""Files that must be whole whenever a process is killed."""
+"""Files: those that must be whole whenever a process is killed, and tables."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def replace_text(file: Path, text: str) -> None:
@@ -12,3 +17,10 @@ def replace_text(file: Path, text: str) -> None:
         stream.flush()
         os.fsync(stream.fileno())
     unfinished.replace(file)
+
+
+def write_tables(tables: "Mapping[str, pd.DataFrame]", directory: Path) -> None:
+    """Writes each table as NAME.csv, without its index."""
+    directory.mkdir(exist_ok=True)
+    for name, table in tables.items():
+        table.to_csv(directory / f"{name}.csv", index=False)

@@ -19,6 +19,7 @@ Groups (the option marked * is taken unless told otherwise)
 Often set
   seed=1                        another split, another start
   data.path=DIRECTORY           where images are (data=folder, data=hub)
+  data.split.folds=5            with -m data.split.fold=0,1,2,3,4: cross-validation, in which each image is tested once
   data.preprocess.size=96       pixels a side: a quarter of the cost of 192
   model.weights=imagenet        or a .weights.h5 file, or a directory of such files in which each model finds its own
   optim.lr=0.0003 optim.epochs=30 optim.batch_size=64
@@ -28,6 +29,7 @@ Often set
 
 See also
   python -m skinexp.lr_find     a learning rate to begin with
+  python -m skinexp.evaluate    a finished model on other images
   python -m skinexp.compare     runs side by side
   python -m skinexp.ui          the MLflow UI
   python -m skinexp.zoo         planted faults, and whether the doctor names them

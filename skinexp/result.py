@@ -11,6 +11,7 @@ from typing import Any
 from skinexp.files import replace_text
 
 FILE = "result.json"
+EVIDENCE = "evidence"  # the directory beside it that holds scores with intervals, as tables
 LOST = "the process ended without a word: it was killed, or the machine stopped"
 TRACEBACK = "traceback.txt"  # beside it, where a run failed
 

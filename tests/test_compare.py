@@ -3,13 +3,19 @@
 import json
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from mlflow import MlflowClient
 
 from skinexp.compare import compare, main
 from skinexp.errors import UserError
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # SQLAlchemy warns about MLflow, on being imported
+    import mlflow.store.tracking.sqlalchemy_store  # noqa: F401
 
 STORE = "sqlite:///mlflow.db"
 
@@ -90,3 +96,92 @@ def test_help_names_the_default_store_and_imports_nothing_heavy():
     printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert STORE in printed
     assert printed.splitlines()[-1] == "[]"
+
+
+BLOCKED = """
+import runpy, sys
+for name in ("tensorflow", "keras"):
+    sys.modules[name] = None  # importing it fails, as where it is not installed
+runpy.run_module("skinexp.compare", run_name="__main__")
+print("MLFLOW", "mlflow" in sys.modules)
+"""
+
+
+def test_directories_are_compared_where_tensorflow_cannot_be_imported_and_without_mlflow(tmp_path):
+    runs = [str(sweep(tmp_path / "sweep", jobs=2)), str(run(tmp_path / "alone"))]
+    command = [sys.executable, "-c", BLOCKED, *runs, "--output", str(tmp_path / "page")]
+    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert names(tmp_path / "page" / "comparison.html") == ["seed=0", "seed=1", "alone"]
+    assert printed.splitlines()[-1] == "MLFLOW False"
+
+
+# A search
+
+
+@pytest.fixture(scope="module")
+def stored(tmp_path_factory) -> str:
+    """A store with two sweeps of one run each, each below a run of its own, and a run that is not ours."""
+    place = tmp_path_factory.mktemp("store")
+    uri = f"sqlite:///{place}/mlflow.db"
+    client = MlflowClient(uri)
+    experiment = client.create_experiment("lesions", artifact_location=f"file://{place}/artifacts")
+    for number, name in enumerate(("first", "second")):
+        parent = client.create_run(experiment, tags={"sweep": name, "skinexp.key": f"sweep {name}"})
+        tags = {
+            "sweep": name,
+            "skinexp.key": f"run {name}",
+            "model": "scratch",
+            "mlflow.parentRunId": parent.info.run_id,
+        }
+        job = client.create_run(experiment, tags=tags, run_name=f"seed={number}", start_time=1_000 + number)
+        client.log_artifact(job.info.run_id, str(run(place / name, name=f"seed={number}") / "result.json"))
+        client.log_metric(job.info.run_id, "test/roc_auc", 0.7 + 0.1 * number)
+    client.create_run(experiment, tags={"sweep": "others"})
+    return uri
+
+
+@pytest.mark.parametrize(
+    ("where", "found"),
+    [
+        ("tags.sweep = 'second'", ["seed=1"]),
+        ("metrics.`test/roc_auc` > 0.6", ["seed=0", "seed=1"]),
+        ("", ["seed=0", "seed=1"]),
+    ],
+)
+def test_a_search_stands_for_the_runs_that_it_finds_in_all_experiments(where, found, stored, tmp_path):
+    assert names(compare([], stored, tmp_path, where)) == found
+
+
+def test_runs_that_are_named_come_before_those_that_are_searched(stored, tmp_path):
+    page = compare([str(run(tmp_path / "alone"))], stored, tmp_path / "page", "tags.sweep = 'first'")
+    assert names(page) == ["alone", "seed=0"]
+
+
+@pytest.mark.parametrize(
+    ("where", "says"),
+    [
+        ("sweep is 'first'", "--where: MLflow cannot read this filter: "),
+        ("tags.sweep = 'third'", "--where: finds no runs in "),
+        ("tags.sweep = 'others'", "--where: finds 1 run, but none that trained a network with skinexp, in "),
+    ],
+)
+def test_a_search_that_finds_nothing_is_told_in_one_sentence(where, says, stored, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["--where", where, "--uri", stored])
+    assert ended.value.code == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(says)
+    assert line.endswith(f"Received: {where}")
+
+
+def test_a_search_in_a_store_that_is_not_there_creates_nothing(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match=r"^--where: there is no sqlite:///mlflow.db to search in"):
+        compare([], STORE, None, "tags.sweep = 'first'")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_search_needs_no_tensorflow(stored, tmp_path):
+    command = [sys.executable, "-c", BLOCKED, "--where", "tags.sweep = 'first'", "--uri", stored]
+    subprocess.run([*command, "--output", str(tmp_path)], capture_output=True, text=True, check=True)
+    assert names(tmp_path / "comparison.html") == ["seed=0"]

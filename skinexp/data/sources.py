@@ -23,15 +23,18 @@ UNLABELLED = "unlabelled"  # the class of an image whose label is missing
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
 
 
-def load(options: Data, seed: int) -> Table:
+def load(options: Data, seed: int, one_class: bool = False) -> Table:
     """Reads the table of `data.name`: labels mapped, left-out classes dropped, groups found.
+
+    Args:
+        one_class: whether images of one class alone are enough, as they are to test a network on.
 
     Raises:
         UserError: where the source is not there or not of the promised shape, or a class has no label.
     """
     frame, reader, name = SOURCES[options.name](options, seed)
     frame = _with_unique_ids(frame)
-    frame, excluded = _with_labels(frame, options)
+    frame, excluded = _with_labels(frame, options, one_class)
     frame, grouped_by = _with_groups(frame, options.split.group)
     if options.limit is not None:
         frame = _limited(frame, options.limit, seed)
@@ -176,7 +179,7 @@ def _with_unique_ids(frame: pd.DataFrame) -> pd.DataFrame:
     return frame
 
 
-def _with_labels(frame: pd.DataFrame, options: Data) -> tuple[pd.DataFrame, dict[str, int]]:
+def _with_labels(frame: pd.DataFrame, options: Data, one_class: bool) -> tuple[pd.DataFrame, dict[str, int]]:
     """Classes to 0/1; a class that is neither labelled nor left out on purpose is refused."""
     classes = frame.pop("class").map(_class_name)
     counts = classes.value_counts()
@@ -193,8 +196,10 @@ def _with_labels(frame: pd.DataFrame, options: Data) -> tuple[pd.DataFrame, dict
     labels = classes.map(options.labels)
     frame = frame.assign(label=labels)[labels.notna().to_numpy()]
     frame["label"] = frame["label"].astype(np.int64)
+    if one_class and frame.empty:
+        raise UserError(f"data.labels: no image has a label. Left out: {', '.join(excluded) or 'none'}")
     for label in (0, 1):
-        if not (frame["label"] == label).any():
+        if not one_class and not (frame["label"] == label).any():
             names = [name for name, value in options.labels.items() if value == label]
             raise UserError(f"data.labels: no image has label {label} (class {' or '.join(names)})")
     return frame, excluded

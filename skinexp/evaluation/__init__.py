@@ -6,7 +6,7 @@ from skinexp.evaluation.cases import CLASSES, why_undefined
 from skinexp.evaluation.curves import PrecisionRecallPoints, RocPoints, precision_recall_points, roc_points
 from skinexp.evaluation.delong import PairedAuc, delong_interval, delong_test
 from skinexp.evaluation.evaluate import Evaluation, evaluate
-from skinexp.evaluation.evidence import Evidence, evidence
+from skinexp.evaluation.evidence import Evidence, evidence, judge
 from skinexp.evaluation.folds import FoldAreas, fold_areas, pool_folds
 from skinexp.evaluation.holm import holm
 from skinexp.evaluation.interval import Interval
@@ -59,6 +59,7 @@ __all__ = [
     "fold_areas",
     "grouped_wilson",
     "holm",
+    "judge",
     "mcnemar",
     "net_benefit",
     "parse_rule",

@@ -51,6 +51,17 @@ class Evidence:
     roc_band: pd.DataFrame
     precision_recall_band: pd.DataFrame
 
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """All that is a table, by name."""
+        return {
+            "scores": self.scores,
+            "reliability": self.reliability,
+            "roc_band": self.roc_band,
+            "precision_recall_band": self.precision_recall_band,
+            "subgroups": self.subgroups.levels,
+            "subgroup_gaps": self.subgroups.gaps,
+        }
+
 
 def evidence(
     predictions: pd.DataFrame,
@@ -89,10 +100,31 @@ def evidence(
     val, test = (predictions[predictions["split"] == split].reset_index(drop=True) for split in ("val", "test"))
     calibrator = fit_calibrator(calibration, val["label"], val["logit"])
     threshold = choose_threshold(threshold_rule, val["label"], _calibrated(calibrator, val))
+    return judge(test, threshold, calibrator, prevalence, seed, resamples)
 
+
+def judge(
+    test: pd.DataFrame,
+    threshold: float,
+    calibrator: Calibrator,
+    prevalence: float | None = None,
+    seed: int = 0,
+    resamples: int = RESAMPLES,
+) -> Evidence:
+    """What `evidence` says of test images, at a threshold and a calibration that were chosen before.
+
+    Args:
+        test: one row an image, columns as in `evidence`; all of them are judged.
+        threshold: from which calibrated probability on an image is called malignant; NaN where there was none.
+        calibrator: that the threshold is for.
+
+    Raises:
+        ValueError: as `evidence`.
+    """
+    test = test.reset_index(drop=True)
     test = test.assign(calibrated=_calibrated(calibrator, test))
     groups = groups_of(test)
-    calibrated = calibration != "none"
+    calibrated = calibrator.method != "none"
     resampled = _resampled(test, groups, threshold, calibrated, resamples, seed)
     table = _table(test, groups, threshold, calibrated, resampled)
     if prevalence is not None:

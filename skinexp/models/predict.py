@@ -1,5 +1,6 @@
 """What a network says about images: logits, and the predictions table that every score and figure comes from."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import keras
@@ -32,20 +33,39 @@ def predict(classifier: Classifier, batches: Batches, frame: pd.DataFrame) -> Pr
     Args:
         frame: one row an image, in the order of the batches: image_id, group, label, split and metadata.
     """
-    network = classifier.network
+    ask = asked(classifier.network, batches.batch_size)
+    parts = [
+        _told(frame[frame["split"] == name], *ask(images))
+        for name, images in (("val", batches.val), ("test", batches.test))
+    ]
+    tables = pd.concat([part.table for part in parts], ignore_index=True)
+    return Predictions(tables, np.concatenate([part.features for part in parts]))
+
+
+def predict_all(network: keras.Model, pixels: np.ndarray, frame: pd.DataFrame, batch_size: int) -> Predictions:
+    """Asks a network, in inference mode, about all images of a table.
+
+    Args:
+        network: a graph of ours, or one that was loaded from its file.
+        pixels: (N, size, size, 3) uint8, prepared images.
+        frame: one row an image: image_id, group, label, split, row (its position in `pixels`) and metadata.
+    """
+    images = Images(pixels, frame["row"].to_numpy(), frame["label"].to_numpy())
+    return _told(frame, *asked(network, batch_size)(images))
+
+
+def asked(network: keras.Model, batch_size: int) -> Callable[[Images], tuple[np.ndarray, np.ndarray]]:
+    """A function from images to (n, c) features and (n,) logits, float32, in the order of the images."""
     graph = keras.Function(network.inputs[0], [network.get_layer(FEATURES).output, network.output])
     whole = Whole(graph, network)
-    tables, features = [], []
-    for name, images in (("val", batches.val), ("test", batches.test)):
-        pooled, values = _answers(whole, images, batches.batch_size)
-        rows = frame[frame["split"] == name]
-        named = rows[["image_id", "group", "split", "label"]].assign(logit=values, probability=expit(values))
-        tables.append(named.join(rows[metadata_columns(frame)]))
-        features.append(pooled)
-    return Predictions(pd.concat(tables, ignore_index=True), np.concatenate(features))
+
+    def ask(images: Images) -> tuple[np.ndarray, np.ndarray]:
+        features, logits = whole.predict(evaluation_batches(images, batch_size), verbose=0)
+        return np.asarray(features, np.float32), np.asarray(logits, np.float32)[:, 0]
+
+    return ask
 
 
-def _answers(whole: keras.Model, images: Images, batch_size: int) -> tuple[np.ndarray, np.ndarray]:
-    """(n, c) features and (n,) logits, float32, in the order of the images."""
-    features, logits = whole.predict(evaluation_batches(images, batch_size), verbose=0)
-    return np.asarray(features, np.float32), np.asarray(logits, np.float32)[:, 0]
+def _told(rows: pd.DataFrame, features: np.ndarray, logits: np.ndarray) -> Predictions:
+    named = rows[["image_id", "group", "split", "label"]].assign(logit=logits, probability=expit(logits))
+    return Predictions(named.join(rows[metadata_columns(rows)]).reset_index(drop=True), features)

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from skinexp.evaluation.calibration import Calibrator
 from skinexp.report.classification import confusion_matrices, precision_recall_curves, roc_curves
 from skinexp.report.curves import learning_curves
 from skinexp.report.sheets import gradcam_sheet
@@ -11,21 +12,33 @@ from skinexp.report.sheets import gradcam_sheet
 NAMES = ("benign", "malignant")
 
 
-def result_figures(name: str, history: pd.DataFrame, predictions: pd.DataFrame, threshold: float) -> dict[str, Figure]:
+def result_figures(
+    name: str, history: pd.DataFrame, predictions: pd.DataFrame, threshold: float, calibrator: Calibrator
+) -> dict[str, Figure]:
     """Curves and matrices.
 
     Args:
         name: what the run is called in legends.
         history: one row an epoch, as `Training.history` has it.
         predictions: the predictions table.
-        threshold: Youden's, chosen on validation.
+        threshold: of the calibrated probability, chosen on validation.
+        calibrator: fitted there.
     """
-    at = {"One half": 0.5, "Best on validation (Youden)": threshold}
+    return {"curves": learning_curves({name: history}), **test_figures(name, predictions, threshold, calibrator)}
+
+
+def test_figures(name: str, predictions: pd.DataFrame, threshold: float, calibrator: Calibrator) -> dict[str, Figure]:
+    """Those of the test images alone."""
+    calibrated = predictions
+    if calibrator.method != "none":
+        calibrated = predictions.assign(probability=calibrator.apply(predictions["logit"]))
+    at = {"One half": (0.5, predictions), "Chosen on validation, calibrated": (threshold, calibrated)}
     return {
-        "curves": learning_curves({name: history}),
         "roc": roc_curves({name: predictions}),
         "precision_recall": precision_recall_curves({name: predictions}),
-        "confusion": confusion_matrices(dict.fromkeys(at, predictions), at),
+        "confusion": confusion_matrices(
+            {words: table for words, (_, table) in at.items()}, {words: value for words, (value, _) in at.items()}
+        ),
     }
 
 

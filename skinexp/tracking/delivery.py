@@ -13,10 +13,10 @@ from mlflow.models.model import MLMODEL_FILE_NAME
 
 from skinexp.tracking import store
 from skinexp.tracking.outbox import Outbox, Record
+from skinexp.tracking.store import KEY_TAG
 
 log = logging.getLogger(__name__)
 
-KEY_TAG = "skinexp.key"  # names a run before the store has given it an id
 METRICS_A_CALL, PARAMS_A_CALL = 1_000, 100  # MLflow refuses more in one batch
 MANY_RECORDS = 200  # metrics of so many records go into one call at the most
 
@@ -105,7 +105,7 @@ class Delivery:
             if record["parent"] is not None:
                 parent = self._find(record["parent"])
                 if parent is None:
-                    raise Unavailable("the sweep's own run is not there yet")
+                    raise Unavailable("the run that it belongs to is not there yet")
                 tags[store.PARENT_TAG] = parent
             self._state.attempted = True
             self._outbox.note(self._state)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 FOLDERS = ("figures", ".hydra")  # of the run directory, those that are logged
+MODEL = "model.keras"  # as the run's directory and MLflow's own form of a Keras model call it
 KEPT_LOCAL = (".log", ".keras", ".part")  # the log is not finished; the model is logged as a model
 REQUIREMENTS = ("keras", "tensorflow", "numpy")  # of a served model; given, because inferring them takes seconds
 
@@ -139,6 +140,8 @@ class Run:
             input_example=example,
             pip_requirements=[f"{name}=={version(name)}" for name in REQUIREMENTS],
         )
+        if (whole := self._directory / MODEL).is_file():  # the same network, with what else is needed to use it
+            shutil.copyfile(whole, place / "data" / MODEL)
         self._append("model", path=str(place.relative_to(self._directory)), scores=self._scores)
 
     def close(self, status: str, error: BaseException | None, *files: Path) -> None:
@@ -235,7 +238,7 @@ def start(
             experiment=options.experiment,
             name=name,
             parent=parent,
-            tags=known | _origin(),
+            tags=_origin() | known,
             time=now(),
         )
     return Run(options, outbox, key, fresh)

@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import os
+import shutil
 import tempfile
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -17,6 +18,9 @@ from skinexp.config import Tracking
 from skinexp.errors import UserError
 
 PARENT_TAG = "mlflow.parentRunId"
+KEY_TAG = "skinexp.key"  # names a run before the store has given it an id
+EVALUATES_TAG = "evaluates"  # of the run of an evaluation: the id of the run whose model was asked
+INVALID = "INVALID_PARAMETER_VALUE"  # MLflow's word for what cannot be read
 NOT_NOW = (401, 403, 408, 409, 429)  # HTTP: credentials that can be mended, time-outs, conflicts, too many requests
 UNWELCOME = (401, 403)
 
@@ -28,6 +32,21 @@ class StoredRun:
     id: str
     name: str
     children: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class StoredModel:
+    """A run's model out of the store.
+
+    Attributes:
+        directory: with model.keras and result.json.
+        key: that names the run.
+        experiment: name of the run's.
+    """
+
+    directory: Path
+    key: str
+    experiment: str
 
 
 def connect(uri: str, experiment: str) -> str:
@@ -113,9 +132,7 @@ def find(options: Tracking, run_id: str) -> StoredRun:
     Raises:
         UserError: where there is no such run.
     """
-    file = _sqlite_file(options.uri)
-    if file is not None and not file.is_file():  # MLflow would create it
-        raise UserError(f"{run_id}: neither a directory nor a run in {options.uri}, which is not there")
+    _refuse_absent(options.uri, f"{run_id}: neither a directory nor a run in {options.uri}, which is not there")
     _open(options)
     try:
         info = mlflow.get_run(run_id).info
@@ -127,7 +144,71 @@ def find(options: Tracking, run_id: str) -> StoredRun:
         order_by=["attributes.start_time ASC"],
         output_format="list",
     )
-    return StoredRun(run_id, info.run_name, tuple(child.info.run_id for child in children))
+    jobs = (child.info.run_id for child in children if EVALUATES_TAG not in child.data.tags)
+    return StoredRun(run_id, info.run_name, tuple(jobs))
+
+
+def search(options: Tracking, where: str) -> list[str]:
+    """Ids of the runs of ours that a filter finds, in all experiments, the oldest first; sweeps' own are passed over.
+
+    Args:
+        where: in the language of MLflow's `search_runs`.
+
+    Raises:
+        UserError: where the filter cannot be read, or finds nothing.
+    """
+    _refuse_absent(options.uri, f"--where: there is no {options.uri} to search in. Name the store: --uri")
+    _open(options)
+    try:
+        found = mlflow.search_runs(
+            filter_string=where,
+            search_all_experiments=True,
+            order_by=["attributes.start_time ASC"],
+            output_format="list",
+        )
+    except MlflowException as error:
+        if error.error_code != INVALID:
+            raise UserError(explain(options.uri, error)) from error
+        raise UserError(
+            f"--where: MLflow cannot read this filter: {_one_line(error.message)}. Received: {where}"
+        ) from error
+    ours = [run.info.run_id for run in found if {KEY_TAG, "model"} <= set(run.data.tags)]
+    if not ours:
+        runs = "1 run" if len(found) == 1 else f"{len(found)} runs"
+        others = f"{runs}, but none that trained a network with skinexp," if found else "no runs"
+        raise UserError(f"--where: finds {others} in {options.uri}. Received: {where}")
+    return ours
+
+
+def model(options: Tracking, run_id: str) -> StoredModel:
+    """Downloads a run's model, and says what an evaluation of it must know.
+
+    Raises:
+        UserError: where there is no such run, or it has no model.
+    """
+    find(options, run_id)
+    try:
+        run = mlflow.get_run(run_id)
+        directory = Path(tempfile.mkdtemp(prefix="skinexp-"))
+        outputs = run.outputs.model_outputs if run.outputs else []
+        if not outputs or KEY_TAG not in run.data.tags:
+            why = (
+                "it did not finish, or had tracking.model=false"
+                if KEY_TAG in run.data.tags
+                else "skinexp did not make it"
+            )
+            raise UserError(f"{run_id}: this run has no model in {options.uri}: {why}. Name a run's directory instead")
+        mlflow.artifacts.download_artifacts(artifact_uri=f"runs:/{run_id}/result.json", dst_path=str(directory))
+        logged = mlflow.artifacts.download_artifacts(artifact_uri=f"models:/{outputs[-1].model_id}")
+        shutil.copyfile(Path(logged) / "data" / "model.keras", directory / "model.keras")
+        experiment = mlflow.get_experiment(run.info.experiment_id).name
+    except (MlflowException, OSError) as error:
+        raise UserError(explain(options.uri, error)) from error
+    return StoredModel(directory, run.data.tags[KEY_TAG], experiment)
+
+
+def _one_line(message: str) -> str:
+    return " ".join(message.split()).rstrip(".")
 
 
 def download(options: Tracking, run_id: str) -> Path:
@@ -135,6 +216,12 @@ def download(options: Tracking, run_id: str) -> Path:
     _open(options)
     directory = tempfile.mkdtemp(prefix="skinexp-")
     return Path(mlflow.artifacts.download_artifacts(run_id=run_id, dst_path=directory))
+
+
+def _refuse_absent(uri: str, message: str) -> None:
+    file = _sqlite_file(uri)
+    if file is not None and not file.is_file():  # MLflow would create it
+        raise UserError(message)
 
 
 def _open(options: Tracking) -> None:

@@ -71,6 +71,13 @@ def test_the_head_phase_is_measured_with_and_without_cached_features(tmp_path):
 
 
 @pytest.mark.slow
+def test_comparing_is_measured_with_and_without_its_figures(tmp_path):
+    result = kept("compare", "--count 3 --images 40 --runs 1", tmp_path)
+    assert names(result)[:2] == ["with its figures", "without figures"]
+    assert [goal["asked"] for goal in result["goals"]] == ["at most 5 s"]
+
+
+@pytest.mark.slow
 def test_tracking_and_checkpoints_are_measured_beside_a_training_that_writes_nothing(tmp_path):
     result = kept("overhead", "--photographs 60 --size 32 --epochs 2 --runs 1", tmp_path)
     assert names(result) == ["nothing written", "tracked, with checkpoints"]

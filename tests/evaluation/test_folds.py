@@ -1,80 +1,85 @@
-"""Out-of-fold predictions in one table."""
+"""Out-of-fold predictions: each image once, and scikit-learn's numbers for all of them and for each fold."""
 
 import math
 
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.exceptions import UndefinedMetricWarning
-from sklearn.metrics import roc_auc_score
+from scipy.special import expit
+from sklearn import metrics
 
-from skinexp.evaluation import fold_areas, pool_folds
+from skinexp.evaluation.folds import fold_scores, pool_folds
+
+FOLDS, IMAGES = 4, 60
+
+
+def predictions(fold: int) -> pd.DataFrame:
+    """A fold's table: its own test images, and validation images that other folds test."""
+    rng = np.random.default_rng(fold)
+    own = np.arange(IMAGES) + fold * IMAGES
+    label = np.tile([0, 1], IMAGES)
+    logit = rng.normal(size=2 * IMAGES) + label
+    return pd.DataFrame(
+        {
+            "image_id": np.concatenate([(own + IMAGES) % (FOLDS * IMAGES), own]),
+            "split": np.repeat(["val", "test"], IMAGES),
+            "label": label,
+            "logit": logit,
+            "probability": expit(logit),
+        }
+    )
 
 
 @pytest.fixture
-def folds():
-    """Three folds; the model of the last says everything 5 higher."""
-    generator = np.random.default_rng(0)
-    made = []
-    for number in range(3):
-        label = generator.integers(0, 2, 40)
-        logit = generator.normal(2 * label, 1) + 5 * (number == 2)
-        ids = [f"{number}_{place}" for place in range(40)]
-        made.append(pd.DataFrame({"image_id": ids, "label": label, "logit": logit, "split": "test"}))
-    return made
+def tables() -> dict[int, pd.DataFrame]:
+    return {fold: predictions(fold) for fold in reversed(range(FOLDS))}
 
 
-def test_folds_become_one_table_that_says_which_is_which(folds):
-    ids = [image for fold in folds for image in fold["image_id"]]
-
-    pooled = pool_folds(folds, ids)
-
-    assert pooled["fold"].value_counts().to_dict() == {0: 40, 1: 40, 2: 40}
-    assert pooled["image_id"].tolist() == ids
-    assert "fold" not in folds[0]
+def test_each_image_is_there_once_behind_its_fold(tables):
+    pooled = pool_folds(tables)
+    assert pooled["image_id"].tolist() == list(range(FOLDS * IMAGES))
+    assert pooled["fold"].tolist() == np.repeat(range(FOLDS), IMAGES).tolist()
+    assert set(pooled["split"]) == {"test"}
 
 
-def test_the_mean_of_the_folds_stands_beside_the_pooled_area(folds):
-    pooled = pool_folds(folds)
-    areas = [roc_auc_score(fold["label"], fold["logit"]) for fold in folds]
-
-    result = fold_areas(pooled)
-
-    assert result.mean == pytest.approx(np.mean(areas))
-    assert result.spread == pytest.approx(np.std(areas, ddof=1))
-    assert result.pooled == pytest.approx(roc_auc_score(pooled["label"], pooled["logit"]))
-    assert result.by_fold == pytest.approx(dict(enumerate(areas)))
-    assert result.pooled < result.mean - 0.05  # logits of the last fold are no neighbours of the others
+def test_folds_that_tested_the_same_images_are_refused_by_number_and_image(tables):
+    tables[2] = pd.concat([tables[2], tables[1].tail(3)])
+    with pytest.raises(ValueError, match=r"^folds: 1 and 2 overlap, both tested the same 3 images, \d+ among them"):
+        pool_folds(tables)
 
 
-def test_an_image_in_two_folds_is_refused_by_name(folds):
-    folds[2].loc[0, "image_id"] = "1_7"
-
-    with pytest.raises(ValueError, match=r"each image must be judged once\. Received: 1_7 in folds 1, 2 \(1 such"):
-        pool_folds(folds)
-
-
-def test_folds_that_do_not_make_up_the_data_set_are_refused(folds):
-    ids = [image for fold in folds for image in fold["image_id"]]
-
-    with pytest.raises(ValueError, match=r"1 images are in no fold\. Received: lost"):
-        pool_folds(folds, [*ids, "lost"])
-    with pytest.raises(ValueError, match=r"1 images are not of this data set\. Received: 0_0"):
-        pool_folds(folds, ids[1:])
+def test_a_fold_without_test_images_is_refused_by_number(tables):
+    tables[3] = tables[3].query("split == 'val'")
+    with pytest.raises(ValueError, match="none in fold 3"):
+        pool_folds(tables)
 
 
-def test_one_fold_and_a_fold_without_ids_are_refused(folds):
-    with pytest.raises(ValueError, match="two at least make a cross-validation"):
-        pool_folds(folds[:1])
-    with pytest.raises(ValueError, match=r"predictions of fold 1: these columns are missing: image_id"):
-        pool_folds([folds[0], folds[1].drop(columns="image_id")])
+def test_nothing_cannot_be_pooled():
+    with pytest.raises(ValueError, match="nothing to pool"):
+        pool_folds({})
 
 
-def test_a_fold_of_one_class_leaves_no_mean(folds):
-    folds[1]["label"] = 0
+def test_scores_are_scikit_learns_of_all_images_and_of_each_fold(tables):
+    pooled = pool_folds(tables)
+    scores = fold_scores(pooled, dict.fromkeys(range(FOLDS), 0.5))
+    assert scores["test/roc_auc"] == pytest.approx(metrics.roc_auc_score(pooled["label"], pooled["logit"]))
+    areas = [metrics.roc_auc_score(part["label"], part["logit"]) for _, part in pooled.groupby("fold")]
+    assert scores["test/roc_auc_mean"] == pytest.approx(np.mean(areas))
+    assert scores["test/roc_auc_sd"] == pytest.approx(np.std(areas, ddof=1))
+    called = pooled["probability"] >= 0.5
+    assert scores["test/recall"] == pytest.approx(metrics.recall_score(pooled["label"], called))
+    assert scores["test/recall_youden"] == scores["test/recall"]
 
-    with pytest.warns(UndefinedMetricWarning, match="the area of fold 1 is undefined"):
-        result = fold_areas(pool_folds(folds))
 
-    assert math.isnan(result.mean)
-    assert not math.isnan(result.pooled)
+def test_each_fold_is_judged_at_its_own_threshold(tables):
+    pooled = pool_folds(tables)
+    thresholds = {0: 0.2, 1: 0.5, 2: 0.7, 3: 0.9}
+    called = pooled["probability"] >= pooled["fold"].map(thresholds)
+    scores = fold_scores(pooled, thresholds)
+    assert scores["test/accuracy_youden"] == pytest.approx(metrics.accuracy_score(pooled["label"], called))
+
+
+def test_a_fold_without_a_threshold_leaves_no_score_at_it(tables):
+    scores = fold_scores(pool_folds(tables), {0: math.nan, 1: 0.5, 2: 0.5, 3: 0.5})
+    assert math.isnan(scores["test/accuracy_youden"])
+    assert math.isfinite(scores["test/accuracy"])

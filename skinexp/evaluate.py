@@ -1,0 +1,255 @@
+"""Tests a finished model on other images, with the preprocessing and the threshold that it was trained with."""
+
+import argparse
+import logging
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from skinexp import config as schema
+from skinexp import finished, help_text
+from skinexp.config import Config, Tracking
+from skinexp.errors import UserError, told
+from skinexp.finished import Finished
+from skinexp.result import FILE, Result, load
+
+if TYPE_CHECKING:
+    from skinexp import tracking
+    from skinexp.data.table import Table
+
+COMMAND = "python -m skinexp.evaluate"
+HELP = f"""\
+{__doc__}
+
+  {COMMAND} RUN data=OPTION [data.KEY=VALUE ...]
+
+RUN is the directory of a run, or the id of an MLflow run whose model was logged. All images are tested, none is
+trained on. How images are prepared and from which probability on they are called malignant is in the model's file.
+
+Which images
+  data=folder data.path=DIRECTORY    a manifest.csv (file, label, ...), or one sub-folder a class; one class is enough
+  data=hub data.path=OWNER/NAME      a data set of the Hugging Face hub, or a local directory of that shape
+  data=phantom seed=1                generated ones, of another seed than the training's
+  +data.labels.nevus=0               a class of other images that the training did not have
+  data.exclude=[keratosis]           a class that is left out
+  data.split.group=patient_id        the column that says which images are of one person
+
+Options
+  --output DIRECTORY    where to write (default: evaluations/DATE/TIME)
+  --uri URI             MLflow store in which an id is looked up (default: {Tracking.uri})
+
+What it leaves there
+  predictions.parquet, result.json, figures/, classification_report_*.csv; in MLflow, a run below the one whose model
+  it is. The terminal shows the scores beside those on the run's own test images, and how far the new images are from
+  the training images. Several models on the same images: python -m skinexp.compare evaluations/DATE/TIME ...
+"""
+TAKEN = ("data", "seed")  # of an experiment's keys
+STORED = "data.preprocess"
+SPLIT = ("data.split.train", "data.split.val", "data.split.test", "data.split.folds", "data.split.fold")
+SOURCE = "evaluate: say which images: data=folder data.path=DIRECTORY, data=hub data.path=OWNER/NAME or data=phantom"
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """The command. Exit codes: 0, 1 (it failed), 2 (a mistake in the command), 130 (stopped by Ctrl-C)."""
+    words = sys.argv[1:] if arguments is None else arguments
+    if {"--help", "-h"} & set(words):
+        print(HELP)
+        return
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    options = _parser().parse_intermixed_args(words)
+    from skinexp.sweep import jobs
+
+    with told():
+        if options.run is None or "=" in options.run:
+            raise UserError(
+                f"evaluate: name a run by its directory or its MLflow id, then the images. See {COMMAND} --help"
+            )
+        try:
+            evaluate(options.run, options.overrides, options.output, options.uri)
+        except KeyboardInterrupt:
+            print("Stopped.", file=sys.stderr)
+            logging.shutdown()
+            sys.stdout.flush()
+            os._exit(jobs.INTERRUPTED)  # TensorFlow's threads, stopped in the middle, would complain on the way out
+    sys.exit(jobs.exit_code())
+
+
+def evaluate(name: str, overrides: list[str], output: Path | None = None, uri: str | None = None) -> Path:
+    """Tests a run's model on the images that the overrides name, and tells the terminal.
+
+    Returns:
+        The directory that holds the predictions and the scores.
+
+    Raises:
+        UserError: where the run has no model, or no images are named that it can be tested on.
+    """
+    config = _composed(overrides)
+    run = finished.find(name, uri)
+    config.data = replace(config.data, preprocess=run.preprocess)
+
+    from skinexp.data import sources
+    from skinexp.sweep import jobs
+    from skinexp.terminal import libraries_write_to
+
+    table = sources.load(config.data, config.seed, one_class=True)
+    directory = _directory(output)
+    log = directory / "evaluate.log"
+    with _logging_to(log), jobs.in_one_sentence(log), libraries_write_to(log):
+        _run(run, config, table, directory, overrides)
+    if load(directory).get("status") == "finished":
+        _show_next_steps(directory, run)
+    return directory
+
+
+def _run(run: Finished, config: Config, table: "Table", directory: Path, overrides: list[str]) -> None:
+    from skinexp import provenance
+
+    name = f"{run.name} on {table.name}"
+    git = asdict(provenance.git_state())
+    with Result(directory, name=name, overrides=overrides) as result:
+        settings = {
+            "seed": config.seed,
+            "data": asdict(config.data),
+            "model": run.result.get("config", {}).get("model"),
+        }
+        result.add(command=provenance.command_line(), git=git, config=settings, model=run.result.get("model"))
+        result.add(evaluates={"run_id": run.run_id, "name": run.name, "run": run.named})
+        tags = {"evaluates": run.run_id or run.named, "model": run.model, "mlflow.source.name": "skinexp.evaluate"}
+        record = _record(run, directory, name, tags | {f"git_{item}": value for item, value in git.items()})
+        result.at_end(record.close)
+
+        from skinexp import compute
+
+        chosen = compute.configure(_like_the_run(config, run.result))  # before anything else imports Keras
+        result.add(compute=asdict(chosen))
+
+        from skinexp import external_test
+
+        external_test.run(run, table, config.data, directory, result, record)
+        result.add(run_id=record.id, experiment_id=record.experiment_id)
+
+
+def _record(run: Finished, directory: Path, name: str, tags: Mapping[str, Any]) -> "tracking.Run":
+    from skinexp import tracking
+
+    if run.tracking is None:
+        return tracking.Untracked()
+    return tracking.start(run.tracking, directory, name, tags, parent=run.key)
+
+
+def _composed(overrides: list[str]) -> Config:
+    """The configuration of these overrides, of which only the data and the seed are used.
+
+    Raises:
+        UserError: where one of them is not about the images, or they name none.
+    """
+    for word in overrides:
+        name = word.lstrip("+~").partition("=")[0]
+        if name == STORED or name.startswith(f"{STORED}."):
+            raise UserError(
+                f"{word}: images are prepared as the model's training images were, which its file says; leave it out"
+            )
+        if name in SPLIT:
+            raise UserError(f"{word}: all images are tested, so nothing is shared out; leave it out")
+        if name.split(".")[0].split("@")[0] not in TAKEN:
+            raise UserError(
+                f"{word}: a finished model is tested as it is; only data=OPTION, data.KEY=VALUE and seed=N fit"
+            )
+    if not any(word.startswith("data=") for word in overrides):
+        raise UserError(SOURCE)
+
+    from hydra import compose, initialize_config_dir
+    from omegaconf import OmegaConf
+
+    from skinexp import composition
+
+    schema.register()
+    try:
+        with initialize_config_dir(str(help_text.CONF), version_base="1.3"):
+            config = OmegaConf.to_object(compose("config", overrides))
+    except Exception as error:
+        if not composition.is_mistake(error):
+            raise
+        raise UserError(composition.explain(error)) from error
+    schema.check(config)
+    return config
+
+
+def _like_the_run(config: Config, result: Mapping[str, Any]) -> Config:
+    """The configuration, computed on the backend that the run was, where that is installed here."""
+    from importlib.util import find_spec
+
+    backend = result.get("compute", {}).get("backend")
+    if backend in ("tensorflow", "jax", "torch") and find_spec(backend):
+        config.compute.backend = backend
+    return config
+
+
+def _directory(output: Path | None) -> Path:
+    """A new directory, or the one that was asked for."""
+    if output is not None:
+        if (output / FILE).exists():
+            raise UserError(f"--output: {output} holds a run or an evaluation already. Name another directory")
+        output.mkdir(parents=True, exist_ok=True)
+        return output.resolve()
+    now = datetime.now()
+    base = Path("evaluations") / f"{now:%Y-%m-%d}"
+    for number in range(1, 1000):
+        directory = base / (f"{now:%H-%M-%S}" + (f"-{number}" if number > 1 else ""))
+        try:
+            directory.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        return directory.resolve()
+    raise UserError(f"{base}: too many evaluations began in this second. Name a directory: --output")
+
+
+@contextmanager
+def _logging_to(file: Path) -> Iterator[None]:
+    """The story on the terminal, everything in a file, as Hydra sets it up for a training."""
+    from skinexp.terminal import Handler
+
+    ours, root = logging.getLogger("skinexp"), logging.getLogger()
+    terminal, whole = Handler(), logging.FileHandler(file)
+    terminal.setFormatter(logging.Formatter("%(message)s"))
+    whole.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    ours.setLevel(logging.DEBUG)
+    root.setLevel(logging.INFO)
+    ours.addHandler(terminal)
+    root.addHandler(whole)
+    try:
+        yield
+    finally:
+        ours.removeHandler(terminal)
+        root.removeHandler(whole)
+        whole.close()
+
+
+def _show_next_steps(directory: Path, run: Finished) -> None:
+    from skinexp.report import summary
+    from skinexp.terminal import console, from_here
+
+    what = "Predictions, figures and result.json"
+    if run.tracking is not None:
+        summary.show_next_steps(directory, run.tracking.uri, what)
+    else:
+        console.print(f"{what}: {from_here(directory)}", markup=False, soft_wrap=True)
+        console.print("MLflow: nothing, as the run itself was not tracked", markup=False, soft_wrap=True)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog=COMMAND, description=__doc__, add_help=False)
+    parser.add_argument("run", nargs="?")
+    parser.add_argument("overrides", nargs="*")
+    parser.add_argument("--output", type=Path)
+    parser.add_argument("--uri")
+    return parser
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,89 @@
+"""The command line of the external test: what it takes, and what it refuses in one sentence before anything is read."""
+
+import json
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from skinexp import evaluate
+
+HEAVY = "{'tensorflow', 'keras', 'mlflow', 'matplotlib', 'pandas', 'datasets', 'sklearn'}"
+
+REFUSED = [  # what is typed, how the sentence begins, what else it says
+    ("run optim.lr=1 data=phantom", "optim.lr=1: ", "only data=OPTION, data.KEY=VALUE and seed=N fit"),
+    ("run model=mobilenet data=phantom", "model=mobilenet: ", "only data=OPTION"),
+    ("run data=phantom data.preprocess.size=64", "data.preprocess.size=64: ", "as the model's training images were"),
+    ("run data=phantom data.split.folds=5", "data.split.folds=5: ", "nothing is shared out"),
+    ("run data.path=somewhere", "evaluate: say which images", "data=folder data.path=DIRECTORY"),
+    ("run", "evaluate: say which images", "data=phantom"),
+    ("data=phantom", "evaluate: name a run", "--help"),
+    ("", "evaluate: name a run", "--help"),
+    ("run data=foldr", "data=foldr: no such option.", "Did you mean folder?"),
+    ("run data=folder", "data.path: ", "Received: null"),
+    ("run data=folder data.path=/nowhere", "data.path: no such directory.", "Received: /nowhere"),
+    ("run data=phantom data.pth=x", "data.pth: no such key.", "Did you mean data.path?"),
+    ("run data=phantom", "run: neither a directory nor a run in sqlite:///mlflow.db, which is not there", ""),
+]
+
+
+def refusal(arguments: str, capsys: pytest.CaptureFixture[str]) -> str:
+    with pytest.raises(SystemExit) as ended:
+        evaluate.main(arguments.split())
+    assert ended.value.code == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    (line,) = said.err.splitlines()
+    return line
+
+
+@pytest.mark.parametrize(("arguments", "begins", "says"), REFUSED)
+def test_a_mistake_is_answered_in_one_line_and_leaves_nothing(arguments, begins, says, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    line = refusal(arguments, capsys)
+    assert line.startswith(begins)
+    assert says in line
+    assert not list(tmp_path.iterdir())
+
+
+def run(directory: Path, **files: str) -> Path:
+    """A run's directory with a result, and a model's file that holds what is given."""
+    directory.mkdir(parents=True)
+    (directory / "result.json").write_text(json.dumps({"status": "failed", "name": "seed=1"}))
+    if files:
+        with zipfile.ZipFile(directory / "model.keras", "w") as archive:
+            for name, text in files.items():
+                archive.writestr(name.replace("__", "."), text)
+    return directory
+
+
+def test_a_directory_without_a_run_is_told_by_its_name(tmp_path, capsys):
+    assert refusal(f"{tmp_path} data=phantom", capsys) == f"{tmp_path}: holds no run (result.json is not there)"
+
+
+def test_a_sweep_is_told_which_of_its_runs_could_be_meant(tmp_path, capsys):
+    run(tmp_path / "sweep" / "0")
+    assert refusal(f"{tmp_path}/sweep data=phantom", capsys).endswith(f"name one of its runs, {tmp_path}/sweep/0")
+
+
+def test_a_run_without_a_model_is_told_with_its_status(tmp_path, capsys):
+    assert "holds no model.keras; the run is failed" in refusal(f"{run(tmp_path / 'run')} data=phantom", capsys)
+
+
+@pytest.mark.parametrize("text", ["{}", '{"preprocess": {"sharpen": true}}', "not JSON"])
+def test_a_model_that_does_not_say_how_its_images_are_prepared_is_refused(text, tmp_path, capsys):
+    place = run(tmp_path / "run", skinexp__json=text)
+    assert "does not say, in a way that this version knows, how images are prepared" in refusal(
+        f"{place} data=phantom", capsys
+    )
+
+
+def test_the_help_comes_at_once_and_says_where_results_go():
+    code = "import sys, skinexp.evaluate\nskinexp.evaluate.main(['--help'])\n"
+    code += f"print(sorted({HEAVY} & set(sys.modules)))"
+    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert "evaluations/DATE/TIME" in printed
+    assert printed.splitlines()[-1] == "[]"
+    assert max(map(len, printed.splitlines())) <= 120
