@@ -27,7 +27,10 @@ def number(default: float | int | None, *, above=-math.inf, least=-math.inf, mos
 
 @dataclass
 class Split:
-    """How images are shared out among training, validation and test; fractions of the images, sum 1."""
+    """How images are shared out among training, validation and test; fractions of the images, sum 1.
+
+    With `folds`, the test part is one fold of a partition, and `train` and `val` share the rest in their proportion.
+    """
 
     train: float = number(0.70, above=0, below=1)
     val: float = number(0.15, above=0, below=1)
@@ -35,6 +38,8 @@ class Split:
     group: str | None = (
         "auto"  # column whose equal values stay together; auto: lesion or patient id, if there; null: none
     )
+    folds: int | None = None  # parts of a cross-validation, 2 or more; null or 0: one split, no cross-validation
+    fold: int | None = None  # the one of them that is tested, counted from 0; sweep over all: fold=0,1,2,3,4
 
 
 @dataclass
@@ -321,6 +326,7 @@ def _check_data(data: Data) -> None:
             f"data.split: the fractions must sum to 1. "
             f"Received: train={split.train}, val={split.val}, test={split.test} (sum {total:g})"
         )
+    _check_folds(split)
     if set(data.labels.values()) != {0, 1}:
         raise UserError(
             f"data.labels: must give at least one class the label 0 and one the label 1. Received: {data.labels}"
@@ -334,6 +340,28 @@ def _check_data(data: Data) -> None:
     if data.name == "hub" and not data.path:
         raise UserError(
             "data.path: data=hub needs the name of a data set, or a local directory of that shape. Received: null"
+        )
+
+
+def _check_folds(split: Split) -> None:
+    if not split.folds:
+        if split.fold is not None:
+            raise UserError(
+                "data.split.fold: says which fold of a cross-validation is tested, so it needs data.split.folds as "
+                f"well. Received: fold={split.fold}, folds={'null' if split.folds is None else 0}"
+            )
+        return
+    if split.folds < 2:
+        raise UserError(f"data.split.folds: must be at least 2, or null for a single split. Received: {split.folds}")
+    every = ",".join(map(str, range(split.folds))) if split.folds <= 10 else f"0,...,{split.folds - 1}"
+    if split.fold is None:
+        raise UserError(
+            f"data.split.fold: a run tests one fold of the {split.folds}. "
+            f"Run them all as a sweep: -m data.split.fold={every}. Received: null"
+        )
+    if not 0 <= split.fold < split.folds:
+        raise UserError(
+            f"data.split.fold: must be at least 0 and below data.split.folds={split.folds}. Received: {split.fold}"
         )
 
 

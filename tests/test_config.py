@@ -53,6 +53,11 @@ def test_the_default_experiment_passes():
     check(composed())
 
 
+@pytest.mark.parametrize("overrides", ["data.split.folds=0", "data.split.folds=5 data.split.fold=4"])
+def test_folds_are_off_or_one_of_them_is_named(overrides):
+    check(composed(*overrides.split()))
+
+
 @pytest.mark.parametrize(
     ("overrides", "key", "received"),
     [
@@ -94,6 +99,12 @@ def test_the_default_experiment_passes():
         ("explain.method=lime", "explain.method", "lime"),
         # several keys together
         ("data.split.train=0.7 data.split.val=0.2 data.split.test=0.2", "data.split", "train=0.7, val=0.2, test=0.2"),
+        ("data.split.folds=1", "data.split.folds", "1"),
+        ("data.split.folds=-3", "data.split.folds", "-3"),
+        ("data.split.folds=5", "data.split.fold", "null"),
+        ("data.split.folds=5 data.split.fold=5", "data.split.fold", "5"),
+        ("data.split.folds=5 data.split.fold=-1", "data.split.fold", "-1"),
+        ("data.split.fold=2", "data.split.fold", "fold=2, folds=null"),
         ("data.labels.malignant=0", "data.labels", "{'benign': 0, 'malignant': 0}"),
         ("data=folder", "data.path", "null"),
         ("data=folder data.path=/nowhere", "data.path", "/nowhere"),

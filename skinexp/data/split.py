@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pandas as pd
-from sklearn.model_selection import train_test_split
+from sklearn.model_selection import StratifiedGroupKFold, train_test_split
 
 from skinexp.config import Split
 from skinexp.data.table import CLASS_NAMES
@@ -21,6 +21,9 @@ def split(frame: pd.DataFrame, options: Split, seed: int) -> pd.Series:
     Groups are drawn stratified by label and by size, so that fractions hold for images as well as for groups.
     Where each image is a group of its own, this is scikit-learn's stratified `train_test_split`, twice.
 
+    With `folds`, the test part is fold `fold` of scikit-learn's `StratifiedGroupKFold`: the same partition for every
+    fold of a seed. Validation is drawn from the rest, as much of it as `val` is of `train` and `val`.
+
     Args:
         frame: columns label (0/1) and group.
 
@@ -36,9 +39,14 @@ def split(frame: pd.DataFrame, options: Split, seed: int) -> pd.Series:
     strata = groups["label"].astype(str) + " x" + np.minimum(groups["size"], LARGEST_STRATUM).astype(str)
     random_state = int(rng(seed, "split").integers(2**31))
     try:
-        rest, test = _draw(strata, groups["label"], options.test, random_state)
+        if options.folds:
+            rest, test = _fold(frame, groups["label"], options, random_state)
+        else:
+            rest, test = _draw(strata, groups["label"], options.test, random_state)
         remaining = options.val / (options.train + options.val)
         train, val = _draw(strata.loc[rest], groups.loc[rest, "label"], remaining, random_state)
+    except UserError:
+        raise
     except ValueError as error:  # scikit-learn's, of a part smaller than the number of classes
         raise _too_small(options) from error
     parts = pd.Series(index=groups.index, dtype=object)
@@ -60,6 +68,27 @@ def _draw(strata: pd.Series, labels: pd.Series, share: float, random_state: int)
     return first, drawn
 
 
+def _fold(frame: pd.DataFrame, labels: pd.Series, options: Split, random_state: int) -> tuple[np.ndarray, np.ndarray]:
+    """Names of groups outside and inside the fold that is tested.
+
+    Images are counted, not groups: a patient with a hundred images weighs as much as a hundred patients with one.
+    """
+    folds, fold = int(options.folds or 0), int(options.fold or 0)
+    for label, name in enumerate(CLASS_NAMES):
+        if (count := int((labels == label).sum())) < folds:
+            raise UserError(
+                f"data.split.folds: class {name} has {count} groups (lesions, patients or single images), too few for "
+                f"each fold to hold one. Received: {folds}"
+            )
+    images = frame[["label", "group"]].sort_values("group", kind="stable")  # whatever the order of the table
+    partition = StratifiedGroupKFold(folds, shuffle=True, random_state=random_state)
+    parts = list(partition.split(images, images["label"], images["group"]))
+    members = images["group"].to_numpy(dtype=object)[parts[fold][1]]
+    inside = labels.index.isin(members)
+    names = labels.index.to_numpy(dtype=object)
+    return names[~inside], names[inside]
+
+
 def _merge_rare(strata: pd.Series, labels: pd.Series) -> pd.Series:
     """Sizes too rare to be shared out three ways form one stratum a label; one group alone joins the commonest."""
     rare = strata.map(strata.value_counts()) < 10
@@ -70,6 +99,12 @@ def _merge_rare(strata: pd.Series, labels: pd.Series) -> pd.Series:
 
 
 def _too_small(options: Split) -> UserError:
+    if options.folds:
+        return UserError(
+            "data.split: a part would not hold both classes; use fewer folds, or give the smaller of train and val a "
+            f"larger fraction. Received: folds={options.folds}, fold={options.fold}, train={options.train:g}, "
+            f"val={options.val:g}"
+        )
     return UserError(
         "data.split: a part would not hold both classes; give the smallest part a larger fraction. "
         f"Received: train={options.train:g}, val={options.val:g}, test={options.test:g}"

@@ -1,7 +1,7 @@
-"""Cross-validation: each image is judged once, by a model that never saw it; here these judgements come together."""
+"""Predictions of a cross-validation: those of all folds as one table, in which each image is tested once."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -9,6 +9,7 @@ import pandas as pd
 
 from skinexp.evaluation.cases import warn_undefined, why_undefined
 from skinexp.evaluation.ranking_scores import ranking_scores
+from skinexp.evaluation.scores import threshold_scores
 from skinexp.evaluation.tables import require_columns
 
 
@@ -21,39 +22,67 @@ class FoldAreas(NamedTuple):
     by_fold: dict[int, float]
 
 
-def pool_folds(folds: Sequence[pd.DataFrame], image_ids: Iterable[object] | None = None) -> pd.DataFrame:
-    """Out-of-fold predictions of k folds in one table, with a column `fold`, 0 to k - 1.
+def pool_folds(tables: Mapping[int, pd.DataFrame]) -> pd.DataFrame:
+    """The test predictions of all folds, one below the other.
 
     Args:
-        folds: the predictions of each fold's test split, column `image_id` and any others.
-        image_ids: all images that were to be judged; without, whatever the folds hold is taken for complete.
+        tables: by fold, a predictions table with columns `image_id` and `split`; only rows of split "test" are taken.
 
     Returns:
-        All rows, fold after fold.
+        A table with the columns of the first and `fold`, folds in ascending order.
 
     Raises:
-        ValueError: where there are fewer than two folds, one lacks `image_id`, an image is in two folds or twice in
-            one, an image of `image_ids` is in none, or a fold holds an image that is not of them.
+        ValueError: where there is no fold, one has no test images, or two tested the same image.
     """
-    if len(folds) < 2:
-        raise ValueError(f"folds: two at least make a cross-validation. Received: {len(folds)}")
-    for number, fold in enumerate(folds):
-        require_columns(fold, ["image_id"], f"predictions of fold {number}")
-    pooled = pd.concat([fold.assign(fold=number) for number, fold in enumerate(folds)], ignore_index=True)
-    ids = pooled["image_id"].astype(str)
-    if (again := ids.duplicated(keep=False)).any():
-        one = ids[again].iloc[0]
-        where = ", ".join(map(str, pooled.loc[ids == one, "fold"]))
-        raise ValueError(
-            f"folds: each image must be judged once. Received: {one} in folds {where} "
-            f"({ids[again].nunique()} such images)"
-        )
-    if image_ids is not None:
-        wanted = {str(image_id) for image_id in image_ids}
-        for there, other, what in ((wanted, set(ids), "in no fold"), (set(ids), wanted, "not of this data set")):
-            if missing := sorted(there - other):
-                raise ValueError(f"folds: {len(missing)} images are {what}. Received: {', '.join(missing[:3])}, ...")
-    return pooled
+    if not tables:
+        raise ValueError("folds: there is nothing to pool. Received: no folds")
+    parts = []
+    tested: dict[object, int] = {}
+    for fold in sorted(tables):
+        part = tables[fold].loc[tables[fold]["split"] == "test"]
+        if part.empty:
+            raise ValueError(f"folds: each must have test images. Received: none in fold {fold}")
+        for image_id in part["image_id"]:
+            if (other := tested.setdefault(image_id, fold)) != fold:
+                both = len(set(part["image_id"]) & {name for name, first in tested.items() if first == other})
+                raise ValueError(
+                    f"folds: {other} and {fold} overlap, both tested the same {both:,} images, {image_id} among them; "
+                    "each image must be tested once"
+                )
+        parts.append(part.assign(fold=fold))
+    return pd.concat(parts, ignore_index=True)
+
+
+def fold_scores(pooled: pd.DataFrame, thresholds: Mapping[int, float]) -> dict[str, float]:
+    """Scores of pooled predictions, each image judged by the network that had not seen it.
+
+    The ranking scores compare logits of different networks with each other, which costs a little where those are not
+    equally calibrated: the mean over folds stands beside them, with the spread.
+
+    Args:
+        pooled: what `pool_folds` returns, with label, logit and probability.
+        thresholds: by fold, the one chosen on that fold's validation images.
+
+    Returns:
+        `test/<score>` of all images, the `_youden` ones with each fold's own threshold; and for each that does not
+        end so `test/<score>_mean` and `test/<score>_sd`, mean and standard deviation (n - 1) of the folds' scores.
+        NaN where undefined.
+    """
+    scores = _scores(pooled)
+    # As if all had been 0 or 1: each fold's own threshold has decided already.
+    limits = pooled["fold"].map(thresholds).to_numpy(dtype=float)
+    decided = np.where(np.isnan(limits), math.nan, pooled["probability"].to_numpy(dtype=float) >= limits)
+    at_youden = threshold_scores(pooled["label"], decided, 0.5)
+    by_fold = pd.DataFrame([_scores(part) for _, part in pooled.groupby("fold")])
+    found = {f"test/{name}": score for name, score in scores.items()}
+    found |= {f"test/{name}_youden": score for name, score in at_youden.items()}
+    for name in scores:
+        found[f"test/{name}_mean"] = float(by_fold[name].mean(skipna=False))
+        found[f"test/{name}_sd"] = float(by_fold[name].std(skipna=False))
+    called = pooled["probability"].to_numpy(dtype=float)
+    found["test/predicted_positive"] = math.nan if np.isnan(called).any() else float((called >= 0.5).mean())
+    found["test/logit_std"] = float(pooled["logit"].to_numpy(dtype=float).std())
+    return found
 
 
 def fold_areas(pooled: pd.DataFrame) -> FoldAreas:
@@ -90,3 +119,7 @@ def fold_areas(pooled: pd.DataFrame) -> FoldAreas:
         math.nan if together else ranking_scores(pooled["label"], pooled["logit"])["roc_auc"],
         by_fold,
     )
+
+
+def _scores(part: pd.DataFrame) -> dict[str, float]:
+    return ranking_scores(part["label"], part["logit"]) | threshold_scores(part["label"], part["probability"], 0.5)

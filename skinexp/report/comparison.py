@@ -4,13 +4,13 @@ import dataclasses
 import datetime
 import json
 import math
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from skinexp.report import page
+from skinexp.report import folds, page
 from skinexp.report.records import RunRecord
 from skinexp.report.verdict import same_test_images, verdict
 
@@ -19,6 +19,8 @@ FIRST_METRICS = ("test/roc_auc", "val/roc_auc", "test/average_precision", "test/
 
 def compare(records: Sequence[RunRecord], directory: Path, *, day: datetime.date | None = None) -> Path:
     """Writes the comparison of some runs: `comparison.html`, `comparison.csv` and `comparison.json`.
+
+    Runs that are the folds of one cross-validation become one row, a line a fold in `folds.csv`.
 
     Args:
         records: the runs, in the order in which they are shown.
@@ -33,20 +35,24 @@ def compare(records: Sequence[RunRecord], directory: Path, *, day: datetime.date
     """
     if not records:
         raise ValueError("comparison: there are no runs to compare. Name at least one run's directory. Received: []")
-    records = _with_distinct_names(records)
+    pooled = folds.pool(records)
+    records = _with_distinct_names(pooled.records)
     directory = Path(directory)
     directory.mkdir(parents=True, exist_ok=True)
 
     # The tables come first: they are there even where a figure cannot be drawn.
     rows = table(records)
     rows.to_csv(directory / "comparison.csv", index=False)
+    if pooled.folds:
+        _fold_table(pooled.folds).to_csv(directory / "folds.csv", index=False)
     text = json.dumps(_strict(rows), indent=2, allow_nan=False, ensure_ascii=False)
     (directory / "comparison.json").write_text(text + "\n", encoding="utf-8")
 
     html = page.render(
         records,
-        verdict=verdict(records),
+        verdict=[*verdict(records), *pooled.sentences],
         comparable=same_test_images(records),
+        folds=folds.lines(pooled),
         day=day or datetime.date.today(),
     )
     path = directory / "comparison.html"
@@ -58,9 +64,9 @@ def table(records: Sequence[RunRecord]) -> pd.DataFrame:
     """One row a run, finished or not: who it is, what it used, and all its scores.
 
     Returns:
-        A table with `name, status, error, model, seed, run_id, config_digest, data_digest, test_digest, best_epoch,
-        epochs, seconds, health, health_cause, feature_cosine, probe_auc` and a column for each metric that any run has;
-        scores are NaN where a run has none.
+        A table with `name, status, error, model, seed, folds, fold, run_id, config_digest, data_digest, test_digest,
+        best_epoch, epochs, seconds, health, health_cause, feature_cosine, probe_auc` and a column for each metric that
+        any run has; scores are NaN where a run has none.
     """
     rows = [
         {
@@ -69,6 +75,8 @@ def table(records: Sequence[RunRecord]) -> pd.DataFrame:
             "error": record.error,
             "model": record.find("model", "name"),
             "seed": record.find("config", "seed"),
+            "folds": record.find("config", "data", "split", "folds") or None,
+            "fold": record.fold,
             "run_id": record.find("run_id"),
             "config_digest": record.find("config_digest"),
             "data_digest": record.find("data_digest"),
@@ -88,8 +96,16 @@ def table(records: Sequence[RunRecord]) -> pd.DataFrame:
     metrics = [key for key in FIRST_METRICS if key in measured] + sorted(measured.difference(FIRST_METRICS))
     frame = pd.DataFrame(rows)
     described = [column for column in frame.columns if column not in measured]
-    whole_numbers = dict.fromkeys(("seed", "best_epoch", "epochs"), "Int64")
+    whole_numbers = dict.fromkeys(("seed", "folds", "fold", "best_epoch", "epochs"), "Int64")
     return frame[described + metrics].astype(whole_numbers | dict.fromkeys(metrics, "float64"))
+
+
+def _fold_table(pooled: Mapping[str, Sequence[RunRecord]]) -> pd.DataFrame:
+    """`table` of the runs that were pooled, behind the name of their configuration."""
+    rows = [table(sorted(members, key=lambda record: record.fold or 0)) for members in pooled.values()]
+    named = [part.assign(configuration=name) for name, part in zip(pooled, rows, strict=True)]
+    frame = pd.concat(named, ignore_index=True)
+    return frame[["configuration", *(column for column in frame.columns if column != "configuration")]]
 
 
 def _with_distinct_names(records: Sequence[RunRecord]) -> list[RunRecord]:

@@ -34,6 +34,7 @@ from skinexp.report import (
     sheets,
     style,
 )
+from skinexp.report.folds import FoldLine
 from skinexp.report.records import RunRecord
 from skinexp.report.words import ABSENT, three_decimals, whole
 
@@ -65,7 +66,13 @@ class SharedImages:
     common: int  # how many images there are of which these are the first
 
 
-def render(records: Sequence[RunRecord], verdict: Sequence[str], comparable: bool, day: datetime.date) -> str:
+def render(
+    records: Sequence[RunRecord],
+    verdict: Sequence[str],
+    comparable: bool,
+    day: datetime.date,
+    folds: Sequence[FoldLine] = (),
+) -> str:
     """The page as HTML.
 
     Args:
@@ -73,6 +80,7 @@ def render(records: Sequence[RunRecord], verdict: Sequence[str], comparable: boo
         verdict: the sentences that open the page.
         comparable: whether the finished runs were tested on the same images.
         day: the date on the page.
+        folds: of each record that pools the folds of a cross-validation.
 
     Returns:
         One HTML document that loads nothing from anywhere.
@@ -80,6 +88,7 @@ def render(records: Sequence[RunRecord], verdict: Sequence[str], comparable: boo
     finished = [record for record in records if record.finished]
     predictions = {record.name: record.predictions for record in finished if record.predictions is not None}
     histories = {record.name: record.history for record in finished if record.history is not None}
+    pooled = {line.name for line in folds}
     columns = score_table.measured(score_table.columns(finished), finished)
     diagnosis = matrix.build(records)
     environment = Environment(
@@ -110,10 +119,14 @@ def render(records: Sequence[RunRecord], verdict: Sequence[str], comparable: boo
         confusions=_confusions(finished, predictions),
         learning=_picture(curves.learning_curves(histories), _describe_histories(histories)) if histories else None,
         without_predictions=[record.name for record in finished if record.name not in predictions],
-        without_history=[record.name for record in finished if record.name not in histories],
-        without_maps=[record.name for record in finished if record.gradcam is None],
+        without_history=[record.name for record in finished if record.name not in {*histories, *pooled}],
+        without_maps=[record.name for record in finished if record.gradcam is None and record.name not in pooled],
         shared=_shared_images([record for record in finished if record.gradcam is not None]),
         data=_data(finished),
+        has_maps=any(record.gradcam is not None for record in finished),
+        folds=folds,
+        has_single_folds=any(record.fold is not None for record in finished),
+        has_single_runs=any(record.name not in pooled for record in finished),
         classes=CLASSES,
         facts=_facts(records),
     )
@@ -329,6 +342,8 @@ def _data_sentences(record: RunRecord) -> list[str]:
         sentences.append("No class was left out.")
     if bad_images > 0:
         sentences.append(f"Left out because they cannot be read: {whole(bad_images)}.")
+    if folds := record.find("folds"):
+        sentences.append(f"They were shared out among {whole(folds)} folds; each image was tested once.")
     if group:
         sentences.append(f'Images with the same "{group}" are in the same split.')
     else:

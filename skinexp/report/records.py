@@ -86,6 +86,13 @@ class RunRecord:
         return int(counts.get("benign", 0)), int(counts.get("malignant", 0))
 
     @property
+    def fold(self) -> int | None:
+        """Which fold of a cross-validation the run tested; None where it is no fold."""
+        split = self.find("config", "data", "split")
+        known = isinstance(split, Mapping) and split.get("folds") and split.get("fold") is not None
+        return int(split["fold"]) if known else None
+
+    @property
     def health(self) -> Health | None:
         """What the doctor said of the run; None where none saw it."""
         return health.read(self.find("health"))

@@ -39,6 +39,8 @@ def columns(finished: Sequence[RunRecord]) -> list[Column]:
         _score("ROC-AUC", "validation", "val/roc_auc"),
         _score("Average precision", "test", "test/average_precision"),
         _score("Average precision", "validation", "val/average_precision"),
+        *_fold_scores("ROC-AUC", "roc_auc"),
+        *_fold_scores("Accuracy", "accuracy"),
         *_threshold_scores("Test, threshold 0.5", "test/{}"),
         _plain("Test, Youden threshold", "threshold", "threshold/youden", three_decimals),
         *_threshold_scores("Test, Youden threshold", "test/{}_youden"),
@@ -86,6 +88,15 @@ def _threshold_scores(group: str, pattern: str) -> list[Column]:
     labels = {"accuracy": "accuracy", "precision": "precision", "recall": "recall (sensitivity)"}
     labels |= {"specificity": "specificity", "f1": "F1"}
     return [_score(group, label, pattern.format(name)) for name, label in labels.items()]
+
+
+def _fold_scores(label: str, name: str) -> list[Column]:
+    """Of a cross-validation, beside the scores of all its images."""
+    group = f"{label}, fold by fold"
+    return [
+        _plain(group, "mean", f"test/{name}_mean", three_decimals),
+        _plain(group, "standard deviation", f"test/{name}_sd", three_decimals),
+    ]
 
 
 def _score(group: str, label: str, metric: str) -> Column:

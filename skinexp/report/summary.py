@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from skinexp.config import Tracking
+from skinexp.report import folds
 from skinexp.report.records import RunRecord
 from skinexp.report.words import clock, three_decimals
 from skinexp.result import TRACEBACK
@@ -25,8 +26,13 @@ COLUMNS = {  # metric -> heading
 }
 
 
-def show(records: Sequence[RunRecord]) -> None:
-    """Prints a line a run: its scores on the test images at threshold 0.5, or what stopped it."""
+def show(runs: Sequence[RunRecord]) -> None:
+    """Prints a line a run: its scores on the test images at threshold 0.5, or what stopped it.
+
+    The folds of a cross-validation are one line.
+    """
+    pooled = folds.pool(runs)
+    records = pooled.records
     is_ill = any(record.health and record.health.verdict != "ok" for record in records)
     padding = (0, 0 if is_ill else 1)  # one more column leaves no room for it in 80 characters
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True, padding=padding)
@@ -52,6 +58,8 @@ def show(records: Sequence[RunRecord]) -> None:
             console.print(f"{record.name}: {record.error}\n", style="red", markup=False, soft_wrap=True)
         if not record.finished and (trace := record.directory / TRACEBACK).is_file():
             console.print(trace.read_text(), style="dim", markup=False, soft_wrap=True)
+    for sentence in pooled.sentences:
+        console.print(sentence, markup=False, soft_wrap=True)
 
 
 def _health(record: RunRecord) -> str:

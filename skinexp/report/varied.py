@@ -9,7 +9,7 @@ from skinexp.report.records import RunRecord
 Value: TypeAlias = str | int | float | bool | None
 
 # What makes no other experiment of a run: its repetition, its bookkeeping, where it keeps what it prepares.
-APART = ("seed", "objective", "resume", "tracking", "explain", "data.cache", "data.workers")
+APART = ("seed", "data.split.fold", "objective", "resume", "tracking", "explain", "data.cache", "data.workers")
 
 
 def settings(record: RunRecord) -> dict[str, Value]:

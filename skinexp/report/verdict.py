@@ -17,6 +17,11 @@ def verdict(records: Sequence[RunRecord]) -> list[str]:
         return ["No run finished, so there is nothing to compare."]
     if same_test_images(finished):
         sentences = _ranking(finished)
+    elif any(record.fold is not None for record in finished):
+        sentences = [
+            "No run is named the best: folds of a cross-validation that were not pooled stand beside each other, each "
+            "tested on its own part of the images."
+        ]
     else:
         sentences = ["No run is named the best, because the runs were tested on different images."]
     collapsed = [record for record in finished if record.collapsed]

@@ -15,7 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 from skinexp import config as schema
 from skinexp import provenance, result, tracking
 from skinexp.errors import UserError
-from skinexp.report import comparison, summary
+from skinexp.report import comparison, folds, summary
 from skinexp.report.records import RunRecord, load
 from skinexp.sweep import jobs
 from skinexp.sweep.manifest import Manifest
@@ -24,7 +24,7 @@ from skinexp.terminal import from_here
 log = logging.getLogger(__name__)
 
 TOLD = ("name", "overrides", "status", "error", "run_id")  # of each job, in sweep.json
-COMPARISON_FILES = ("comparison.html", "comparison.csv", "comparison.json", "sweep.json")
+COMPARISON_FILES = ("comparison.html", "comparison.csv", "comparison.json", "folds.csv", "sweep.json")
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ def end(sweep: Sweep, status: str) -> None:
         status = "failed"
         raise
     finally:  # the parent run must not stay open, whatever became of the page
-        record.metrics(_best(records))
+        record.metrics(_best(folds.pool(records).records))
         record.close(status, None, *(file for name in COMPARISON_FILES if (file := directory / name).is_file()))
     summary.show(records)
     summary.show_next_steps(page, manifest.tracking["uri"])

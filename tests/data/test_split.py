@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from skinexp.config import Split
@@ -157,3 +157,62 @@ def test_ten_groups_a_class_are_enough():
 def test_a_fraction_too_small_for_both_classes_is_refused():
     with pytest.raises(UserError, match=r"^data\.split: "):
         split(ungrouped(np.arange(40) % 2), Split(train=0.97, val=0.02, test=0.01), 0)
+
+
+# Cross-validation
+
+
+def of_folds(frame: pd.DataFrame, folds: int, seed: int = 0) -> list[pd.Series]:
+    return [split(frame, Split(folds=folds, fold=fold), seed) for fold in range(folds)]
+
+
+@given(lesions=st.integers(300, 900), folds=st.integers(2, 8), seed=st.integers(0, 2**16))
+@settings(max_examples=10)
+def test_each_image_is_tested_in_one_fold_and_lesions_stay_together(lesions, folds, seed):
+    frame = like_ham10000(lesions, seed)
+    parts = of_folds(frame, folds, seed)
+    tested = pd.DataFrame({number: part == "test" for number, part in enumerate(parts)})
+    assert tested.sum(axis=1).eq(1).all()
+    for part in parts:
+        assert_groups_stay_together(frame, part)
+        assert (part == "test").mean() == pytest.approx(1 / folds, abs=0.03)
+        assert frame["label"][part == "test"].mean() == pytest.approx(frame["label"].mean(), abs=0.04)
+
+
+def test_validation_is_drawn_from_the_rest_in_its_proportion():
+    frame = like_ham10000(2_000, 0)
+    for part in of_folds(frame, 5):
+        assert shares(part) == pytest.approx(
+            {"train": 0.8 * 0.70 / 0.85, "val": 0.8 * 0.15 / 0.85, "test": 0.2}, abs=0.02
+        )
+
+
+def test_the_same_seed_gives_the_same_folds_whatever_the_order_of_the_table():
+    frame = like_ham10000(500, 0)
+    first, again = (of_folds(each, 4) for each in (frame, frame.sort_index()))
+    for part, other in zip(first, again, strict=True):
+        pd.testing.assert_series_equal(part.sort_index(), other.sort_index())
+    assert any((part != other).any() for part, other in zip(first, of_folds(frame, 4, seed=1), strict=True))
+
+
+def test_patients_with_many_images_are_spread_by_their_images():
+    sizes = np.array([60, 60, 40, 40] + 300 * [1])
+    patient = np.repeat(np.arange(len(sizes)), sizes)
+    frame = pd.DataFrame({"label": patient % 2, "group": patient})
+    for part in of_folds(frame, 2):
+        assert (part == "test").mean() == pytest.approx(0.5, abs=0.03)
+
+
+def test_more_folds_than_a_class_has_groups_are_refused_with_their_number():
+    with pytest.raises(UserError, match=r"^data\.split\.folds: class malignant has 12 groups .*Received: 13$"):
+        split(ungrouped(np.repeat([0, 1], [40, 12])), Split(folds=13, fold=0), 0)
+
+
+def test_real_lesions_are_each_tested_once(isic9):
+    manifest = pd.read_csv(isic9 / "manifest.csv").query("label != 'premalignant'")
+    frame = manifest[["group"]].assign(label=(manifest["label"] == "malignant").astype(int))
+    parts = of_folds(frame, 5)
+    assert sum((part == "test").astype(int) for part in parts).eq(1).all()
+    for part in parts:
+        assert_groups_stay_together(frame, part)
+        assert frame["label"][part == "test"].mean() == pytest.approx(frame["label"].mean(), abs=0.02)
