@@ -84,6 +84,7 @@ class Recalibration:
         squares = (columns[:, :, None] * columns[:, None, :]).reshape(len(columns), -1)
         found = np.where(exists[:, None], start, np.nan)
         open_rows = np.flatnonzero(exists)
+        limit, last = np.full(len(found), LONGEST), np.zeros_like(found)
         for _ in range(STEPS):
             if not open_rows.size:
                 return found
@@ -97,7 +98,11 @@ class Recalibration:
             curvature += np.finfo(np.float64).tiny * np.eye(parameters)  # where every image is certain it is 0
             step = _solved(curvature, gradient)
             length = np.abs(step).max(axis=1)
-            step *= np.minimum(1, LONGEST / np.maximum(length, LONGEST))[:, None]
+            # A step back shows that the last one went too far: without shorter ones they could take turns for ever.
+            limit[open_rows[(step * last[open_rows]).sum(axis=1) < 0]] /= 2
+            most = limit[open_rows]
+            step *= np.minimum(1, most / np.maximum(length, most))[:, None]
+            last[open_rows] = step
             found[open_rows] += step
             open_rows = open_rows[~(length < CLOSE)]
         found[open_rows] = np.nan

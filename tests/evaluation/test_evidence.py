@@ -1,0 +1,191 @@
+"""All evidence of a run from its predictions table."""
+
+import math
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.special import expit
+from sklearn.exceptions import UndefinedMetricWarning
+
+from skinexp.evaluation import choose_threshold, delong_interval, evaluate, evidence, fit_calibrator, threshold_scores
+
+
+def study(images=1_000, seed=0):
+    """Predictions of a fair model that is too sure of itself, with some metadata."""
+    generator = np.random.default_rng(seed)
+    group = generator.integers(0, images // 2, images)
+    label = (generator.random(images // 2) < 0.3)[group].astype(int)
+    logit = 2 * generator.normal(1.5 * label - 1.2, 1.0)
+    return pd.DataFrame(
+        {
+            "image_id": [f"image_{number}" for number in range(images)],
+            "group": group,
+            "split": np.where(group % 2, "val", "test"),
+            "label": label,
+            "logit": logit,
+            "probability": expit(logit),
+            "sex": generator.choice(["f", "m"], images),
+        }
+    )
+
+
+def test_scores_with_plain_names_are_those_of_evaluate():
+    predictions = study()
+    usual = {name: value for name, value in evaluate(predictions).metrics.items() if name.startswith("test/")}
+
+    metrics = evidence(predictions, calibration="temperature", resamples=100).metrics
+
+    shared = usual.keys() & metrics.keys()
+    assert {"test/roc_auc", "test/brier", "test/accuracy", "test/mcc"} <= shared
+    assert {name: metrics[name] for name in shared} == pytest.approx({name: usual[name] for name in shared})
+
+
+def test_each_score_lies_within_its_limits_and_says_how_they_were_made():
+    scores = evidence(study(), calibration="isotonic", prevalence=0.05, resamples=300).scores
+
+    assert ((scores["low"] <= scores["estimate"]) & (scores["estimate"] <= scores["high"])).all()
+    assert scores["score"].is_unique
+    method = scores.set_index("score")["method"]
+    assert method["roc_auc"] == "DeLong"
+    assert method["recall"] == method["specificity_chosen"] == "Wilson"
+    assert method["brier"] == method["ece_calibrated"] == method["mcc_chosen"] == "bootstrap"
+    assert method["ppv_at_prevalence"] == "MOVER of Wilson"
+
+
+def test_the_area_has_delongs_interval_with_lesions_taken_together():
+    predictions = study()
+    test = predictions[predictions["split"] == "test"]
+
+    row = evidence(predictions, resamples=50).scores.set_index("score").loc["roc_auc"]
+
+    expected = delong_interval(test["label"], test["logit"], test["group"])
+    assert row[["estimate", "low", "high"]].tolist() == pytest.approx(list(expected))
+
+
+@pytest.mark.parametrize("rule", ["youden", "sensitivity>=0.9", "cost=10", "0.2"])
+@pytest.mark.parametrize("calibration", ["none", "temperature", "isotonic"])
+def test_threshold_and_calibration_are_learned_on_validation_alone(rule, calibration):
+    predictions = study()
+    val, test = (predictions[predictions["split"] == split] for split in ("val", "test"))
+    turned = predictions.assign(
+        label=predictions["label"].where(predictions["split"] == "val", 1 - predictions["label"])
+    )
+
+    result, other = (evidence(table, rule, calibration, resamples=20) for table in (predictions, turned))
+
+    calibrator = fit_calibrator(calibration, val["label"], val["logit"])
+    assert result.calibrator == other.calibrator == calibrator
+    expected = choose_threshold(rule, val["label"], calibrator.apply(val["logit"]))
+    assert result.threshold == other.threshold == pytest.approx(expected)
+    chosen = threshold_scores(test["label"], calibrator.apply(test["logit"]), result.threshold)
+    assert result.metrics["test/recall_chosen"] == pytest.approx(chosen["recall"])
+    assert result.metrics["test/f1_chosen"] == pytest.approx(chosen["f1"])
+
+
+def test_calibration_shows_before_and_after():
+    result = evidence(study(4_000), calibration="temperature", resamples=50)
+
+    assert result.metrics["test/ece_calibrated"] < result.metrics["test/ece"]
+    assert result.reliability.groupby("stage")["images"].sum().nunique() == 1
+    assert result.reliability["stage"].unique().tolist() == ["before", "after"]
+    assert not any(name.endswith("_calibrated") for name in evidence(study(), resamples=20).metrics)
+
+
+def test_metrics_can_be_logged():
+    result = evidence(study(), prevalence=0.02, resamples=50)
+
+    assert result.metrics["threshold/chosen"] == result.threshold
+    assert {"test/roc_auc_low", "test/roc_auc_high", "test/ppv_at_prevalence"} <= result.metrics.keys()
+    assert all(type(value) is float and math.isfinite(value) for value in result.metrics.values())
+
+
+def test_the_same_seed_gives_the_same_evidence():
+    first, again, other = (evidence(study(), seed=seed, resamples=50) for seed in (1, 1, 2))
+
+    pd.testing.assert_frame_equal(first.scores, again.scores)
+    pd.testing.assert_frame_equal(first.roc_band, again.roc_band)
+    assert not first.scores.equals(other.scores)
+
+
+def test_subgroups_and_bands_are_there():
+    result = evidence(study(), resamples=50)
+
+    assert set(result.subgroups.levels["column"]) == {"sex"}
+    assert len(result.roc_band) == 101
+    assert result.precision_recall_band["precision"].notna().all()
+
+
+def test_without_groups_each_image_is_its_own():
+    predictions = study()
+
+    alone = evidence(predictions.drop(columns="group"), resamples=20).scores
+    own = evidence(predictions.assign(group=predictions["image_id"]), resamples=20).scores
+
+    assert alone.set_index("score").loc["roc_auc", "low"] == pytest.approx(own.set_index("score").loc["roc_auc", "low"])
+
+
+def test_a_diverged_model_has_no_evidence_and_no_error():
+    predictions = study().assign(logit=math.nan, probability=math.nan)
+
+    with pytest.warns(UndefinedMetricWarning):
+        result = evidence(predictions, calibration="temperature", prevalence=0.1, resamples=20)
+
+    assert all(map(math.isnan, result.metrics.values()))
+    assert result.calibrator.parameters == {"temperature": 1.0}
+
+
+@pytest.mark.parametrize("split", ["val", "test"])
+def test_a_split_of_one_class_leaves_what_it_does_not_take_part_in(split):
+    predictions = study()
+    predictions.loc[predictions["split"] == split, "label"] = 0
+
+    with pytest.warns(UndefinedMetricWarning):
+        metrics = evidence(predictions, calibration="isotonic", resamples=20).metrics
+
+    if split == "val":
+        assert math.isnan(metrics["threshold/chosen"])
+        assert math.isnan(metrics["test/recall_chosen"])
+        assert math.isfinite(metrics["test/recall_low"])
+    else:
+        assert math.isfinite(metrics["threshold/chosen"])
+        assert math.isnan(metrics["test/roc_auc"])
+        assert math.isfinite(metrics["test/specificity_chosen"])
+
+
+@pytest.mark.parametrize("split", ["val", "test"])
+def test_an_empty_split_is_no_error(split):
+    predictions = study()
+
+    with pytest.warns(UndefinedMetricWarning, match="no images"):
+        evidence(predictions[predictions["split"] != split], calibration="temperature", prevalence=0.1, resamples=20)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"threshold_rule": "best"}, "threshold rule: must be one of"),
+        ({"calibration": "platt"}, "calibration: must be one of"),
+        ({"prevalence": 2}, "prevalence: must lie between 0 and 1"),
+    ],
+)
+def test_options_that_make_no_sense_are_refused(options, message):
+    with pytest.raises(ValueError, match=message):
+        evidence(study(100), **options)
+
+
+def test_a_missing_column_is_named():
+    with pytest.raises(ValueError, match="columns are missing: logit"):
+        evidence(study(100).drop(columns="logit"))
+
+
+@pytest.mark.slow
+def test_evidence_of_2500_test_images_takes_less_than_2_seconds():
+    predictions = study(5_000)
+
+    start = time.process_time()
+    evidence(predictions, "sensitivity>=0.9", "isotonic", 0.02)
+
+    assert (predictions["split"] == "test").sum() > 2_400
+    assert time.process_time() - start < 2
