@@ -64,6 +64,8 @@ def _ranking(finished: Sequence[RunRecord], pairs: Pairs) -> list[str]:
         f"{best.name} has the highest test ROC-AUC, {_area(best)}, but is not told apart from {others[0].name}: the "
         f"difference is {_difference(second)}, {test}."
     ]
+    if second["low"] > 0:
+        sentences.append("That interval leaves out 0, as one in twenty does by chance: hence the correction.")
     if further := alike[1:]:
         sentences.append(f"Nor is it from {_listing(further)}.")
     if apart:

@@ -3,9 +3,11 @@
 import dataclasses
 import re
 
+import pandas as pd
 import pytest
 
 from skinexp.evaluation import delong_interval, delong_test
+from skinexp.report.pairs import Pairs
 from skinexp.report.verdict import verdict
 from tests.report.test_pairs import run
 
@@ -46,6 +48,13 @@ def test_runs_within_chance_are_not_told_apart_and_those_beyond_it_are():
     assert len(others) == 2
     assert others[0].startswith("Nor is it from ")
     assert others[1] == "It is told apart from weak."
+
+
+def test_an_interval_without_0_among_many_pairs_is_explained():
+    row = {"a": "best", "b": "next", "difference": 0.01, "low": 0.001, "high": 0.02, "p_value": 0.03, "p_holm": 0.4}
+    first, second = verdict([run("best", 2.5), run("next", 2.0)], Pairs(pd.DataFrame([row])))
+    assert "not told apart from next: the difference is .010 (.001 to .020), p = .40" in first
+    assert second.startswith("That interval leaves out 0")
 
 
 def test_a_single_run_is_told_with_its_interval():
