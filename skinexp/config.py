@@ -202,7 +202,20 @@ class Explain:
     """Which images are explained, and how."""
 
     method: str = choice("gradcam", "none")
-    images: int = number(8, least=1, most=64)  # test images on the sheets
+    images: int = number(8, least=1, most=64)  # test images on a run's sheet
+    shared: int = number(32, least=1, most=256)  # test images that every run explains, for a comparison to choose from
+
+
+@dataclass
+class Evaluate:
+    """How probabilities become answers, and for whom the answers are meant; all of it is chosen on validation."""
+
+    threshold: str = "youden"  # rule for `malignant`: youden, sensitivity:0.9, specificity:0.9, cost:10, or a number
+    calibration: str = choice("temperature", "isotonic", "none")  # what makes probabilities of logits
+    prevalence: float | None = number(
+        None, above=0, below=1
+    )  # share of malignant lesions where the model is to be used; null: no scores for there
+    resamples: int = number(2000, least=200)  # of the test images, for intervals
 
 
 @dataclass
@@ -228,6 +241,7 @@ class Config:
     tracking: Tracking = field(default_factory=Tracking)
     compute: Compute = field(default_factory=Compute)
     explain: Explain = field(default_factory=Explain)
+    evaluate: Evaluate = field(default_factory=Evaluate)
     health: Health = field(default_factory=Health)
 
 
@@ -283,6 +297,7 @@ def check(config: Config) -> None:
         raise UserError(f"resume: belongs on the command line, not in a file. Received: {config.resume}")
     _check_data(config.data)
     _check_model(config.model)
+    _check_threshold(config.evaluate.threshold)
     if config.compute.threads is not None and config.compute.backend == "jax":
         raise UserError(
             "compute.threads: JAX shares out threads by itself. Use compute.threads=null. "
@@ -395,6 +410,15 @@ def _check_model(model: Model) -> None:
             f"model.weights: must be null, imagenet, a .weights.h5 file, or a directory of such files. "
             f"No such file or directory: {model.weights}"
         )
+
+
+def _check_threshold(rule: str) -> None:
+    from skinexp.evaluation.threshold_rules import parse_rule  # later than --help: it brings scikit-learn
+
+    try:
+        parse_rule(rule)
+    except ValueError as error:
+        raise UserError(f"evaluate.threshold: {error}") from None
 
 
 def _check_rates(lr_find: LrFind) -> None:

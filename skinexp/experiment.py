@@ -10,7 +10,7 @@ from skinexp import health, models, samples, tracking, training
 from skinexp.config import Config
 from skinexp.data import pipeline, sources, store
 from skinexp.data.split import split
-from skinexp.evaluation import Evaluation, evaluate
+from skinexp.evaluation import Evaluation, Evidence, evaluate, evidence
 from skinexp.explain.maps import explain
 from skinexp.job import Job
 from skinexp.models.archive import save_model
@@ -63,9 +63,16 @@ def run(config: Config, job: Job, result: Result, record: tracking.Run) -> float
         predictions = predicted.table
         predictions.to_parquet(directory / "predictions.parquet", index=False)
         scores = evaluate(predictions)
-        result.add(metrics=scores.metrics, thresholds={"half": 0.5, "youden": scores.threshold})
-        record.metrics(scores.metrics)
+        options = config.evaluate
+        proof = evidence(
+            predictions, options.threshold, options.calibration, options.prevalence, config.seed, options.resamples
+        )
+        metrics = scores.metrics | proof.metrics
+        thresholds = {"half": 0.5, "youden": scores.threshold, "chosen": proof.threshold}
+        result.add(metrics=metrics, thresholds=thresholds, calibration=proof.calibrator.to_dict())
+        record.metrics(metrics)
         _write_reports(scores, directory)
+        _write_tables(proof, directory / "evidence")
     with result.stage("diagnosis"):
         if verdict := doctor.conclude(trained.history, trained.best_epoch, predicted):
             _tell(verdict, doctor, result, record)
@@ -83,7 +90,7 @@ def run(config: Config, job: Job, result: Result, record: tracking.Run) -> float
         for name, figure in figures.items():
             style.save(figure, directory / "figures" / f"{name}.png")
     with result.stage("model"):
-        save_model(classifier.network, directory / "model.keras", _needed_to_serve(config, scores))
+        save_model(classifier.network, directory / "model.keras", _needed_to_serve(config, proof))
     with result.stage("tracking"):
         record.run_directory()
         if config.tracking.model:
@@ -124,10 +131,25 @@ def _write_reports(scores: Evaluation, directory: Path) -> None:
         report.to_csv(directory / f"classification_report_{threshold}.csv", index_label="class")
 
 
-def _needed_to_serve(config: Config, scores: Evaluation) -> dict[str, object]:
+def _write_tables(proof: Evidence, directory: Path) -> None:
+    tables = {
+        "scores": proof.scores,
+        "reliability": proof.reliability,
+        "roc_band": proof.roc_band,
+        "precision_recall_band": proof.precision_recall_band,
+        "subgroups": proof.subgroups.levels,
+        "subgroup_gaps": proof.subgroups.gaps,
+    }
+    directory.mkdir(exist_ok=True)
+    for name, table in tables.items():
+        table.to_csv(directory / f"{name}.csv", index=False)
+
+
+def _needed_to_serve(config: Config, proof: Evidence) -> dict[str, object]:
     """What turns a new photograph into a class, apart from the network."""
     return {
         "preprocess": dataclasses.asdict(config.data.preprocess),
-        "threshold": scores.threshold,
+        "calibration": proof.calibrator.to_dict(),
+        "threshold": proof.threshold,  # of the calibrated probability
         "classes": ["benign", "malignant"],
     }

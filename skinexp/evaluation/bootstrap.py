@@ -7,11 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import ndtr, stdtrit
 
 from skinexp.evaluation.cases import checked_cases, checked_probabilities, warn_undefined, why_undefined
 from skinexp.evaluation.interval import LEVEL, Interval
 from skinexp.evaluation.probability_scores import NOISE
-from skinexp.evaluation.resampling import group_weights
+from skinexp.evaluation.resampling import checked_groups, group_weights
 from skinexp.evaluation.scorer import RATES, RECALLS, Part, Scorer
 
 RESAMPLES = 2_000
@@ -49,8 +50,9 @@ def bootstrap(
 ) -> Bootstrap:
     """95 % intervals of all scores and curves by a cluster bootstrap, stratified by class.
 
-    Whole groups are drawn (see `group_weights`), the same ones for every score. The limits are the 2.5 and the 97.5
-    percentile of a score's resamples. Memory is bounded: resamples come in chunks.
+    Whole groups are drawn (see `group_weights`), the same ones for every score. The limits are percentiles of a score's
+    resamples: the 2.5 and the 97.5, and a little further out where groups are few (see `tail`). Memory is bounded:
+    resamples come in chunks.
 
     The expected calibration error is the exception. It is a sum of absolute values, so noise only adds to it: that of
     a resample lies above that of the study, as that lies above the truth, and percentiles may miss the truth always.
@@ -77,7 +79,7 @@ def bootstrap(
             no name.
 
     Reference: Davison & Hinkley, Bootstrap Methods and their Application (1997), chapters 3.8 (clusters) and 5.3
-    (percentile intervals).
+    (percentile intervals); Hesterberg, The American Statistician 69 (2015) (expanded percentiles).
     """
     label_array, logit_array = checked_cases(labels, logits)
     _, probability_array = checked_probabilities(labels, probabilities)
@@ -89,12 +91,13 @@ def bootstrap(
     estimates, *curves = scorer.with_curves(np.ones((1, len(label_array))))
     chunks = [scorer.with_curves(weights) for weights in group_weights(label_array, groups, resamples, seed)]
     replicates = {name: np.concatenate([scores[name] for scores, *_ in chunks]) for name in estimates}
-    bands = []
+    bands, beyond = [], tail(label_array, groups)
     for which, curve in enumerate(curves):
-        low, high = limits(np.concatenate([chunk[1 + which] for chunk in chunks]))
+        low, high = limits(np.concatenate([chunk[1 + which] for chunk in chunks]), beyond)
         bands.append(np.stack([curve[0], low, high]))
     intervals = {
-        name: Interval(float(estimates[name][0]), *map(float, limits(values))) for name, values in replicates.items()
+        name: Interval(float(estimates[name][0]), *map(float, limits(values, beyond)))
+        for name, values in replicates.items()
     }
     for name in [name for name in replicates if name.startswith(NOISE)]:
         del replicates[name]
@@ -104,11 +107,29 @@ def bootstrap(
     return Bootstrap(intervals, replicates, *_bands(*bands))
 
 
-def limits(replicates: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The percentiles that bound the middle 95 % of resamples.
+def tail(labels: ArrayLike, groups: ArrayLike) -> float:
+    """The share of resamples beyond either limit: below 0.025, which it nears as groups grow in number.
+
+    Resamples of n groups vary by (n - 1) / n of what studies do, and how much studies vary is itself known from n
+    groups only. The smaller of the two kinds of groups counts.
+    """
+    label_array, group_of_image, group_count = checked_groups(labels, groups)
+    malignant = np.bincount(group_of_image, weights=label_array, minlength=group_count) > 0
+    kinds = [int(kind.sum()) for kind in (malignant, ~malignant) if kind.sum() > 1]
+    if not kinds:
+        return (1 - LEVEL) / 2
+    fewest = min(kinds)
+    return float(ndtr(-math.sqrt(fewest / (fewest - 1)) * stdtrit(fewest - 1, (1 + LEVEL) / 2)))
+
+
+def limits(
+    replicates: NDArray[np.float64], beyond: float = (1 - LEVEL) / 2
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The percentiles that bound the middle of the resamples.
 
     Args:
         replicates: (resamples, ...) values, NaN where undefined.
+        beyond: share of resamples on either side: see `tail`.
 
     Returns:
         Low and high, of the shape of one resample; NaN where more than 5 % are NaN: what is left would be a selection.
@@ -118,7 +139,7 @@ def limits(replicates: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArra
     quantiles = np.full((2, *replicates.shape[1:]), math.nan)
     kept = replicates[..., enough] if replicates.ndim > 1 else replicates
     if enough.any():
-        tails = [(1 - LEVEL) / 2, (1 + LEVEL) / 2]
+        tails = [beyond, 1 - beyond]
         some_undefined = np.isnan(kept).any()
         quantiles[..., enough] = (np.nanquantile if some_undefined else np.quantile)(kept, tails, axis=0).reshape(
             quantiles[..., enough].shape

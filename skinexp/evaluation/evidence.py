@@ -34,8 +34,8 @@ class Evidence:
         threshold: chosen by the rule on validation, for calibrated probabilities; NaN where a class is absent there.
         calibrator: fitted on validation; `calibrator.apply(logits)` are the probabilities that the threshold is for.
         scores: a row a score of the test split: `score`, `estimate`, `low`, `high`, `method` (of the interval).
-        metrics: the same as `test/<score>`, `test/<score>_low`, `test/<score>_high`, ready to be logged, and
-            `threshold/chosen`.
+        metrics: the estimates as `test/<score>`, ready to be logged, with the limits of the area, `test/roc_auc_low`
+            and `test/roc_auc_high`, and `threshold/chosen`.
         reliability: points of a reliability diagram on test, with `stage` before and after calibration.
         subgroups: scores by metadata, at the threshold.
         roc_band: the ROC curve on test and its band, point by point.
@@ -168,11 +168,10 @@ def _shares(labels: np.ndarray, probabilities: np.ndarray, groups: np.ndarray, t
 
 
 def _metrics(table: pd.DataFrame) -> dict[str, float]:
-    metrics = {}
-    for row in table.itertuples():
-        for suffix, value in (("", row.estimate), ("_low", row.low), ("_high", row.high)):
-            metrics[f"test/{row.score}{suffix}"] = float(value)  # type: ignore[arg-type]
-    return metrics
+    """One number a score; of the limits only the area's: three numbers a score are a table's business."""
+    metrics = dict(zip("test/" + table["score"], table["estimate"].tolist(), strict=True))
+    area = table[table["score"] == "roc_auc"]
+    return metrics | {f"test/roc_auc_{end}": area[end].item() for end in ("low", "high")}
 
 
 def _reliability(test: pd.DataFrame, groups: np.ndarray) -> pd.DataFrame:

@@ -10,7 +10,7 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
-from skinexp.evaluation.bootstrap import RESAMPLES, limits
+from skinexp.evaluation.bootstrap import RESAMPLES, limits, tail
 from skinexp.evaluation.cases import warn_undefined, why_undefined
 from skinexp.evaluation.delong import delong_test
 from skinexp.evaluation.holm import holm
@@ -75,7 +75,7 @@ def compare_pairs(
     estimates: dict[str, dict[str, float]] = {}
     if resamples:
         scores, estimates = _resampled(ordered, at, groups, resamples, seed)
-    pairs, differences = [], []
+    pairs, differences, beyond = [], [], tail(labels, groups)
     for a, b in combinations(ordered, 2):
         area = delong_test(labels, ordered[a]["logit"], ordered[b]["logit"], groups)
         calls = [_calls(ordered[name], at[name]) for name in (a, b)]
@@ -89,7 +89,7 @@ def compare_pairs(
             | {"mcnemar_exact": right.exact if right else None}
         )
         for score in scores[a].keys() & scores[b].keys():
-            low, high = limits(scores[a][score] - scores[b][score])
+            low, high = limits(scores[a][score] - scores[b][score], beyond)
             of_a, of_b = estimates[a][score], estimates[b][score]
             differences.append((a, b, score, of_a, of_b, of_a - of_b, float(low), float(high)))
     table = pd.DataFrame(pairs)

@@ -7,7 +7,7 @@ from skinexp.evaluation.cases import checked_cases
 
 STEPS = 200  # of Newton; four are enough where there is something to fit
 LONGEST = 2.0  # step, in standard deviations of the logits: Newton's own may be endless where all are certain
-CLOSE = 1e-7  # a step this short is the last: the next would be its square
+CLOSE = 1e-5  # a step this short is the last: the next would be its square
 
 
 class Recalibration:
@@ -83,18 +83,23 @@ class Recalibration:
         parameters = columns.shape[1]
         squares = (columns[:, :, None] * columns[:, None, :]).reshape(len(columns), -1)
         found = np.where(exists[:, None], start, np.nan)
+        wanted = weights @ (self._labels[:, None] * columns)
         open_rows = np.flatnonzero(exists)
         limit, last = np.full(len(found), LONGEST), np.zeros_like(found)
         for _ in range(STEPS):
             if not open_rows.size:
                 return found
-            weight = weights[open_rows]
+            some = len(open_rows) < len(found)
+            probability = -found[open_rows] @ columns.T
+            probability -= offset
             with np.errstate(over="ignore"):  # exp may be infinite: the probability is then 0
-                probability = 1 / (1 + np.exp(-(found[open_rows] @ columns.T + offset)))
-            gradient = (weight * (self._labels - probability)) @ columns
-            probability *= 1 - probability
-            probability *= weight
-            curvature = (probability @ squares).reshape(-1, parameters, parameters)
+                np.exp(probability, out=probability)
+            probability += 1
+            np.reciprocal(probability, out=probability)
+            weighted = probability * (weights[open_rows] if some else weights)
+            gradient = wanted[open_rows] - weighted @ columns
+            weighted *= np.subtract(1, probability, out=probability)
+            curvature = (weighted @ squares).reshape(-1, parameters, parameters)
             curvature += np.finfo(np.float64).tiny * np.eye(parameters)  # where every image is certain it is 0
             step = _solved(curvature, gradient)
             length = np.abs(step).max(axis=1)

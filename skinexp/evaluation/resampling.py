@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from skinexp.evaluation.cases import checked_cases
@@ -54,10 +55,9 @@ def checked_groups(labels: ArrayLike, groups: ArrayLike) -> tuple[NDArray[np.int
     """
     group_array = np.asarray(groups)
     label_array, _ = checked_cases(labels, np.zeros(group_array.shape))
-    missing = group_array != group_array  # NaN alone differs from itself
+    missing = np.asarray(pd.isna(group_array))
     if group_array.dtype == object:
-        missing = missing | np.array([name is None for name in group_array], dtype=bool)
-        group_array = group_array.astype(str)
+        group_array = group_array.astype(str)  # names of several types have no order
     if missing.any():
         raise ValueError(f"groups: each image needs one; its own id will do. Received: {int(missing.sum())} without")
     names, group_of_image = np.unique(group_array, return_inverse=True)

@@ -118,7 +118,9 @@ def _levels(values: pd.Series) -> pd.Series:
         band = np.clip(np.searchsorted(edges, values.astype(float), side="right") - 1, 0, len(names) - 1)
         level = pd.Series([names[place] for place in band], values.index, dtype=object)
     else:
-        names = [str(value) for value in sorted(known.unique(), key=lambda value: (str(type(value)), value))]
+        ordered = isinstance(values.dtype, pd.CategoricalDtype)  # tones of skin have an order of their own
+        found = list(values.cat.remove_unused_categories().cat.categories) if ordered else known.unique()
+        names = [str(value) for value in (found if ordered else sorted(found, key=lambda one: (str(type(one)), one)))]
         level = values.astype(object).map(str)
     if values.isna().any():
         level = level.where(values.notna(), "unknown")

@@ -11,8 +11,12 @@ from numpy.typing import ArrayLike
 from skinexp.evaluation.cases import checked_probabilities, warn_undefined, why_undefined
 from skinexp.evaluation.thresholds import Candidates, youden_threshold
 
-RULES = "youden, sensitivity>=0.9, specificity>=0.9, cost=10 (a missed malignant costs 10 false alarms), or a number"
-FORM = re.compile(r"(?:(youden)|(sensitivity|specificity)\s*>=\s*(\S+)|(cost)\s*=\s*(\S+)|(\S+))")
+RULES = (
+    "youden, sensitivity:0.9 (at least), specificity:0.9, cost:10 (a missed malignant costs 10 false alarms), "
+    "or a number"
+)
+# With >= and = as well, as a paper has them; a colon needs no quotes in Hydra's command line.
+FORM = re.compile(r"(?:(youden)|(sensitivity|specificity)\s*(?:>=|:)\s*(\S+)|(cost)\s*[=:]\s*(\S+)|(\S+))")
 
 
 @dataclass(frozen=True)
@@ -30,7 +34,7 @@ class ThresholdRule:
 
 
 def parse_rule(rule: str | float) -> ThresholdRule:
-    """Reads a rule: `youden`, `sensitivity>=0.9`, `specificity>=0.9`, `cost=10`, or a number.
+    """Reads a rule: `youden`, `sensitivity:0.9` (or `>=`), `specificity:0.9`, `cost:10` (or `=`), or a number.
 
     Raises:
         ValueError: where it is none of these, or its number is out of range.

@@ -3,7 +3,8 @@
 import math
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import ndtr, stdtrit
 
 from skinexp.evaluation.interval import QUANTILE, Interval
 from skinexp.evaluation.resampling import checked_groups
@@ -39,7 +40,8 @@ def grouped_wilson(successes: ArrayLike, groups: ArrayLike, quantile: float = QU
     Ten images of one lesion are not ten witnesses. The number of images is divided by the design effect: how many
     times larger the variance of the share is than that of independent images. Where no group has two images, this is
     Wilson's own interval. The design effect is never taken below 1: that groups disagree more than chance would have
-    them is chance.
+    them is chance. It is an estimate itself, from few groups where few images fail: the quantile is Student's, with as
+    many degrees of freedom as the scatter of the groups' squares allows (Satterthwaite).
 
     Args:
         successes: (n,) array of 0/1, an image each.
@@ -59,15 +61,26 @@ def grouped_wilson(successes: ArrayLike, groups: ArrayLike, quantile: float = QU
     if images == 0:
         return Interval(math.nan, math.nan, math.nan)
     share = float(hits.mean())
-    effect = 1.0
+    effect, factor = 1.0, quantile
     if 1 < group_count < images:
         # Deviation of each group's successes from what its size lets expect: of a ratio, to first order.
-        surplus = np.bincount(group_of_image, weights=hits - share, minlength=group_count)
+        surplus = np.bincount(group_of_image, weights=hits - share, minlength=group_count).astype(float)
         variance = group_count / (group_count - 1) * float((surplus**2).sum()) / images**2
         sizes = np.bincount(group_of_image, minlength=group_count)
         independent = share * (1 - share) / images
         # Where all succeed or none does, groups cannot be seen to agree: the worst is that each is one witness.
         effect = max(1.0, variance / independent) if independent > 0 else float((sizes**2).sum() / images)
+        factor = _students(surplus**2, quantile)
     elif group_count == 1:
         effect = float(images)
-    return wilson(share * images / effect, images / effect, quantile)
+    return wilson(share * images / effect, images / effect, factor)
+
+
+def _students(squares: NDArray[np.float64], quantile: float) -> float:
+    """The quantile of Student's distribution at the same level, for a variance that is the mean of these squares."""
+    scatter = float((squares**2).sum() - squares.sum() ** 2 / len(squares))
+    # Squares that are all the same, as those of a share of all or none, leave no doubt about their mean.
+    if scatter <= 0:
+        return quantile
+    freedom = max(1.0, 2 * float(squares.sum()) ** 2 / scatter)
+    return float(stdtrit(freedom, float(ndtr(quantile))))

@@ -69,7 +69,7 @@ def explain(
         return Maps(rows.assign(explained=explained), pixels, heats)
 
     clearest = outcomes(test, threshold, options.images)
-    common = shared(test, options.images)
+    common = shared(test, options.shared)
     return Explanations(
         maps_of(clearest, (clearest["probability"] >= threshold).to_numpy().astype(int)),
         maps_of(common, common["label"].to_numpy()),

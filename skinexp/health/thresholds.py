@@ -54,6 +54,7 @@ LIMITS = {
     "small_updates": Limit(0.01, "change of the weights in a whole training, in units of the weights"),
     # --- normalization
     "mode_gap": Limit(0.3, "nats between the loss in inference and with a batch's own statistics, on the same images"),
+    "order_lost": Limit(0.1, "area under the ROC curve that 32 images lose in inference against their own statistics"),
     "stale": Limit(0.5, "share of the initial statistics that BatchNormalization still holds"),
     # --- generalisation
     "restored": Limit(

@@ -140,6 +140,7 @@ FAULTS = (
         "augment=none",
         "optim.epochs=25",
         "optim.patience=25",
+        "optim.reduce_lr.patience=25",  # or the last weights would be those of the best epoch, for want of movement
         hook=hooks.last_weights_kept,
     ),
     phantoms("the first weights are kept", "wrong_checkpoint_restored", hook=hooks.first_weights_kept),

@@ -111,3 +111,22 @@ def test_the_gpu_study_runs_small_anywhere_and_says_that_it_measured_nothing(tmp
     assert "No GPU figure was measured" in ended.stdout
     assert "times the bandwidth floor" in ended.stdout
     assert not list(tmp_path.glob("*.json"))
+
+
+@pytest.mark.slow
+def test_the_bootstrap_is_measured_beside_a_loop(tmp_path):
+    result = kept("bootstrap", "--images 400 --resamples 30 --runs 1", tmp_path)
+    assert names(result) == ["skinexp's bootstrap", "a loop over scikit-learn", "evidence of 2,500 test images"]
+    assert [goal["asked"] for goal in result["goals"]] == ["at most 5 s", "less than 2 s"]
+
+
+@pytest.mark.slow
+def test_coverage_of_intervals_is_counted_and_written_between_its_marks(tmp_path):
+    page = tmp_path / "evidence.md"
+    page.write_text("before\n<!-- coverage: begin -->\nold\n<!-- coverage: end -->\nafter\n")
+    kept("interval_coverage", f"--studies 2 --resamples 20 --docs {page}", tmp_path)
+    text = page.read_text()
+    assert text.startswith("before\n")
+    assert text.endswith("<!-- coverage: end -->\nafter\n")
+    assert "old" not in text
+    assert "| bootstrap | `roc_auc` |" in text

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 from scipy.special import expit
+from scipy.stats import norm
 from sklearn.exceptions import UndefinedMetricWarning
 
 from skinexp.evaluation import (
@@ -17,6 +18,7 @@ from skinexp.evaluation import (
     roc_points,
     threshold_scores,
 )
+from skinexp.evaluation.bootstrap import tail
 from skinexp.evaluation.resampling import group_weights
 from skinexp.evaluation.scorer import RATES, RECALLS, Scorer
 
@@ -184,3 +186,14 @@ def test_what_cannot_be_scored_has_no_intervals(wrong):
 def test_no_resamples_are_refused():
     with pytest.raises(ValueError, match=r"resamples: must be at least 1\. Received: 0"):
         bootstrap(*study(), {}, resamples=0)
+
+
+def test_few_groups_put_the_limits_further_out():
+    labels = np.repeat([0, 1], 300)
+
+    few, many = tail(labels, np.repeat(np.arange(10), 60)), tail(labels, np.arange(600))
+
+    # Five groups of either kind: t of 4 degrees of freedom is 2.776, and resamples of 5 vary by 4/5 of what they should.
+    assert few == pytest.approx(norm.sf(2.7764 * math.sqrt(5 / 4)), rel=1e-3)
+    assert few < many < 0.025
+    assert many == pytest.approx(0.025, rel=0.03)

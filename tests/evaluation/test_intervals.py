@@ -181,3 +181,16 @@ def test_what_has_no_area_has_no_interval(labels, scores):
 def test_an_image_without_a_group_is_refused():
     with pytest.raises(ValueError, match=r"groups: each image needs one.*Received: 1 without"):
         delong_interval([0, 1], [1, 2], ["a", None])
+
+
+@pytest.mark.parametrize("share", [0.5, 0.97])
+def test_the_share_of_grouped_images_is_held_as_often_as_promised(share):
+    generator = np.random.default_rng(0)
+    held, groups = 0, np.repeat(np.arange(300), 2)
+    for _ in range(1_000):
+        own, lesion = generator.random(600) < share, generator.random(300) < share
+        hits = np.where((generator.random(300) < 0.5)[groups], lesion[groups], own)  # half of the lesions agree in all
+        _, low, high = grouped_wilson(hits, groups)
+        held += low <= share <= high
+
+    assert 0.93 <= held / 1_000 <= 0.97

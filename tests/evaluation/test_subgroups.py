@@ -78,6 +78,13 @@ def test_ages_are_cut_into_four_bands_of_about_as_many_images(predictions):
     )
 
 
+def test_levels_with_an_order_keep_it(predictions):
+    tones = np.random.default_rng(1).choice(["dark", "brown", "tan", "light"], 600)
+    predictions["tone"] = pd.Categorical(tones, ["dark", "brown", "tan", "intermediate", "light"], ordered=True)
+
+    assert subgroups(predictions, 0.5, ["tone"]).levels["level"].tolist() == ["dark", "brown", "tan", "light"]
+
+
 def test_a_level_of_few_cases_has_no_area_and_says_so(predictions):
     rare = predictions.index[predictions["label"] == 1][:9]
     predictions.loc[rare, "clinic"] = "rare"

@@ -131,3 +131,8 @@ def test_a_rule_that_makes_no_sense_is_refused_as_it_was_written(rule, message):
 def test_without_two_classes_there_is_no_threshold(rule):
     with pytest.warns(UndefinedMetricWarning, match="only benign images"):
         assert math.isnan(choose_threshold(rule, [0, 0], [0.1, 0.9]))
+
+
+@pytest.mark.parametrize(("typed", "written"), [("sensitivity:0.9", "sensitivity>=0.9"), ("cost:10", "cost=10")])
+def test_a_rule_may_be_typed_without_what_a_command_line_would_have_quoted(typed, written):
+    assert parse_rule(typed) == parse_rule(written)

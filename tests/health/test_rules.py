@@ -171,6 +171,26 @@ def test_statistics_that_never_arrived_are_named_with_what_is_left_of_their_star
     assert "97%" in cause.why
 
 
+MISFIT = {"inference_loss": 1.7, "own_statistics_loss": 0.3, "own_statistics_auc": 0.97}
+
+
+def test_statistics_that_cost_the_order_of_the_images_are_named_before_what_follows(healthy):
+    healthy.after |= {**MISFIT, "inference_auc": 0.7}
+    healthy.epochs = epochs([0.6, 0.1, 0.01, 0.01], [0.7, 0.55, 1.5, 1.6])
+    cause = rules.diagnose(healthy)[0]
+    assert (cause.name, cause.cure) == ("batchnorm_unfrozen_or_stale", "optim.batch_size=32")
+
+
+def test_statistics_that_shift_all_answers_alike_come_after_what_costs_more(healthy):
+    healthy.after |= {**MISFIT, "inference_auc": 0.95}
+    cause = rules.diagnose(healthy)[0]
+    assert (cause.name, cause.cure) == ("batchnorm_unfrozen_or_stale", None)
+    assert "AUC 0.95" in cause.why
+    healthy.epochs = epochs([0.6, 0.1, 0.01, 0.01], [0.7, 0.55, 1.5, 1.6])
+    cause = rules.diagnose(healthy)[0]
+    assert (cause.name, cause.consequences) == ("overfitting", ("batchnorm_unfrozen_or_stale",))
+
+
 def test_a_layer_that_lets_nothing_through_is_named(dead):
     dead.before["dead_units"] = 1.0
     assert first(dead) == "dead_units"

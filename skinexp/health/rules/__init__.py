@@ -29,6 +29,7 @@ RULES: tuple[Callable[[Chart], Diagnosis | None], ...] = (
     kept.underfitting_capacity,
     images.shortcut_suspected,
     kept.overfitting,
+    normalization.statistics_shift_answers,
     kept.class_prior_only,
 )
 

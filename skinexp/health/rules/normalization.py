@@ -1,6 +1,7 @@
 """What is wrong with the running statistics of BatchNormalization."""
 
 import math
+from dataclasses import replace
 
 from skinexp.health.chart import Chart, Evidence
 from skinexp.health.diagnosis import LIKELY, SURE, Diagnosis
@@ -29,12 +30,32 @@ def batchnorm_unfrozen_or_stale(chart: Chart) -> Diagnosis | None:
 
 
 def statistics_do_not_fit(chart: Chart) -> Diagnosis | None:
-    """Running statistics are not those of the images, for a reason that is not seen."""
+    """Running statistics are not those of the images, for a reason that is not seen, and cost the order of images."""
+    found = _misfit(chart)
+    return found if found and (_order_lost(chart) or failed(chart)) else None
+
+
+def statistics_shift_answers(chart: Chart) -> Diagnosis | None:
+    """Likewise, but the order of images is intact: it shifts all answers alike, which a threshold makes up for."""
+    found = _misfit(chart)
+    if found is None or _order_lost(chart) or failed(chart):
+        return None
+    area = chart.after.get("inference_auc", math.nan)
+    intact = f"{found.why}; the order of the images is intact (AUC {area:.2f}), only the threshold 0.5 is not theirs"
+    return replace(found, why=intact, cure=None)
+
+
+def _misfit(chart: Chart) -> Diagnosis | None:
     gap = _mode_gap(chart.after)
     if not (gap > limit("mode_gap") and chart.after["inference_loss"] > chart.entropy):
         return None
     why = f"running statistics do not fit: {_two_losses(chart.after)}"
     return Diagnosis(NAME, LIKELY, why, "optim.batch_size=32", {"mode_gap": gap})
+
+
+def _order_lost(chart: Chart) -> bool:
+    inference, own = (chart.after.get(f"{mode}_auc", math.nan) for mode in ("inference", "own_statistics"))
+    return own - inference > limit("order_lost")
 
 
 def _mode_gap(evidence: Evidence) -> float:
