@@ -12,6 +12,8 @@ from skinexp.report import style
 # The pictures are drawn at this many pixels an inch, and a page counts 96 to the inch.
 SCALE = 96 / style.PIXELS_PER_INCH
 
+WIDE = 700  # pixels of the page beyond which a figure, as wide as a phone, could not be read
+
 
 @dataclass(frozen=True)
 class Picture:
@@ -21,6 +23,11 @@ class Picture:
     alternative: str
     width: int
     height: int
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether it scrolls sideways on a narrow screen instead of shrinking."""
+        return self.width > WIDE
 
 
 def picture(figure: Figure, alternative: str, photographs: bool = False) -> Picture:

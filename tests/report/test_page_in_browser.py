@@ -274,6 +274,16 @@ def test_a_phone_shows_a_score_without_scrolling_the_table(browser, full_address
     page.close()
 
 
+def test_a_figure_of_several_panels_stays_readable_on_a_phone(browser, full_address):
+    page = browser.new_page(viewport={"width": 375, "height": 812})
+    page.goto(full_address)
+    box = page.locator("section[aria-labelledby=reliability] .wide")
+    assert box.locator("img").bounding_box()["width"] > 600
+    box.focus()  # by keyboard it scrolls only if it can be focused
+    assert box.evaluate("box => box === document.activeElement && box.scrollWidth > box.clientWidth")
+    page.close()
+
+
 @pytest.mark.parametrize("width", [320, 390, 1280])
 def test_the_page_itself_never_scrolls_sideways(page, width):
     page.set_viewport_size({"width": width, "height": 844})
