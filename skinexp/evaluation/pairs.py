@@ -54,7 +54,7 @@ def compare_pairs(
         tables: name of a model -> its predictions of the test split, columns `image_id`, `label`, `logit`,
             `probability` and, where images come in groups, `group`. Rows may be in any order.
         thresholds: name -> from which probability on this model calls an image malignant; 0.5 without.
-        resamples: of groups, for the differences of scores.
+        resamples: of groups, for the differences of scores; 0 leaves these out, and with them almost all of the time.
         seed: the same seed gives the same numbers.
 
     Returns:
@@ -71,7 +71,10 @@ def compare_pairs(
     first = next(iter(ordered.values()))
     labels, groups = first["label"].to_numpy(), groups_of(first)
     at = {name: (thresholds or {}).get(name, 0.5) for name in tables}
-    scores, estimates = _resampled(ordered, at, groups, resamples, seed)
+    scores: dict[str, dict[str, np.ndarray]] = {name: {} for name in ordered}
+    estimates: dict[str, dict[str, float]] = {}
+    if resamples:
+        scores, estimates = _resampled(ordered, at, groups, resamples, seed)
     pairs, differences, beyond = [], [], tail(labels, groups)
     for a, b in combinations(ordered, 2):
         area = delong_test(labels, ordered[a]["logit"], ordered[b]["logit"], groups)

@@ -21,6 +21,7 @@ from skinexp.evaluation import (
     why_undefined,
 )
 from skinexp.report.style import QUIET, Look, legend_outside, looks, new_figure, styled, wrapped
+from skinexp.report.words import three_decimals
 
 SIDE = 4.6  # inches of the square that curves are drawn in
 PANEL, PANELS_A_ROW = 2.8, 4  # inches of a confusion matrix, and how many stand side by side
@@ -29,7 +30,9 @@ MARK: dict[str, Any] = {"linestyle": "", "markersize": 8, "markeredgecolor": "wh
 
 
 @styled
-def roc_curves(predictions: Mapping[str, pd.DataFrame], split: str = "test") -> Figure:
+def roc_curves(
+    predictions: Mapping[str, pd.DataFrame], split: str = "test", bands: Mapping[str, pd.DataFrame] | None = None
+) -> Figure:
     """The ROC curve of each run in one plot, its area in the legend.
 
     A mark on each curve is where the threshold 0.5 puts the run. A collapsed model has it in a corner, whatever its
@@ -38,6 +41,7 @@ def roc_curves(predictions: Mapping[str, pd.DataFrame], split: str = "test") -> 
     Args:
         predictions: for each run its predictions table, with columns `split`, `label`, `logit` and `probability`.
         split: "val" or "test".
+        bands: for some of the runs their 95 % band, columns `false_positive_rate`, `low` and `high`.
 
     Returns:
         A figure with one square plot. A run whose curve is undefined stands in the legend only, with the reason.
@@ -52,10 +56,11 @@ def roc_curves(predictions: Mapping[str, pd.DataFrame], split: str = "test") -> 
         part = parts[run]
         at_half = threshold_scores(part["label"], part["probability"], 0.5)
         curve = roc_points(part["label"], part["logit"])
+        _fill(axes, (bands or {}).get(run), "false_positive_rate", look)
         axes.plot(curve.false_positive_rate, curve.sensitivity, color=look.colour, linestyle=look.dashes)
         _mark(axes, 1 - at_half["specificity"], at_half["recall"], look)
         entries[f"{run} (AUC {_area(part, 'roc_auc')})"] = _sample(look)
-    (entries["chance (AUC 0.500)"],) = axes.plot([0, 1], [0, 1], zorder=1, **REFERENCE)
+    (entries["chance (AUC .500)"],) = axes.plot([0, 1], [0, 1], zorder=1, **REFERENCE)
     axes.set_xlabel("False positive rate (1 - specificity)")
     axes.set_ylabel("True positive rate (sensitivity)")
     _add_legend(figure, entries)
@@ -63,7 +68,9 @@ def roc_curves(predictions: Mapping[str, pd.DataFrame], split: str = "test") -> 
 
 
 @styled
-def precision_recall_curves(predictions: Mapping[str, pd.DataFrame], split: str = "test") -> Figure:
+def precision_recall_curves(
+    predictions: Mapping[str, pd.DataFrame], split: str = "test", bands: Mapping[str, pd.DataFrame] | None = None
+) -> Figure:
     """The precision-recall curve of each run in one plot, its average precision in the legend.
 
     A mark on each curve is where the threshold 0.5 puts the run; there is none where it calls no image malignant.
@@ -71,6 +78,7 @@ def precision_recall_curves(predictions: Mapping[str, pd.DataFrame], split: str 
     Args:
         predictions: for each run its predictions table, with columns `split`, `label`, `logit` and `probability`.
         split: "val" or "test".
+        bands: for some of the runs their 95 % band, columns `recall`, `low` and `high`.
 
     Returns:
         A figure with one square plot, and in it a line at the prevalence: the precision of guessing.
@@ -85,11 +93,14 @@ def precision_recall_curves(predictions: Mapping[str, pd.DataFrame], split: str 
         part = parts[run]
         at_half = threshold_scores(part["label"], part["probability"], 0.5)
         curve = precision_recall_points(part["label"], part["logit"])
+        _fill(axes, (bands or {}).get(run), "recall", look)
         axes.step(curve.recall, curve.precision, where="pre", color=look.colour, linestyle=look.dashes)
         _mark(axes, at_half["recall"], at_half["precision"], look)
         entries[f"{run} (average precision {_area(part, 'average_precision')})"] = _sample(look)
     for prevalence in sorted({part["label"].mean() for part in parts.values() if len(part)}):
-        (entries[f"prevalence {prevalence:.3f}"],) = axes.plot([0, 1], [prevalence] * 2, zorder=1, **REFERENCE)
+        (entries[f"prevalence {three_decimals(prevalence)}"],) = axes.plot(
+            [0, 1], [prevalence] * 2, zorder=1, **REFERENCE
+        )
     axes.set_xlabel("Recall (sensitivity)")
     axes.set_ylabel("Precision (positive predictive value)")
     _add_legend(figure, entries)
@@ -187,7 +198,14 @@ def _square(title: str) -> tuple[Figure, Axes]:
 
 def _area(part: pd.DataFrame, name: str) -> str:
     reason = why_undefined(part["label"], part["logit"])
-    return f"{ranking_scores(part['label'], part['logit'])[name]:.3f}" if reason is None else f"undefined: {reason}"
+    return (
+        three_decimals(ranking_scores(part["label"], part["logit"])[name]) if reason is None else f"undefined: {reason}"
+    )
+
+
+def _fill(axes: Axes, band: pd.DataFrame | None, over: str, look: Look) -> None:
+    if band is not None:
+        axes.fill_between(band[over], band["low"], band["high"], color=look.colour, alpha=0.13, linewidth=0, zorder=1)
 
 
 def _mark(axes: Axes, x: float, y: float, look: Look) -> None:

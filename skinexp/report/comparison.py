@@ -11,8 +11,9 @@ from typing import Any
 import pandas as pd
 
 from skinexp.report import folds, page
+from skinexp.report.pairs import pair, same_test_images
 from skinexp.report.records import RunRecord
-from skinexp.report.verdict import same_test_images, verdict
+from skinexp.report.verdict import verdict
 
 FIRST_METRICS = ("test/roc_auc", "val/roc_auc", "test/average_precision", "test/accuracy")
 
@@ -48,11 +49,13 @@ def compare(records: Sequence[RunRecord], directory: Path, *, day: datetime.date
     text = json.dumps(_strict(rows), indent=2, allow_nan=False, ensure_ascii=False)
     (directory / "comparison.json").write_text(text + "\n", encoding="utf-8")
 
+    paired = pair(records)
     html = page.render(
         records,
-        verdict=[*verdict(records), *pooled.sentences],
+        verdict=[*verdict(records, paired), *pooled.sentences],
         comparable=same_test_images(records),
         folds=folds.lines(pooled),
+        paired=paired,
         day=day or datetime.date.today(),
     )
     path = directory / "comparison.html"

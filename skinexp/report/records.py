@@ -3,16 +3,19 @@
 import dataclasses
 import json
 import math
+import warnings
 import zipfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
 
-from skinexp.evaluation import auc_standard_error
+from skinexp.evaluation import Interval, delong_interval
+from skinexp.evaluation.tables import groups_of
 from skinexp.report import health
 from skinexp.report.health import Health
 
@@ -22,10 +25,23 @@ Content = TypeVar("Content")
 # A collapsed network's logits differ by less than 0.001, a working one's by 1 or more.
 COLLAPSED_BELOW = 0.05
 
+# The tables in `evidence/` by file, with the columns that are used of each.
+EVIDENCE = {
+    "scores": ("score", "estimate", "low", "high", "method"),
+    "reliability": ("stage", "images", "probability", "malignant", "low", "high"),
+    "roc_band": ("false_positive_rate", "low", "high"),
+    "precision_recall_band": ("recall", "low", "high"),
+    "subgroups": ("column", "level", "images", "malignant", "roc_auc", "roc_auc_low", "roc_auc_high", "note"),
+    "subgroup_gaps": ("column", "best", "worst", "gap", "low", "high"),
+}
+
 
 @dataclass(frozen=True, eq=False)
 class RunRecord:
-    """What one run left behind; predictions, history and maps are None where it left none."""
+    """What one run left behind; predictions, history and maps are None where it left none.
+
+    `evidence` holds the tables of the directory of that name that are there, by the keys of `EVIDENCE`.
+    """
 
     name: str
     status: str  # finished, failed, killed, or whatever else the run last said of itself
@@ -35,6 +51,7 @@ class RunRecord:
     predictions: pd.DataFrame | None = None
     history: pd.DataFrame | None = None
     gradcam: Mapping[str, np.ndarray] | None = None
+    evidence: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     unreadable: tuple[str, ...] = ()  # files that are there and cannot be used
 
     @property
@@ -70,11 +87,27 @@ class RunRecord:
         """The area under the ROC curve of the test images."""
         return self.metric("test/roc_auc")
 
+    @cached_property
+    def intervals(self) -> dict[str, Interval]:
+        """Of each score that has one, by its name without the split; of an older run, of the area alone."""
+        if (table := self.evidence.get("scores")) is not None:
+            rows = zip(table["score"], table["estimate"], table["low"], table["high"], strict=True)
+            return {str(score): Interval(*map(float, values)) for score, *values in rows}
+        if (test := self.test) is None or not {"label", "logit"} <= set(test):
+            return {}
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # where it is undefined the page has no interval, which says as much
+            return {"roc_auc": delong_interval(test["label"], test["logit"], groups_of(test))}
+
+    def interval(self, score: str) -> Interval:
+        """Where a score of the test images may lie; limits are NaN where that is unknown."""
+        low, high = self.intervals.get(score, (math.nan,) * 3)[1:]
+        return Interval(self.metric(f"test/{score}"), low, high)
+
     @property
-    def roc_auc_error(self) -> float:
-        """Rough standard error of the test ROC-AUC; NaN where it or the test images' classes are unknown."""
-        benign, malignant = self.test_images
-        return auc_standard_error(self.roc_auc, positives=malignant, negatives=benign)
+    def test(self) -> pd.DataFrame | None:
+        """The predictions of the test images."""
+        return None if self.predictions is None else self.predictions[self.predictions["split"] == "test"]
 
     @property
     def test_images(self) -> tuple[int, int]:
@@ -142,6 +175,7 @@ def load(directory: Path, name: str | None = None) -> RunRecord:
         predictions=_read(directory / "predictions.parquet", _read_predictions, unreadable),
         history=_read(directory / "history.csv", _read_history, unreadable),
         gradcam=_read(directory / "gradcam.npz", _read_arrays, unreadable),
+        evidence=_read_evidence(directory / "evidence", unreadable),
         unreadable=tuple(unreadable),
     )
 
@@ -155,6 +189,28 @@ def _read(path: Path, read: Callable[[Path], Content], unreadable: list[str]) ->
     except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile):
         unreadable.append(path.name)
         return None
+
+
+def _read_evidence(directory: Path, unreadable: list[str]) -> dict[str, pd.DataFrame]:
+    tables = {}
+    for name, columns in EVIDENCE.items():
+
+        def read(path: Path, columns: tuple[str, ...] = columns) -> pd.DataFrame:
+            return _read_table(path, columns)
+
+        broken: list[str] = []
+        if (found := _read(directory / f"{name}.csv", read, broken)) is not None:
+            tables[name] = found
+        unreadable += [f"{directory.name}/{file}" for file in broken]
+    return tables
+
+
+def _read_table(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
+    """A table that may have no rows: images without metadata have no subgroups."""
+    table = pd.read_csv(path, keep_default_na=False, na_values=[""])
+    if missing := set(columns) - set(table.columns):
+        raise ValueError(f"lacks {', '.join(sorted(missing))}")
+    return table
 
 
 def _read_predictions(path: Path) -> pd.DataFrame:

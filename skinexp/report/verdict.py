@@ -1,94 +1,140 @@
-"""What the numbers of several runs say, in sentences: which is ahead, whether by more than noise, which is broken."""
+"""What the numbers of several runs say, in sentences: which is best, whether by chance, which is broken."""
 
 import math
 from collections.abc import Sequence
 
+import pandas as pd
+
+from skinexp.report import repetitions
+from skinexp.report.pairs import Pairs, is_told_apart, pair, same_test_images
 from skinexp.report.records import RunRecord
+from skinexp.report.words import chance, limits, three_decimals
 
-# Differences beyond so many standard errors occur by chance once in twenty comparisons.
-BEYOND_NOISE = 1.96
 NAMED = 3  # collapsed runs that are told one by one; more are counted
+LISTED = 4  # runs that a sentence lists; more are counted
 
 
-def verdict(records: Sequence[RunRecord]) -> list[str]:
-    """What the numbers say, in sentences: which run is ahead, whether by more than noise, and which one is broken."""
+def verdict(records: Sequence[RunRecord], pairs: Pairs | None = None) -> list[str]:
+    """What the numbers say, in sentences.
+
+    Args:
+        records: the runs, finished or not.
+        pairs: what paired tests say of them; found out where it is not given.
+    """
     finished = [record for record in records if record.finished]
     if not finished:
         return ["No run finished, so there is nothing to compare."]
+    sentences = repetitions.sentence(repetitions.repetitions(finished))
     if same_test_images(finished):
-        sentences = _ranking(finished)
+        sentences += _ranking(finished, pair(records) if pairs is None else pairs)
     elif any(record.fold is not None for record in finished):
-        sentences = [
+        sentences.append(
             "No run is named the best: folds of a cross-validation that were not pooled stand beside each other, each "
             "tested on its own part of the images."
-        ]
+        )
     else:
-        sentences = ["No run is named the best, because the runs were tested on different images."]
-    collapsed = [record for record in finished if record.collapsed]
-    if len(collapsed) > NAMED:
-        return [*sentences, f"{len(collapsed)} of the {len(finished)} runs that finished have collapsed."]
-    return sentences + [_collapse(record) for record in collapsed]
+        sentences.append("No run is named the best, because the runs were tested on different images.")
+    return sentences + _collapses(finished)
 
 
-def same_test_images(records: Sequence[RunRecord]) -> bool:
-    """Whether all finished runs that name their test images were tested on the same ones."""
-    digests = {record.find("test_digest") for record in records if record.finished}
-    return len(digests - {None}) <= 1
-
-
-def _ranking(finished: Sequence[RunRecord]) -> list[str]:
-    """Which run has the highest test ROC-AUC, and whether the runs behind it are within noise of it."""
-    ranked = sorted((record for record in finished if not math.isnan(record.roc_auc)), key=lambda run: -run.roc_auc)
-    if not ranked:
+def _ranking(finished: Sequence[RunRecord], pairs: Pairs) -> list[str]:
+    """Which run has the highest test ROC-AUC, and from which others it is told apart."""
+    measured = [record for record in finished if not math.isnan(record.roc_auc)]
+    if not measured:
         return ["No run has a test ROC-AUC, which needs test images of both classes."]
-    best, *others = ranked
-    images = f"{sum(best.test_images):,} test images"
+    healthy = [record for record in measured if not record.collapsed] or measured
+    best, *others = sorted(healthy, key=lambda record: -record.roc_auc)
     if not others:
-        return [f"{best.name} reaches a test ROC-AUC of {best.roc_auc:.3f}{_error_of(best.roc_auc_error, images)}."]
+        images = f" on {sum(best.test_images):,} test images" if sum(best.test_images) else ""
+        return [f"{best.name} reaches a test ROC-AUC of {_area(best)}{images}."]
 
-    second = others[0]
+    rows = {other.name: pairs.between(best.name, other.name) for other in others}
+    second = rows[others[0].name]
+    if second is None or math.isnan(second["p_holm"]):
+        return [_untested(best, others[0])]
+    apart = [name for name, row in rows.items() if row is not None and is_told_apart(row)]
+    alike = [name for name, row in rows.items() if row is not None and not is_told_apart(row)]
+    test = f"{_equal(second['p_holm'])} (DeLong{pairs.correction})"
+    if others[0].name in apart:
+        return [
+            f"{best.name} separates best: test ROC-AUC {_area(best)}, better than {others[0].name} by "
+            f"{_difference(second)}, {test}."
+        ]
+    sentences = [
+        f"{best.name} has the highest test ROC-AUC, {_area(best)}, but is not told apart from {others[0].name}: the "
+        f"difference is {_difference(second)}, {test}."
+    ]
+    if second["low"] > 0:
+        sentences.append("That interval leaves out 0, as one in twenty does by chance: hence the correction.")
+    if further := alike[1:]:
+        sentences.append(f"Nor is it from {_listing(further)}.")
+    if apart:
+        sentences.append(f"It is told apart from {_listing(apart)}.")
+    return sentences
+
+
+def _untested(best: RunRecord, second: RunRecord) -> str:
     ahead = best.roc_auc - second.roc_auc
     if ahead < 0.0005:
-        first = f"{best.name} and {second.name} share the highest test ROC-AUC, {best.roc_auc:.3f}."
-    else:
-        first = (
-            f"{best.name} has the highest test ROC-AUC, {best.roc_auc:.3f}: "
-            f"{ahead:.3f} above {second.name} ({second.roc_auc:.3f})."
-        )
-
-    # Runs tested on the same images err together: their difference is surer than this, which errs towards "noise".
-    errors = {run.name: math.hypot(best.roc_auc_error, run.roc_auc_error) for run in others}
-    error = errors[second.name]
-    if math.isnan(error):
-        return [first, "Whether that is more than noise cannot be said: the number of test images is unknown."]
-    within = [run.name for run in others[1:] if best.roc_auc - run.roc_auc < BEYOND_NOISE * errors[run.name]]
-    reason = f"the difference has a standard error of about {error:.3f} on {images}."
-    if ahead >= BEYOND_NOISE * error:
-        return [first, f"That is more than noise: {reason}"]
-    also = f" {_listing(within)} {'is' if len(within) == 1 else 'are'} within noise of it too." if within else ""
-    return [first, f"That is within noise: {reason}{also}"]
-
-
-def _collapse(record: RunRecord) -> str:
-    """What a collapsed run does, and what its accuracy is worth."""
-    if not record.has_one_answer:
-        cause = f": {record.health.cause}" if record.health and record.health.cause else ""
-        return f"{record.name} has collapsed{cause}."
-    answer = "malignant" if record.metric("test/predicted_positive") == 1.0 else "benign"
-    accuracy = record.metric("test/accuracy")
-    worth = "" if math.isnan(accuracy) else f", and its accuracy of {accuracy:.3f} is the share of {answer} images"
-    spread = record.metric("test/logit_std")
+        return f"{best.name} and {second.name} share the highest test ROC-AUC, {three_decimals(best.roc_auc)}."
     return (
-        f"{record.name} has collapsed: it always answers {answer}{worth}. "
-        f"Its logits hardly differ from image to image (standard deviation {spread:.2g})."
+        f"{best.name} has the highest test ROC-AUC, {_area(best)}: {three_decimals(ahead)} above {second.name}. "
+        "Whether that is more than chance cannot be said without the predictions of both."
     )
 
 
-def _error_of(error: float, images: str) -> str:
-    return "" if math.isnan(error) else f", with a standard error of about {error:.3f} on {images}"
+def _area(record: RunRecord) -> str:
+    found = limits(record.interval("roc_auc"))
+    return three_decimals(record.roc_auc) + (f" (95 % interval {found})" if found else "")
+
+
+def _difference(row: pd.Series) -> str:
+    return f"{three_decimals(row['difference'])} ({three_decimals(row['low'])} to {three_decimals(row['high'])})"
+
+
+def _equal(p_value: float) -> str:
+    words = chance(p_value)
+    return f"p {words}" if words.startswith("<") else f"p = {words}"
+
+
+def _collapses(finished: Sequence[RunRecord]) -> list[str]:
+    """The runs that collapsed, with cause and cure: each by its name, or those of one cause together where many."""
+    collapsed = [record for record in finished if record.collapsed]
+    if len(collapsed) <= NAMED:
+        return [_collapse(record) for record in collapsed]
+    reasons: dict[str, int] = {}
+    for record in collapsed:
+        reasons[_reason(record)] = reasons.get(_reason(record), 0) + 1
+    if len(reasons) == 1:
+        return [f"{len(collapsed)} of the {len(finished)} runs that finished have collapsed{next(iter(reasons))}."]
+    told = [f"{count}{reason or ': no cause is known'}" for reason, count in reasons.items()]
+    return [f"{len(collapsed)} of the {len(finished)} runs that finished have collapsed. {'. '.join(told)}."]
+
+
+def _collapse(record: RunRecord) -> str:
+    """Why a run collapsed and what to do; what it answers, and what its accuracy is worth."""
+    sentence = f"{record.name} has collapsed{_reason(record)}."
+    if not record.has_one_answer:
+        return sentence
+    answer = "malignant" if record.metric("test/predicted_positive") == 1.0 else "benign"
+    accuracy = record.metric("test/accuracy")
+    if math.isnan(accuracy):
+        return f"{sentence} It always answers {answer}."
+    return (
+        f"{sentence} It always answers {answer}, and its accuracy of {three_decimals(accuracy)} is the share of "
+        f"{answer} images."
+    )
+
+
+def _reason(record: RunRecord) -> str:
+    if record.health is None or not record.health.cause:
+        return ""
+    cure = f"; do {record.health.cure}" if record.health.cure else ""
+    return f": {record.health.cause}{cure}"
 
 
 def _listing(names: Sequence[str]) -> str:
     """Names as a sentence lists them: a, b and c."""
-    *first, last = names
+    shown = [*names[:LISTED], f"{len(names) - LISTED} more"] if len(names) > LISTED + 1 else list(names)
+    *first, last = shown
     return f"{', '.join(first)} and {last}" if first else last

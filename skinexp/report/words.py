@@ -1,18 +1,37 @@
 """Numbers as pages and tables show them."""
 
 import math
+import re
+
+from skinexp.evaluation import Interval
 
 ABSENT = "n/a"
 
 
 def three_decimals(value: float) -> str:
-    """A score; `n/a` where there is none."""
-    return ABSENT if math.isnan(value) else f"{value:.3f}"
+    """A score, without the 0 that most of them begin with; `n/a` where there is none."""
+    return ABSENT if math.isnan(value) else re.sub(r"^(-?)0\.", r"\1.", f"{value:.3f}").replace("-.000", ".000")
+
+
+def limits(interval: Interval) -> str:
+    """Where a score may lie; nothing where that is unknown."""
+    if math.isnan(interval.low) or math.isnan(interval.high):
+        return ""
+    return f"{three_decimals(interval.low)} to {three_decimals(interval.high)}"
+
+
+def chance(p_value: float) -> str:
+    """A p-value, with as many digits as tell something."""
+    if math.isnan(p_value):
+        return ABSENT
+    if p_value < 0.001:
+        return "< .001"
+    return (f"{p_value:.3f}" if p_value < 0.1 else f"{p_value:.2f}").removeprefix("0")
 
 
 def cosine(value: float) -> str:
     """A cosine between features; those of a collapsed network differ from 1 in later decimals only."""
-    return "> 0.999" if 0.9995 <= value < 1 else three_decimals(value)
+    return "> .999" if 0.9995 <= value < 1 else three_decimals(value)
 
 
 def two_digits(value: float) -> str:

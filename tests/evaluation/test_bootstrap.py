@@ -193,7 +193,7 @@ def test_few_groups_put_the_limits_further_out():
 
     few, many = tail(labels, np.repeat(np.arange(10), 60)), tail(labels, np.arange(600))
 
-    # Five groups of either kind: t of 4 degrees of freedom is 2.776, and resamples of 5 vary by 4/5 of that.
+    # Five groups of either kind: t of 4 degrees of freedom is 2.776, and resamples of 5 vary by 4/5 of the truth.
     assert few == pytest.approx(norm.sf(2.7764 * math.sqrt(5 / 4)), rel=1e-3)
     assert few < many < 0.025
     assert many == pytest.approx(0.025, rel=0.03)

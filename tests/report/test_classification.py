@@ -5,11 +5,12 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.colors import to_rgb
 from scipy.special import expit
 from sklearn import metrics
 
 from skinexp.report.classification import confusion_matrices, precision_recall_curves, roc_curves
-from skinexp.report.style import png
+from skinexp.report.style import looks, png
 
 
 def predictions(seed, separation=1.5, images=200):
@@ -44,6 +45,11 @@ def troubled_runs(runs):
     }
 
 
+def score(value: float) -> str:
+    """As legends show it."""
+    return f"{value:.3f}".removeprefix("0")
+
+
 def legend_texts(figure):
     return [text.get_text() for legend in figure.legends for text in legend.get_texts()]
 
@@ -60,7 +66,7 @@ def test_the_roc_legend_gives_the_area_of_scikit_learn(runs, split):
 
     for run, table in runs.items():
         area = metrics.roc_auc_score(part(table, split)["label"], part(table, split)["logit"])
-        assert f"{run} (AUC {area:.3f})" in texts
+        assert f"{run} (AUC {score(area)})" in texts
 
 
 def test_the_precision_recall_legend_gives_average_precision_and_prevalence(runs):
@@ -68,8 +74,8 @@ def test_the_precision_recall_legend_gives_average_precision_and_prevalence(runs
 
     for run, table in runs.items():
         precision = metrics.average_precision_score(part(table)["label"], part(table)["logit"])
-        assert f"{run} (average precision {precision:.3f})" in texts
-    assert f"prevalence {part(runs['scratch'])['label'].mean():.3f}" in texts
+        assert f"{run} (average precision {score(precision)})" in texts
+    assert f"prevalence {score(part(runs['scratch'])['label'].mean())}" in texts
 
 
 def test_curves_say_what_they_show_and_of_how_many_images(runs):
@@ -131,7 +137,7 @@ def test_a_run_without_a_curve_stands_in_the_legend_with_the_reason(draw, troubl
 
 
 def test_a_constant_logit_has_the_area_of_chance(troubled_runs):
-    assert "constant (AUC 0.500)" in legend_texts(roc_curves(troubled_runs))
+    assert "constant (AUC .500)" in legend_texts(roc_curves(troubled_runs))
 
 
 def test_a_confusion_matrix_shows_the_counts_of_scikit_learn_and_their_shares(runs):
@@ -182,3 +188,12 @@ def test_a_run_without_a_threshold_is_named(runs):
 def test_no_run_is_refused(draw):
     with pytest.raises(ValueError, match="predictions: give the predictions of one run at least"):
         draw({})
+
+
+def test_bands_are_filled_behind_the_curves_of_the_runs_that_have_one(runs):
+    rates = np.linspace(0, 1, 5)
+    band = pd.DataFrame({"false_positive_rate": rates, "low": rates, "high": np.sqrt(rates)})
+    axes = roc_curves(runs, bands={"mobilenet": band}).axes[0]
+    (filled,) = axes.collections
+    assert filled.get_facecolor()[0][:3] == pytest.approx(to_rgb(looks(list(runs))["mobilenet"].colour))
+    assert filled.get_datalim(axes.transData).bounds == pytest.approx((0, 0, 1, 1))

@@ -1,5 +1,7 @@
 """The comparison page as a reader meets it: in a real browser, by mouse, by keyboard, and on a phone."""
 
+import dataclasses
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -14,6 +16,7 @@ from scipy.special import expit
 from skinexp.evaluation import evaluate
 from skinexp.report.comparison import compare
 from skinexp.report.records import RunRecord
+from tests.report.gathered import write_sweep
 
 CONTRASTS = [("ink", "paper"), ("quiet", "paper"), ("quiet", "shade"), ("link", "paper")]
 CONTRASTS += [(text, f"{colour}-shade") for colour in ("good", "warning", "bad") for text in (colour, "ink", "quiet")]
@@ -29,7 +32,9 @@ def finished(name: str, seed: int, signal: float) -> RunRecord:
     draw = np.random.default_rng(seed)
     label, split = np.tile([0, 1], 100), np.repeat(["val", "test"], 100)
     logit = signal * (label - 0.5) + draw.normal(size=200)
-    predictions = pd.DataFrame({"split": split, "label": label, "logit": logit, "probability": expit(logit)})
+    predictions = pd.DataFrame(
+        {"image_id": np.arange(200), "split": split, "label": label, "logit": logit, "probability": expit(logit)}
+    )
     epoch = np.arange(1, 6)
     history = pd.DataFrame({"epoch": epoch, "phase": "train", "val/loss": 1 / epoch, "best": epoch == 5})
     gradcam = {
@@ -60,6 +65,17 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> str:
     return compare(runs, tmp_path_factory.mktemp("page")).as_uri()
 
 
+@pytest.fixture(scope="module")
+def full_address(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A page with all sections: runs with evidence, one collapsed, one failed, and one repeated with another seed."""
+    place = tmp_path_factory.mktemp("full")
+    runs = write_sweep(place, images=300)
+    again = dataclasses.replace(runs[0], name="model=scratch seed=4", result=dict(runs[0].result))
+    again.result["config"] = again.result["config"] | {"seed": 4}
+    lost = RunRecord("model=lost", "failed", Path("lost"), {}, error="Traceback ...\nMemoryError: " + "wide" * 60)
+    return compare([*runs, again, lost], place).as_uri()
+
+
 @pytest.fixture
 def page(browser: Browser, address: str) -> Iterator[Page]:
     page = browser.new_page(viewport={"width": 1280, "height": 900})
@@ -81,23 +97,31 @@ def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def names(page: Page) -> list[str]:
-    return page.locator("table.scores tbody th").all_inner_texts()
+    return page.locator("table.scores").first.locator("tbody th").all_inner_texts()
 
 
 def directions(page: Page) -> list[str | None]:
-    """The order of each column that is sorted by."""
-    marks = page.locator("table.scores th[aria-sort]").evaluate_all("all => all.map(each => each.ariaSort)")
-    return [mark for mark in marks if mark != "none"]
+    """The order of each column of the first table that is sorted by."""
+    marks = page.locator("table.scores").first.locator("th[aria-sort]")
+    return [mark for mark in marks.evaluate_all("all => all.map(each => each.ariaSort)") if mark != "none"]
 
 
-def test_the_page_loads_nothing_and_logs_nothing(browser, address):
+def unfold(page: Page) -> None:
+    page.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
+
+
+@pytest.mark.parametrize("which", ["address", "full_address"])
+def test_the_page_loads_nothing_and_logs_nothing(browser, which, request):
+    address = request.getfixturevalue(which)
     page = browser.new_page()
     requests, complaints = [], []
-    page.on("request", lambda request: requests.append(request.url))
+    page.on("request", lambda sent: requests.append(sent.url))
     page.on("console", lambda message: complaints.append(message.text))
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.goto(address, wait_until="networkidle")
-    page.locator("table.scores button").nth(3).click()
+    unfold(page)
+    for table in page.locator("table.scores").all():
+        table.locator("button").nth(2).click()
     assert [url for url in requests if not url.startswith("data:")] == [address]
     assert complaints == []
     page.close()
@@ -105,7 +129,8 @@ def test_the_page_loads_nothing_and_logs_nothing(browser, address):
 
 def test_every_figure_is_there_and_described(page):
     figures = page.locator("figure img")
-    assert figures.count() == 5  # ROC, precision-recall, one confusion matrix, learning curves, Grad-CAM
+    # ROC, precision-recall, decisions, reliability, one confusion matrix, learning curves, Grad-CAM
+    assert figures.count() == 7
     assert all(figures.evaluate_all("all => all.map(each => each.complete && each.naturalWidth > 300)"))
     assert all(len(text) > 40 for text in figures.evaluate_all("all => all.map(each => each.alt)"))
 
@@ -113,28 +138,55 @@ def test_every_figure_is_there_and_described(page):
 def test_the_best_run_comes_first_and_a_click_turns_the_order(page):
     assert names(page)[0].startswith("model=best")
     assert directions(page) == ["descending"]
-    page.get_by_role("button", name="test, ROC-AUC").click()
+    page.get_by_role("button", name="ROC-AUC, Ranking").click()
     assert names(page)[-1].startswith("model=best")
     assert directions(page) == ["ascending"]
 
 
-def test_any_column_sorts_its_numbers_as_numbers(page):
-    for label in ("accuracy, Test, threshold 0.5", "spread of logits, Test, answers", "seed, Training"):
-        page.get_by_role("button", name=label).click()
-        heading = page.locator("table.scores th[aria-sort]").evaluate_all(
-            "all => all.findIndex(each => each.ariaSort === 'descending')"
-        )
-        values = page.locator("table.scores tbody tr").evaluate_all(
-            "(rows, column) => rows.map(row => Number(row.cells[column].dataset.order))", heading
-        )
+def test_any_column_of_any_table_sorts_its_numbers_as_numbers(page):
+    unfold(page)
+    for label in ("accuracy, At threshold 0.5", "spread of logits, Answers on test", "seed, Training"):
+        button = page.get_by_role("button", name=label)
+        button.click()
+        values = sorted_values(button)
+        assert len(values) > 1
         assert values == sorted(values, reverse=True)
+
+
+def sorted_values(button) -> list[float]:
+    """The values of the column whose heading was pressed, from above."""
+    return button.evaluate(
+        """button => {
+          const heading = button.closest("th"), table = button.closest("table");
+          const column = [...table.querySelectorAll("th[aria-sort]")].indexOf(heading);
+          const cells = [...table.tBodies[0].rows].map(row => row.cells[column].dataset.order);
+          return cells.filter(value => value !== undefined).map(Number);
+        }"""
+    )
+
+
+def test_columns_with_intervals_sort_by_the_score_and_not_by_its_text(browser, full_address):
+    page = browser.new_page()
+    page.goto(full_address)
+    unfold(page)
+    for label in ("slope, As trained", "intercept, As trained", "average precision, Ranking"):
+        button = page.get_by_role("button", name=label)
+        for reverse in (True, False):
+            button.click()
+            values = sorted_values(button)
+            assert len(values) == 4
+            assert values == sorted(values, reverse=reverse)
+    cell = page.locator("table.scores").first.locator("td small").first.inner_text()
+    assert re.fullmatch(r"\(\.\d{3} to \.\d{3}\)", cell)
+    page.close()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 375])
-def test_axe_core_finds_nothing_serious(browser, address, axe, scheme, width):
+def test_axe_core_finds_nothing_serious(browser, full_address, axe, scheme, width):
     page = browser.new_page(viewport={"width": width, "height": 800}, color_scheme=scheme)
-    page.goto(address)
+    page.goto(full_address)
+    unfold(page)
     page.evaluate(axe)
     found = page.evaluate("axe.run()")
     assert len(found["passes"]) > 20  # it has looked at the page
@@ -164,8 +216,9 @@ def test_the_skip_link_comes_first_and_leads_to_the_scores(page):
 def test_headings_and_cells_are_told_apart_for_screen_readers(page):
     assert page.locator("h1").count() == 1
     assert page.locator("th:not([scope])").count() == 0
-    assert page.locator("table.scores tbody th[scope=row]").count() == 3
-    assert page.get_by_role("columnheader", name="F1, Test, threshold 0.5").count() == 1
+    assert page.locator("table.scores").first.locator("tbody th[scope=row]").count() == 3
+    assert page.get_by_role("columnheader", name="F1, At threshold 0.5").count() == 1
+    assert page.locator("table.pairs caption").count() == 1
     ids = page.locator("[id]").evaluate_all("all => all.map(each => each.id)")
     assert len(ids) == len(set(ids))
     targets = page.locator("nav a").evaluate_all("all => all.map(each => each.hash.slice(1))")
@@ -188,11 +241,12 @@ def test_runs_are_sorted_by_their_health_the_worst_first(browser, collapse, tmp_
     page = browser.new_page()
     page.goto(compare(collapse, tmp_path).as_uri())
     page.get_by_role("button", name="Health").click()
-    verdicts = page.locator("table.scores tbody tr td:nth-child(2)").all_inner_texts()
+    first = page.locator("table.scores").first
+    verdicts = first.locator("tbody tr td:nth-child(2)").all_inner_texts()
     assert verdicts == 4 * ["collapsed: wrong input range"] + 12 * ["ok"]
-    page.get_by_role("button", name="test, ROC-AUC").click()
+    page.get_by_role("button", name="ROC-AUC, Ranking").click()
     assert directions(page) == ["descending"]
-    assert page.locator("table.scores tbody tr td:nth-child(3)").first.inner_text().startswith("0.840")
+    assert first.locator("tbody tr td:nth-child(3)").first.inner_text().startswith(".840")
     page.close()
 
 
@@ -201,13 +255,42 @@ def test_a_script_in_a_name_is_shown_and_not_run(page):
     assert page.title().startswith("Comparison of 4 runs")
 
 
+@pytest.mark.parametrize("width", [375, 1280])
+def test_a_page_with_all_sections_never_scrolls_sideways(browser, full_address, width):
+    page = browser.new_page(viewport={"width": width, "height": 812})
+    page.goto(full_address)
+    for section in ("scores", "seeds", "pairs", "curves", "reliability", "subgroups", "gradcam", "health"):
+        assert page.locator(f"h2#{section}").count() == 1
+    unfold(page)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.close()
+
+
+def test_a_phone_shows_a_score_without_scrolling_the_table(browser, full_address):
+    page = browser.new_page(viewport={"width": 375, "height": 812})
+    page.goto(full_address)
+    box = page.locator("table.scores").first.locator("tbody td:nth-child(3)").first.bounding_box()
+    assert box["x"] + box["width"] <= 375
+    page.close()
+
+
+def test_a_figure_of_several_panels_stays_readable_on_a_phone(browser, full_address):
+    page = browser.new_page(viewport={"width": 375, "height": 812})
+    page.goto(full_address)
+    box = page.locator("section[aria-labelledby=reliability] .wide")
+    assert box.locator("img").bounding_box()["width"] > 600
+    box.focus()  # by keyboard it scrolls only if it can be focused
+    assert box.evaluate("box => box === document.activeElement && box.scrollWidth > box.clientWidth")
+    page.close()
+
+
 @pytest.mark.parametrize("width", [320, 390, 1280])
 def test_the_page_itself_never_scrolls_sideways(page, width):
     page.set_viewport_size({"width": width, "height": 844})
-    page.locator("summary").click()  # the whole message of the failed run has a very long line
+    unfold(page)  # the whole message of the failed run has a very long line
     assert page.evaluate("document.documentElement.scrollWidth") <= width
-    box = page.locator(".scroll").first
-    assert box.evaluate("box => box.scrollWidth > box.clientWidth")
+    boxes = page.locator(".scroll")
+    assert boxes.evaluate_all("all => all.some(box => box.scrollWidth > box.clientWidth)")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -39,8 +39,8 @@ def test_the_table_says_who_is_not_well_in_a_terminal_of_usual_width(run, capsys
     )
     lines = [line.split() for line in capsys.readouterr().out.splitlines() if "optim.lr" in line]
     assert [line[:3] for line in lines] == [
-        ["optim.lr=0.1", "ok", "0.800"],
-        ["optim.lr=0.2", "collapsed", "0.800"],
+        ["optim.lr=0.1", "ok", ".800"],
+        ["optim.lr=0.2", "collapsed", ".800"],
         ["optim.lr=1.0", "warning", "failed"],
-        ["optim.lr=0.3", "0.800", "n/a"],
+        ["optim.lr=0.3", ".800", "n/a"],
     ]

@@ -1,0 +1,125 @@
+"""Every finished run beside every other on the same test images: how they differ, and if that is chance."""
+
+import math
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+from skinexp.evaluation import compare_pairs
+from skinexp.evaluation.pairs import PAIR_COLUMNS
+from skinexp.report.records import RunRecord
+from skinexp.report.words import ABSENT, chance, three_decimals, whole
+
+CHANCE = 0.05  # of a p-value below which two runs are told apart
+SHOWN = 12  # pairs of a table that is not folded
+FEW_DIGESTS = 3  # that a sentence names
+
+
+@dataclass(frozen=True, eq=False)
+class Pairs:
+    """What paired tests say.
+
+    Attributes:
+        table: a row a pair with the columns of `compare_pairs`, `a` the run with the higher area; empty where there
+            is nothing to pair.
+        refusal: why runs that left predictions cannot be paired, in a sentence; empty where they can.
+    """
+
+    table: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=PAIR_COLUMNS))
+    refusal: str = ""
+
+    def between(self, a: str, b: str) -> "pd.Series | None":
+        """The row of two runs, of which the first has the higher area."""
+        found = self.table[(self.table["a"] == a) & (self.table["b"] == b)]
+        return None if found.empty else found.iloc[0]
+
+    @property
+    def correction(self) -> str:
+        """How p-values were corrected for there being so many."""
+        tested = int(self.table["p_value"].notna().sum())  # Holm's family: a test that could not be made is not of it
+        return f", Holm-corrected over {tested} pairs" if tested > 1 else ""
+
+
+@dataclass(frozen=True)
+class Line:
+    """A row of the table of pairs, in words."""
+
+    a: str
+    b: str
+    difference: str
+    limits: str
+    p_value: str
+    told_apart: bool
+    only_right: str
+    calls_p_value: str
+
+
+def same_test_images(records: Sequence[RunRecord]) -> bool:
+    """Whether all finished runs that name their test images were tested on the same ones."""
+    return len(_users_of_digests(records)) <= 1
+
+
+def pair(records: Sequence[RunRecord]) -> Pairs:
+    """Tests every pair of finished runs that left predictions, at the threshold 0.5 for what they call the images."""
+    if not same_test_images(records):
+        return Pairs(refusal=_different_images(_users_of_digests(records)))
+    ranked = sorted(records, key=lambda record: -math.inf if math.isnan(record.roc_auc) else record.roc_auc)
+    tables = {record.name: record.test for record in reversed(ranked) if record.finished and record.test is not None}
+    if len(tables) < 2:
+        return Pairs()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what is undefined is shown as such
+            # Without resamples: they take ten seconds for four runs, and DeLong's interval needs none.
+            return Pairs(compare_pairs(tables, resamples=0).pairs)
+    except ValueError as error:
+        return Pairs(refusal=str(error))
+
+
+def lines(pairs: Pairs) -> tuple[list[Line], list[Line]]:
+    """The rows to show at once, and those to fold away: pairs without the best run, where there are many."""
+    rows = pairs.table
+    if len(rows) <= SHOWN:
+        return [_line(row) for _, row in rows.iterrows()], []
+    with_best = rows["a"] == rows["a"].iloc[0]
+    return [_line(row) for _, row in rows[with_best].iterrows()], [_line(row) for _, row in rows[~with_best].iterrows()]
+
+
+def is_told_apart(row: pd.Series) -> bool:
+    """Whether the interval of a difference leaves out 0, and its p-value stands among those of all pairs."""
+    return bool((row["low"] > 0 or row["high"] < 0) and row["p_holm"] < CHANCE)
+
+
+def _line(row: pd.Series) -> Line:
+    counts = [row["only_a_right"], row["only_b_right"]]
+    known = not (math.isnan(row["low"]) or math.isnan(row["high"]))
+    return Line(
+        row["a"],
+        row["b"],
+        three_decimals(row["difference"]),
+        f"{three_decimals(row['low'])} to {three_decimals(row['high'])}" if known else "",
+        chance(row["p_holm"]),
+        is_told_apart(row),
+        ABSENT if any(math.isnan(count) for count in counts) else " : ".join(map(whole, counts)),
+        chance(row["mcnemar_p_holm"]),
+    )
+
+
+def _users_of_digests(records: Sequence[RunRecord]) -> dict[str, list[str]]:
+    """The names of runs by the digest of their test images."""
+    users: dict[str, list[str]] = {}
+    for record in records:
+        if record.finished and (digest := record.find("test_digest")):
+            users.setdefault(str(digest), []).append(record.name)
+    return users
+
+
+def _different_images(users: dict[str, list[str]]) -> str:
+    named = [
+        f"{digest} ({names[0]}{f' and {len(names) - 1} more' if len(names) > 1 else ''})"
+        for digest, names in list(users.items())[:FEW_DIGESTS]
+    ]
+    rest = f", and {len(users) - FEW_DIGESTS} more" if len(users) > FEW_DIGESTS else ""
+    return f"No test can pair runs whose test images have different digests: {', '.join(named)}{rest}."

@@ -1,0 +1,58 @@
+"""Seeds of one configuration, brought together and compared seed by seed."""
+
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from skinexp.report.repetitions import repetitions, sentence
+
+AREAS = {"a": [0.80, 0.84, 0.82], "b": [0.70, 0.75, 0.71], "c": [0.79, 0.85, 0.80]}
+
+
+@pytest.fixture
+def runs(run):
+    return [run({"model.name": name}, area, seed=seed) for name, of in AREAS.items() for seed, area in enumerate(of, 1)]
+
+
+def test_each_configuration_is_one_line_with_mean_and_spread_the_best_first(runs):
+    found = repetitions(runs)
+    assert [one.name for one in found] == ["model.name=a", "model.name=c", "model.name=b"]
+    assert found[0].summary[:2] == pytest.approx((np.mean(AREAS["a"]), np.std(AREAS["a"], ddof=1)))
+    assert (found[0].spread, found[0].difference, found[0].p_value) == (".820 ± .020", "", "")
+
+
+def test_others_are_compared_with_the_best_seed_by_seed_and_corrected_for_being_two(runs):
+    _, close, far = repetitions(runs)
+    p_values = [stats.ttest_rel(AREAS["a"], AREAS[name]).pvalue for name in ("c", "b")]
+    assert far.behind.difference == pytest.approx(0.1)
+    assert far.p_holm == pytest.approx(min(p_values) * 2)
+    assert close.p_holm == pytest.approx(max(p_values))
+
+
+def test_the_sentence_says_whether_the_best_is_told_apart(runs):
+    (close,) = sentence(repetitions(runs))
+    assert "not told apart from model.name=c" in close
+    assert "Holm-corrected over 2 comparisons" in close
+    (far,) = sentence(repetitions([one for one in runs if "name=c" not in one.name]))
+    assert far.startswith("Over 3 seeds model.name=a has a mean test ROC-AUC of .820 (standard deviation .020), above")
+
+
+def test_without_a_second_seed_there_is_nothing_to_say(run):
+    assert repetitions([run({"model.name": name}) for name in "ab"]) == []
+    assert sentence([]) == []
+
+
+def test_one_configuration_alone_is_summarised(run):
+    runs = [run({"model.name": "a"}, 0.8 + 0.1 * seed, seed=seed) for seed in (1, 2)]
+    (sentence_,) = sentence(repetitions(runs))
+    assert sentence_ == "Over 2 seeds model.name=a has a mean test ROC-AUC of .950 (standard deviation .071)."
+
+
+def test_configurations_that_share_no_two_seeds_are_not_compared(run):
+    runs = [run({"model.name": "a"}, 0.9, seed=seed) for seed in (1, 2)] + [run({"model.name": "b"}, 0.8, seed=1)]
+    best, other = repetitions(runs)
+    assert (other.limits, other.p_value) == ("", "n/a")
+    assert math.isnan(best.p_holm)
+    assert "shares too few seeds" in sentence([best, other])[0]

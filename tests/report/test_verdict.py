@@ -1,0 +1,111 @@
+"""What a comparison says first: which run separates best, from which it is not told apart, which is broken and why."""
+
+import dataclasses
+import re
+
+import pandas as pd
+import pytest
+
+from skinexp.evaluation import delong_interval, delong_test
+from skinexp.report.pairs import Pairs
+from skinexp.report.verdict import verdict
+from tests.report.test_pairs import run
+
+
+def flat(record):
+    """The run with one answer to all images."""
+    metrics = record.result["metrics"] | {"test/predicted_positive": 0.0, "test/logit_std": 1e-4, "test/accuracy": 0.5}
+    return dataclasses.replace(record, result=record.result | {"metrics": metrics})
+
+
+def ill(record, cause="wrong_input_range", cure="model.input_scaling=contract"):
+    health = {"verdict": "collapsed", "cause": cause, "cure": cure}
+    return dataclasses.replace(record, result=record.result | {"health": health})
+
+
+def three(value: float) -> str:
+    return re.sub(r"^(-?)0", r"\1", f"{value:.3f}")
+
+
+def test_a_wide_lead_is_told_with_its_interval_and_the_test():
+    best, weak = run("best", 2.5, 1), run("weak", 0.5, 2)
+    test = best.test
+    area, low, high = delong_interval(test["label"], test["logit"])
+    ahead = delong_test(test["label"], test["logit"], weak.test["logit"])
+    assert verdict([weak, best]) == [
+        f"best separates best: test ROC-AUC {three(area)} (95 % interval {three(low)} to {three(high)}), better than "
+        f"weak by {three(ahead.difference)} ({three(ahead.low)} to {three(ahead.high)}), p < .001 (DeLong)."
+    ]
+
+
+def test_runs_within_chance_are_not_told_apart_and_those_beyond_it_are():
+    runs = [run("one", 1.5, 3), run("two", 1.5, 4), run("three", 1.5, 5), run("weak", 0.2, 6)]
+    first, *others = verdict(runs)
+    assert "is not told apart from" in first
+    assert re.search(
+        r"the difference is \.\d{3} \(-\.\d{3} to \.\d{3}\), p = [.1]\S* \(DeLong, Holm-corrected over 6", first
+    )
+    assert len(others) == 2
+    assert others[0].startswith("Nor is it from ")
+    assert others[1] == "It is told apart from weak."
+
+
+def test_an_interval_without_0_among_many_pairs_is_explained():
+    row = {"a": "best", "b": "next", "difference": 0.01, "low": 0.001, "high": 0.02, "p_value": 0.03, "p_holm": 0.4}
+    first, second = verdict([run("best", 2.5), run("next", 2.0)], Pairs(pd.DataFrame([row])))
+    assert "not told apart from next: the difference is .010 (.001 to .020), p = .40" in first
+    assert second.startswith("That interval leaves out 0")
+
+
+def test_a_single_run_is_told_with_its_interval():
+    (sentence,) = verdict([run("only", 1.5)])
+    assert re.fullmatch(
+        r"only reaches a test ROC-AUC of \.\d{3} \(95 % interval \.\d{3} to \.\d{3}\) on 200 test images\.", sentence
+    )
+
+
+def test_a_lead_that_cannot_be_tested_is_not_called_more_than_chance():
+    bare = [dataclasses.replace(run(name, signal), predictions=None) for name, signal in (("a", 0.5), ("b", 2.5))]
+    assert "cannot be said without the predictions of both" in verdict(bare)[0]
+    assert "share the highest test ROC-AUC" in verdict([bare[0], dataclasses.replace(bare[0], name="c")])[0]
+
+
+def test_a_collapsed_run_is_named_with_cause_and_cure_and_what_its_accuracy_is_worth():
+    sentences = verdict([run("best", 2.5), ill(flat(run("dull", 0.3, 1)))])
+    assert sentences[-1] == (
+        "dull has collapsed: wrong input range; do model.input_scaling=contract. It always answers benign, and its "
+        "accuracy of .500 is the share of benign images."
+    )
+
+
+def test_a_collapsed_run_is_not_the_best_while_another_stands():
+    sentences = verdict([ill(run("dull", 2.5)), run("modest", 0.8, 1)])
+    assert sentences[0].startswith("modest reaches a test ROC-AUC of")
+
+
+@pytest.mark.parametrize("has_cause", [True, False])
+def test_many_collapsed_runs_are_counted_by_cause_instead_of_named(has_cause):
+    runs = [ill(run(name, 0.3), *([] if has_cause else [None, None])) for name in "abcd"]
+    cause = ": wrong input range; do model.input_scaling=contract" if has_cause else ""
+    assert verdict([*runs, run("e", 2.0)])[-1] == f"4 of the 5 runs that finished have collapsed{cause}."
+
+
+def test_causes_that_differ_are_counted_apart():
+    runs = [ill(run(name, 0.3)) for name in "abc"] + [ill(run("d", 0.3), "dead_units", None)]
+    assert verdict(runs)[-1] == (
+        "4 of the 4 runs that finished have collapsed. 3: wrong input range; do model.input_scaling=contract. "
+        "1: dead units."
+    )
+
+
+def test_repeated_seeds_are_told_before_single_runs():
+    runs = [
+        run(f"model={model} seed={seed}", signal + 0.1 * seed, seed, config={"model": {"name": model}, "seed": seed})
+        for model, signal in (("scratch", 0.8), ("mobilenet", 2.4))
+        for seed in range(3)
+    ]
+    sentences = verdict(runs)
+    assert sentences[0].startswith("Over 3 seeds model=mobilenet has a mean test ROC-AUC of .")
+    assert "above model=scratch: seed by seed the difference is" in sentences[0]
+    assert "(t-test of 3 pairs of seeds)" in sentences[0]
+    assert "not told apart" in sentences[1]
