@@ -9,6 +9,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from skinexp.data.pipeline import Images
+
+SKIN_TONE = "skin_tone"  # the column
+AT_ONCE = 256  # images that are read at a time
 RIM = 0.1  # of the side, on each edge: where skin is and lesions rarely are
 DARKEST = 20.0  # L* below which a pixel is no skin: the black surround of a dermatoscope, hair, ink
 LEAST_SKIN = 0.05  # share of the rim that must be skin
@@ -53,6 +57,14 @@ def skin_tone(angles: NDArray[np.float64]) -> pd.Series:
     """
     edges = [*BANDS.values(), np.inf]
     return pd.Series(pd.cut(np.asarray(angles, dtype=np.float64), edges, labels=list(BANDS), right=True))
+
+
+def skin_tones(images: Images) -> pd.Series:
+    """The band of each of these images, as `skin_tone` has it."""
+    members = np.arange(len(images))
+    parts = [members[start : start + AT_ONCE] for start in range(0, len(members), AT_ONCE)]
+    angles = [individual_typology_angle(images.read(part)) for part in parts]
+    return skin_tone(np.concatenate([np.empty(0), *angles]))
 
 
 def _angle(pixels: NDArray[np.uint8]) -> float:

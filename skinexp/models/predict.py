@@ -9,6 +9,7 @@ import pandas as pd
 from scipy.special import expit
 
 from skinexp.data.pipeline import Batches, Images, evaluation_batches
+from skinexp.data.skin_tone import SKIN_TONE, skin_tones
 from skinexp.data.table import metadata_columns
 from skinexp.models.classifier import FEATURES, Classifier
 from skinexp.models.extractor import Whole
@@ -19,7 +20,8 @@ class Predictions:
     """What a network says of the validation and the test images.
 
     Attributes:
-        table: one row an image: image_id, group, split, label, logit, probability, and the metadata.
+        table: one row an image: image_id, group, split, label, logit, probability, the metadata, and the skin tone as
+            estimated from the rim of the image where the metadata have none.
         features: (n, c) float32, the pooled features of the table's rows.
     """
 
@@ -35,7 +37,7 @@ def predict(classifier: Classifier, batches: Batches, frame: pd.DataFrame) -> Pr
     """
     ask = asked(classifier.network, batches.batch_size)
     parts = [
-        _told(frame[frame["split"] == name], *ask(images))
+        _told(frame[frame["split"] == name], images, *ask(images))
         for name, images in (("val", batches.val), ("test", batches.test))
     ]
     tables = pd.concat([part.table for part in parts], ignore_index=True)
@@ -51,7 +53,7 @@ def predict_all(network: keras.Model, pixels: np.ndarray, frame: pd.DataFrame, b
         frame: one row an image: image_id, group, label, split, row (its position in `pixels`) and metadata.
     """
     images = Images(pixels, frame["row"].to_numpy(), frame["label"].to_numpy())
-    return _told(frame, *asked(network, batch_size)(images))
+    return _told(frame, images, *asked(network, batch_size)(images))
 
 
 def asked(network: keras.Model, batch_size: int) -> Callable[[Images], tuple[np.ndarray, np.ndarray]]:
@@ -66,6 +68,9 @@ def asked(network: keras.Model, batch_size: int) -> Callable[[Images], tuple[np.
     return ask
 
 
-def _told(rows: pd.DataFrame, features: np.ndarray, logits: np.ndarray) -> Predictions:
+def _told(rows: pd.DataFrame, images: Images, features: np.ndarray, logits: np.ndarray) -> Predictions:
     named = rows[["image_id", "group", "split", "label"]].assign(logit=logits, probability=expit(logits))
-    return Predictions(named.join(rows[metadata_columns(rows)]).reset_index(drop=True), features)
+    table = named.join(rows[metadata_columns(rows)]).reset_index(drop=True)
+    if SKIN_TONE not in table:  # what somebody has looked at is better than an estimate
+        table[SKIN_TONE] = skin_tones(images)
+    return Predictions(table, features)

@@ -63,6 +63,11 @@ def predictions(predicted) -> pd.DataFrame:
     return predicted.table
 
 
+def test_a_skin_tone_that_somebody_wrote_down_is_not_estimated(classifier, batches, frame):
+    known = predict(classifier, batches, frame.assign(skin_tone="II")).table
+    assert set(known["skin_tone"]) == {"II"}
+
+
 def test_validation_comes_first_then_test_each_in_the_tables_order(predictions, frame):
     expected = pd.concat([frame[frame["split"] == name] for name in ("val", "test")], ignore_index=True)
     known = ["image_id", "group", "split", "label", "age"]
@@ -79,7 +84,7 @@ def test_the_probability_is_the_logistic_function_of_the_logit(predictions):
 
 
 def test_the_table_holds_what_a_reader_needs_and_nothing_of_the_machinery(predictions):
-    assert list(predictions) == ["image_id", "group", "split", "label", "logit", "probability", "age"]
+    assert list(predictions) == ["image_id", "group", "split", "label", "logit", "probability", "age", "skin_tone"]
 
 
 def test_features_are_those_of_the_tables_rows(predicted):
