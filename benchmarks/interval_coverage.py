@@ -31,9 +31,14 @@ LEAST, MOST = 0.93, 0.97
 VERY_LARGE = 300_000  # lesions of the study that truth is read from
 PREVALENCE = 0.02
 THRESHOLDS = {"": 0.5}
-SHARES = ("accuracy", "precision", "recall", "specificity", "npv")
+SHARES = ("accuracy", "recall", "specificity")
 CONSERVATIVE = {"bootstrap: ece"}  # may hold the truth more often: see `bootstrap`
-SHOW_WHAT_GOES_WRONG = ("DeLong, plain scale: roc_auc", "as if independent:")  # not used; in the table to say why
+NOT_USED = (  # in the table to say why
+    "DeLong, plain scale:",
+    "as if independent:",
+    "Wilson of calls:",
+    *(f"bootstrap: {score}" for score in (*SHARES, "precision", "npv")),
+)
 
 
 @dataclass(frozen=True)
@@ -87,13 +92,18 @@ def intervals(study: Study, seed: int, resamples: int) -> Iterator[tuple[str, st
 
     called = probabilities >= THRESHOLDS[""]
     right = called == labels
-    among = dict(zip(SHARES, (labels >= 0, called, labels == 1, labels == 0, ~called), strict=True))
+    among = dict(zip(SHARES, (labels >= 0, labels == 1, labels == 0), strict=True))
     shares = {score: grouped_wilson(right[which], groups[which]) for score, which in among.items()}
     for score, interval in shares.items():
         yield "Wilson", score, interval
     for score in ("recall", "specificity"):
         which = among[score]
         yield "as if independent: Wilson", score, wilson(right[which].sum(), which.sum())
+    here = at_prevalence(shares["recall"], shares["specificity"], labels.mean(), THRESHOLDS[""])
+    yield "MOVER", "precision", here["ppv"]
+    yield "MOVER", "npv", here["npv"]
+    for score, which in (("precision", called), ("npv", ~called)):
+        yield "Wilson of calls", score, grouped_wilson(right[which], groups[which])
     expected = at_prevalence(shares["recall"], shares["specificity"], PREVALENCE, THRESHOLDS[""])
     for score, interval in expected.items():
         yield "MOVER", f"{score} at prevalence {PREVALENCE}", interval
@@ -136,8 +146,8 @@ def as_promised(name: str, share: float) -> bool:
 
 
 def promised(shares: dict[str, float]) -> dict[str, float]:
-    """Without the ways that are only there to show what goes wrong."""
-    return {name: share for name, share in shares.items() if not name.startswith(SHOW_WHAT_GOES_WRONG)}
+    """Without the ways that `evidence` does not use."""
+    return {name: share for name, share in shares.items() if not name.startswith(NOT_USED)}
 
 
 def write_docs(file: Path, found: dict[str, dict[str, float]], studies: int, resamples: int) -> None:
@@ -150,7 +160,7 @@ def write_docs(file: Path, found: dict[str, dict[str, float]], studies: int, res
         f"| interval | score | {' | '.join(found)} |",
         f"|---|---|{'---:|' * len(found)}",
     ]
-    for name in sorted(names, key=lambda name: name.startswith(SHOW_WHAT_GOES_WRONG)):
+    for name in sorted(names, key=lambda name: name.startswith(NOT_USED)):
         way, _, score = name.rpartition(": ")
         shares = " | ".join(f"{100 * found[setting][name]:.1f} %" for setting in found)
         lines.append(f"| {way} | `{score}` | {shares} |")

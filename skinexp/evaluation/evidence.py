@@ -24,6 +24,7 @@ from skinexp.evaluation.wilson import grouped_wilson
 
 UNDEFINED = Interval(math.nan, math.nan, math.nan)
 CHOSEN, CALIBRATED = "_chosen", "_calibrated"  # ends of the names of scores
+MOVER = "MOVER of Wilson"
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,7 @@ def evidence(
         limits = table.set_index("score")[["estimate", "low", "high"]]
         rates = [Interval(*map(float, limits.loc[f"{name}{CHOSEN}"])) for name in ("recall", "specificity")]
         expected = at_prevalence(rates[0], rates[1], prevalence, threshold)
-        rows = [(f"{name}_at_prevalence", *interval, "MOVER of Wilson") for name, interval in expected.items()]
+        rows = [(f"{name}_at_prevalence", *interval, MOVER) for name, interval in expected.items()]
         table = pd.concat([table, pd.DataFrame(rows, columns=table.columns)], ignore_index=True)
     return Evidence(
         threshold,
@@ -145,13 +146,15 @@ def _table(
     if resampled.intervals:  # else the bootstrap has warned already
         found["roc_auc"] = delong_interval(test["label"], test["logit"], groups), "DeLong"
     for suffix, (column, value) in suffixes.items():
-        for name, share in _shares(test["label"].to_numpy(), test[column].to_numpy(dtype=float), groups, value).items():
-            found[f"{name}{suffix}"] = share, "Wilson"
+        shares = _shares(test["label"].to_numpy(), test[column].to_numpy(dtype=float), groups, value)
+        found |= {f"{name}{suffix}": share for name, share in shares.items()}
     rows = [(name, *interval, method) for name, (interval, method) in found.items()]
     return pd.DataFrame(rows, columns=["score", "estimate", "low", "high", "method"])
 
 
-def _shares(labels: np.ndarray, probabilities: np.ndarray, groups: np.ndarray, threshold: float) -> dict[str, Interval]:
+def _shares(
+    labels: np.ndarray, probabilities: np.ndarray, groups: np.ndarray, threshold: float
+) -> dict[str, tuple[Interval, str]]:
     """Scores that are a share of images: how many were called right among those of a class, of a call, of all."""
     if math.isnan(threshold) or np.isnan(probabilities).any():
         return {}  # all NaN, as `threshold_scores` has it
@@ -164,7 +167,15 @@ def _shares(labels: np.ndarray, probabilities: np.ndarray, groups: np.ndarray, t
         "specificity": labels == 0,
         "npv": ~called,
     }
-    return {name: grouped_wilson(right[which], groups[which]) for name, which in among.items()}
+    found = {name: (grouped_wilson(right[which], groups[which]), "Wilson") for name, which in among.items()}
+    malignant = float(labels.mean()) if labels.size else 0.0
+    if 0 < malignant < 1:
+        # How many cases of a class there are is no matter of luck, which Wilson would take it for: of the images that
+        # are called alike, he asks how many might have been malignant. The classes' own rates ask less.
+        expected = at_prevalence(found["recall"][0], found["specificity"][0], malignant, threshold)
+        for name, value in (("precision", "ppv"), ("npv", "npv")):
+            found[name] = expected[value]._replace(estimate=found[name][0].estimate), MOVER
+    return found
 
 
 def _metrics(table: pd.DataFrame) -> dict[str, float]:

@@ -51,7 +51,7 @@ def test_each_score_lies_within_its_limits_and_says_how_they_were_made():
     assert method["roc_auc"] == "DeLong"
     assert method["recall"] == method["specificity_chosen"] == "Wilson"
     assert method["brier"] == method["ece_calibrated"] == method["mcc_chosen"] == "bootstrap"
-    assert method["ppv_at_prevalence"] == "MOVER of Wilson"
+    assert method["ppv_at_prevalence"] == method["npv"] == method["precision_chosen"] == "MOVER of Wilson"
 
 
 def test_the_area_has_delongs_interval_with_lesions_taken_together():
