@@ -25,6 +25,7 @@ from skinexp.evaluation.wilson import grouped_wilson
 UNDEFINED = Interval(math.nan, math.nan, math.nan)
 CHOSEN, CALIBRATED = "_chosen", "_calibrated"  # ends of the names of scores
 MOVER = "MOVER of Wilson"
+OF_CALLS = ("precision", "npv")  # shares of the images that are called alike
 
 
 @dataclass(frozen=True)
@@ -147,14 +148,17 @@ def _table(
         found["roc_auc"] = delong_interval(test["label"], test["logit"], groups), "DeLong"
     for suffix, (column, value) in suffixes.items():
         shares = _shares(test["label"].to_numpy(), test[column].to_numpy(dtype=float), groups, value)
-        found |= {f"{name}{suffix}": share for name, share in shares.items()}
+        for name, share in shares.items():
+            # Wilson takes the number of images that are called alike for fixed, and is too wide for it. But resamples
+            # of calls that are all right are all right too, and have no width.
+            certain = share.estimate in (0.0, 1.0)
+            if name not in OF_CALLS or certain or not resampled.intervals:
+                found[f"{name}{suffix}"] = share, "Wilson"
     rows = [(name, *interval, method) for name, (interval, method) in found.items()]
     return pd.DataFrame(rows, columns=["score", "estimate", "low", "high", "method"])
 
 
-def _shares(
-    labels: np.ndarray, probabilities: np.ndarray, groups: np.ndarray, threshold: float
-) -> dict[str, tuple[Interval, str]]:
+def _shares(labels: np.ndarray, probabilities: np.ndarray, groups: np.ndarray, threshold: float) -> dict[str, Interval]:
     """Scores that are a share of images: how many were called right among those of a class, of a call, of all."""
     if math.isnan(threshold) or np.isnan(probabilities).any():
         return {}  # all NaN, as `threshold_scores` has it
@@ -167,15 +171,7 @@ def _shares(
         "specificity": labels == 0,
         "npv": ~called,
     }
-    found = {name: (grouped_wilson(right[which], groups[which]), "Wilson") for name, which in among.items()}
-    malignant = float(labels.mean()) if labels.size else 0.0
-    if 0 < malignant < 1:
-        # How many cases of a class there are is no matter of luck, which Wilson would take it for: of the images that
-        # are called alike, he asks how many might have been malignant. The classes' own rates ask less.
-        expected = at_prevalence(found["recall"][0], found["specificity"][0], malignant, threshold)
-        for name, value in (("precision", "ppv"), ("npv", "npv")):
-            found[name] = expected[value]._replace(estimate=found[name][0].estimate), MOVER
-    return found
+    return {name: grouped_wilson(right[which], groups[which]) for name, which in among.items()}
 
 
 def _metrics(table: pd.DataFrame) -> dict[str, float]:
