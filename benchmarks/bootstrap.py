@@ -137,7 +137,7 @@ def main() -> None:
                 f"less than {MOST_EVIDENCE:g} s",
                 f"{figure(seconds[EVIDENCE])} s",
                 seconds[EVIDENCE] < MOST_EVIDENCE,
-                "",
+                f"{EVIDENCE}: threshold, calibration, intervals, subgroups",
             ),
         ],
         images=options.images,

@@ -24,6 +24,8 @@ from skinexp.evaluation.wilson import grouped_wilson
 
 UNDEFINED = Interval(math.nan, math.nan, math.nan)
 CHOSEN, CALIBRATED = "_chosen", "_calibrated"  # ends of the names of scores
+MOVER = "MOVER of Wilson"
+OF_CALLS = ("precision", "npv")  # shares of the images that are called alike
 
 
 @dataclass(frozen=True)
@@ -131,7 +133,7 @@ def judge(
         limits = table.set_index("score")[["estimate", "low", "high"]]
         rates = [Interval(*map(float, limits.loc[f"{name}{CHOSEN}"])) for name in ("recall", "specificity")]
         expected = at_prevalence(rates[0], rates[1], prevalence, threshold)
-        rows = [(f"{name}_at_prevalence", *interval, "MOVER of Wilson") for name, interval in expected.items()]
+        rows = [(f"{name}_at_prevalence", *interval, MOVER) for name, interval in expected.items()]
         table = pd.concat([table, pd.DataFrame(rows, columns=table.columns)], ignore_index=True)
     return Evidence(
         threshold,
@@ -177,8 +179,13 @@ def _table(
     if resampled.intervals:  # else the bootstrap has warned already
         found["roc_auc"] = delong_interval(test["label"], test["logit"], groups), "DeLong"
     for suffix, (column, value) in suffixes.items():
-        for name, share in _shares(test["label"].to_numpy(), test[column].to_numpy(dtype=float), groups, value).items():
-            found[f"{name}{suffix}"] = share, "Wilson"
+        shares = _shares(test["label"].to_numpy(), test[column].to_numpy(dtype=float), groups, value)
+        for name, share in shares.items():
+            # Wilson takes the number of images that are called alike for fixed, and is too wide for it. But resamples
+            # of calls that are all right are all right too, and have no width.
+            certain = share.estimate in (0.0, 1.0)
+            if name not in OF_CALLS or certain or not resampled.intervals:
+                found[f"{name}{suffix}"] = share, "Wilson"
     rows = [(name, *interval, method) for name, (interval, method) in found.items()]
     return pd.DataFrame(rows, columns=["score", "estimate", "low", "high", "method"])
 

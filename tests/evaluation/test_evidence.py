@@ -51,7 +51,19 @@ def test_each_score_lies_within_its_limits_and_says_how_they_were_made():
     assert method["roc_auc"] == "DeLong"
     assert method["recall"] == method["specificity_chosen"] == "Wilson"
     assert method["brier"] == method["ece_calibrated"] == method["mcc_chosen"] == "bootstrap"
+    assert method["npv"] == method["precision_chosen"] == "bootstrap"
     assert method["ppv_at_prevalence"] == "MOVER of Wilson"
+
+
+def test_calls_that_are_all_right_are_no_certainty():
+    predictions = study()
+    best = predictions.loc[predictions["label"] == 0, "probability"].max()
+
+    row = evidence(predictions, (best + 1) / 2, resamples=100).scores.set_index("score").loc["precision_chosen"]
+
+    assert row["estimate"] == row["high"] == 1
+    assert 0 < row["low"] < 1
+    assert row["method"] == "Wilson"
 
 
 def test_the_area_has_delongs_interval_with_lesions_taken_together():
