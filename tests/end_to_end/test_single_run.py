@@ -117,7 +117,8 @@ def test_the_saved_model_gives_the_logits_of_the_run_on_the_prepared_images(sing
 def test_the_saved_model_says_how_images_are_prepared_for_it(single):
     metadata = load_metadata(single.directory / "model.keras")
     assert metadata["preprocess"] == single.result()["config"]["data"]["preprocess"]
-    assert metadata["threshold"] == pytest.approx(single.result()["thresholds"]["youden"])
+    assert metadata["threshold"] == pytest.approx(single.result()["thresholds"]["chosen"])
+    assert metadata["calibration"] == single.result()["calibration"]
     assert metadata["classes"] == ["benign", "malignant"]
 
 
