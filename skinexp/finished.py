@@ -5,13 +5,15 @@ import math
 import zipfile
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from skinexp.config import Preprocess, Tracking
 from skinexp.errors import UserError
-from skinexp.evaluation.calibration import Calibrator
 from skinexp.result import FILE, load
 from skinexp.tracking.outbox import Outbox
+
+if TYPE_CHECKING:
+    from skinexp.evaluation.calibration import Calibrator
 
 MODEL = "model.keras"
 METADATA = "skinexp.json"  # as models.archive calls it, which brings Keras
@@ -40,7 +42,7 @@ class Finished:
     result: dict[str, Any]
     preprocess: Preprocess
     threshold: float
-    calibrator: Calibrator
+    calibrator: "Calibrator"
     run_id: str | None
     tracking: Tracking | None
     key: str | None
@@ -91,6 +93,8 @@ def _in_directory(run: str, uri: str | None) -> Finished:
 
 def _read(run: str, directory: Path, run_id: str | None, tracking: Tracking | None, key: str | None) -> Finished:
     """Reads the model's file without Keras, so that a mistake is told at once."""
+    from skinexp.evaluation.calibration import Calibrator  # later than --help: it brings scikit-learn
+
     try:
         with zipfile.ZipFile(directory / MODEL) as archive:
             stored = json.loads(archive.read(METADATA))

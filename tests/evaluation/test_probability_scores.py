@@ -95,7 +95,8 @@ def test_extreme_logits_end_in_a_number_or_nan_and_never_in_a_warning(cases):
     scores = probability_scores(labels, expit(logits))
 
     inside = np.clip(expit(logits), np.finfo(float).eps, 1 - np.finfo(float).eps)
-    assert expit(logit(inside) + scores["calibration_intercept"]).mean() == pytest.approx(labels.mean(), abs=1e-6)
+    if not np.isnan(scores["calibration_intercept"]):  # extreme logits may leave none
+        assert expit(logit(inside) + scores["calibration_intercept"]).mean() == pytest.approx(labels.mean(), abs=1e-6)
 
 
 @pytest.mark.parametrize(("labels", "probabilities"), [([0, 0], [0.1, 0.2]), ([0, 1], [math.nan, 0.5]), ([], [])])
