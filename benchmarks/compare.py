@@ -26,12 +26,14 @@ EPOCHS = 30
 WITHOUT_FIGURES = """
 import sys
 from skinexp import compare
-from skinexp.report import classification, curves, page
-page._picture = lambda *given, **named: page.Picture("", "", 1, 1)
-for module in (classification, curves):
-    for name in ("roc_curves", "precision_recall_curves", "confusion_matrices", "learning_curves"):
-        if hasattr(module, name):
+from skinexp.report import page, pictures
+stubs = {"picture": lambda *given, **named: pictures.Picture("", "", 1, 1)}
+for module in [module for name, module in sys.modules.items() if name.startswith("skinexp.report")]:
+    for name, value in list(vars(module).items()):
+        if hasattr(value, "__wrapped__"):  # drawn in the house's style
             setattr(module, name, lambda *given, **named: None)
+        elif name in stubs:
+            setattr(module, name, stubs[name])
 compare.main()
 unwanted = sorted({"tensorflow", "keras", "mlflow"} & set(sys.modules))
 sys.exit(f"imported: {unwanted}" if unwanted else 0)
