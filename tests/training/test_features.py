@@ -53,8 +53,9 @@ def test_cached_features_are_what_the_network_computes(backbone, classifier, bat
     trained = features.training_features(built, FEATURES, parts, Augmentation(Augment()), 3, tmp_path)
     validated, labels = validation(built, parts, tmp_path)
     assert trained.shape[:2] == (1, 60)  # without augmentation all views are one
-    np.testing.assert_allclose(trained[0], own_features(built, everything(parts.train.images)), rtol=1e-4, atol=1e-5)
-    np.testing.assert_allclose(validated, own_features(built, everything(parts.val)), rtol=1e-4, atol=1e-5)
+    # Sums in another order: on some processors a feature in ten thousand differs by more than its last two digits.
+    np.testing.assert_allclose(trained[0], own_features(built, everything(parts.train.images)), rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(validated, own_features(built, everything(parts.val)), rtol=1e-4, atol=1e-4)
     np.testing.assert_array_equal(labels[:, 0], parts.val.labels)
     assert validated.std(axis=0).max() > 0.01
 
