@@ -55,13 +55,20 @@ def evaluate(predictions: pd.DataFrame) -> Evaluation:
         metrics |= {f"{split}/{name}": score for name, score in named.items()}
 
     test = parts["test"]
-    metrics["test/predicted_positive"] = _share_at_least(test["probability"].to_numpy(dtype=float), 0.5)
-    metrics["test/logit_std"] = _spread(test["logit"].to_numpy(dtype=float))
+    metrics |= {f"test/{name}": value for name, value in answers(test).items()}
     reports = {
         name: classification_report(test["label"], test["probability"], value)
         for name, value in (("0.5", 0.5), ("youden", threshold))
     }
     return Evaluation(threshold, metrics, reports)
+
+
+def answers(part: pd.DataFrame) -> dict[str, float]:
+    """`predicted_positive` and `logit_std` of these predictions; NaN where a number is missing or not finite."""
+    return {
+        "predicted_positive": _share_at_least(part["probability"].to_numpy(dtype=float), 0.5),
+        "logit_std": _spread(part["logit"].to_numpy(dtype=float)),
+    }
 
 
 def _share_at_least(values: np.ndarray, threshold: float) -> float:

@@ -1,11 +1,9 @@
 """Scores of a finished network on images that it was not made for: thresholds are given, and nothing is chosen."""
 
-import math
-
 import pandas as pd
 
 from skinexp.evaluation.calibration import Calibrator
-from skinexp.evaluation.evaluate import Evaluation
+from skinexp.evaluation.evaluate import Evaluation, answers
 from skinexp.evaluation.ranking_scores import ranking_scores
 from skinexp.evaluation.scores import classification_report, threshold_scores
 
@@ -27,8 +25,7 @@ def evaluate_external(predictions: pd.DataFrame, threshold: float, calibrator: C
     calibrated = probabilities if calibrator.method == "none" else calibrator.apply(logits)
     scores = ranking_scores(labels, logits) | threshold_scores(labels, probabilities, 0.5)
     scores |= {f"{name}_chosen": score for name, score in threshold_scores(labels, calibrated, threshold).items()}
-    scores["predicted_positive"] = math.nan if probabilities.isna().any() else float((probabilities >= 0.5).mean())
-    scores["logit_std"] = float(logits.astype("float64").std(ddof=0))
+    scores |= answers(predictions)
     reports = {
         "0.5": classification_report(labels, probabilities, 0.5),
         "chosen": classification_report(labels, calibrated, threshold),
