@@ -5,7 +5,6 @@ import re
 import shlex
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -97,10 +96,8 @@ def test_what_no_test_could_use_is_refused_by_key_with_what_was_received(overrid
         check(composed(*overrides.split()))
 
 
-def test_the_help_lists_its_own_keys_and_comes_at_once(tmp_path):
-    start = time.perf_counter()
+def test_the_help_lists_its_own_keys(tmp_path):
     shown = typed("--help", tmp_path).stdout
-    assert time.perf_counter() - start < 10  # on a machine that is busy with other tests
     for key in vars(RangeTest().lr_find):
         assert f"  lr_find.{key}=" in shown
 

@@ -69,8 +69,9 @@ def fit_calibrator(method: str, labels: ArrayLike, logits: ArrayLike) -> Calibra
 
     Returns:
         A `Calibrator`. Where nothing can be learned (a class is absent, a logit is not finite) it is the identity,
-        with a warning: temperature 1, or `none`. So is temperature where every logit has the sign of its label (the
-        smaller the temperature the better, without end) and where logits are no better than their opposite.
+        with a warning: temperature 1, or `none`. Temperature is 1 too, without a warning, where none is best: where
+        every logit has the sign of its label (the smaller the better, without end), and where logits are no better
+        than their opposite (the larger the better).
 
     Raises:
         ValueError: where the method is unknown, a label is not 0 or 1, or the lengths differ.
@@ -88,9 +89,10 @@ def _none(labels: NDArray[np.int64], logits: NDArray[np.float64]) -> Calibrator:
 
 
 def _temperature(labels: NDArray[np.int64], logits: NDArray[np.float64]) -> Calibrator:
-    reason = why_undefined(labels, logits) or _why_no_temperature(labels, logits)
+    reason = why_undefined(labels, logits)
     if reason is not None:
         warn_undefined("the temperature of calibration (1 is used)", reason)
+    if reason is not None or not _has_best_temperature(labels, logits):
         return Calibrator("temperature", {"temperature": 1.0})
     unit = np.abs(logits).max()
 
@@ -105,13 +107,10 @@ def _temperature(labels: NDArray[np.int64], logits: NDArray[np.float64]) -> Cali
     return Calibrator("temperature", {"temperature": float(unit / inverse)})
 
 
-def _why_no_temperature(labels: NDArray[np.int64], logits: NDArray[np.float64]) -> str | None:
+def _has_best_temperature(labels: NDArray[np.int64], logits: NDArray[np.float64]) -> bool:
+    """Whether the log loss falls from an inverse temperature of 0 on, and rises at last."""
     sides = np.where(labels == 1, logits, -logits)
-    if (sides >= 0).all():
-        return "every logit has the sign of its label"
-    if sides.sum() <= 0:  # the slope at an inverse temperature of 0: from there on the loss only grows
-        return "logits are no better than their opposite"
-    return None
+    return bool(sides.sum() > 0 and (sides < 0).any())
 
 
 def _isotonic(labels: NDArray[np.int64], logits: NDArray[np.float64]) -> Calibrator:

@@ -2,7 +2,6 @@
 
 import datetime
 import math
-import time
 
 import pytest
 
@@ -136,12 +135,3 @@ def test_p_values_have_the_digits_that_tell_something(value, shown):
 )
 def test_scores_go_without_their_leading_zero(value, shown):
     assert three_decimals(value) == shown
-
-
-def test_twenty_runs_are_paired_in_less_time_than_a_reader_waits():
-    from skinexp.report.pairs import pair
-
-    runs = [run(str(number), 1 + 0.1 * number, number, images=1_000) for number in range(20)]
-    start = time.process_time()
-    assert len(pair(runs).table) == 190
-    assert time.process_time() - start < 5
