@@ -128,10 +128,12 @@ def _run(run: Finished, config: Config, table: "Table", directory: Path, overrid
         chosen = compute.configure(_like_the_run(config, run.result))  # before anything else imports Keras
         result.add(compute=asdict(chosen))
 
+        record.confirm()
+        result.add(run_id=record.id, experiment_id=record.experiment_id)
+
         from skinexp import external_test
 
         external_test.run(run, table, config.data, directory, result, record)
-        result.add(run_id=record.id, experiment_id=record.experiment_id)
 
 
 def _record(run: Finished, directory: Path, name: str, tags: Mapping[str, Any]) -> "tracking.Run":

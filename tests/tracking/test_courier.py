@@ -173,9 +173,9 @@ def test_where_it_is_not_required_a_run_goes_on_and_delivers_later(status, serve
         run.confirm()
         for number in (1, 2):
             run.epoch(epoch(number))
+        until(lambda: f"Tracking  tracking.uri: {uri} " in caplog.text)
         run.close("finished", None)
     assert run.id is None
-    assert f"Tracking  tracking.uri: {uri} " in caplog.text
     assert "records are not delivered" in caplog.text
     assert f"python -m skinexp.sync {tmp_path}" in caplog.text
 

@@ -137,7 +137,7 @@ def undisturbed(usual, live, tmp_path_factory) -> Outcome:
     return live(usual, tmp_path_factory.mktemp("undisturbed"))
 
 
-@pytest.mark.parametrize("epoch", [1, 2, 3, 4, 5])
+@pytest.mark.parametrize("epoch", [2, 3, *(pytest.param(epoch, marks=pytest.mark.slow) for epoch in (1, 4, 5))])
 def test_killed_once_it_ends_as_if_it_had_not_been(epoch, usual, undisturbed, live, tmp_path, caplog):
     caplog.set_level("INFO")
     with pytest.raises(Killed):
