@@ -16,15 +16,25 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from measure import Goal, Row, report
 from scipy.special import expit
 
-from skinexp.evaluation import Interval, at_prevalence, bootstrap, delong_interval, delong_test, grouped_wilson, wilson
+from skinexp.evaluation import (
+    Interval,
+    at_prevalence,
+    bootstrap,
+    delong_interval,
+    delong_test,
+    grouped_wilson,
+    score_differences,
+    wilson,
+)
 from skinexp.evaluation.bootstrap import limits, tail
 from skinexp.evaluation.delong import auc_components
 from skinexp.evaluation.interval import QUANTILE
-from skinexp.evaluation.resampling import group_weights
-from skinexp.evaluation.weighted_roc import Ranking
+from skinexp.evaluation.jackknife import POSITIVE
+from skinexp.evaluation.jackknife import SHARES as BETWEEN
 
 BEGIN, END = "<!-- coverage: begin -->", "<!-- coverage: end -->"  # about the table in the docs
 LEAST, MOST = 0.93, 0.97
@@ -39,7 +49,8 @@ NOT_USED = (  # in the table to say why
     "Wilson of calls:",
     "MOVER, own prevalence:",
 )
-ALSO_WILSON = tuple(f"bootstrap: {score}" for score in SHARES)  # `evidence` tells Wilson's
+# `evidence` tells Wilson's interval or the jackknife's.
+ALSO_OTHERS = tuple(f"bootstrap: {score}" for score in (*SHARES, *BETWEEN, *POSITIVE))
 
 
 @dataclass(frozen=True)
@@ -80,10 +91,13 @@ def intervals(study: Study, seed: int, resamples: int) -> Iterator[tuple[str, st
     """(way, score, interval) of everything that is asked."""
     labels, logits, groups = study.labels, study.logits, study.lesions
     probabilities = expit(logits)
-    for score, interval in bootstrap(
-        labels, logits, probabilities, groups, THRESHOLDS, resamples, seed
-    ).intervals.items():
-        yield "bootstrap", score, interval
+    found = bootstrap(labels, logits, probabilities, groups, THRESHOLDS, resamples, seed)
+    for score, interval in found.intervals.items():
+        yield "jackknife" if score in found.jackknifed else "bootstrap", score, interval
+    beyond = tail(labels, groups)
+    for score in found.jackknifed:
+        low, high = limits(found.replicates[score], beyond)
+        yield "bootstrap", score, Interval(found.intervals[score].estimate, float(low), float(high))
 
     yield "DeLong", "roc_auc", delong_interval(labels, logits, groups)
     area, components = auc_components(labels, logits, groups)
@@ -111,18 +125,14 @@ def intervals(study: Study, seed: int, resamples: int) -> Iterator[tuple[str, st
 
     paired = delong_test(labels, logits, study.other, groups)
     yield "DeLong, paired", "roc_auc, difference", Interval(paired.difference, paired.low, paired.high)
-    rankings = [Ranking(labels, scores) for scores in (logits, study.other)]
-    differences = np.concatenate(
-        [
-            rankings[0].roc(weights).area() - rankings[1].roc(weights).area()
-            for weights in group_weights(labels, groups, resamples, seed)
-        ]
-    )
-    yield (
-        "bootstrap, paired",
-        "roc_auc, difference",
-        Interval(paired.difference, *map(float, limits(differences, tail(labels, groups)))),
-    )
+    models = {name: _predictions(study, scores) for name, scores in (("a", logits), ("b", study.other))}
+    for row in score_differences(models, resamples=resamples, seed=seed).itertuples():
+        yield "bootstrap, paired", f"{row.score}, difference", Interval(row.difference, row.low, row.high)
+
+
+def _predictions(study: Study, logits: np.ndarray) -> pd.DataFrame:
+    columns = {"image_id": np.arange(len(logits)), "group": study.lesions, "label": study.labels, "logit": logits}
+    return pd.DataFrame(columns).assign(probability=expit(logits))
 
 
 def truths(setting: Setting) -> dict[str, float]:
@@ -153,7 +163,7 @@ def promised(shares: dict[str, float]) -> dict[str, float]:
 
 def used(name: str) -> bool:
     """Whether `evidence` or `compare_pairs` tells this interval of this score."""
-    return not name.startswith(NOT_USED) and name not in ALSO_WILSON
+    return not name.startswith(NOT_USED) and name not in ALSO_OTHERS
 
 
 def write_docs(file: Path, found: dict[str, dict[str, float]], studies: int, resamples: int) -> None:

@@ -125,7 +125,10 @@ def _table(test: pd.DataFrame, groups: np.ndarray, is_calibrated: bool, resample
     names = [*RANKING, *PROBABILITY_SCORES]
     names += [f"{name}{CALIBRATED}" for name in PROBABILITY_SCORES if is_calibrated]
     names += [f"{name}{suffix}" for suffix in suffixes for name in (*COUNT_SCORES, "net_benefit")]
-    found = {name: (resampled.intervals.get(name, UNDEFINED), "bootstrap") for name in names}
+    found = {
+        name: (resampled.intervals.get(name, UNDEFINED), "jackknife" if name in resampled.jackknifed else "bootstrap")
+        for name in names
+    }
     if resampled.intervals:  # else the bootstrap has warned already
         found["roc_auc"] = delong_interval(test["label"], test["logit"], groups), "DeLong"
     for suffix, called in suffixes.items():

@@ -17,7 +17,7 @@ from skinexp.report.words import ABSENT, chance, three_decimals, whole
 CHANCE = 0.05  # of a p-value below which two runs are told apart
 SHOWN = 12  # pairs of a table that is not folded
 FEW_DIGESTS = 3  # that a sentence names
-MOST_RUNS = 4  # that are compared in every score: each costs a bootstrap
+MOST_RUNS = 5  # that are compared in every score: each costs a bootstrap
 RESAMPLES = 1_000
 
 
