@@ -1,6 +1,6 @@
 """Claim: 95 % intervals hold the truth in 93 to 97 % of studies, also where images come in groups.
 
-    python benchmarks/interval_coverage.py [--studies 1000] [--docs docs/evidence.md]
+    python benchmarks/interval_coverage.py [--studies 1000] [--docs docs/evidence.md] [--paired]
 
 Studies are drawn whose true scores are known from a very large one: lesions of one image or several, each lesion's
 images sharing what is hard about it, a fixed number of malignant lesions. Each interval is asked whether it holds the
@@ -10,7 +10,7 @@ truth. Peers are the same formulas for independent images. Five minutes on two c
 import argparse
 import multiprocessing
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +35,8 @@ from skinexp.evaluation.delong import auc_components
 from skinexp.evaluation.interval import QUANTILE
 from skinexp.evaluation.jackknife import POSITIVE
 from skinexp.evaluation.jackknife import SHARES as BETWEEN
+from skinexp.evaluation.resampling import group_weights
+from skinexp.evaluation.weighted_roc import Ranking
 
 BEGIN, END = "<!-- coverage: begin -->", "<!-- coverage: end -->"  # about the table in the docs
 LEAST, MOST = 0.93, 0.97
@@ -125,9 +127,21 @@ def intervals(study: Study, seed: int, resamples: int) -> Iterator[tuple[str, st
 
     paired = delong_test(labels, logits, study.other, groups)
     yield "DeLong, paired", "roc_auc, difference", Interval(paired.difference, paired.low, paired.high)
-    models = {name: _predictions(study, scores) for name, scores in (("a", logits), ("b", study.other))}
+    rankings = [Ranking(labels, scores) for scores in (logits, study.other)]
+    weightings = group_weights(labels, groups, resamples, seed)
+    areas = [[ranking.roc(weights).area() for ranking in rankings] for weights in weightings]
+    low, high = limits(np.concatenate([a - b for a, b in areas]), beyond)
+    yield "bootstrap, paired", "roc_auc, difference", Interval(paired.difference, float(low), float(high))
+
+
+def differences(study: Study, seed: int, resamples: int) -> Iterator[tuple[str, str, Interval]]:
+    """The same of the differences of all scores."""
+    models = {name: _predictions(study, scores) for name, scores in (("a", study.logits), ("b", study.other))}
     for row in score_differences(models, resamples=resamples, seed=seed).itertuples():
         yield "bootstrap, paired", f"{row.score}, difference", Interval(row.difference, row.low, row.high)
+
+
+Asked = Callable[[Study, int, int], Iterator[tuple[str, str, Interval]]]
 
 
 def _predictions(study: Study, logits: np.ndarray) -> pd.DataFrame:
@@ -135,18 +149,18 @@ def _predictions(study: Study, logits: np.ndarray) -> pd.DataFrame:
     return pd.DataFrame(columns).assign(probability=expit(logits))
 
 
-def truths(setting: Setting) -> dict[str, float]:
+def truths(setting: Setting, asked: Asked) -> dict[str, float]:
     """What each score is in a study so large that it is no longer a matter of luck."""
     study = draw(setting, VERY_LARGE, np.random.default_rng(0))
-    return {score: interval.estimate for _, score, interval in intervals(study, seed=0, resamples=1)}
+    return {score: interval.estimate for _, score, interval in asked(study, 0, 1)}
 
 
-def coverage(setting: Setting, studies: int, resamples: int) -> dict[str, float]:
+def coverage(setting: Setting, studies: int, resamples: int, asked: Asked = intervals) -> dict[str, float]:
     """`way: score` -> share of studies whose interval holds the truth. An interval that is NaN holds nothing."""
-    truth, held = truths(setting), Counter[str]()
+    truth, held = truths(setting, asked), Counter[str]()
     for number in range(studies):
         study = draw(setting, setting.lesions, np.random.default_rng([1, number]))
-        for way, score, interval in intervals(study, number, resamples):
+        for way, score, interval in asked(study, number, resamples):
             held[f"{way}: {score}"] += bool(interval.low <= truth[score] <= interval.high)
     return {name: times / studies for name, times in held.items()}
 
@@ -191,10 +205,20 @@ def main() -> None:
     parser.add_argument("--studies", type=int, default=1_000)
     parser.add_argument("--resamples", type=int, default=1_000)
     parser.add_argument("--docs", type=Path, help="a file whose table is to be replaced")
+    parser.add_argument(
+        "--paired", action="store_true", help="ask the differences of two models in every score instead"
+    )
     options = parser.parse_args()
-    counts = [options.studies] * len(SETTINGS), [options.resamples] * len(SETTINGS)
+    if options.paired and options.docs:
+        parser.error("--docs is for the intervals of one model: leave out --paired")
+    asked = [differences if options.paired else intervals] * len(SETTINGS)
+    counts = [options.studies] * len(SETTINGS), [options.resamples] * len(SETTINGS), asked
     with ProcessPoolExecutor(len(SETTINGS), multiprocessing.get_context("spawn")) as pool:
         found = dict(zip((setting.name for setting in SETTINGS), pool.map(coverage, SETTINGS, *counts), strict=True))
+    if options.paired:
+        for name in next(iter(found.values())):
+            print(f"{name:65}", *(f"{100 * shares[name]:5.1f} %" for shares in found.values()))
+        return
     tell(found, options.studies, options.resamples)
     if options.docs:
         write_docs(options.docs, found, options.studies, options.resamples)
