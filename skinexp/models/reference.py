@@ -9,7 +9,7 @@ from skinexp.evaluation.domain_shift import Reference
 from skinexp.models.predict import Predictions
 from skinexp.randomness import rng
 
-IMAGES = 512  # of training, that are looked at: enough for the directions that are kept, and a few seconds
+IMAGES = 256  # of training, that are looked at: as many as the directions that are kept ask for
 AT_ONCE = 64  # images read at a time
 
 
