@@ -90,7 +90,7 @@ def _scored(score: Part, left_out: NDArray[np.bool_], names: list[str]) -> NDArr
 def _weights(left_out: NDArray[np.bool_]) -> Iterator[NDArray[np.float64]]:
     rows = max(1, CHUNK // left_out.shape[1])
     for start in range(0, len(left_out), rows):
-        yield 1.0 - left_out[start : start + rows]
+        yield (~left_out[start : start + rows]).astype(np.float64)
 
 
 def _error(left_out: list[NDArray[np.float64]]) -> Error:

@@ -13,7 +13,7 @@ from matplotlib.ticker import NullFormatter, NullLocator
 
 from skinexp.report.records import RunRecord
 from skinexp.report.style import INK, QUIET, legend_outside, looks, new_figure, styled, wrapped
-from skinexp.report.varied import is_number, settings, shown, varied
+from skinexp.report.varied import Value, is_number, settings, shown, varied
 
 KEY = "optim.lr"
 RATES = 3  # that it takes to see where there are too low and too high ones
@@ -55,9 +55,9 @@ def trials(records: Sequence[RunRecord]) -> pd.DataFrame | None:
     return pd.DataFrame(rows)
 
 
-def _has_place(rate: object) -> bool:
+def _has_place(rate: Value) -> bool:
     """Whether a logarithmic axis has a place for it; it has none for 0."""
-    return is_number(rate) and rate > 0
+    return isinstance(rate, (int, float)) and is_number(rate) and rate > 0
 
 
 @styled
