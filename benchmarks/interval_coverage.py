@@ -1,6 +1,6 @@
 """Claim: 95 % intervals hold the truth in 93 to 97 % of studies, also where images come in groups.
 
-    python benchmarks/interval_coverage.py [--studies 1000] [--docs docs/evidence.md]
+    python benchmarks/interval_coverage.py [--studies 1000] [--docs docs/evidence.md] [--paired]
 
 Studies are drawn whose true scores are known from a very large one: lesions of one image or several, each lesion's
 images sharing what is hard about it, a fixed number of malignant lesions. Each interval is asked whether it holds the
@@ -10,19 +10,31 @@ truth. Peers are the same formulas for independent images. Five minutes on two c
 import argparse
 import multiprocessing
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from measure import Goal, Row, report
 from scipy.special import expit
 
-from skinexp.evaluation import Interval, at_prevalence, bootstrap, delong_interval, delong_test, grouped_wilson, wilson
+from skinexp.evaluation import (
+    Interval,
+    at_prevalence,
+    bootstrap,
+    delong_interval,
+    delong_test,
+    grouped_wilson,
+    score_differences,
+    wilson,
+)
 from skinexp.evaluation.bootstrap import limits, tail
 from skinexp.evaluation.delong import auc_components
 from skinexp.evaluation.interval import QUANTILE
+from skinexp.evaluation.jackknife import POSITIVE
+from skinexp.evaluation.jackknife import SHARES as BETWEEN
 from skinexp.evaluation.resampling import group_weights
 from skinexp.evaluation.weighted_roc import Ranking
 
@@ -39,7 +51,8 @@ NOT_USED = (  # in the table to say why
     "Wilson of calls:",
     "MOVER, own prevalence:",
 )
-ALSO_WILSON = tuple(f"bootstrap: {score}" for score in SHARES)  # `evidence` tells Wilson's
+# `evidence` tells Wilson's interval or the jackknife's.
+ALSO_OTHERS = tuple(f"bootstrap: {score}" for score in (*SHARES, *BETWEEN, *POSITIVE))
 
 
 @dataclass(frozen=True)
@@ -80,10 +93,13 @@ def intervals(study: Study, seed: int, resamples: int) -> Iterator[tuple[str, st
     """(way, score, interval) of everything that is asked."""
     labels, logits, groups = study.labels, study.logits, study.lesions
     probabilities = expit(logits)
-    for score, interval in bootstrap(
-        labels, logits, probabilities, groups, THRESHOLDS, resamples, seed
-    ).intervals.items():
-        yield "bootstrap", score, interval
+    found = bootstrap(labels, logits, probabilities, groups, THRESHOLDS, resamples, seed)
+    for score, interval in found.intervals.items():
+        yield "jackknife" if score in found.jackknifed else "bootstrap", score, interval
+    beyond = tail(labels, groups)
+    for score in found.jackknifed:
+        low, high = limits(found.replicates[score], beyond)
+        yield "bootstrap", score, Interval(found.intervals[score].estimate, float(low), float(high))
 
     yield "DeLong", "roc_auc", delong_interval(labels, logits, groups)
     area, components = auc_components(labels, logits, groups)
@@ -112,31 +128,39 @@ def intervals(study: Study, seed: int, resamples: int) -> Iterator[tuple[str, st
     paired = delong_test(labels, logits, study.other, groups)
     yield "DeLong, paired", "roc_auc, difference", Interval(paired.difference, paired.low, paired.high)
     rankings = [Ranking(labels, scores) for scores in (logits, study.other)]
-    differences = np.concatenate(
-        [
-            rankings[0].roc(weights).area() - rankings[1].roc(weights).area()
-            for weights in group_weights(labels, groups, resamples, seed)
-        ]
-    )
-    yield (
-        "bootstrap, paired",
-        "roc_auc, difference",
-        Interval(paired.difference, *map(float, limits(differences, tail(labels, groups)))),
-    )
+    weightings = group_weights(labels, groups, resamples, seed)
+    areas = [[ranking.roc(weights).area() for ranking in rankings] for weights in weightings]
+    low, high = limits(np.concatenate([a - b for a, b in areas]), beyond)
+    yield "bootstrap, paired", "roc_auc, difference", Interval(paired.difference, float(low), float(high))
 
 
-def truths(setting: Setting) -> dict[str, float]:
+def differences(study: Study, seed: int, resamples: int) -> Iterator[tuple[str, str, Interval]]:
+    """The same of the differences of all scores."""
+    models = {name: _predictions(study, scores) for name, scores in (("a", study.logits), ("b", study.other))}
+    for row in score_differences(models, resamples=resamples, seed=seed).itertuples():
+        yield "bootstrap, paired", f"{row.score}, difference", Interval(row.difference, row.low, row.high)
+
+
+Asked = Callable[[Study, int, int], Iterator[tuple[str, str, Interval]]]
+
+
+def _predictions(study: Study, logits: np.ndarray) -> pd.DataFrame:
+    columns = {"image_id": np.arange(len(logits)), "group": study.lesions, "label": study.labels, "logit": logits}
+    return pd.DataFrame(columns).assign(probability=expit(logits))
+
+
+def truths(setting: Setting, asked: Asked) -> dict[str, float]:
     """What each score is in a study so large that it is no longer a matter of luck."""
     study = draw(setting, VERY_LARGE, np.random.default_rng(0))
-    return {score: interval.estimate for _, score, interval in intervals(study, seed=0, resamples=1)}
+    return {score: interval.estimate for _, score, interval in asked(study, 0, 1)}
 
 
-def coverage(setting: Setting, studies: int, resamples: int) -> dict[str, float]:
+def coverage(setting: Setting, studies: int, resamples: int, asked: Asked = intervals) -> dict[str, float]:
     """`way: score` -> share of studies whose interval holds the truth. An interval that is NaN holds nothing."""
-    truth, held = truths(setting), Counter[str]()
+    truth, held = truths(setting, asked), Counter[str]()
     for number in range(studies):
         study = draw(setting, setting.lesions, np.random.default_rng([1, number]))
-        for way, score, interval in intervals(study, number, resamples):
+        for way, score, interval in asked(study, number, resamples):
             held[f"{way}: {score}"] += bool(interval.low <= truth[score] <= interval.high)
     return {name: times / studies for name, times in held.items()}
 
@@ -153,7 +177,7 @@ def promised(shares: dict[str, float]) -> dict[str, float]:
 
 def used(name: str) -> bool:
     """Whether `evidence` or `compare_pairs` tells this interval of this score."""
-    return not name.startswith(NOT_USED) and name not in ALSO_WILSON
+    return not name.startswith(NOT_USED) and name not in ALSO_OTHERS
 
 
 def write_docs(file: Path, found: dict[str, dict[str, float]], studies: int, resamples: int) -> None:
@@ -181,10 +205,20 @@ def main() -> None:
     parser.add_argument("--studies", type=int, default=1_000)
     parser.add_argument("--resamples", type=int, default=1_000)
     parser.add_argument("--docs", type=Path, help="a file whose table is to be replaced")
+    parser.add_argument(
+        "--paired", action="store_true", help="ask the differences of two models in every score instead"
+    )
     options = parser.parse_args()
-    counts = [options.studies] * len(SETTINGS), [options.resamples] * len(SETTINGS)
+    if options.paired and options.docs:
+        parser.error("--docs is for the intervals of one model: leave out --paired")
+    asked = [differences if options.paired else intervals] * len(SETTINGS)
+    counts = [options.studies] * len(SETTINGS), [options.resamples] * len(SETTINGS), asked
     with ProcessPoolExecutor(len(SETTINGS), multiprocessing.get_context("spawn")) as pool:
         found = dict(zip((setting.name for setting in SETTINGS), pool.map(coverage, SETTINGS, *counts), strict=True))
+    if options.paired:
+        for name in next(iter(found.values())):
+            print(f"{name:65}", *(f"{100 * shares[name]:5.1f} %" for shares in found.values()))
+        return
     tell(found, options.studies, options.resamples)
     if options.docs:
         write_docs(options.docs, found, options.studies, options.resamples)

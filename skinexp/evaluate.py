@@ -11,8 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from skinexp import config as schema
-from skinexp import finished, help_text
+from skinexp import external_config, finished
 from skinexp.config import Config, Tracking
 from skinexp.errors import UserError, told
 from skinexp.finished import Finished
@@ -48,10 +47,6 @@ What it leaves there
   it is. The terminal shows the scores beside those on the run's own test images, and how far the new images are from
   the training images. Several models on the same images: python -m skinexp.compare evaluations/DATE/TIME ...
 """
-TAKEN = ("data", "seed")  # of an experiment's keys
-STORED = "data.preprocess"
-SPLIT = ("data.split.train", "data.split.val", "data.split.test", "data.split.folds", "data.split.fold")
-SOURCE = "evaluate: say which images: data=folder data.path=DIRECTORY, data=hub data.path=OWNER/NAME or data=phantom"
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -88,7 +83,7 @@ def evaluate(name: str, overrides: list[str], output: Path | None = None, uri: s
     Raises:
         UserError: where the run has no model, or no images are named that it can be tested on.
     """
-    config = _composed(overrides)
+    config = external_config.composed(overrides)
     run = finished.find(name, uri)
     config.data = replace(config.data, preprocess=run.preprocess)
 
@@ -125,7 +120,8 @@ def _run(run: Finished, config: Config, table: "Table", directory: Path, overrid
 
         from skinexp import compute
 
-        chosen = compute.configure(_like_the_run(config, run.result))  # before anything else imports Keras
+        like_the_run = external_config.like_the_run(config, run.result)
+        chosen = compute.configure(like_the_run)  # before anything else imports Keras
         result.add(compute=asdict(chosen))
 
         record.confirm()
@@ -142,54 +138,6 @@ def _record(run: Finished, directory: Path, name: str, tags: Mapping[str, Any]) 
     if run.tracking is None:
         return tracking.Untracked()
     return tracking.start(run.tracking, directory, name, tags, parent=run.key)
-
-
-def _composed(overrides: list[str]) -> Config:
-    """The configuration of these overrides, of which only the data and the seed are used.
-
-    Raises:
-        UserError: where one of them is not about the images, or they name none.
-    """
-    for word in overrides:
-        name = word.lstrip("+~").partition("=")[0]
-        if name == STORED or name.startswith(f"{STORED}."):
-            raise UserError(
-                f"{word}: images are prepared as the model's training images were, which its file says; leave it out"
-            )
-        if name in SPLIT:
-            raise UserError(f"{word}: all images are tested, so nothing is shared out; leave it out")
-        if name.split(".")[0].split("@")[0] not in TAKEN:
-            raise UserError(
-                f"{word}: a finished model is tested as it is; only data=OPTION, data.KEY=VALUE and seed=N fit"
-            )
-    if not any(word.startswith("data=") for word in overrides):
-        raise UserError(SOURCE)
-
-    from hydra import compose, initialize_config_dir
-    from omegaconf import OmegaConf
-
-    from skinexp import composition
-
-    schema.register()
-    try:
-        with initialize_config_dir(str(help_text.CONF), version_base="1.3"):
-            config = OmegaConf.to_object(compose("config", overrides))
-    except Exception as error:
-        if not composition.is_mistake(error):
-            raise
-        raise UserError(composition.explain(error)) from error
-    schema.check(config)
-    return config
-
-
-def _like_the_run(config: Config, result: Mapping[str, Any]) -> Config:
-    """The configuration, computed on the backend that the run was, where that is installed here."""
-    from importlib.util import find_spec
-
-    backend = result.get("compute", {}).get("backend")
-    if backend in ("tensorflow", "jax", "torch") and find_spec(backend):
-        config.compute.backend = backend
-    return config
 
 
 def _directory(output: Path | None) -> Path:

@@ -94,7 +94,7 @@ def run(config: Config, job: Job, result: Result, record: tracking.Run) -> float
         for name, figure in figures.items():
             style.save(figure, directory / "figures" / f"{name}.png")
     with result.stage("model"):
-        seen = reference(classifier, batches, predicted, frame, config.seed)
+        seen = reference(batches, predicted, frame, config.seed)
         save_model(classifier.network, directory / "model.keras", _needed_to_serve(config, proof), seen)
     with result.stage("tracking"):
         record.run_directory()

@@ -5,12 +5,12 @@ from skinexp.evaluation.calibration import Calibrator, fit_calibrator
 from skinexp.evaluation.cases import CLASSES, why_undefined
 from skinexp.evaluation.curves import PrecisionRecallPoints, RocPoints, precision_recall_points, roc_points
 from skinexp.evaluation.delong import PairedAuc, delong_interval, delong_test
+from skinexp.evaluation.differences import score_differences
 from skinexp.evaluation.evaluate import Evaluation, evaluate
 from skinexp.evaluation.evidence import Evidence, evidence, judge
 from skinexp.evaluation.folds import FoldAreas, fold_areas, pool_folds
 from skinexp.evaluation.holm import holm
 from skinexp.evaluation.interval import Interval
-from skinexp.evaluation.intervals import auc_standard_error
 from skinexp.evaluation.mcnemar import McNemar, mcnemar
 from skinexp.evaluation.net_benefit import decision_curve, net_benefit
 from skinexp.evaluation.pairs import PairedComparison, compare_pairs
@@ -43,7 +43,6 @@ __all__ = [
     "Subgroups",
     "ThresholdRule",
     "at_prevalence",
-    "auc_standard_error",
     "bootstrap",
     "choose_threshold",
     "classification_report",
@@ -69,6 +68,7 @@ __all__ = [
     "ranking_scores",
     "reliability_points",
     "roc_points",
+    "score_differences",
     "subgroups",
     "summarise_seeds",
     "threshold_scores",

@@ -11,6 +11,7 @@ from scipy.special import ndtr, stdtrit
 
 from skinexp.evaluation.cases import checked_cases, checked_probabilities, warn_undefined, why_undefined
 from skinexp.evaluation.interval import LEVEL, Interval
+from skinexp.evaluation.jackknife import jackknife_intervals
 from skinexp.evaluation.probability_scores import NOISE
 from skinexp.evaluation.resampling import checked_groups, group_weights
 from skinexp.evaluation.scorer import RATES, RECALLS, Part, Scorer
@@ -26,6 +27,7 @@ class Bootstrap:
 
     Attributes:
         intervals: score -> `Interval`.
+        jackknifed: the scores whose interval is not from resamples but from `jackknife_intervals`.
         replicates: score -> (resamples,) its value in each; NaN where undefined there.
         roc_band: columns `false_positive_rate`, `sensitivity`, `low`, `high`; point by point, not for the whole curve
             at once.
@@ -33,6 +35,7 @@ class Bootstrap:
     """
 
     intervals: dict[str, Interval]
+    jackknifed: frozenset[str]
     replicates: dict[str, NDArray[np.float64]]
     roc_band: pd.DataFrame
     precision_recall_band: pd.DataFrame
@@ -54,8 +57,11 @@ def bootstrap(
     resamples: the 2.5 and the 97.5, and a little further out where groups are few (see `tail`). Memory is bounded:
     resamples come in chunks.
 
-    The expected calibration error is the exception. It is a sum of absolute values, so noise only adds to it: that of
-    a resample lies above that of the study, as that lies above the truth, and percentiles may miss the truth always.
+    Average precision, the partial area `pauc_isic2024` and the calibration slope have intervals from leaving groups
+    out instead (see `jackknife_intervals`): their percentiles hold the truth in 93 % of studies.
+
+    The expected calibration error is another exception. It is a sum of absolute values, so noise only adds to it: that
+    of a resample lies above that of the study, as that lies above the truth, and percentiles may miss the truth always.
     Its lower limit is the study's less the 97.5 percentile of what noise alone gives (it cannot be off by more, by the
     triangle inequality); it covers more often than it says.
 
@@ -86,7 +92,9 @@ def bootstrap(
     reason = why_undefined(label_array, logit_array) or why_undefined(label_array, probability_array)
     if reason is not None:
         warn_undefined("every bootstrap interval", reason)
-        return Bootstrap({}, {}, *_bands(np.full((3, len(RATES)), np.nan), np.full((3, len(RECALLS)), np.nan)))
+        return Bootstrap(
+            {}, frozenset(), {}, *_bands(np.full((3, len(RATES)), np.nan), np.full((3, len(RECALLS)), np.nan))
+        )
     scorer = Scorer(label_array, logit_array, probability_array, thresholds, further)
     estimates, *curves = scorer.with_curves(np.ones((1, len(label_array))))
     chunks = [scorer.with_curves(weights) for weights in group_weights(label_array, groups, resamples, seed)]
@@ -104,7 +112,9 @@ def bootstrap(
         most = intervals.pop(name).high
         error = intervals[name.replace(NOISE, "ece")]
         intervals[name.replace(NOISE, "ece")] = error._replace(low=max(0.0, error.estimate - most))
-    return Bootstrap(intervals, replicates, *_bands(*bands))
+    known = {name: interval.estimate for name, interval in intervals.items()}
+    smooth = jackknife_intervals(scorer, known, label_array, groups)
+    return Bootstrap(intervals | smooth, frozenset(smooth), replicates, *_bands(*bands))
 
 
 def tail(labels: ArrayLike, groups: ArrayLike) -> float:

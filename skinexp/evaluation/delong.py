@@ -126,8 +126,12 @@ def delong_test(
     if reason is not None:
         warn_undefined("DeLong's test", reason)
         return PairedAuc(*[math.nan] * 7)
-    area_a, of_a = auc_components(label_array, array_a, groups)
-    area_b, of_b = auc_components(label_array, array_b, groups)
+    return paired_auc(*(auc_components(label_array, array, groups) for array in (array_a, array_b)))
+
+
+def paired_auc(a: tuple[float, Components], b: tuple[float, Components]) -> PairedAuc:
+    """`delong_test` of what `auc_components` says of two models: found once for each, whatever it is paired with."""
+    (area_a, of_a), (area_b, of_b) = a, b
     difference = area_a - area_b
     variance = difference_components(of_a, of_b).variance()
     if math.isnan(variance):

@@ -97,8 +97,7 @@ def fit(
         return None
     mean = training.mean(axis=0, dtype=np.float64)
     centred = training - mean
-    _, singular, directions = np.linalg.svd(centred, full_matrices=False)
-    variances = singular**2 / (len(training) - 1)
+    variances, directions = _principal(centred)
     kept = max(1, min(DIRECTIONS, len(training) // IMAGES_EACH, len(variances)))
     floor = FLOOR * float(np.mean(np.square(training, dtype=np.float64))) + np.finfo(np.float32).tiny
     rest = float(variances[kept:].sum()) / max(1, training.shape[1] - kept)
@@ -144,6 +143,22 @@ def looks_of(images: NDArray[np.uint8]) -> NDArray[np.float64]:
     channels = images.mean(axis=(1, 2), dtype=np.float64)
     contrast = images.mean(axis=3, dtype=np.float32).std(axis=(1, 2), dtype=np.float64)
     return np.column_stack([channels, contrast])
+
+
+def _principal(centred: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(r,) variances along the principal directions, the largest first, and (r, c) these directions.
+
+    From the products of images with each other where there are fewer of these than features: a decomposition of the
+    features themselves takes ten times as long. A direction in which nothing varies is 0.
+    """
+    if centred.shape[0] >= centred.shape[1]:
+        _, singular, directions = np.linalg.svd(centred, full_matrices=False)
+    else:
+        squares, vectors = np.linalg.eigh(centred @ centred.T)  # the smallest first
+        singular = np.sqrt(np.maximum(squares[::-1], 0))
+        along = vectors.T[::-1] @ centred
+        directions = np.divide(along, singular[:, None], out=np.zeros_like(along), where=singular[:, None] > 0)
+    return singular**2 / (len(centred) - 1), directions
 
 
 def _distance(

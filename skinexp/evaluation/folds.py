@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from skinexp.evaluation.cases import warn_undefined, why_undefined
+from skinexp.evaluation.evaluate import answers
 from skinexp.evaluation.ranking_scores import ranking_scores
 from skinexp.evaluation.scores import threshold_scores
 from skinexp.evaluation.tables import require_columns
@@ -79,10 +80,7 @@ def fold_scores(pooled: pd.DataFrame, thresholds: Mapping[int, float]) -> dict[s
     for name in scores:
         found[f"test/{name}_mean"] = float(by_fold[name].mean(skipna=False))
         found[f"test/{name}_sd"] = float(by_fold[name].std(skipna=False))
-    called = pooled["probability"].to_numpy(dtype=float)
-    found["test/predicted_positive"] = math.nan if np.isnan(called).any() else float((called >= 0.5).mean())
-    found["test/logit_std"] = float(pooled["logit"].to_numpy(dtype=float).std())
-    return found
+    return found | {f"test/{name}": value for name, value in answers(pooled).items()}
 
 
 def fold_areas(pooled: pd.DataFrame) -> FoldAreas:

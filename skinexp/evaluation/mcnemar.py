@@ -47,9 +47,15 @@ def mcnemar(labels: ArrayLike, called_a: ArrayLike, called_b: ArrayLike, groups:
     _, array_b = checked_cases(labels, called_b)
     if label_array.size == 0:
         return McNemar(0, 0, math.nan, True)
-    right_a, right_b = array_a == label_array, array_b == label_array
     names = np.arange(len(label_array)) if groups is None else groups
     _, group_of_image, group_count = checked_groups(label_array, names)
+    return mcnemar_of_right(array_a == label_array, array_b == label_array, group_of_image, group_count)
+
+
+def mcnemar_of_right(
+    right_a: NDArray[np.bool_], right_b: NDArray[np.bool_], group_of_image: NDArray[np.int64], group_count: int
+) -> McNemar:
+    """`mcnemar` of which images each model calls right, and the numbers of their groups; of one image at least."""
     favour = np.bincount(group_of_image, weights=right_a.astype(float) - right_b, minlength=group_count)
     favour = favour[favour != 0].astype(np.int64)
     exact = len(favour) < FEW

@@ -35,6 +35,8 @@ class Recalibration:
         self._far = max(1.0, self._spread)  # a shift may be far also where all logits are nearly equal
         self._centre = float(self._logits.mean()) if self._logits.size else 0.0
         self._standard = (self._logits - self._centre) / self._spread
+        sides = (self._labels == 0, self._labels == 1), (self._standard < 0, self._standard > 0)
+        self._sides = np.column_stack([of_class & side for of_class in sides[0] for side in sides[1]]).astype(float)
         self._line_start, self._shift_start = np.zeros(2), np.zeros(1)
         everything = np.ones((1, len(self._labels)))
         line, shift = self._line(everything)[0], self._shift(everything)[0]
@@ -61,6 +63,12 @@ class Recalibration:
 
     def _overlap(self, weights: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Whether no threshold separates the classes, in either direction, ties being allowed on it."""
+        # Where both classes are on both sides of the mean they overlap; only the others need a closer look.
+        found: NDArray[np.bool_] = (weights @ self._sides > 0).all(axis=1)
+        found[~found] = self._overlap_of_ends(weights[~found])
+        return found
+
+    def _overlap_of_ends(self, weights: NDArray[np.float64]) -> NDArray[np.bool_]:
         ends = []
         for label in (0, 1):
             of_class = self._labels == label

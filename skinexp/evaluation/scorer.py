@@ -19,29 +19,32 @@ RECALLS = np.linspace(0.01, 1, 100)  # recalls at which the precision-recall cur
 class ThresholdScorer:
     """Scores of calling an image malignant where its probability is at least a threshold."""
 
-    def __init__(self, labels: ArrayLike, probabilities: ArrayLike, threshold: float) -> None:
+    def __init__(self, labels: ArrayLike, probabilities: ArrayLike, threshold: ArrayLike) -> None:
         """Calls each image once.
 
         Args:
             labels: (n,) array of 0/1.
             probabilities: (n,) array in 0..1, without NaN.
-            threshold: a number, not NaN.
+            threshold: a number, or one for each image, not NaN.
 
         Raises:
             ValueError: where a label is not 0 or 1, a probability lies outside 0..1, or the lengths differ.
         """
         label_array, probability_array = checked_probabilities(labels, probabilities)
-        called = probability_array >= threshold
-        self._threshold = threshold
+        at = np.broadcast_to(np.asarray(threshold, dtype=np.float64), probability_array.shape)
+        called = probability_array >= at
+        # What a false positive costs, in true ones: each at the price of its own threshold.
+        costs = -benefit_of_counts(np.zeros(len(at)), np.ones(len(at)), 1, at)
+        self._cost = np.where((label_array == 0) & called, costs, np.where(np.isnan(costs), np.nan, 0.0))
         kinds = [(1, True), (0, True), (1, False), (0, False)]  # true and false positives, false and true negatives
         self._kinds = np.column_stack([(label_array == label) & (called == call) for label, call in kinds]).astype(
             float
         )
 
     def __call__(self, weights: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
-        """The scores of `count_scores`, and `net_benefit` at the threshold, each (weightings,)."""
+        """The scores of `count_scores`, and the net benefit at the threshold, each (weightings,)."""
         counts = (weights @ self._kinds).T
-        benefit = benefit_of_counts(counts[0], counts[1], counts.sum(axis=0), np.full(len(weights), self._threshold))
+        benefit = (counts[0] - weights @ self._cost) / counts.sum(axis=0)
         return count_scores(*counts) | {"net_benefit": benefit}
 
 
@@ -56,7 +59,7 @@ class Scorer:
         labels: ArrayLike,
         logits: ArrayLike,
         probabilities: ArrayLike,
-        thresholds: Mapping[str, float],
+        thresholds: Mapping[str, ArrayLike],
         further: Mapping[str, Part] | None = None,
     ) -> None:
         """Sorts, bins and calls the images once.
@@ -65,8 +68,8 @@ class Scorer:
             labels: (n,) array of 0/1.
             logits: (n,) finite numbers: what images are ranked by.
             probabilities: (n,) array in 0..1, without NaN.
-            thresholds: what is added to the names of the scores at a threshold -> the threshold. A threshold that is
-                NaN has no scores.
+            thresholds: what is added to the names of the scores at a threshold -> the threshold, or one for each
+                image. A threshold that is NaN has no scores.
             further: what is added to their names -> scores of other probabilities of the same images.
 
         Raises:
@@ -75,7 +78,7 @@ class Scorer:
         self._ranking = Ranking(labels, logits)
         self._parts: dict[str, list[Part]] = {"": [ProbabilityScorer(labels, probabilities)]}
         for suffix, threshold in thresholds.items():
-            if not np.isnan(threshold):
+            if not np.isnan(np.asarray(threshold, dtype=np.float64)).any():
                 self._parts.setdefault(suffix, []).append(ThresholdScorer(labels, probabilities, threshold))
         for suffix, part in (further or {}).items():
             self._parts.setdefault(suffix, []).append(part)

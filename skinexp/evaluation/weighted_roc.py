@@ -33,7 +33,8 @@ class Ranking:
         self._malignant = label_array[self._order].astype(np.float64)
         falling = score_array[self._order]
         # Equal scores are called alike by every threshold: the curve has one point after the last of them.
-        self._last_of_equals = np.flatnonzero(np.append(falling[1:] != falling[:-1], True)) if falling.size else None
+        last = np.flatnonzero(np.append(falling[1:] != falling[:-1], True)) if falling.size else np.arange(0)
+        self._last_of_equals = last if len(last) < len(falling) else None
 
     def roc(self, weights: NDArray[np.float64]) -> "WeightedRoc":
         """The curve of each weighting.
@@ -47,9 +48,11 @@ class Ranking:
         return WeightedRoc(self._cumulated(malignant), self._cumulated(ordered))
 
     def _cumulated(self, counts: NDArray[np.float64]) -> NDArray[np.float64]:
-        sums = np.cumsum(counts, axis=1)
-        points = sums if self._last_of_equals is None else np.take(sums, self._last_of_equals, axis=1)
-        return np.concatenate([np.zeros((len(points), 1)), points], axis=1)
+        points = np.zeros((len(counts), 1 + counts.shape[1]))
+        np.cumsum(counts, axis=1, out=points[:, 1:])
+        return (
+            points if self._last_of_equals is None else np.take(points, np.append(0, 1 + self._last_of_equals), axis=1)
+        )
 
 
 @dataclass(frozen=True)

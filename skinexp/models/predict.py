@@ -14,6 +14,8 @@ from skinexp.data.table import metadata_columns
 from skinexp.models.classifier import FEATURES, Classifier
 from skinexp.models.extractor import Whole
 
+Ask = Callable[[Images], tuple[np.ndarray, np.ndarray]]
+
 
 @dataclass(frozen=True)
 class Predictions:
@@ -23,10 +25,12 @@ class Predictions:
         table: one row an image: image_id, group, split, label, logit, probability, the metadata, and the skin tone as
             estimated from the rim of the image where the metadata have none.
         features: (n, c) float32, the pooled features of the table's rows.
+        ask: asks the same network about further images; it is compiled already.
     """
 
     table: pd.DataFrame
     features: np.ndarray
+    ask: Ask
 
 
 def predict(classifier: Classifier, batches: Batches, frame: pd.DataFrame) -> Predictions:
@@ -37,11 +41,11 @@ def predict(classifier: Classifier, batches: Batches, frame: pd.DataFrame) -> Pr
     """
     ask = asked(classifier.network, batches.batch_size)
     parts = [
-        _told(frame[frame["split"] == name], images, *ask(images))
+        _told(frame[frame["split"] == name], images, ask)
         for name, images in (("val", batches.val), ("test", batches.test))
     ]
     tables = pd.concat([part.table for part in parts], ignore_index=True)
-    return Predictions(tables, np.concatenate([part.features for part in parts]))
+    return Predictions(tables, np.concatenate([part.features for part in parts]), ask)
 
 
 def predict_all(network: keras.Model, pixels: np.ndarray, frame: pd.DataFrame, batch_size: int) -> Predictions:
@@ -53,10 +57,10 @@ def predict_all(network: keras.Model, pixels: np.ndarray, frame: pd.DataFrame, b
         frame: one row an image: image_id, group, label, split, row (its position in `pixels`) and metadata.
     """
     images = Images(pixels, frame["row"].to_numpy(), frame["label"].to_numpy())
-    return _told(frame, images, *asked(network, batch_size)(images))
+    return _told(frame, images, asked(network, batch_size))
 
 
-def asked(network: keras.Model, batch_size: int) -> Callable[[Images], tuple[np.ndarray, np.ndarray]]:
+def asked(network: keras.Model, batch_size: int) -> Ask:
     """A function from images to (n, c) features and (n,) logits, float32, in the order of the images."""
     graph = keras.Function(network.inputs[0], [network.get_layer(FEATURES).output, network.output])
     whole = Whole(graph, network)
@@ -68,9 +72,10 @@ def asked(network: keras.Model, batch_size: int) -> Callable[[Images], tuple[np.
     return ask
 
 
-def _told(rows: pd.DataFrame, images: Images, features: np.ndarray, logits: np.ndarray) -> Predictions:
+def _told(rows: pd.DataFrame, images: Images, ask: Ask) -> Predictions:
+    features, logits = ask(images)
     named = rows[["image_id", "group", "split", "label"]].assign(logit=logits, probability=expit(logits))
     table = named.join(rows[metadata_columns(rows)]).reset_index(drop=True)
     if SKIN_TONE not in table:  # what somebody has looked at is better than an estimate
         table[SKIN_TONE] = skin_tones(images)
-    return Predictions(table, features)
+    return Predictions(table, features, ask)

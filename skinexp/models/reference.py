@@ -6,22 +6,19 @@ import pandas as pd
 from skinexp.data.pipeline import Batches, Images
 from skinexp.evaluation import domain_shift
 from skinexp.evaluation.domain_shift import Reference
-from skinexp.models.classifier import Classifier
-from skinexp.models.predict import Predictions, asked
+from skinexp.models.predict import Predictions
 from skinexp.randomness import rng
 
-IMAGES = 512  # of training, that are looked at: enough for the directions that are kept, and a few seconds
+IMAGES = 256  # of training, that are looked at: as many as the directions that are kept ask for
 AT_ONCE = 64  # images read at a time
 
 
-def reference(
-    classifier: Classifier, batches: Batches, predicted: Predictions, frame: pd.DataFrame, seed: int
-) -> Reference | None:
+def reference(batches: Batches, predicted: Predictions, frame: pd.DataFrame, seed: int) -> Reference | None:
     """Looks at some training images with the finished network; `predicted` holds what it made of validation."""
     training = batches.train.images
     drawn = np.sort(rng(seed, "reference").permutation(len(training))[:IMAGES])
     some = Images(training.pixels, training.rows[drawn], training.labels[drawn])
-    features, _ = asked(classifier.network, batches.batch_size)(some)
+    features, _ = predicted.ask(some)
     validation = predicted.features[(predicted.table["split"] == "val").to_numpy()]
     seen = frame.loc[frame["split"] != "test", "sha256"]
     return domain_shift.fit(features, validation, looks(some), names(seen))

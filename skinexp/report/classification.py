@@ -109,7 +109,10 @@ def precision_recall_curves(
 
 @styled
 def confusion_matrices(
-    predictions: Mapping[str, pd.DataFrame], thresholds: Mapping[str, float], split: str = "test"
+    predictions: Mapping[str, pd.DataFrame],
+    thresholds: Mapping[str, float],
+    split: str = "test",
+    words: Mapping[str, str] | None = None,
 ) -> Figure:
     """How many images of each class each run calls benign and malignant, a panel a run, side by side.
 
@@ -117,6 +120,7 @@ def confusion_matrices(
         predictions: for each run its predictions table, with columns `split`, `label` and `probability`.
         thresholds: for each run, the probability from which on an image is called malignant; NaN where undefined.
         split: "val" or "test".
+        words: for each run, the threshold in words; by default the number.
 
     Returns:
         A figure. Each cell shows a count and its share of the true class, which also shades it.
@@ -132,7 +136,8 @@ def confusion_matrices(
         )
     columns = min(len(parts), PANELS_A_ROW)
     rows = math.ceil(len(parts) / columns)
-    titles = [f"{wrapped(run, PANEL - 0.35, 9.5)}\nthreshold {_show(thresholds[run])}" for run in parts]
+    shown = words or {run: _show(thresholds[run]) for run in parts}
+    titles = [f"{wrapped(run, PANEL - 0.35, 9.5)}\nthreshold {shown[run]}" for run in parts]
     title_height = 0.19 * max(title.count("\n") + 1 for title in titles)
     width, height = PANEL * columns + 0.3, (PANEL + title_height) * rows
     figure = new_figure(width, height + 0.55)

@@ -37,7 +37,7 @@ def compare(records: Sequence[RunRecord], directory: Path, *, day: datetime.date
     if not records:
         raise ValueError("comparison: there are no runs to compare. Name at least one run's directory. Received: []")
     pooled = folds.pool(records)
-    records = _with_distinct_names(pooled.records)
+    records = _with_distinct_names([folds.judged(record) for record in pooled.records])
     directory = Path(directory)
     directory.mkdir(parents=True, exist_ok=True)
 

@@ -3,20 +3,24 @@
 import json
 import math
 import re
+import warnings
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from skinexp.digest import digest
 from skinexp.evaluation.folds import fold_scores, pool_folds
+from skinexp.evaluation.judgement import judge_answers
+from skinexp.report.answers import is_calibrated, with_answers
 from skinexp.report.health import VERDICTS
 from skinexp.report.records import RunRecord
 from skinexp.report.varied import settings
 from skinexp.report.words import ABSENT, three_decimals
 
 KEY = "data.split.fold"
+RESAMPLES = 1_000  # of the images of all folds, which are many
 
 
 @dataclass(frozen=True)
@@ -87,6 +91,28 @@ def pool(records: Sequence[RunRecord]) -> Pooled:
     return pooled
 
 
+def judged(record: RunRecord) -> RunRecord:
+    """A pooled record with what its predictions show: each score with its interval, and the tables of its figures.
+
+    Other records pass.
+
+    Groups are drawn from all folds together. Networks are taken as they are: training them again would add to it.
+    """
+    table = record.predictions
+    if table is None or record.find("folds") is None:
+        return record
+    test = table.drop(columns="fold")
+    prevalence = record.number("config", "evaluate", "prevalence")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what is undefined is shown as such
+        found = judge_answers(
+            test, is_calibrated(test), None if math.isnan(prevalence) else prevalence, resamples=RESAMPLES
+        )
+    metrics = {name: value for name, value in found.metrics.items() if name not in record.metrics}
+    result = {**record.result, "metrics": record.metrics | metrics}
+    return replace(record, result=result, evidence=found.tables())
+
+
 def _configuration(record: RunRecord) -> str:
     """What all folds of a cross-validation have in common, the seed included."""
     own = {key: value for key, value in settings(record).items() if key != KEY}
@@ -117,7 +143,8 @@ def _pool(name: str, members: Sequence[RunRecord]) -> RunRecord:
         ValueError: where they do not make up a whole; the message is a sentence.
     """
     by_fold = _whole(members)
-    table = pool_folds({fold: record.predictions for fold, record in by_fold.items() if record.predictions is not None})
+    tables = {fold: table for fold, record in by_fold.items() if (table := with_answers(record)) is not None}
+    table = pool_folds(tables)
     thresholds = {fold: record.number("thresholds", "youden") for fold, record in by_fold.items()}
     first = by_fold[0]
     result: dict[str, Any] = {

@@ -13,7 +13,7 @@ from matplotlib.ticker import NullFormatter, NullLocator
 
 from skinexp.report.records import RunRecord
 from skinexp.report.style import INK, QUIET, legend_outside, looks, new_figure, styled, wrapped
-from skinexp.report.varied import is_number, settings, shown, varied
+from skinexp.report.varied import Value, is_number, settings, shown, varied
 
 KEY = "optim.lr"
 RATES = 3  # that it takes to see where there are too low and too high ones
@@ -31,15 +31,15 @@ def trials(records: Sequence[RunRecord]) -> pd.DataFrame | None:
     Returns:
         One row a run: `line` (what else varies, in words), `lr`, `auc` (validation ROC-AUC, on which a learning rate is
         chosen; NaN of a failed run), `state` (a key of MARKERS) and `note` (what to say of it, or nothing). None where
-        fewer than three learning rates were tried.
+        fewer than three learning rates above 0 were tried.
     """
     keys = varied(records)
-    rates = [value for value in keys.pop(KEY, []) if is_number(value)]
+    rates = [value for value in keys.pop(KEY, []) if _has_place(value)]
     if len(rates) < RATES:
         return None
     rows = []
     for record in records:
-        if not (own := settings(record)):
+        if not (own := settings(record)) or not _has_place(own[KEY]):
             continue
         cause = (record.health and record.health.cause) or ""
         state = FAILED if not record.finished else record.health.verdict if record.health else UNSEEN
@@ -53,6 +53,11 @@ def trials(records: Sequence[RunRecord]) -> pd.DataFrame | None:
             }
         )
     return pd.DataFrame(rows)
+
+
+def _has_place(rate: Value) -> bool:
+    """Whether a logarithmic axis has a place for it; it has none for 0."""
+    return isinstance(rate, (int, float)) and is_number(rate) and rate > 0
 
 
 @styled

@@ -13,6 +13,7 @@ from markupsafe import Markup, escape
 
 from skinexp.evaluation import CLASSES
 from skinexp.report import explanation, health, matrix, origin, page_figures, pairs, score_table
+from skinexp.report.differences import differences
 from skinexp.report.disagreement import shared_images
 from skinexp.report.folds import FoldLine
 from skinexp.report.pairs import Pairs
@@ -66,6 +67,8 @@ def render(
         tables=score_table.tables(finished, comparable),
         pairs=shown_pairs,
         other_pairs=other_pairs,
+        calls=paired.calls,
+        differences=differences(paired),
         refusal=paired.refusal,
         repetitions=repetitions(finished),
         unreadable=[(record.name, file) for record in finished for file in record.unreadable],

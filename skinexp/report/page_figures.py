@@ -7,6 +7,7 @@ import pandas as pd
 
 from skinexp.evaluation import CLASSES, confusion_counts, reliability_points
 from skinexp.report import classification, curves, decision, forest, learning_rates, reliability
+from skinexp.report.answers import HALF, answers, of_probabilities, of_thresholds
 from skinexp.report.pictures import Picture, picture
 from skinexp.report.records import RunRecord
 from skinexp.report.words import limits, three_decimals, whole
@@ -63,17 +64,18 @@ def of_curves(finished: Sequence[RunRecord]) -> list[Captioned]:
 
 def of_decisions(finished: Sequence[RunRecord]) -> Captioned | None:
     """The decision curves of all runs."""
-    predictions = _predictions(finished)
-    if not predictions:
+    found = answers(finished)
+    if not found:
         return None
-    curves_by_run = decision.benefits(predictions)
+    curves_by_run = decision.benefits({name: one.table for name, one in found.items()})
     told = []
     for name, curve in curves_by_run.items():
         at = curve.set_index(curve["threshold"].round(2))["model"]
         told.append(f"{name}: " + ", ".join(f"{three_decimals(float(at[p]))} at {p:g}" for p in THRESHOLDS))
     caption = (
         "Net benefit: the share of images that are malignant and excised, less benign ones excised at the price that "
-        "the threshold puts on them. A model is worth using where its line is the highest. Probabilities as trained."
+        "the threshold puts on them. A model is worth using where its line is the highest. "
+        f"{of_probabilities(found)}"
     )
     return caption, picture(decision.decision_curves(curves_by_run), f"Decision curves. {'; '.join(told)}.")
 
@@ -117,35 +119,33 @@ def of_subgroups(finished: Sequence[RunRecord]) -> Captioned | None:
 
 
 def of_confusions(finished: Sequence[RunRecord]) -> list[Captioned]:
-    """The confusion matrices of all runs at 0.5, then at the thresholds that the runs found on validation images."""
+    """The confusion matrices of all runs at 0.5, then at the thresholds that the runs chose on validation images."""
     predictions = _predictions(finished)
     if not predictions:
         return []
-    half = dict.fromkeys(predictions, 0.5)
-    youden = {record.name: record.number("thresholds", "youden") for record in finished if record.name in predictions}
-    choices = [
-        ("At the threshold 0.5.", half),
-        ("At the Youden threshold, which each run chose on its validation images.", youden),
-    ]
-    pictures = []
-    for caption, thresholds in choices:
-        if not all(math.isnan(threshold) for threshold in thresholds.values()):
-            figure = classification.confusion_matrices(predictions, thresholds)
-            pictures.append((caption, picture(figure, _describe_counts(predictions, thresholds))))
+    found = answers(finished)
+    as_trained = "At the threshold 0.5, of probabilities as trained."
+    pictures = [_confusions(as_trained, predictions, dict.fromkeys(predictions, three_decimals(HALF)))]
+    if any(one.is_chosen for one in found.values()):
+        chosen = f"At {of_thresholds(found)}. {of_probabilities(found)}"
+        calls = {name: one.called for name, one in found.items()}
+        pictures.append(_confusions(chosen, calls, {name: one.threshold for name, one in found.items()}))
     return pictures
 
 
-def _describe_counts(predictions: Mapping[str, pd.DataFrame], thresholds: Mapping[str, float]) -> str:
+def _confusions(caption: str, predictions: Mapping[str, pd.DataFrame], thresholds: Mapping[str, str]) -> Captioned:
+    """Of probabilities at 0.5, or of calls; `thresholds` says at which."""
+    figure = classification.confusion_matrices(predictions, dict.fromkeys(predictions, HALF), words=thresholds)
     descriptions = []
     for name, table in predictions.items():
         test = table[table["split"] == "test"]
-        counts = confusion_counts(test["label"], test["probability"], thresholds[name])
+        counts = confusion_counts(test["label"], test["probability"], HALF)
         right = "undefined"
         if counts is not None:
             shares = [f"{counts[k, k]} of {counts[k].sum()} {word}" for k, word in enumerate(CLASSES)]
             right = f"{' and '.join(shares)} images called right"
-        descriptions.append(f"{name}, threshold {three_decimals(thresholds[name])}: {right}")
-    return f"Confusion matrices on the test images. {'; '.join(descriptions)}."
+        descriptions.append(f"{name}, threshold {thresholds[name]}: {right}")
+    return caption, picture(figure, f"Confusion matrices on the test images. {'; '.join(descriptions)}.")
 
 
 def of_histories(histories: Mapping[str, pd.DataFrame]) -> Picture | None:

@@ -2,19 +2,23 @@
 
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pandas as pd
 
-from skinexp.evaluation import compare_pairs
+from skinexp.evaluation import compare_pairs, score_differences
+from skinexp.evaluation.differences import COLUMNS
 from skinexp.evaluation.pairs import PAIR_COLUMNS
+from skinexp.report.answers import Answers, answers, of_probabilities, of_thresholds
 from skinexp.report.records import RunRecord
 from skinexp.report.words import ABSENT, chance, three_decimals, whole
 
 CHANCE = 0.05  # of a p-value below which two runs are told apart
 SHOWN = 12  # pairs of a table that is not folded
 FEW_DIGESTS = 3  # that a sentence names
+MOST_RUNS = 5  # that are compared in every score: each costs a bootstrap
+RESAMPLES = 1_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,10 +29,14 @@ class Pairs:
         table: a row a pair with the columns of `compare_pairs`, `a` the run with the higher area; empty where there
             is nothing to pair.
         refusal: why runs that left predictions cannot be paired, in a sentence; empty where they can.
+        differences: a row a pair and score with the columns of `score_differences`, of the runs with the highest areas.
+        calls: which probabilities and thresholds calls are made of, in a sentence.
     """
 
     table: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=PAIR_COLUMNS))
     refusal: str = ""
+    differences: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=COLUMNS))
+    calls: str = ""
 
     def between(self, a: str, b: str) -> "pd.Series | None":
         """The row of two runs, of which the first has the higher area."""
@@ -62,20 +70,28 @@ def same_test_images(records: Sequence[RunRecord]) -> bool:
 
 
 def pair(records: Sequence[RunRecord]) -> Pairs:
-    """Tests every pair of finished runs that left predictions, at the threshold 0.5 for what they call the images."""
+    """Tests every pair of finished runs that left predictions, each at the threshold that it chose on validation."""
     if not same_test_images(records):
         return Pairs(refusal=_different_images(_users_of_digests(records)))
     ranked = sorted(records, key=lambda record: -math.inf if math.isnan(record.roc_auc) else record.roc_auc)
-    tables = {record.name: record.test for record in reversed(ranked) if record.finished and record.test is not None}
-    if len(tables) < 2:
+    found = answers([record for record in reversed(ranked) if record.finished])
+    if len(found) < 2:
         return Pairs()
+    best = dict(list(found.items())[:MOST_RUNS])
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what is undefined is shown as such
-            # Without resamples: they take ten seconds for four runs, and DeLong's interval needs none.
-            return Pairs(compare_pairs(tables, resamples=0).pairs)
+            # Resamples are for the best runs alone; DeLong's interval needs none.
+            tests = compare_pairs(*_tables(found), resamples=0)
+            differences = score_differences(*_tables(best), resamples=RESAMPLES)
     except ValueError as error:
         return Pairs(refusal=str(error))
+    return Pairs(tests.pairs, "", differences, f"{of_probabilities(found)} Calls are at {of_thresholds(found)}.")
+
+
+def _tables(found: Mapping[str, Answers]) -> tuple[dict[str, pd.DataFrame], dict[str, pd.Series]]:
+    tables = {name: one.table for name, one in found.items()}
+    return tables, {name: table["threshold"] for name, table in tables.items()}
 
 
 def lines(pairs: Pairs) -> tuple[list[Line], list[Line]]:

@@ -8,10 +8,9 @@ import pandas as pd
 from skinexp.report import repetitions
 from skinexp.report.pairs import Pairs, is_told_apart, pair, same_test_images
 from skinexp.report.records import RunRecord
-from skinexp.report.words import chance, limits, three_decimals
+from skinexp.report.words import chance, limits, listing, three_decimals
 
 NAMED = 3  # collapsed runs that are told one by one; more are counted
-LISTED = 4  # runs that a sentence lists; more are counted
 
 
 def verdict(records: Sequence[RunRecord], pairs: Pairs | None = None) -> list[str]:
@@ -67,9 +66,9 @@ def _ranking(finished: Sequence[RunRecord], pairs: Pairs) -> list[str]:
     if second["low"] > 0:
         sentences.append("That interval leaves out 0, as one in twenty does by chance: hence the correction.")
     if further := alike[1:]:
-        sentences.append(f"Nor is it from {_listing(further)}.")
+        sentences.append(f"Nor is it from {listing(further)}.")
     if apart:
-        sentences.append(f"It is told apart from {_listing(apart)}.")
+        sentences.append(f"It is told apart from {listing(apart)}.")
     return sentences
 
 
@@ -131,10 +130,3 @@ def _reason(record: RunRecord) -> str:
         return ""
     cure = f"; do {record.health.cure}" if record.health.cure else ""
     return f": {record.health.cause}{cure}"
-
-
-def _listing(names: Sequence[str]) -> str:
-    """Names as a sentence lists them: a, b and c."""
-    shown = [*names[:LISTED], f"{len(names) - LISTED} more"] if len(names) > LISTED + 1 else list(names)
-    *first, last = shown
-    return f"{', '.join(first)} and {last}" if first else last

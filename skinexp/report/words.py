@@ -2,10 +2,12 @@
 
 import math
 import re
+from collections.abc import Sequence
 
 from skinexp.evaluation import Interval
 
 ABSENT = "n/a"
+LISTED = 4  # names that a sentence lists; more are counted
 
 
 def three_decimals(value: float) -> str:
@@ -65,3 +67,10 @@ def duration(seconds: float) -> str:
     if hours:
         return f"{hours} h {minutes:02} min"
     return f"{minutes} min {rest:02} s" if minutes else f"{rest} s"
+
+
+def listing(names: Sequence[str]) -> str:
+    """Names as a sentence lists them: a, b and c."""
+    shown = [*names[:LISTED], f"{len(names) - LISTED} more"] if len(names) > LISTED + 1 else list(names)
+    *first, last = shown
+    return f"{', '.join(first)} and {last}" if first else last

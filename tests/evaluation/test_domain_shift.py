@@ -85,3 +85,13 @@ def test_looks_are_those_of_numpy():
     np.testing.assert_allclose(found[:, :3], images.reshape(3, -1, 3).mean(axis=1))
     np.testing.assert_allclose(found[:, 3], images.mean(axis=3).reshape(3, -1).std(axis=1), rtol=1e-5)
     assert len(domain_shift.LOOKS) == found.shape[1]
+
+
+def test_directions_are_those_of_the_features_decomposition_where_there_are_more_features_than_images():
+    training = features(0, images=60, width=200)
+    learned = fit(training, features(1, images=60, width=200), looks(60), names(0, 60))
+    centred = training - training.mean(axis=0, dtype=np.float64)
+    _, singular, expected = np.linalg.svd(centred, full_matrices=False)
+    kept = len(learned.variances)
+    assert learned.variances == pytest.approx(singular[:kept] ** 2 / 59, rel=1e-4)
+    assert np.abs((learned.directions * expected[:kept]).sum(axis=1)) == pytest.approx(np.ones(kept), abs=1e-4)

@@ -11,7 +11,16 @@ from scipy import stats
 from scipy.special import expit
 from sklearn.exceptions import UndefinedMetricWarning
 
-from skinexp.evaluation import bootstrap, compare_pairs, compare_seeds, delong_test, holm, mcnemar, summarise_seeds
+from skinexp.evaluation import (
+    bootstrap,
+    compare_pairs,
+    compare_seeds,
+    delong_test,
+    holm,
+    mcnemar,
+    score_differences,
+    summarise_seeds,
+)
 
 
 @pytest.fixture
@@ -208,3 +217,21 @@ def test_seeds_that_all_differ_alike_show_no_more_than_their_signs():
 
     assert result.p_value == 0.5
     assert compare_seeds({1: 0.5, 2: 0.75}, {1: 0.5, 2: 0.75}).p_value == 1
+
+
+def test_a_threshold_for_each_image_stays_with_its_image(models):
+    first = models["good"].sample(frac=1, random_state=1)  # an index in another order than its rows
+    low, high = first["probability"] * 0.9, (first["probability"] + 1) / 2
+    at = np.where(first["label"] == 1, low, high)  # every call is right
+
+    result = compare_pairs({"seer": first, "worse": models["worse"]}, {"seer": at}, resamples=20)
+
+    found = result.differences.set_index("score")["estimate_a"]
+    assert found["accuracy"] == 1
+    assert found["net_benefit"] == pytest.approx(first["label"].mean())  # no false positive costs anything
+
+
+def test_differences_alone_are_those_of_the_whole_comparison(models):
+    alone = score_differences(models, {"other": 0.3}, resamples=50)
+
+    pd.testing.assert_frame_equal(alone, compare_pairs(models, {"other": 0.3}, resamples=50).differences)

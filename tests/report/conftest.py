@@ -1,5 +1,6 @@
-"""Runs of which only the result is known, and a sweep that holds the collapse."""
+"""Runs of which only the result is known, a sweep that holds the collapse, and one with all that runs leave."""
 
+import json
 from collections.abc import Callable
 from itertools import product
 from pathlib import Path
@@ -7,7 +8,9 @@ from typing import Any
 
 import pytest
 
-from skinexp.report.records import RunRecord
+from skinexp.report.comparison import compare
+from skinexp.report.records import RunRecord, load
+from tests.report.runs import DAY, IMAGES, maps, predicted, write_run
 
 Run = Callable[..., RunRecord]
 
@@ -69,3 +72,24 @@ def collapse(run) -> list[RunRecord]:
         area = 0.01 * (number % 4) + (0.5 if ill else 0.74 if scaling == "unit" else 0.81)
         records.append(run(settings, area, WRONG_RANGE if ill else WELL))
     return records
+
+
+@pytest.fixture(scope="session")
+def sweep(tmp_path_factory: pytest.TempPathFactory) -> list[RunRecord]:
+    """A good run, a better one, a collapsed one, and one that failed."""
+    directory = tmp_path_factory.mktemp("sweep")
+    ids = [f"image_{number:03}" for number in range(IMAGES, IMAGES + 4)]
+    (directory / "3").mkdir()
+    error = "ValueError: data.path: there is no such directory."
+    (directory / "3" / "result.json").write_text(json.dumps({"status": "failed", "name": "model=lost", "error": error}))
+    return [
+        write_run(directory / "0", "model=good", predicted(0, 1.0), maps(ids)),
+        write_run(directory / "1", "model=better", predicted(1, 3.0), maps(ids[::-1], side=64)),
+        write_run(directory / "2", "model=collapsed", predicted(2, 1.0, spread=1e-4, shift=-1.0), maps(ids)),
+        load(directory / "3"),
+    ]
+
+
+@pytest.fixture(scope="session")
+def page(sweep: list[RunRecord], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return compare(sweep, tmp_path_factory.mktemp("comparison"), day=DAY)

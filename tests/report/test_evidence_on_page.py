@@ -10,7 +10,7 @@ from skinexp.report.records import load
 from skinexp.report.score_table import tables
 from skinexp.report.words import chance, limits, three_decimals
 from tests.report.gathered import write_sweep
-from tests.report.test_comparison import words
+from tests.report.runs import words
 from tests.report.test_pairs import run
 
 DAY = datetime.date(2026, 11, 23)

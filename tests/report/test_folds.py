@@ -1,6 +1,7 @@
 """Folds of a cross-validation side by side: one row a configuration, or a sentence that says what is wrong."""
 
 import json
+import math
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +10,11 @@ import pytest
 from scipy.special import expit
 from sklearn import metrics
 
+from skinexp.evaluation import bootstrap
 from skinexp.report import summary
+from skinexp.report.answers import answers
 from skinexp.report.comparison import compare
-from skinexp.report.folds import pool
+from skinexp.report.folds import RESAMPLES, judged, pool
 from skinexp.report.records import RunRecord, load
 from skinexp.terminal import console
 
@@ -153,3 +156,28 @@ def test_a_configuration_is_as_well_as_its_worst_fold(tmp_path):
     (pooled,) = pool(records).records
     assert pooled.collapsed
     assert pooled.health.sentence == "Fold 1, which is worst off: It is collapsed."
+
+
+def test_every_score_of_a_pooled_configuration_has_an_interval_from_all_folds(tmp_path):
+    pooled = pool(folds(tmp_path))
+    (record,) = map(judged, pooled.records)
+    table = pooled.records[0].predictions
+    expected = bootstrap(table["label"], table["logit"], table["probability"], table["image_id"], {"": 0.5}, RESAMPLES)
+    for score in ("average_precision", "brier", "f1", "mcc"):
+        assert record.interval(score) == pytest.approx(expected.intervals[score])
+    assert not math.isnan(record.interval("recall_chosen").low)
+    assert {"roc_band", "reliability", "subgroups"} <= set(record.evidence)
+
+
+def test_each_fold_is_called_at_the_threshold_that_it_chose(tmp_path):
+    records = folds(tmp_path)
+    for number, record in enumerate(records):
+        record.result["thresholds"]["chosen"] = 0.2 + 0.3 * number
+        record.result["calibration"] = {"method": "temperature", "parameters": {"temperature": 1.0 + number}}
+    (record,) = map(judged, pool(records).records)
+    called = [
+        expit(one.predictions["logit"] / (1.0 + number)) >= 0.2 + 0.3 * number for number, one in enumerate(records)
+    ]
+    label = pd.concat([one.predictions["label"] for one in records])
+    assert record.metric("test/recall_chosen") == pytest.approx(metrics.recall_score(label, np.concatenate(called)))
+    assert answers([record])[record.name].threshold == "each fold's own"

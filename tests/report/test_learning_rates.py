@@ -98,3 +98,10 @@ def test_repetitions_are_points_of_their_own_on_a_line_through_their_mean(run):
 def test_a_sweep_of_which_every_run_failed_is_drawn_all_the_same(run):
     records = [run({"optim.lr": lr}, None, status="failed") for lr in RATES]
     assert png(area_by_learning_rate(trials(records))).startswith(b"\x89PNG")
+
+
+def test_a_learning_rate_of_0_has_no_place_and_costs_the_others_nothing(run):
+    table = trials([run({"optim.lr": lr}) for lr in (0, *RATES)])
+    assert table["lr"].tolist() == list(RATES)
+    assert trials([run({"optim.lr": lr}) for lr in (0, *RATES[:2])]) is None
+    png(area_by_learning_rate(table))  # without a warning
