@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from skinexp.data.audit.finding import NOTE, SERIOUS, WARNING, Finding
+from skinexp.data.audit.finding import SERIOUS, WARNING, Finding
 from skinexp.data.table import CLASS_NAMES
 
 TURNED = ("flip", "mirror", "turn", "rotat", "crop", "zoom", "brightness", "contrast")  # in the words of a relation
@@ -46,7 +46,8 @@ def of_pairs(frame: pd.DataFrame, pairs: pd.DataFrame, clusters: Clusters) -> li
 
 def _siblings(frame: pd.DataFrame, pairs: pd.DataFrame, clusters: Clusters) -> list[Finding]:
     """Whether the set looks augmented before it came here."""
-    turned = pairs[pairs["relation"].map(lambda words: any(word in words.lower() for word in TURNED))]
+    is_turned = [any(word in relation.lower() for word in TURNED) for relation in pairs["relation"]]
+    turned = pairs[np.array(is_turned, bool)]
     members = np.unique(clusters[turned[["first", "second"]].to_numpy().ravel()])
     sizes = np.bincount(clusters)
     images, count = int(sizes[members].sum()), len(members)

@@ -89,7 +89,7 @@ def _pixels(pixels: preprocess.Pixels) -> Look:
 
 
 def findings(frame: pd.DataFrame, looks: pd.DataFrame) -> list[Finding]:
-    """What is odd about files."""
+    """What is odd about files that can be used."""
     short, long = looks[["width", "height"]].min(axis=1), looks[["width", "height"]].max(axis=1)
     usable = looks["reason"].isna()
     misnamed = [_is_misnamed(path, kind) for path, kind in zip(frame["path"], looks["format"], strict=True)]
@@ -124,13 +124,13 @@ def findings(frame: pd.DataFrame, looks: pd.DataFrame) -> list[Finding]:
             "files are of another format than their names say; they are read by what they hold",
         ),
     }  # fmt: skip
-    found = [unusable(frame["path"].tolist(), looks["reason"].tolist())]
+    found = []
     for name, (severity, are, detail, words) in odd.items():
         if are.any():
             rows = frame.loc[are, ["image_id", "path"]].assign(detail=detail[are])
             shown = [[position] for position in np.flatnonzero(are)[:12]]
             found.append(Finding(name, severity, len(rows), f"{len(rows):,} {words}", rows, shown))
-    return [finding for finding in found if finding is not None]
+    return found
 
 
 def unusable(paths: list[str], reasons: list[str | None]) -> Finding | None:
