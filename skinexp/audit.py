@@ -44,6 +44,7 @@ What it finds
 What it leaves in outputs/DATE/TIME
   audit.html                         what was found, with the pictures side by side: one file, loads nothing
   audit.json                         the same for programs
+  data_card.md                       source, licence, counts, digests, findings and confounds on one sheet
   audit/NAME.csv                     all rows of each finding
 
 A training makes a quick form of it by itself: data.audit=quick, full or off.
@@ -59,7 +60,11 @@ def compose_and_audit(composed: DictConfig) -> None:
     file = directory / "audit.log"
     with jobs.in_one_sentence(file), libraries_write_to(file):
         config = OmegaConf.to_object(composed)
-        about = {"command": provenance.command_line(), "git": asdict(provenance.git_state()), "data": asdict(config.data)}
+        about = {
+            "command": provenance.command_line(),
+            "git": asdict(provenance.git_state()),
+            "data": asdict(config.data),
+        }
         schema.check(config)
 
         from skinexp import data_audit

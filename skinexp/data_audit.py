@@ -35,6 +35,7 @@ def run(config: Config, directory: Path, about: dict[str, Any]) -> Findings:
     values = findings.to_dict() | {"name": table.name, "data_digest": table.digest} | about
     replace_text(directory / audited.FILE, json.dumps(plain(values), indent=2) + "\n")
     write_tables({finding.name: finding.rows for finding in findings if len(finding.rows)}, directory / "audit")
+    audited.write_card(table, findings, config, directory, {}, prepared=False)
     page = audit_page.render(findings, table, _picture_of(table), str(about["command"]))
     replace_text(directory / PAGE, page)
     audit_page.show(findings)

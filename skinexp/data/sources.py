@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 
 from skinexp.config import Data
+from skinexp.data.augmented import ORIGINAL, with_copies
+from skinexp.data.licence import licence_of
 from skinexp.data.readers import FileReader, HubReader, PhantomReader
 from skinexp.data.table import Reader, Table
 from skinexp.digest import digest
@@ -38,7 +40,14 @@ def load(options: Data, seed: int, one_class: bool = False) -> Table:
     frame, grouped_by = _with_groups(frame, options.split.group)
     if options.limit is not None:
         frame = _limited(frame, options.limit, seed)
-    return Table(name, frame.reset_index(drop=True), reader, grouped_by, excluded)
+    licence = licence_of(options, frame, reader)
+    if options.augmented_copies:
+        frame, reader = with_copies(frame, reader, options.augmented_copies, seed)
+        if options.split.group is None:
+            frame["group"] = frame["image_id"]  # who splits image by image tears the copies apart
+        else:
+            grouped_by = grouped_by or ORIGINAL
+    return Table(name, frame.reset_index(drop=True), reader, grouped_by, excluded, licence)
 
 
 def _folder(options: Data, seed: int) -> tuple[pd.DataFrame, Reader, str]:

@@ -144,9 +144,7 @@ def _section(finding: Finding, frame: pd.DataFrame, picture_of: PictureOf) -> Se
     shown = finding.rows.head(MOST_ROWS)
     rows = [[_cell(value) for value in row] for row in shown.itertuples(index=False)]
     more = max(0, (len(finding.rows) if _is_a_row_a_set(finding) else len(finding.shown)) - len(sets))
-    return Section(
-        finding, title_of(finding), KINDS[finding.severity], sets, more, list(map(str, shown.columns)), rows
-    )
+    return Section(finding, title_of(finding), KINDS[finding.severity], sets, more, list(map(str, shown.columns)), rows)
 
 
 def _is_a_row_a_set(finding: Finding) -> bool:

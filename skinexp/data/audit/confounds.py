@@ -86,7 +86,9 @@ def links(frame: pd.DataFrame, looks: pd.DataFrame | None, groups: pd.Series) ->
     first = ~groups.duplicated().to_numpy()
     labels = frame.loc[first, "label"].to_numpy()
     found = [link for name, (values, ours) in columns.items() if (link := _link(name, values[first], labels, ours))]
-    corrected = holm([link.p_value for link in found]) if found else []
+    if not found:
+        return []
+    corrected = holm([link.p_value for link in found])
     words = frame[first].reset_index(drop=True)
     finer = [link.column for link in found if link.refines and not link.acquisition]
     return [
@@ -99,7 +101,7 @@ def findings(all_links: list[Link]) -> list[Finding]:
     """A warning for each strong link with how pictures were taken, and one note about the rest."""
     strong = [link for link in all_links if link.is_strong and (link.finer or link.p_value < CHANCE)]
     rows = pd.DataFrame(
-        [(link.column, link.measure, round(link.value, 3), link.p_value, link.detail) for link in strong],
+        [(link.column, link.measure, link.value, link.p_value, link.detail) for link in strong],
         columns=["column", "measure", "value", "p_value", "detail"],
     )
     found = []

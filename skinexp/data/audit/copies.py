@@ -162,8 +162,9 @@ def straddling(
     of_test = f"{tested:,} of {all_test:,} test images have" if all_test else f"{int(torn_any.sum()):,} images have"
     sentence = (
         f"{of_test} another picture of the same photograph or lesion in another part of the split "
-        f"({', '.join(told)}): scores on them are too high. {advice}"
+        f"({', '.join(told)}): scores on them are too high"
     )
+    sentence += f". {advice}" if advice else ""
     return Finding(name, SERIOUS, int(torn_any.sum()), sentence, pd.concat(rows, ignore_index=True), shown)
 
 

@@ -23,10 +23,10 @@ def joined(groups: pd.Series, clusters: npt.NDArray[np.int64]) -> pd.Series:
     """
     names, numbers = np.unique(groups.astype(str).to_numpy(dtype=object), return_inverse=True)
     nodes = len(names) + int(clusters.max(initial=-1)) + 1
-    links = coo_matrix((np.ones(len(groups), np.int8), (numbers, len(names) + clusters)), shape=(nodes, nodes))
+    links = coo_matrix((np.ones(len(groups)), (numbers, len(names) + clusters)), shape=(nodes, nodes))
     _, part = connected_components(links, directed=False)
-    first = pd.Series(names).groupby(part[: len(names)]).first()  # names are sorted
-    return pd.Series(first.loc[part[numbers]].to_numpy(), groups.index, dtype=object, name=groups.name)
+    _, first, places = np.unique(part[: len(names)], return_index=True, return_inverse=True)  # names are sorted
+    return pd.Series(names[first[places[numbers]]], groups.index, name=groups.name)
 
 
 def giant(frame: pd.DataFrame, groups: pd.Series) -> Finding | None:
@@ -39,8 +39,8 @@ def giant(frame: pd.DataFrame, groups: pd.Series) -> Finding | None:
     name = sizes.index[0]
     members = frame[(groups == name).to_numpy()]
     sentence = (
-        f"Chains of near-duplicates tie {largest:,} images ({largest / len(frame):.0%}) into one group, which goes into "
-        f"one part of the split as a whole. Look at the pairs; to split without them, name the column of lesions or "
-        f"patients: data.split.group=lesion_id"
+        f"Chains of near-duplicates tie {largest:,} images ({largest / len(frame):.0%}) into one group, which goes "
+        f"into one part of the split as a whole. Look at the pairs; to split without them, name the column of lesions "
+        f"or patients: data.split.group=lesion_id"
     )
     return Finding("giant_group", WARNING, largest, sentence, members[["image_id", "path", "group"]])

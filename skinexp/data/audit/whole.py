@@ -35,7 +35,10 @@ def audit(table: Table, options: Data) -> Findings:
         looks = files.look_at_all(frame, table.reader, options.workers, progress)
         usable = looks["reason"].isna().to_numpy()
         # Files that hold nothing are no duplicates of each other.
-        sha256 = [name if good else f"unusable {row}" for row, (name, good) in enumerate(zip(frame["sha256"], usable, strict=True))]
+        sha256 = [
+            name if good else f"unusable {row}"
+            for row, (name, good) in enumerate(zip(frame["sha256"], usable, strict=True))
+        ]
         read = _original(table.reader, frame["position"].tolist(), usable)
         pairs = find_duplicates(read, sha256, options.workers, progress)
     found = _findings("full", frame, pairs, looks)
@@ -139,7 +142,9 @@ def _report_conflicts(frame: pd.DataFrame, policy: str) -> None:
             f"(data.on_conflict=keep)"
         )
     verb = "Left out" if policy == "drop" else "Kept"
-    log.warning("%s %s images with contradictory labels, all of them in audit.json:\n%s", verb, f"{len(frame):,}", lines)
+    log.warning(
+        "%s %s images with contradictory labels, all of them in audit.json:\n%s", verb, f"{len(frame):,}", lines
+    )
 
 
 def _original(reader: Reader, positions: list[int], usable: npt.NDArray[np.bool_]) -> Read:
