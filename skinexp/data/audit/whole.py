@@ -12,7 +12,7 @@ import pandas as pd
 from skinexp import terminal
 from skinexp.config import Data
 from skinexp.data import preprocess
-from skinexp.data.audit import confounds, copies, files, grouping, sizes
+from skinexp.data.audit import aside, confounds, copies, files, grouping, sizes
 from skinexp.data.audit.finding import Finding, Findings
 from skinexp.data.duplicates import clusters, find_duplicates
 from skinexp.data.store import Prepared
@@ -43,7 +43,7 @@ def audit(table: Table, options: Data) -> Findings:
         pairs = find_duplicates(read, sha256, options.workers, progress)
     found = _findings("full", frame, pairs, looks)
     unusable = files.unusable(frame["path"].tolist(), looks["reason"].tolist())
-    return found.having(unusable, *files.findings(frame, looks))
+    return found.having(unusable, aside.left_aside(table, options), *files.findings(frame, looks))
 
 
 def audit_prepared(prepared: Prepared, options: Data) -> Findings:
