@@ -14,7 +14,6 @@ import numpy as np
 from skinexp.config import Phantom
 from skinexp.data.listing import why_no_file
 
-
 LARGEST_FILE = 2**29  # bytes: half a gibibyte, far above any photograph
 
 

@@ -108,7 +108,9 @@ def _list_class_folders(directory: Path) -> pd.DataFrame:
             f"data.path: {directory} holds neither a manifest.csv nor one sub-folder of images a class "
             f"({directory.name}/benign/*.jpg, {directory.name}/malignant/*.jpg)"
         )
-    return pd.DataFrame({"file": [str(file) for file in files], "class": [printable(file.parts[0]) for file in files]})
+    # As objects: pandas' own strings refuse names that are no UTF-8.
+    names = pd.Series([str(file) for file in files], dtype=object)
+    return pd.DataFrame({"file": names, "class": [printable(file.parts[0]) for file in files]})
 
 
 def _hub(options: Data, seed: int) -> tuple[pd.DataFrame, Reader, str]:

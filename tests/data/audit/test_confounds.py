@@ -40,7 +40,9 @@ def test_a_number_is_measured_by_its_area():
 
 def test_a_source_that_tells_the_class_is_a_warning_that_names_both():
     frame = table()
-    frame["source"] = np.where(np.random.default_rng(1).random(600) < 0.3 + 0.4 * frame["label"], "clinic A", "clinic B")
+    frame["source"] = np.where(
+        np.random.default_rng(1).random(600) < 0.3 + 0.4 * frame["label"], "clinic A", "clinic B"
+    )
     (finding,) = findings(linked(frame))
     assert (finding.name, finding.severity) == ("confounded", "warning")
     assert "linked with source" in finding.sentence
