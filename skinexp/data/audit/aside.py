@@ -19,7 +19,7 @@ def left_aside(table: Table, options: Data) -> Finding | None:
         return None
     directory = Path(str(options.path))
     has_manifest = (directory / options.manifest).is_file()
-    used = {str(Path(file)) for file in reader.files}
+    used = {str(Path(str(file))) for file in reader.files}
     rows = []
     for file, unreadable in everything(directory):
         if file in used or (has_manifest and not unreadable and not is_image_name(file)):
