@@ -37,7 +37,7 @@ def nearest(
         done: is told how many cells are searched, of how many.
 
     Returns:
-        Two arrays of positions: an image, and one that is near to it; no pair twice, in either order.
+        Two arrays of positions, the lower of a pair and the higher; no pair twice.
     """
     if not len(asked):
         return np.zeros(0, np.int64), np.zeros(0, np.int64)
@@ -160,4 +160,4 @@ def _best(one: Integers, other: Integers, distance: Floats, most: int) -> tuple[
     nearer_first = np.lexsort((distance[order], high, low))
     pair = np.stack([low, high])[:, nearer_first]
     kept = order[nearer_first][(np.diff(pair, prepend=-1) != 0).any(axis=0)]
-    return one[kept], other[kept]
+    return np.minimum(one[kept], other[kept]), np.maximum(one[kept], other[kept])

@@ -67,8 +67,11 @@ def find_duplicates(
         readable = np.flatnonzero([digest is not None for digest in seen.digests])
         alone = np.setdiff1d(readable, [pair[1] for pair in same_pixels])
         near = list(_near(seen, alone, quick, threads, tell))
-    in_order = [(int(left[one]), int(left[other]), *rest) for one, other, *rest in [*same_pixels, *near]]
-    return table([*same_file, *in_order])
+    placed = [
+        (int(left[one]), int(left[other]), kind, words, score)
+        for one, other, kind, words, score in [*same_pixels, *near]
+    ]
+    return table([*same_file, *placed])
 
 
 @contextmanager

@@ -52,8 +52,8 @@ def windows(height: int, width: int, cuts: bool = True) -> list[Window]:
 
 def describe(image: Pixels, cuts: bool = True) -> Floats:
     """(n, d) vectors of a picture, one a window of `windows`."""
-    small = resized(image, SMALL)
-    seen = windows(*image.shape[:2], cuts)
+    height, width = image.shape[:2]
+    small, seen = resized(image, SMALL), windows(height, width, cuts)
     planes = _planes(small)
     discs = [_disc(planes, window) for window in seen[:-2]]
     for window, change in zip(seen[-2:], (LIGHTER, -LIGHTER), strict=True):
