@@ -36,7 +36,7 @@ class Split:
     val: float = number(0.15, above=0, below=1)
     test: float = number(0.15, above=0, below=1)
     group: str | None = (
-        "auto"  # column whose equal values stay together; auto: lesion or patient id, if there; null: none
+        "auto"  # column whose equal values stay together; auto: lesion or patient, and copies of an image; null: none
     )
     folds: int | None = None  # parts of a cross-validation, 2 or more; null or 0: one split, no cross-validation
     fold: int | None = None  # the one of them that is tested, counted from 0; sweep over all: fold=0,1,2,3,4
@@ -80,6 +80,10 @@ class Data:
     exclude: list[str] = field(default_factory=list)  # classes left out on purpose; others without a label are an error
     limit: int | None = number(None, least=20)  # use at most so many images, drawn by label with the seed; null: all
     on_bad_image: str = choice("fail", "skip")  # stop at images that cannot be read, or go on without; both list them
+    audit: str = choice("quick", "full", "off")  # look for copies, contradictory labels and confounds before training
+    on_conflict: str = choice("keep", "drop", "fail")  # images that are there under both labels; all are listed
+    augmented_copies: int = number(0, least=0, most=50)  # changed copies of each image, made before the split: a leak
+    licence: str | None = None  # of the images, for the data card; null: as the source says, if it does
     cache: str = ".cache"  # directory of prepared images; safe to delete
     workers: int | None = number(None, least=1)  # processes that prepare images; null: one a CPU core
     phantom: Phantom = field(default_factory=Phantom)

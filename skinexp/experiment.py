@@ -1,4 +1,4 @@
-"""The story of a run, one noun a line: table, images, splits, model, training, predictions, scores, maps."""
+"""The story of a run, one noun a line: table, images, findings, splits, model, training, predictions, scores, maps."""
 
 import dataclasses
 import logging
@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from skinexp import health, models, samples, tracking, training
+from skinexp import audited, health, models, samples, tracking, training
 from skinexp.config import Config
-from skinexp.data import pipeline, sources, store
+from skinexp.data import audit, pipeline, sources, store
 from skinexp.data.split import split
 from skinexp.evaluation import Evaluation, Evidence, evaluate, evidence
 from skinexp.explain.maps import explain
@@ -44,8 +44,13 @@ def run(config: Config, job: Job, result: Result, record: tracking.Run) -> float
         log.info("Data      %s", table)
     with result.stage("prepare"):
         prepared = store.prepare(table, config.data)
+    with result.stage("audit"):
+        findings = audit.audit_prepared(prepared, config.data)
+        prepared, findings = audit.acted_on(prepared, findings, config.data)
+    with result.stage("split"):
         frame = prepared.table.frame
         frame["split"] = split(frame, config.data.split, config.seed)
+        audited.record(audit.of_split(findings, frame, config.data), prepared, config, directory, result, record)
         batches = pipeline.batches(prepared.images, frame, config.augment, config.optim.batch_size, config.seed)
         result.add(**samples.describe(prepared))
         samples.record(record, prepared, config.data.path)

@@ -28,6 +28,7 @@ Often set
   resume=DIRECTORY              go on with a run or a sweep that was interrupted, and nothing else
 
 See also
+  python -m skinexp.audit       what makes scores on a data set unbelievable
   python -m skinexp.lr_find     a learning rate to begin with
   python -m skinexp.evaluate    a finished model on other images
   python -m skinexp.compare     runs side by side

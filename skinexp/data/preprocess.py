@@ -6,6 +6,7 @@ Lengths are fractions of the picture's shorter side, so that a photograph is tre
 
 import io
 import math
+import threading
 import warnings
 
 import cv2
@@ -61,11 +62,9 @@ def decode(data: bytes, side: int | None = None) -> Pixels:
     """
     if not data:
         raise ImageError("the file is empty")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # what Pillow thinks of odd metadata is of no use to somebody with 10,000 files
-        warnings.simplefilter("error", Image.DecompressionBombWarning)
+    with without_warnings:
         try:
-            with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+            with opened(data) as image:
                 if side is not None:
                     image.draft(None, (side, side))  # only JPEG knows this
                 image.load()
@@ -75,20 +74,68 @@ def decode(data: bytes, side: int | None = None) -> Pixels:
             raise
         except UnidentifiedImageError as error:
             raise ImageError("not an image of a known format") from error
-        except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
-            raise ImageError(f"more than {Image.MAX_IMAGE_PIXELS} pixels") from error
+        except Image.DecompressionBombError as error:
+            raise _too_large() from error
         except Exception as error:  # each format's decoder fails in its own way on damaged bytes
             reason = "truncated" if "truncated" in str(error).lower() else "damaged"
             raise ImageError(f"{reason} ({error})") from error
 
 
+def opened(data: bytes) -> Image.Image:
+    """The file's header: format, mode, size; its pixels are not decoded yet.
+
+    Raises:
+        ImageError: where it promises more pixels than Pillow's limit allows.
+        Exception: whatever Pillow meets in damaged bytes.
+    """
+    with without_warnings:
+        image = Image.open(io.BytesIO(data), formats=FORMATS)
+    if Image.MAX_IMAGE_PIXELS is not None and image.width * image.height > Image.MAX_IMAGE_PIXELS:
+        image.close()
+        raise _too_large()
+    return image
+
+
+def _too_large() -> ImageError:
+    return ImageError(f"more than {Image.MAX_IMAGE_PIXELS} pixels")
+
+
+class _WithoutWarnings:
+    """What Pillow thinks of odd metadata is of no use to somebody with 10,000 files.
+
+    Python's filters of warnings belong to the whole process: threads that decode at the same time share one change of
+    them, made by the first and taken back by the last.
+    """
+
+    def __init__(self) -> None:
+        self._lock, self._inside, self._kept = threading.Lock(), 0, warnings.catch_warnings()
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self._inside:
+                self._kept = warnings.catch_warnings()
+                self._kept.__enter__()
+                warnings.simplefilter("ignore")
+            self._inside += 1
+
+    def __exit__(self, *error: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if not self._inside:
+                self._kept.__exit__(None, None, None)
+
+
+without_warnings = _WithoutWarnings()
+
+
 def _rgb(image: Image.Image) -> Image.Image:
     """In eight bits a colour, whatever the file counts in."""
     if image.mode in SIXTEEN_BIT:
-        values = np.asarray(image).astype(np.int64)
+        values = np.asarray(image)
         if values.min() < 0 or values.max() > 65_535:
             raise ImageError(f"mode {image.mode} cannot be turned into RGB: values outside 0 to 65535")
-        return Image.fromarray((values / 257).round().astype(np.uint8)).convert("RGB")
+        eight_bits = (np.arange(65_536) / 257).round().astype(np.uint8)  # a table takes no copy in 64 bits
+        return Image.fromarray(eight_bits[values]).convert("RGB")
     if image.mode == "F":
         raise ImageError("mode F cannot be turned into RGB: which value is white is not known")
     if image.has_transparency_data:

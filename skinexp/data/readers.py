@@ -12,6 +12,22 @@ from typing import Any
 import numpy as np
 
 from skinexp.config import Phantom
+from skinexp.data.listing import why_no_file
+
+LARGEST_FILE = 2**29  # bytes: half a gibibyte, far above any photograph
+
+
+def read_file(path: Path) -> bytes:
+    """The bytes of a file.
+
+    Raises:
+        OSError: where it cannot be read, or is no file that ends (a pipe, a directory), or a very large one.
+    """
+    if reason := why_no_file(path):
+        raise OSError(reason)
+    if path.stat().st_size > LARGEST_FILE:
+        raise OSError(f"larger than {LARGEST_FILE // 2**20} MiB")
+    return path.read_bytes()
 
 
 def part(reader: Any, positions: Sequence[int]) -> Any:
@@ -27,7 +43,7 @@ class FileReader:
     files: Sequence[str] | Mapping[int, str]
 
     def __call__(self, position: int) -> bytes:
-        return (self.directory / self.files[position]).read_bytes()
+        return read_file(self.directory / self.files[position])
 
     def part(self, positions: Sequence[int]) -> "FileReader":
         return FileReader(self.directory, {position: self.files[position] for position in positions})
@@ -57,7 +73,7 @@ class CellReader:
 
     def __call__(self, position: int) -> bytes:
         cell = self.cells[position]
-        return cell["bytes"] if cell["bytes"] is not None else Path(cell["path"]).read_bytes()
+        return cell["bytes"] if cell["bytes"] is not None else read_file(Path(cell["path"]))
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+import os
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
@@ -9,6 +10,9 @@ import numpy as np
 import pandas as pd
 
 from skinexp.config import Data
+from skinexp.data.augmented import ORIGINAL, with_copies
+from skinexp.data.licence import licence_of
+from skinexp.data.listing import everything, is_image_name, printable, why_no_file
 from skinexp.data.readers import FileReader, HubReader, PhantomReader
 from skinexp.data.table import Reader, Table
 from skinexp.digest import digest
@@ -20,7 +24,6 @@ log = logging.getLogger(__name__)
 GROUP_COLUMNS = ("group", "lesion_id", "patient_id")  # in the order in which `data.split.group=auto` looks for them
 IMAGE_COLUMNS = ("file", "image", "path", "filename", "image_id")
 UNLABELLED = "unlabelled"  # the class of an image whose label is missing
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
 
 
 def load(options: Data, seed: int, one_class: bool = False) -> Table:
@@ -38,7 +41,14 @@ def load(options: Data, seed: int, one_class: bool = False) -> Table:
     frame, grouped_by = _with_groups(frame, options.split.group)
     if options.limit is not None:
         frame = _limited(frame, options.limit, seed)
-    return Table(name, frame.reset_index(drop=True), reader, grouped_by, excluded)
+    licence = licence_of(options, frame, reader)
+    if options.augmented_copies:
+        frame, reader = with_copies(frame, reader, options.augmented_copies, seed)
+        if options.split.group is None:
+            frame["group"] = frame["image_id"]  # who splits image by image tears the copies apart
+        else:
+            grouped_by = grouped_by or ORIGINAL
+    return Table(name, frame.reset_index(drop=True), reader, grouped_by, excluded, licence)
 
 
 def _folder(options: Data, seed: int) -> tuple[pd.DataFrame, Reader, str]:
@@ -46,23 +56,27 @@ def _folder(options: Data, seed: int) -> tuple[pd.DataFrame, Reader, str]:
     manifest = directory / options.manifest
     frame = _read_manifest(manifest, options) if manifest.is_file() else _list_class_folders(directory)
     files = _with_suffixes(frame.pop("file"), directory)
-    frame["path"] = [str(directory / file) for file in files]
+    frame["path"] = [printable(str(directory / file)) for file in files]
     # A manifest's own checksums say what the files once were; these say what they are.
     frame["sha256"] = [_sha256_of_file(directory / file) for file in files]
     if "image_id" not in frame:
-        frame.insert(0, "image_id", [str(Path(file).with_suffix("")) for file in files])
+        frame.insert(0, "image_id", _ids(files))
     frame["position"] = np.arange(len(frame))
     return frame, FileReader(directory, files), directory.resolve().name
 
 
+def _ids(files: Sequence[str]) -> list[str]:
+    """File names without their suffix, or with it where that leaves two of one name."""
+    names = [printable(file) for file in files]
+    short = [os.path.splitext(Path(name))[0] for name in names]
+    return short if len(set(short)) == len(short) else names
+
+
 def _with_suffixes(names: pd.Series, directory: Path) -> tuple[str, ...]:
     """File names; where a manifest names images without their suffix (as HAM10000's own does), the files it means."""
-    if any(Path(name).suffix.lower() in IMAGE_SUFFIXES for name in names):
+    if any(is_image_name(name) for name in names):
         return tuple(names)
-    images = (
-        path.relative_to(directory) for path in sorted(directory.rglob("*")) if path.suffix.lower() in IMAGE_SUFFIXES
-    )
-    files = {path.stem: str(path) for path in images}
+    files = {Path(file).stem: file for file, _ in everything(directory) if is_image_name(file)}
     return tuple(files.get(name, name) for name in names)
 
 
@@ -78,6 +92,7 @@ def _read_manifest(manifest: Path, options: Data) -> pd.DataFrame:
         )
     if missing := int(frame[column].isna().sum()):
         raise UserError(f"data.image_column: {missing} rows of {manifest} name no image in column {column!r}")
+    frame[column] = frame[column].astype(str)
     # These two names are ours from here on: other columns of that name give way.
     taken = {"file", "class"} - {column, options.label_column}
     frame = frame.drop(columns=taken, errors="ignore").rename(columns={column: "file", options.label_column: "class"})
@@ -87,17 +102,15 @@ def _read_manifest(manifest: Path, options: Data) -> pd.DataFrame:
 
 
 def _list_class_folders(directory: Path) -> pd.DataFrame:
-    files = sorted(
-        file.relative_to(directory)
-        for file in directory.glob("*/**/*")
-        if file.suffix.lower() in IMAGE_SUFFIXES and file.is_file()
-    )
+    files = [Path(file) for file, _ in everything(directory) if is_image_name(file) and len(Path(file).parts) > 1]
     if not files:
         raise UserError(
             f"data.path: {directory} holds neither a manifest.csv nor one sub-folder of images a class "
             f"({directory.name}/benign/*.jpg, {directory.name}/malignant/*.jpg)"
         )
-    return pd.DataFrame({"file": [str(file) for file in files], "class": [file.parts[0] for file in files]})
+    # As objects: pandas' own strings refuse names that are no UTF-8.
+    names = pd.Series([str(file) for file in files], dtype=object)
+    return pd.DataFrame({"file": names, "class": [printable(file.parts[0]) for file in files]})
 
 
 def _hub(options: Data, seed: int) -> tuple[pd.DataFrame, Reader, str]:
@@ -164,10 +177,12 @@ def _image_column(columns: Iterable[str], wanted: str | None, place: object) -> 
 
 def _sha256_of_file(file: Path) -> str:
     try:
+        if reason := why_no_file(file):
+            return f"unreadable: {reason}"
         with file.open("rb") as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()
     except OSError as error:
-        return f"unreadable: {error.strerror}"  # preparation lists the file, by path
+        return f"unreadable: {error.strerror or error}"  # preparation lists the file, by path
 
 
 def _with_unique_ids(frame: pd.DataFrame) -> pd.DataFrame:

@@ -24,6 +24,7 @@ class Table:
         reader: fetches the pixels of the image at a position of the *source*; column `position` says which.
         grouped_by: the column whose equal values stay together in a split, or None.
         excluded: classes left out on purpose, with their number of images.
+        licence: under which the images may be used, as far as that is known.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Table:
     reader: Reader
     grouped_by: str | None = None
     excluded: dict[str, int] = field(default_factory=dict)
+    licence: str | None = None
 
     @property
     def digest(self) -> str:

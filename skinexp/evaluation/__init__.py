@@ -5,6 +5,7 @@ from skinexp.evaluation.calibration import Calibrator, fit_calibrator
 from skinexp.evaluation.cases import CLASSES, why_undefined
 from skinexp.evaluation.curves import PrecisionRecallPoints, RocPoints, precision_recall_points, roc_points
 from skinexp.evaluation.delong import PairedAuc, delong_interval, delong_test
+from skinexp.evaluation.difference import independent_difference
 from skinexp.evaluation.differences import score_differences
 from skinexp.evaluation.evaluate import Evaluation, evaluate
 from skinexp.evaluation.evidence import Evidence, evidence, judge
@@ -58,6 +59,7 @@ __all__ = [
     "fold_areas",
     "grouped_wilson",
     "holm",
+    "independent_difference",
     "judge",
     "mcnemar",
     "net_benefit",

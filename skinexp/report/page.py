@@ -12,7 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from skinexp.evaluation import CLASSES
-from skinexp.report import explanation, health, matrix, origin, page_figures, pairs, score_table
+from skinexp.report import audit_section, explanation, health, leakage, matrix, origin, page_figures, pairs, score_table
 from skinexp.report.differences import differences
 from skinexp.report.disagreement import shared_images
 from skinexp.report.folds import FoldLine
@@ -49,6 +49,7 @@ def render(
     paired = paired or Pairs()
     shown_pairs, other_pairs = pairs.lines(paired)
     diagnosis = matrix.build(records)
+    leaked = leakage.leaks(finished)
     environment = Environment(
         loader=PackageLoader("skinexp.report"),
         autoescape=True,  # names and errors come from the command line and from files
@@ -91,6 +92,9 @@ def render(
         without_maps=[record.name for record in finished if record.gradcam is None and record.name not in pooled],
         shared=shared_images([record for record in finished if record.gradcam is not None]),
         data=origin.used_data(finished),
+        audits=audit_section.blocks(finished),
+        leaks=leaked,
+        leak_chart=leakage.of_leaks(leaked),
         has_maps=any(record.gradcam is not None for record in finished),
         folds=folds,
         has_single_folds=any(record.fold is not None for record in finished),

@@ -1,0 +1,104 @@
+"""Audits a data set: copies, contradictory labels, unusable files, and what else makes scores on it unbelievable."""
+
+import logging
+import os
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, OmegaConf
+
+from skinexp import composition, help_text, provenance
+from skinexp import config as schema
+from skinexp.config import Config
+from skinexp.errors import UserError, told
+from skinexp.sweep import jobs
+from skinexp.terminal import libraries_write_to
+
+schema.register()
+
+COMMAND = "python -m skinexp.audit"
+HELP = f"""\
+{__doc__}
+
+  {COMMAND} data=OPTION [data.KEY=VALUE ...]
+
+Looks at every file as it is and compares every picture with every other. Nothing is trained, changed or deleted. What
+was found makes no difference to the exit code: it is 0 where the audit could be made.
+
+Which images
+  data=folder data.path=DIRECTORY    a manifest.csv (file, label, ...), or one sub-folder a class
+  data=hub data.path=OWNER/NAME      a data set of the Hugging Face hub, or a local directory of that shape
+  data=phantom                       generated ones
+  data.split.group=patient_id        the column that says which images are of one person
+  data.augmented_copies=6            with changed copies of each image, as if it had been augmented before the split
+
+What it finds
+  the same file, the same pixels, the same photograph changed on the way; a set that was augmented before it was split;
+  an image or a lesion under both labels; a given split that tears them apart; files that are unusable, constant, tiny,
+  squeezed, of an odd mode or another format than named; a class linked with source, format, size or border; classes
+  and levels with too few cases
+
+What it leaves in outputs/DATE/TIME
+  audit.html                         what was found, with the pictures side by side: one file, loads nothing
+  audit.json                         the same for programs
+  data_card.md                       source, licence, counts, digests, findings and confounds on one sheet
+  audit/NAME.csv                     all rows of each finding
+
+A training makes a quick form of it by itself: data.audit=quick, full or off.
+All groups and keys: python -m skinexp.train --help
+"""
+TRAINING_ONLY = ("-m", "--multirun", "hydra.mode", "resume")  # what a single look, begun anew, has no use for
+
+
+@hydra.main(version_base="1.3", config_path=str(help_text.CONF), config_name="audit")
+def compose_and_audit(composed: DictConfig) -> None:
+    """Hydra's configuration to plain dataclasses, provenance, then the story in `data_audit.run`."""
+    directory = Path(HydraConfig.get().runtime.output_dir).resolve()
+    file = directory / "audit.log"
+    with jobs.in_one_sentence(file), libraries_write_to(file):
+        config = OmegaConf.to_object(composed)
+        about = {
+            "command": provenance.command_line(),
+            "git": asdict(provenance.git_state()),
+            "data": asdict(config.data),
+        }
+        schema.check(config)
+
+        from skinexp import data_audit
+
+        data_audit.run(config, directory, about)
+
+
+def main() -> None:
+    """The command. Exit codes: 0, 1 (it failed), 2 (a mistake in the command), 130 (stopped by Ctrl-C)."""
+    if {"--help", "-h"} & set(sys.argv[1:]):
+        print(HELP)
+        return
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # or Hydra prints its errors itself, in many lines
+    with told():
+        for word in sys.argv[1:]:
+            if word.lstrip("+").partition("=")[0] in TRAINING_ONLY:
+                raise UserError(f"{word}: belongs to python -m skinexp.train. An audit is one look, begun anew")
+        _run()
+    sys.exit(jobs.exit_code())
+
+
+def _run() -> None:
+    try:
+        compose_and_audit()
+    except KeyboardInterrupt:
+        print("Stopped.", file=sys.stderr)
+        logging.shutdown()
+        sys.stdout.flush()
+        os._exit(jobs.INTERRUPTED)  # threads that decode, stopped in the middle, would complain on the way out
+    except Exception as error:
+        if not composition.is_mistake(error):
+            raise
+        raise UserError(composition.explain(error, Config, COMMAND)) from error
+
+
+if __name__ == "__main__":
+    main()

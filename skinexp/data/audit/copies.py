@@ -1,0 +1,190 @@
+"""Findings about images that are there more than once, with the same label or with another."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from skinexp.data.audit.finding import SERIOUS, WARNING, Finding
+from skinexp.data.table import CLASS_NAMES
+
+TURNED = ("flip", "mirror", "turn", "rotat", "crop", "zoom", "brightness", "contrast")  # in the words of a relation
+FEWEST_SIBLINGS, SIBLING_SHARE = 20, 0.1  # images, and share of the set, from which it looks augmented on purpose
+VERSIONS = 2.5  # images a cluster, on average, from which that is so: a photograph kept twice has two
+GIANT = 0.1  # share of the set from which one cluster or group is too large to be shared out
+
+KINDS = {  # of a pair: the finding's name, and its sentence
+    "same file": ("byte_identical", "are byte for byte the same as another one"),
+    "same pixels": ("pixel_identical", "hold the same pixels as another one, in another file"),
+    "near-duplicate": ("near_duplicates", "show the same photograph as another one, changed on the way"),
+}
+
+Clusters = npt.NDArray[np.int64]
+
+
+def of_pairs(frame: pd.DataFrame, pairs: pd.DataFrame, clusters: Clusters) -> list[Finding]:
+    """One finding for each kind of pair, and what the clusters say of the whole set.
+
+    Args:
+        frame: one row an image: image_id, path, label.
+        pairs: positions `first` and `second` in the frame, `kind`, `relation` and `score`.
+        clusters: (images,) which cluster each image is in.
+    """
+    found = []
+    for kind, (name, words) in KINDS.items():
+        part = pairs[pairs["kind"] == kind]
+        if len(part):
+            images = len(np.unique(part[["first", "second"]]))
+            sentence = (
+                f"{images:,} images {words} ({len(part):,} pairs). With data.split.group=auto they stay in one part "
+                f"of the split; each still counts as often as it is there"
+            )
+            found.append(Finding(name, WARNING, images, sentence, _pair_rows(frame, part), _shown(part)))
+    return [*found, *_siblings(frame, pairs, clusters), *_conflicts(frame, pairs)]
+
+
+def _siblings(frame: pd.DataFrame, pairs: pd.DataFrame, clusters: Clusters) -> list[Finding]:
+    """Whether the set looks augmented before it came here."""
+    is_turned = [any(word in relation.lower() for word in TURNED) for relation in pairs["relation"]]
+    turned = pairs[np.array(is_turned, bool)]
+    members = np.unique(clusters[turned[["first", "second"]].to_numpy().ravel()])
+    sizes = np.bincount(clusters)
+    images, count = int(sizes[members].sum()), len(members)
+    if images < max(FEWEST_SIBLINGS, SIBLING_SHARE * len(frame)) or images < VERSIONS * count:
+        return []
+    sentence = (
+        f"{images:,} of {len(frame):,} images are flipped, turned or otherwise changed versions of only {count:,} "
+        f"photographs ({images / count:.1f} each): this set looks augmented before it was split. Split by photograph "
+        f"(data.split.group=auto), or scores on test images are scores on training images"
+    )
+    largest = members[np.argsort(-sizes[members], kind="stable")]
+    rows = pd.DataFrame(
+        {
+            "cluster": clusters[position],
+            "image_id": frame["image_id"].iloc[position],
+            "path": frame["path"].iloc[position],
+        }
+        for cluster in largest
+        for position in np.flatnonzero(clusters == cluster)
+    )
+    shown = [np.flatnonzero(clusters == cluster).tolist() for cluster in largest[:6]]
+    return [Finding("augmented_siblings", WARNING, images, sentence, rows, shown)]
+
+
+def _conflicts(frame: pd.DataFrame, pairs: pd.DataFrame) -> list[Finding]:
+    labels = frame["label"].to_numpy()
+    differing = pairs[labels[pairs["first"]] != labels[pairs["second"]]]
+    if differing.empty:
+        return []
+    images = len(np.unique(differing[["first", "second"]]))
+    sentence = (
+        f"{images:,} images are there under both labels ({len(differing):,} pairs): one of the labels is wrong, and no "
+        f"network can be right about both. Look at them and correct the labels; until then data.on_conflict=drop "
+        f"leaves them out"
+    )
+    rows = _pair_rows(frame, differing)
+    return [Finding("same_image_other_label", SERIOUS, images, sentence, rows, _shown(differing))]
+
+
+def lesion_conflicts(frame: pd.DataFrame) -> Finding | None:
+    """Lesions whose images have different labels."""
+    if "lesion_id" not in frame:
+        return None
+    known = frame[frame["lesion_id"].notna()]
+    differing = known.groupby("lesion_id")["label"].transform("nunique") > 1
+    if not differing.any():
+        return None
+    rows = known.loc[differing, ["lesion_id", "image_id", "path"]].assign(
+        label=[CLASS_NAMES[label] for label in known.loc[differing, "label"]]
+    )
+    rows = rows.sort_values("lesion_id", kind="stable")
+    lesions = rows["lesion_id"].nunique()
+    sentence = (
+        f"{len(rows):,} images of {lesions:,} lesions have another label than other images of their lesion: a lesion "
+        f"is benign or malignant. Correct the labels or the lesion ids; until then data.on_conflict=drop leaves them "
+        f"out"
+    )
+    positions = pd.Series(np.arange(len(frame)), frame.index)
+    shown = [positions[part.index].tolist() for _, part in rows.groupby("lesion_id", sort=False)][:12]
+    return Finding("same_lesion_other_label", SERIOUS, len(rows), sentence, rows, shown)
+
+
+def conflicting(frame: pd.DataFrame, pairs: pd.DataFrame) -> npt.NDArray[np.bool_]:
+    """(images,) whether an image, or its lesion, is there under another label as well."""
+    labels, found = frame["label"].to_numpy(), np.zeros(len(frame), bool)
+    if len(pairs):
+        first, second = pairs["first"].to_numpy(), pairs["second"].to_numpy()
+        differ = labels[first] != labels[second]
+        found[first[differ]] = found[second[differ]] = True
+    if "lesion_id" in frame:
+        found |= frame.groupby("lesion_id")["label"].transform("nunique").gt(1).fillna(False).to_numpy(bool)
+    return found
+
+
+def straddling(
+    frame: pd.DataFrame, parts: pd.Series, together: Mapping[str, npt.NDArray], name: str, advice: str
+) -> Finding | None:
+    """Images of one photograph or lesion that a split puts on both of its sides.
+
+    Args:
+        frame: one row an image: image_id, path.
+        parts: of the split, for each image; missing where an image is in none.
+        together: what must not be torn apart, each as (images,) names of clusters: by duplicates, by lesion.
+        name: of the finding.
+        advice: what to do.
+    """
+    test = parts.isin(["test"]).to_numpy()
+    told, rows, shown, torn_any = [], [], [], np.zeros(len(frame), bool)
+    for what, names in together.items():
+        table = pd.DataFrame({"name": names, "part": parts.to_numpy()}).dropna()
+        torn = table.groupby("name")["part"].transform("nunique") > 1
+        places = table.index[torn].to_numpy()
+        if not len(places):
+            continue
+        torn_any[places] = True
+        ordered = table.loc[places].sort_values("name", kind="stable")
+        rows.append(
+            pd.DataFrame(
+                {
+                    what: ordered["name"],
+                    "part": ordered["part"],
+                    "image_id": frame["image_id"].to_numpy()[ordered.index],
+                    "path": frame["path"].to_numpy()[ordered.index],
+                }
+            )
+        )
+        shown += [_one_a_part(part) for _, part in ordered.groupby("name", sort=False)][:12]
+        told.append(f"{len(places):,} by {what}")
+    if not torn_any.any():
+        return None
+    tested, all_test = int((torn_any & test).sum()), int(test.sum())
+    of_test = f"{tested:,} of {all_test:,} test images have" if all_test else f"{int(torn_any.sum()):,} images have"
+    sentence = (
+        f"{of_test} another picture of the same photograph or lesion in another part of the split "
+        f"({', '.join(told)}): scores on them are too high"
+    )
+    sentence += f". {advice}" if advice else ""
+    return Finding(name, SERIOUS, int(torn_any.sum()), sentence, pd.concat(rows, ignore_index=True), shown)
+
+
+def _one_a_part(rows: pd.DataFrame) -> list[int]:
+    return rows.drop_duplicates("part").index.tolist()
+
+
+def _pair_rows(frame: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
+    """Pairs in words: ids, paths and labels of both."""
+    columns: dict[str, object] = {}
+    for side in ("first", "second"):
+        rows = frame.iloc[pairs[side]]
+        columns |= {
+            side: rows["image_id"].to_numpy(),
+            f"{side}_label": [CLASS_NAMES[label] for label in rows["label"]],
+            f"{side}_path": rows["path"].to_numpy(),
+        }
+    words = {name: pairs[name].to_numpy() for name in ("kind", "relation", "score")}
+    return pd.DataFrame(columns | words)
+
+
+def _shown(pairs: pd.DataFrame) -> Sequence[Sequence[int]]:
+    return pairs[["first", "second"]].head(12).to_numpy().tolist()

@@ -1,0 +1,172 @@
+"""The audit from end to end: pairs, clusters and findings; and what a training does about them."""
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from skinexp import terminal
+from skinexp.config import Data
+from skinexp.data import preprocess
+from skinexp.data.audit import aside, confounds, copies, files, grouping, sizes
+from skinexp.data.audit.finding import Finding, Findings
+from skinexp.data.duplicates import clusters, find_duplicates
+from skinexp.data.store import Prepared
+from skinexp.data.table import Reader, Table
+from skinexp.errors import UserError
+
+log = logging.getLogger(__name__)
+
+Read = Callable[[int], npt.NDArray[np.uint8] | None]
+Progress = Callable[[str, int, int], None]
+
+SIDE = 256  # pixels of the shorter side of the pictures that are compared
+CONFLICTS_LISTED = 20
+
+
+def audit(table: Table, options: Data) -> Findings:
+    """Looks at all files of a table, as they are, and compares all pictures with each other."""
+    frame = table.frame
+    with _told("Auditing") as progress:
+        looks = files.look_at_all(frame, table.reader, options.workers, progress)
+        usable = looks["reason"].isna().to_numpy()
+        # Files that hold nothing are no duplicates of each other.
+        sha256 = [
+            name if good else f"unusable {row}"
+            for row, (name, good) in enumerate(zip(frame["sha256"], usable, strict=True))
+        ]
+        read = _original(table.reader, frame["position"].tolist(), usable)
+        pairs = find_duplicates(read, sha256, options.workers, progress)
+    found = _findings("full", frame, pairs, looks)
+    unusable = files.unusable(frame["path"].tolist(), looks["reason"].tolist())
+    return found.having(unusable, aside.left_aside(table, options), *files.findings(frame, looks))
+
+
+def audit_prepared(prepared: Prepared, options: Data) -> Findings:
+    """The audit inside a training, as `data.audit` asks for it; the rows of its findings are those of `prepared`.
+
+    The quick one compares pictures as they are prepared and opens no file again.
+    """
+    if options.audit == "off":
+        return Findings("off", len(prepared.table.frame))
+    if options.audit == "full":
+        found = audit(prepared.table, options)
+    else:
+        frame, images = prepared.table.frame, prepared.images
+        rows = frame["row"].to_numpy()
+
+        def read(place: int) -> npt.NDArray[np.uint8]:
+            return np.asarray(images[rows[place]])
+
+        with _told("Auditing") as progress:
+            pairs = find_duplicates(read, frame["sha256"].tolist(), options.workers, progress, quick=True)
+        found = _findings("quick", frame, pairs, None)
+    return found.having(files.unusable(list(prepared.bad), list(prepared.bad.values())))
+
+
+def _findings(mode: str, frame: pd.DataFrame, pairs: pd.DataFrame, looks: pd.DataFrame | None) -> Findings:
+    together = clusters(len(frame), pairs)
+    groups = grouping.joined(frame["group"], together)
+    found = Findings(mode, len(frame), pairs=pairs, clusters=together)
+    return found.having(
+        *copies.of_pairs(frame, pairs, together),
+        copies.lesion_conflicts(frame),
+        _given_split(frame, together),
+        grouping.giant(frame, groups),
+        *confounds.findings(confounds.links(frame, looks, groups)),
+        *sizes.findings(frame, groups),
+    )
+
+
+def _given_split(frame: pd.DataFrame, together: npt.NDArray[np.int64]) -> Finding | None:
+    """What a split that came with the set tears apart."""
+    if "split" not in frame:
+        return None
+    return copies.straddling(
+        frame,
+        frame["split"],
+        {"duplicate": together, "group": frame["group"].to_numpy()},
+        "straddles_given_split",
+        "The column split of the set is not used for training here; scores that others published on it need a second "
+        "look",
+    )
+
+
+def of_split(findings: Findings, frame: pd.DataFrame, options: Data) -> Findings:
+    """The findings, with what the run's own split (column `split` of the frame) tears apart."""
+    if findings.mode == "off":
+        return findings
+    together = {"duplicate": findings.clusters}
+    if "original" in frame:
+        together["original"] = frame["original"].to_numpy()
+    advice = "Keep them together: data.split.group=auto" if options.split.group != "auto" else ""
+    return findings.having(copies.straddling(frame, frame["split"], together, "straddles_split", advice))
+
+
+def acted_on(prepared: Prepared, findings: Findings, options: Data) -> tuple[Prepared, Findings]:
+    """What the findings change: conflicting labels by policy, and with `data.split.group=auto` the groups.
+
+    Returns:
+        The images that are left, and the findings about them: their positions are those of the new rows.
+
+    Raises:
+        UserError: where labels contradict each other and `data.on_conflict` is `fail`.
+    """
+    if findings.mode == "off":
+        return prepared, findings
+    frame = prepared.table.frame
+    together = findings.clusters
+    if (conflicting := copies.conflicting(frame, findings.pairs)).any():
+        _report_conflicts(frame[conflicting], options.on_conflict)
+        if options.on_conflict == "drop":
+            frame, together = frame[~conflicting].reset_index(drop=True), together[~conflicting]
+            findings = replace(findings, clusters=together)
+    if options.split.group == "auto":
+        frame = frame.assign(group=grouping.joined(frame["group"], together))
+    return replace(prepared, table=replace(prepared.table, frame=frame)), findings
+
+
+def _report_conflicts(frame: pd.DataFrame, policy: str) -> None:
+    listed = [f"  {path}" for path in frame["path"].head(CONFLICTS_LISTED)]
+    if len(frame) > CONFLICTS_LISTED:
+        listed.append(f"  and {len(frame) - CONFLICTS_LISTED} more")
+    lines = "\n".join(listed)
+    if policy == "fail":
+        raise UserError(
+            f"data.on_conflict: {len(frame):,} images are there under both labels, or are of a lesion with both:\n"
+            f"{lines}\nCorrect their labels, leave them out (data.on_conflict=drop) or use them as they are "
+            f"(data.on_conflict=keep)"
+        )
+    verb = "Left out" if policy == "drop" else "Kept"
+    log.warning(
+        "%s %s images with contradictory labels, all of them in audit.json:\n%s", verb, f"{len(frame):,}", lines
+    )
+
+
+def _original(reader: Reader, positions: list[int], usable: npt.NDArray[np.bool_]) -> Read:
+    def read(place: int) -> npt.NDArray[np.uint8] | None:
+        if not usable[place]:
+            return None
+        try:
+            pixels = reader(positions[place])
+            return preprocess.decode(pixels, SIDE) if isinstance(pixels, bytes) else pixels
+        except (preprocess.ImageError, OSError):  # it was there a moment ago
+            return None
+
+    return read
+
+
+@contextmanager
+def _told(title: str) -> Iterator[Progress]:
+    """A progress bar a stage: what is done, of how many."""
+    with terminal.bar(title, 0) as bar:
+
+        def tell(stage: str, done: int, total: int) -> None:
+            if done % 50 == 0 or done == total:
+                bar.say(f"{stage} {done:,}/{total:,}")
+
+        yield tell

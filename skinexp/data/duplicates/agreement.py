@@ -1,0 +1,104 @@
+"""Whether two pictures, laid on each other, show the same to the details; different lesions that look alike do not."""
+
+import math
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from skinexp.data.duplicates import limits, registration
+from skinexp.data.duplicates.registration import Matrix, centred, laid_on
+from skinexp.data.duplicates.views import Floats, Window
+
+COARSE = 48  # pixels a side in which pictures are laid on each other first
+COARSE_STEPS, FINE_STEPS = 12, 6
+SURE = 0.92  # correlation of a first try after which no second is made
+FINE, BROAD = 1.2, 3.0  # standard deviations of Gaussians, in pixels of 96: their difference passes the details
+
+
+@dataclass(frozen=True)
+class Picture:
+    """What is kept of an image to compare it with others."""
+
+    grey: Floats  # (96, 96), whatever its shape was
+    height: int  # of the image
+    width: int
+
+
+@dataclass(frozen=True)
+class Match:
+    """How two pictures agree.
+
+    Attributes:
+        score: correlation of their details, 0..1.
+        matrix: takes points of the second picture to points of the first.
+        gain: contrast of the second over the first's.
+        lighter: grey levels by which the second is lighter in the mean.
+    """
+
+    score: float
+    matrix: Matrix
+    gain: float
+    lighter: float
+
+
+def compare(one: Picture, seen: Window, other: Picture, whole: Window) -> Match | None:
+    """Lays one picture on another.
+
+    Args:
+        one: a picture.
+        seen: the window in it that looks like the other picture.
+        other: that picture.
+        whole: the window in which it does.
+
+    Returns:
+        How they agree, with a matrix from `other` to `one`; None where they clearly do not.
+    """
+    rough = _rough(one.grey, seen, other.grey, whole)
+    if rough is None:
+        return None
+    matrix = registration.refined(one.grey, other.grey, rough, FINE_STEPS)
+    laid, used = laid_on(one.grey, matrix)
+    if used.mean() < limits.LEAST_OVERLAP:
+        return None
+    score = _details(laid, other.grey, used)
+    spreads = [math.sqrt(float((centred(picture, used) ** 2).sum() / used.sum())) for picture in (laid, other.grey)]
+    lighter = float(((other.grey - laid) * used).sum() / used.sum())
+    return Match(score, matrix, spreads[1] / max(spreads[0], 1e-3), lighter)
+
+
+def _rough(one: Floats, seen: Window, other: Floats, whole: Window) -> Matrix | None:
+    """The matrix, from small copies, of the start that ends best."""
+    small, other_small = (cv2.resize(each, (COARSE, COARSE), interpolation=cv2.INTER_AREA) for each in (one, other))
+    best, found = limits.LEAST_COARSE, None
+    for start in registration.starts(small, seen, other_small, whole):
+        matrix = registration.refined(small, other_small, start, COARSE_STEPS)
+        laid, used = laid_on(small, matrix)
+        if used.mean() < limits.LEAST_OVERLAP:
+            continue
+        agreement = _correlation(laid, other_small, used)
+        if agreement > best:
+            best, found = agreement, matrix
+        if best > SURE:
+            break
+    return found
+
+
+def _details(laid: Floats, other: Floats, used: Floats) -> float:
+    """Correlation of what is left between two blurs; 0 where hardly anything is."""
+    kernel = np.ones((5, 5), np.uint8)
+    used = cv2.erode(used, kernel, borderType=cv2.BORDER_CONSTANT, borderValue=0)
+    fine, other_fine = _band(laid), _band(other)
+    spread = min(float((centred(each, used) ** 2).sum()) for each in (fine, other_fine))
+    if spread < limits.LEAST_DETAIL**2 * float(used.sum()) or not used.any():
+        return 0.0
+    return max(_correlation(fine, other_fine, used), 0.0)
+
+
+def _band(picture: Floats) -> Floats:
+    return np.asarray(cv2.GaussianBlur(picture, (0, 0), FINE) - cv2.GaussianBlur(picture, (0, 0), BROAD))
+
+
+def _correlation(one: Floats, other: Floats, used: Floats) -> float:
+    one, other = centred(one, used), centred(other, used)
+    return float((one * other).sum()) / max(math.sqrt(float((one**2).sum() * (other**2).sum())), 1e-6)

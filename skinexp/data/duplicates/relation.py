@@ -1,0 +1,62 @@
+"""What was done to a picture, in words."""
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+
+from skinexp.data.duplicates import limits
+from skinexp.data.duplicates.agreement import Match, Picture
+from skinexp.data.duplicates.registration import inverted
+
+
+def swapped(match: Match) -> Match:
+    """The same with the two pictures exchanged."""
+    return Match(match.score, inverted(match.matrix), 1 / max(match.gain, 1e-3), -match.lighter)
+
+
+def relation(first: Picture, second: Picture, match: Match) -> str:
+    """What makes the second picture of the first, as far as it shows: at the least, a new encoding."""
+    return ", ".join([*_place(first, second, match), *_light(match)]) or "re-encoded"
+
+
+def _place(first: Picture, second: Picture, match: Match) -> Iterator[str]:
+    shapes = [np.array([picture.width, picture.height]) for picture in (first, second)]
+    pixels = np.diag(shapes[0]) @ match.matrix[:, :2] @ np.diag(1 / shapes[1])  # from the second's to the first's
+    yield from _turn(pixels)
+    shown, larger = _scale(match.matrix[:, :2]), _scale(pixels)
+    same_size = set(shapes[0]) == set(shapes[1])
+    if shown > limits.NAMED_SCALE:
+        yield "zoomed" if same_size else "cropped"
+    elif np.abs(match.matrix[:, 2]).max() > 2 * limits.NAMED_SCALE:  # of half the side
+        yield "shifted" if same_size else "cropped"
+    if larger > limits.NAMED_SCALE and not same_size:
+        yield "resized"
+
+
+def _turn(pixels: npt.NDArray[np.float64]) -> Iterator[str]:
+    """Flip, quarter turns (counter-clockwise, as in `np.rot90`), and what is left of a rotation."""
+    mirrored = np.linalg.det(pixels) < 0
+    if mirrored:
+        yield "flipped"
+        pixels = pixels @ np.diag([-1, 1])
+    degrees = math.degrees(math.atan2(pixels[1, 0] - pixels[0, 1], pixels[0, 0] + pixels[1, 1]))
+    quarters = round(degrees / 90)
+    turned = 90 * (quarters % (2 if mirrored else 4))  # mirrored and turned by half is mirrored the other way
+    if turned:
+        yield f"turned {turned} degrees"
+    if abs(degrees - 90 * quarters) > limits.NAMED_TURN:
+        yield f"rotated by about {abs(degrees - 90 * quarters):.0f} degrees"
+
+
+def _scale(linear: npt.NDArray[np.float64]) -> float:
+    """How far lengths are from staying the same, either way."""
+    return abs(math.log(max(abs(float(np.linalg.det(linear))), 1e-6))) / 2
+
+
+def _light(match: Match) -> Iterator[str]:
+    if abs(match.lighter) > limits.NAMED_LIGHT:
+        yield "brighter" if match.lighter > 0 else "darker"
+    if abs(math.log(max(match.gain, 1e-3))) > limits.NAMED_CONTRAST:
+        yield "more contrast" if match.gain > 1 else "less contrast"

@@ -1,0 +1,241 @@
+"""What an audit finds, planted one at a time into sets that are otherwise sound."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from skinexp.config import Data, Phantom, Split
+from skinexp.data import sources, store
+from skinexp.data.audit import SERIOUS, WARNING, Findings, acted_on, audit, audit_prepared, of_split
+from skinexp.data.phantom import render
+from skinexp.data.split import split
+from skinexp.errors import UserError
+
+IMAGES = 60  # in a planted set: enough for classes of 30
+
+
+@pytest.fixture(scope="module")
+def pictures() -> list[np.ndarray]:
+    """Different lesions."""
+    return [render(7, index, Phantom(size=64)).image for index in range(IMAGES)]
+
+
+@pytest.fixture
+def planted(tmp_path, pictures):
+    """Writes the lesions and a manifest; what is given as more is written behind them."""
+
+    def planted(more=(), split_group="auto", **columns) -> Data:
+        frame = pd.DataFrame(
+            {
+                "file": [f"{number:03d}.png" for number in range(IMAGES)],
+                "label": np.where(np.arange(IMAGES) % 2, "malignant", "benign"),
+            }
+            | columns
+        )
+        for file, pixels in zip(frame["file"], pictures, strict=True):
+            Image.fromarray(pixels).save(tmp_path / file)
+        for name, pixels, row in more:
+            Image.fromarray(pixels).save(tmp_path / name)
+            frame = pd.concat([frame, pd.DataFrame([{"file": name, **row}])], ignore_index=True)
+        frame.to_csv(tmp_path / "manifest.csv", index=False)
+        options = Data(name="folder", path=str(tmp_path), cache=str(tmp_path / "cache"), workers=1)
+        options.preprocess.size, options.split = 48, Split(group=split_group)
+        return options
+
+    return planted
+
+
+def found(options: Data) -> Findings:
+    return audit(sources.load(options, seed=0), options)
+
+
+def names(findings: Findings, *severities: str) -> list[str]:
+    return [finding.name for finding in findings if finding.severity in severities]
+
+
+def test_nothing_is_found_in_a_sound_set(planted):
+    findings = found(planted())
+    assert names(findings, SERIOUS, WARNING) == []
+    assert findings.worst == "ok"
+    assert "nothing speaks against these 60 images" in findings.sentence
+
+
+def test_the_default_phantoms_are_sound():
+    options = Data(phantom=Phantom(images=200))
+    assert names(found(options), SERIOUS, WARNING) == []
+
+
+def test_the_same_file_and_the_same_pixels_are_told_apart(planted, pictures):
+    rows = [{"label": "malignant"}, {"label": "malignant"}]
+    options = planted([("same.png", pictures[1], rows[0]), ("pixels.bmp", pictures[3], rows[1])])
+    findings = found(options)
+    byte, pixel = findings.named("byte_identical"), findings.named("pixel_identical")
+    assert (byte.count, byte.rows[["first", "second"]].to_numpy().tolist()) == (2, [["001", "same"]])
+    assert (pixel.count, pixel.rows["first"].tolist(), pixel.shown) == (2, ["003"], [[3, 61]])
+
+
+def test_a_mirrored_copy_under_the_other_label_is_serious_and_listed_with_both_paths(planted, pictures):
+    findings = found(planted([("mirrored.png", pictures[0][:, ::-1], {"label": "malignant"})]))
+    conflict = findings.named("same_image_other_label")
+    assert (conflict.severity, conflict.count) == (SERIOUS, 2)
+    (row,) = conflict.rows.to_dict(orient="records")
+    assert (row["first_label"], row["second_label"]) == ("benign", "malignant")
+    assert row["second_path"].endswith("mirrored.png")
+    assert findings.worst == SERIOUS
+
+
+def test_a_lesion_with_two_labels_is_found(planted):
+    lesions = [f"lesion {number // 3}" if number < 6 else f"own {number}" for number in range(IMAGES)]
+    finding = found(planted(lesion_id=lesions)).named("same_lesion_other_label")
+    assert (finding.severity, finding.count) == (SERIOUS, 6)
+    assert set(finding.rows["lesion_id"]) == {"lesion 0", "lesion 1"}
+
+
+def test_a_patient_may_have_lesions_of_both_classes(planted):
+    patients = [f"patient {number // 4}" for number in range(IMAGES)]
+    findings = found(planted(patient_id=patients))
+    assert findings.named("same_lesion_other_label") is None
+    assert names(findings, SERIOUS) == []
+
+
+def test_a_given_split_that_tears_copies_apart_is_found(planted, pictures):
+    parts = ["train"] * 40 + ["test"] * 20
+    findings = found(planted([("copy.png", pictures[1], {"label": "malignant", "split": "test"})], split=parts))
+    finding = findings.named("straddles_given_split")
+    assert finding.severity == SERIOUS
+    assert "1 of 21 test images" in finding.sentence
+    assert sorted(finding.rows["image_id"]) == ["001", "copy"]
+
+
+def test_a_given_split_that_keeps_copies_together_is_sound(planted, pictures):
+    findings = found(planted([("copy.png", pictures[1], {"label": "malignant", "split": "train"})], split="train"))
+    assert findings.named("straddles_given_split") is None
+
+
+def test_a_set_that_was_augmented_before_is_called_so(planted, pictures):
+    versions = [
+        (f"{number}-{name}.png", pixels, {"label": "malignant" if number % 2 else "benign"})
+        for number in range(20)
+        for name, pixels in (
+            ("flip", pictures[number][::-1]),
+            ("mirror", pictures[number][:, ::-1]),
+            ("turn", np.rot90(pictures[number])),
+        )
+    ]
+    finding = found(planted(versions)).named("augmented_siblings")
+    assert finding.severity == WARNING
+    assert finding.count >= 76
+    assert all(len(cluster) >= 3 for cluster in finding.shown)
+
+
+def test_files_that_are_constant_tiny_squeezed_odd_or_misnamed_are_found_by_name(planted, tmp_path, pictures):
+    grey = np.full((64, 64, 3), 127, np.uint8)
+    row = {"label": "benign"}
+    options = planted(
+        [
+            ("constant.png", grey, row),
+            ("tiny.png", pictures[0][:16, :16], row),
+            ("strip.png", np.concatenate([pictures[1]] * 4), row),
+            ("palette.png", pictures[2], row),
+            ("misnamed.png", pictures[4], row),
+        ]
+    )
+    Image.fromarray(pictures[5][:40]).quantize(64).save(tmp_path / "palette.png")
+    Image.fromarray(pictures[7][:40]).save(tmp_path / "misnamed.png", format="JPEG")
+    findings = found(options)
+    expected = {
+        "constant": "constant", "tiny": "tiny", "extreme_aspect": "strip", "odd_mode": "palette",
+        "wrong_suffix": "misnamed",
+    }  # fmt: skip
+    for name, image_id in expected.items():
+        assert findings.named(name).rows["image_id"].tolist() == [image_id], name
+
+
+def test_files_that_cannot_be_used_are_listed_with_their_reason_and_are_no_copies_of_each_other(planted, tmp_path):
+    options = planted()
+    for name in ("000.png", "001.png"):
+        (tmp_path / name).write_bytes(b"")
+    (tmp_path / "002.png").unlink()
+    finding = found(options).named("unusable")
+    assert finding.rows["reason"].tolist() == ["the file is empty", "the file is empty", "No such file or directory"]
+    assert found(options).named("byte_identical") is None
+
+
+def test_few_cases_are_a_warning(planted, tmp_path):
+    options = planted()
+    frame = pd.read_csv(tmp_path / "manifest.csv")
+    frame[(frame["label"] == "benign") | (frame.index < 24)].to_csv(tmp_path / "manifest.csv", index=False)
+    finding = found(options).named("few_cases")
+    assert (finding.severity, finding.count) == (WARNING, 12)
+
+
+# Inside a training
+
+
+def prepared_and_found(options: Data):
+    prepared = store.prepare(sources.load(options, seed=0), options)
+    findings = audit_prepared(prepared, options)
+    return *acted_on(prepared, findings, options), findings
+
+
+def test_copies_get_one_group_and_no_split_tears_them_apart(planted, pictures):
+    copies = [(f"copy{number}.png", pictures[number][::-1], {"label": "malignant"}) for number in range(1, 40, 2)]
+    options = planted(copies)
+    prepared, findings, _ = prepared_and_found(options)
+    frame = prepared.table.frame.set_index("image_id")
+    for number in range(1, 40, 2):
+        assert frame.loc[f"copy{number}", "group"] == frame.loc[f"{number:03d}", "group"]
+    for seed in range(5):
+        prepared.table.frame["split"] = split(prepared.table.frame, options.split, seed)
+        assert of_split(findings, prepared.table.frame, options).named("straddles_split") is None
+
+
+def test_without_groups_the_runs_own_split_is_found_to_tear_copies_apart(planted, pictures):
+    copies = [(f"copy{number}.png", pictures[number][::-1], {"label": "malignant"}) for number in range(1, 40, 2)]
+    options = planted(copies, split_group=None)
+    prepared, findings, _ = prepared_and_found(options)
+    frame = prepared.table.frame
+    frame["split"] = split(frame, options.split, seed=0)
+    finding = of_split(findings, frame, options).named("straddles_split")
+    assert finding.severity == SERIOUS
+    parts = frame.set_index("image_id")["split"]
+    torn = [number for number in range(1, 40, 2) if parts[f"copy{number}"] != parts[f"{number:03d}"]]
+    assert finding.count == 2 * len(torn) > 0
+    assert "data.split.group=auto" in finding.sentence
+
+
+@pytest.mark.parametrize(("policy", "images"), [("keep", 61), ("drop", 59)])
+def test_contradictory_labels_are_kept_or_left_out_as_asked_and_listed_in_either_case(
+    planted, pictures, policy, images, caplog
+):
+    options = planted([("other.png", pictures[0], {"label": "malignant"})])
+    options.on_conflict = policy
+    prepared, findings, _ = prepared_and_found(options)
+    assert len(prepared.table.frame) == images == len(findings.clusters)
+    assert ("other" in prepared.table.frame["image_id"].tolist()) == (policy == "keep")
+    assert "other.png" in caplog.text
+    assert findings.named("same_image_other_label").count == 2
+
+
+def test_contradictory_labels_stop_the_run_where_that_is_asked_for(planted, pictures):
+    options = planted([("other.png", pictures[0], {"label": "malignant"})])
+    options.on_conflict = "fail"
+    with pytest.raises(UserError, match=r"(?s)^data\.on_conflict: 2 images .*000\.png.*other\.png"):
+        prepared_and_found(options)
+
+
+def test_an_audit_that_is_off_looks_at_nothing_and_changes_nothing(planted, pictures):
+    options = planted([("copy.png", pictures[1], {"label": "malignant"})])
+    options.audit = "off"
+    prepared, findings, _ = prepared_and_found(options)
+    assert (findings.mode, findings.found) == ("off", ())
+    assert prepared.table.frame["group"].nunique() == IMAGES + 1
+
+
+def test_chains_that_tie_a_large_part_of_the_set_together_are_said(planted, pictures):
+    copies = [(f"copy{turn}-{flip}-{number}.png", np.rot90(pictures[1], turn)[:: 1 - 2 * flip], {"label": "malignant"})
+              for turn in range(4) for flip in range(2) for number in range(3)]  # fmt: skip
+    finding = found(planted(copies)).named("giant_group")
+    assert finding.count >= 24
+    assert "data.split.group=lesion_id" in finding.sentence

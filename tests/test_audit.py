@@ -1,0 +1,74 @@
+"""The audit as it is typed: what it prints, what it leaves, and what it refuses."""
+
+import json
+import re
+import subprocess
+import sys
+
+import pytest
+
+REPORT_IMPORTS = """
+import atexit, runpy, sys
+heavy = ("tensorflow", "keras", "mlflow", "datasets", "matplotlib", "pandas", "sklearn")
+atexit.register(lambda: print("HEAVY", sorted(set(heavy) & set(sys.modules))))
+sys.argv = ["skinexp-audit", *sys.argv[1:]]
+runpy.run_module("skinexp.audit", run_name="__main__")
+"""
+
+
+def typed(arguments: str, directory) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "skinexp.audit", *arguments.split()], cwd=directory, capture_output=True, text=True
+    )
+
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory):
+    place = tmp_path_factory.mktemp("audit")
+    return place, typed("data.phantom.images=80", place)
+
+
+def test_it_succeeds_and_says_that_nothing_speaks_against_the_set(sound):
+    _, finished = sound
+    assert finished.returncode == 0, finished.stderr
+    assert "Nothing speaks against this set." in finished.stdout
+    assert re.search(r"^Page      outputs/\S+/audit\.html$", finished.stdout, re.MULTILINE)
+
+
+def test_it_leaves_its_files(sound):
+    place, _ = sound
+    (directory,) = place.glob("outputs/*/*")
+    files = {file.name for file in directory.iterdir() if file.is_file()}
+    assert files == {"audit.html", "audit.json", "audit.log", "data_card.md"}
+    values = json.loads((directory / "audit.json").read_text())
+    assert (values["mode"], values["verdict"], values["images"]) == ("full", "ok", 80)
+    assert values["command"].startswith("python -m skinexp.audit data.phantom.images=80")
+
+
+def test_findings_do_not_change_the_exit_code(tmp_path):
+    finished = typed("data.phantom.images=40 data.augmented_copies=3", tmp_path)
+    assert finished.returncode == 0, finished.stderr
+    assert "looks augmented before it was split" in " ".join(finished.stdout.split())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "begins"),
+    [
+        ("data.adit=quick", "data.adit: no such key. Did you mean data.audit?"),
+        ("data=folder", "data.path: data=folder needs the directory"),
+        ("-m seed=1,2", "-m: belongs to python -m skinexp.train"),
+        ("data.on_conflict=ask", "data.on_conflict: must be one of keep, drop, fail. Received: ask"),
+    ],
+)
+def test_a_mistake_is_answered_in_one_line(arguments, begins, tmp_path):
+    finished = typed(arguments, tmp_path)
+    assert finished.returncode == 2
+    (line,) = (finished.stdout + finished.stderr).splitlines()
+    assert line.startswith(begins)
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--cfg", "job"]])
+def test_what_needs_no_image_imports_nothing_heavy(arguments, tmp_path):
+    command = [sys.executable, "-c", REPORT_IMPORTS, *arguments]
+    printed = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True).stdout
+    assert printed.splitlines()[-1] == "HEAVY []"
