@@ -119,18 +119,18 @@ def _look(
         return row, describe(image, cuts)
 
     sample = np.unique(np.linspace(0, count - 1, min(count, SAMPLE)).astype(np.int64))
-    described: dict[int, Floats] = {}
+    waiting: dict[int, Floats] = {}  # until the sample is complete
     rest = np.setdiff1d(np.arange(count), sample)
     whiten = None
-    for done, (row, vectors) in enumerate(_in_turn(threads, look, np.concatenate([sample, rest]))):
-        if vectors is not None:
-            described[row] = vectors
-        if done + 1 >= len(sample) and described:
-            whiten = whiten or whitening(np.stack([vectors[0] for vectors in described.values()]))
-            for seen_row, vectors in described.items():
-                seen.vectors[seen_row] = whiten(vectors)
-            described.clear()
-        tell("looking at images", done + 1, count)
+    for done, (row, described) in enumerate(_in_turn(threads, look, np.concatenate([sample, rest])), start=1):
+        if described is not None:
+            waiting[row] = described
+        if done >= len(sample) and waiting:
+            whiten = whiten or whitening(np.stack([vectors[0] for vectors in waiting.values()]))
+            for place, vectors in waiting.items():
+                seen.vectors[place] = whiten(vectors)
+            waiting.clear()
+        tell("looking at images", done, count)
     return seen
 
 
