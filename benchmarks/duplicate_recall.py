@@ -2,8 +2,8 @@
 
     python benchmarks/duplicate_recall.py --images DIRECTORY... [--half chosen] [--rounds 1] [--markdown docs/audit.md]
 
-Each DIRECTORY holds a `manifest.csv` (file, image_id, group), or a data set repository of parquet files (image,
-image_id, lesion_id). Its lesions are divided into two halves; `--half chosen` is the one on which the search's
+Each DIRECTORY holds a `manifest.csv` (file, image_id, and group where known), or parquet files (image, image_id,
+lesion_id). Its lesions are divided into two halves; `--half chosen` is the one on which the search's
 thresholds were chosen. Into a half's images go copies of one photograph a lesion, each lesion copied in another way; a
 round takes about 30 ms an image. A pair of images of two lesions counts as false. The sets themselves hold
 photographs twice under two names: `--sheet` draws all false pairs, and benchmarks/duplicate_verdicts.csv lists those
@@ -63,7 +63,7 @@ def _images(directory: Path) -> Iterator[tuple[str, str, bytes]]:
     manifest = directory / "manifest.csv"
     if manifest.is_file():
         for row in pd.read_csv(manifest).itertuples():
-            yield str(row.image_id), str(row.group), (directory / str(row.file)).read_bytes()
+            yield str(row.image_id), str(getattr(row, "group", row.image_id)), (directory / str(row.file)).read_bytes()
         return
     for file in sorted(directory.rglob("*.parquet")):
         for row in pd.read_parquet(file).itertuples():

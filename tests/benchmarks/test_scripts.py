@@ -137,3 +137,25 @@ def test_coverage_of_intervals_is_counted_and_written_between_its_marks(tmp_path
     assert text.endswith("<!-- coverage: end -->\nafter\n")
     assert "old" not in text
     assert "| bootstrap | `roc_auc` |" in text
+
+
+@pytest.mark.slow
+def test_the_duplicate_search_is_measured_by_size_of_the_set(tmp_path):
+    result = kept("duplicates", "--images 400 900 --phantoms 40", tmp_path)
+    assert names(result)[:2] == ["search, 400 images", "search, 900 images"]
+    assert [each["proposed"] for each in result["facts"]["found"].values()] == [1.0, 1.0]
+    assert result["goals"][0]["what"].startswith("Duplicate search among 900 images")
+
+
+@pytest.mark.slow
+def test_planted_copies_are_counted_and_written_between_their_marks(tmp_path):
+    images = photographs.draw(tmp_path / "images", count=80, size=64)
+    page = tmp_path / "audit.md"
+    page.write_text("before\n<!-- duplicate recall: begin -->\nold\n<!-- duplicate recall: end -->\nafter\n")
+    result = kept("duplicate_recall", f"--images {images} --markdown {page} --sheet {tmp_path / 'sheets'}", tmp_path)
+    assert {row["value"] for row in result["rows"] if row["name"].endswith("the same file")} == {1.0}
+    text = page.read_text()
+    assert text.startswith("before\n")
+    assert text.endswith("<!-- duplicate recall: end -->\nafter\n")
+    assert "old" not in text
+    assert "| the same pixels in another file | 0.99 | 1.000" in text

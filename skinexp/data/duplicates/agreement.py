@@ -30,16 +30,29 @@ class Match:
     """How two pictures agree.
 
     Attributes:
-        score: correlation of their details, 0..1.
+        details: correlation of their details, 0..1.
+        everywhere: the same where the strongest details count no more than many others: two dark spots on smooth skin
+            agree in nothing else.
         matrix: takes points of the second picture to points of the first.
         gain: contrast of the second over the first's.
         lighter: grey levels by which the second is lighter in the mean.
     """
 
-    score: float
+    details: float
+    everywhere: float
     matrix: Matrix
     gain: float
     lighter: float
+
+    @property
+    def score(self) -> float:
+        """The less of the two correlations."""
+        return min(self.details, self.everywhere)
+
+    @property
+    def convinces(self) -> bool:
+        """Whether the two pictures show the same photograph."""
+        return self.details >= limits.DETAILS and self.everywhere >= limits.EVERYWHERE
 
 
 def compare(one: Picture, seen: Window, other: Picture, whole: Window) -> Match | None:
@@ -61,10 +74,10 @@ def compare(one: Picture, seen: Window, other: Picture, whole: Window) -> Match 
     laid, used = laid_on(one.grey, matrix)
     if used.mean() < limits.LEAST_OVERLAP:
         return None
-    score = _details(laid, other.grey, used)
+    details, everywhere = _details(laid, other.grey, used)
     spreads = [math.sqrt(float((centred(picture, used) ** 2).sum() / used.sum())) for picture in (laid, other.grey)]
     lighter = float(((other.grey - laid) * used).sum() / used.sum())
-    return Match(score, matrix, spreads[1] / max(spreads[0], 1e-3), lighter)
+    return Match(details, everywhere, matrix, spreads[1] / max(spreads[0], 1e-3), lighter)
 
 
 def _rough(one: Floats, seen: Window, other: Floats, whole: Window) -> Matrix | None:
@@ -84,15 +97,17 @@ def _rough(one: Floats, seen: Window, other: Floats, whole: Window) -> Matrix | 
     return found
 
 
-def _details(laid: Floats, other: Floats, used: Floats) -> float:
-    """Correlation of what is left between two blurs; 0 where hardly anything is."""
-    kernel = np.ones((5, 5), np.uint8)
-    used = cv2.erode(used, kernel, borderType=cv2.BORDER_CONSTANT, borderValue=0)
-    fine, other_fine = _band(laid), _band(other)
-    spread = min(float((centred(each, used) ** 2).sum()) for each in (fine, other_fine))
-    if spread < limits.LEAST_DETAIL**2 * float(used.sum()) or not used.any():
-        return 0.0
-    return max(_correlation(fine, other_fine, used), 0.0)
+def _details(laid: Floats, other: Floats, used: Floats) -> tuple[float, float]:
+    """Correlations of what is left between two blurs: as it is, and held within a few times the median."""
+    used = cv2.erode(used, np.ones((5, 5), np.uint8), borderType=cv2.BORDER_CONSTANT, borderValue=0)
+    if not used.any():
+        return 0.0, 0.0
+    bands = _band(laid), _band(other)
+    if min(float((centred(band, used) ** 2).sum() / used.sum()) for band in bands) < limits.LEAST_DETAIL**2:
+        return 0.0, 0.0
+    most = [max(limits.STRONGEST * float(np.median(np.abs(band[used > 0]))), limits.LEAST_DETAIL) for band in bands]
+    held = [np.clip(band, -each, each) for band, each in zip(bands, most, strict=True)]
+    return max(_correlation(*bands, used), 0.0), max(_correlation(held[0], held[1], used), 0.0)
 
 
 def _band(picture: Floats) -> Floats:

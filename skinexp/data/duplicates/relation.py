@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +14,7 @@ from skinexp.data.duplicates.registration import inverted
 
 def swapped(match: Match) -> Match:
     """The same with the two pictures exchanged."""
-    return Match(match.score, inverted(match.matrix), 1 / max(match.gain, 1e-3), -match.lighter)
+    return replace(match, matrix=inverted(match.matrix), gain=1 / max(match.gain, 1e-3), lighter=-match.lighter)
 
 
 def relation(first: Picture, second: Picture, match: Match) -> str:

@@ -119,16 +119,18 @@ def _look(
         return row, describe(image, cuts)
 
     sample = np.unique(np.linspace(0, count - 1, min(count, SAMPLE)).astype(np.int64))
-    described = [(row, vectors) for row, vectors in _in_turn(threads, look, sample) if vectors is not None]
-    if not described:
-        return seen
-    whiten = whitening(np.stack([vectors[0] for _, vectors in described]))
-    for row, vectors in described:
-        seen.vectors[row] = whiten(vectors)
-    for done, (row, found) in enumerate(_in_turn(threads, look, np.setdiff1d(np.arange(count), sample))):
-        if found is not None:
-            seen.vectors[row] = whiten(found)
-        tell("looking at images", len(sample) + done + 1, count)
+    waiting: dict[int, Floats] = {}  # until the sample is complete
+    rest = np.setdiff1d(np.arange(count), sample)
+    whiten = None
+    for done, (row, described) in enumerate(_in_turn(threads, look, np.concatenate([sample, rest])), start=1):
+        if described is not None:
+            waiting[row] = described
+        if done >= len(sample) and waiting:
+            whiten = whiten or whitening(np.stack([vectors[0] for vectors in waiting.values()]))
+            for place, vectors in waiting.items():
+                seen.vectors[place] = whiten(vectors)
+            waiting.clear()
+        tell("looking at images", done, count)
     return seen
 
 
@@ -167,7 +169,7 @@ def _confirmed(seen: _Seen, first: int, second: int, cuts: bool) -> Pair | None:
         one, other = pictures[owner], pictures[1 - owner]
         window = windows(one.height, one.width, cuts)[int(distances[owner].argmin())]
         match = compare(one, window, other, windows(other.height, other.width, cuts)[0])
-        if match is not None and match.score >= limits.AGREEMENT:
+        if match is not None and match.convinces:
             match = match if owner == 0 else swapped(match)
             return first, second, NEAR, relation(*pictures, match), min(match.score, 1.0)
     return None
