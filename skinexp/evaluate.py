@@ -124,12 +124,11 @@ def _run(run: Finished, config: Config, table: "Table", directory: Path, overrid
         chosen = compute.configure(like_the_run)  # before anything else imports Keras
         result.add(compute=asdict(chosen))
 
-        record.confirm()
-        result.add(run_id=record.id, experiment_id=record.experiment_id)
-
         from skinexp import external_test
 
         external_test.run(run, table, config.data, directory, result, record)
+        record.await_answer()
+        result.add(run_id=record.id, experiment_id=record.experiment_id)
 
 
 def _record(run: Finished, directory: Path, name: str, tags: Mapping[str, Any]) -> "tracking.Run":

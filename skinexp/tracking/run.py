@@ -65,6 +65,10 @@ class Run:
                 self._dispatch.kill()
             raise UserError(f"{reason}, or go on and deliver later: tracking.required=false")
 
+    def await_answer(self) -> None:
+        """Waits until the store has the run or has said why not; where there is none, the run goes on all the same."""
+        self._dispatch.refusal()
+
     def metrics(self, values: Mapping[str, float | None], step: int | None = None) -> None:
         """Logs numbers; what is no number is left out, and so is what an earlier life of the run has logged."""
         numbers = {

@@ -19,6 +19,9 @@ class Untracked(Run):
     def confirm(self) -> None:
         """Nothing is asked of any store."""
 
+    def await_answer(self) -> None:
+        """Nothing is asked of any store."""
+
     def file(self, path: Path) -> None:
         """Nothing is delivered."""
 

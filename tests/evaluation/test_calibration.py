@@ -61,7 +61,7 @@ def test_calibration_never_turns_two_images_round(cases, data):
 
     probabilities = fitted.apply(np.sort(data.draw(st.lists(st.floats(-100, 100), min_size=2, max_size=10))))
 
-    assert (np.diff(probabilities) >= 0).all()
+    assert (np.diff(probabilities) > -1e-12).all()  # interpolation rounds
     assert ((probabilities > 0) & (probabilities < 1)).all()  # so few images show no certainty
 
 
