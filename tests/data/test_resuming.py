@@ -196,23 +196,37 @@ def in_processes(options, monkeypatch) -> Data:
     return dataclasses.replace(options, workers=2)
 
 
-# A file that never comes to an end, so that the process that reads it is at work until somebody ends it.
+# In processes that find this on their path, a file never comes to an end: they read until somebody ends them.
+NEVER = """
+import os, threading
+from skinexp.data import readers
+
+read_file = readers.read_file
+readers.read_file = lambda path: threading.Event().wait() if path.name == {name!r} else read_file(path)
+"""
+
 ENDLESS = """
-import os, sys
+import sys
 from pathlib import Path
 from skinexp.config import Data, Preprocess
 from skinexp.data import sources, store
 
-place, number = Path(sys.argv[1]), int(sys.argv[2])
+place, path = map(Path, sys.argv[1:])
 options = Data(name="folder", path=str(place / "photographs"), cache=str(place / "cache"), workers=2,
                on_bad_image="skip", preprocess=Preprocess(size=32))
 table = sources.load(options, 0)
-file = place / "photographs" / f"{number:03d}.jpg"
-file.rename(file.with_suffix(".kept"))
-os.mkfifo(file)
+sys.path.insert(0, str(path))
 store.FEWEST_FOR_PROCESSES = 1
 store.prepare(table, options)
 """
+
+
+def never_ending(place: Path, number: int) -> Path:
+    """What has to be on the path of a process for image `number` never to end."""
+    directory = place / "never"
+    directory.mkdir()
+    (directory / "sitecustomize.py").write_text(NEVER.format(name=f"{number:03d}.jpg"))
+    return directory
 
 
 def lines(options: Data) -> int:
@@ -223,8 +237,8 @@ def lines(options: Data) -> int:
 @pytest.fixture
 def stuck(options, tmp_path) -> Iterator[psutil.Process]:
     """A job with two worker processes, one of which stands in the second chunk for ever; the others are done."""
-    stuck_at = CHUNK + 7
-    process = psutil.Popen([sys.executable, "-c", ENDLESS, str(tmp_path), str(stuck_at)])
+    command = [sys.executable, "-c", ENDLESS, str(tmp_path), str(never_ending(tmp_path, CHUNK + 7))]
+    process = psutil.Popen(command)
     until(lambda: lines(options) == -(-COUNT // CHUNK) - 1)
     yield process
     for one in [*process.children(), process]:
@@ -238,27 +252,24 @@ def workers() -> list[psutil.Process]:
     return [one for one in alive if "skinexp.data.worker" in one.cmdline()]
 
 
-def repair(options: Data) -> None:
-    (kept,) = Path(options.path).glob("*.kept")
-    kept.replace(kept.with_suffix(".jpg"))
-
-
 def test_worker_processes_end_with_a_killed_parent_and_leave_what_is_done(options, undisturbed, stuck, in_processes):
     children = stuck.children()
     assert len(children) == 2
     stuck.kill()
     psutil.wait_procs(children)
-    repair(options)
     watched, reads = recording(sources.load(options, 0))
     assert_like(undisturbed, store.prepare(watched, options), options)
     assert reads == list(range(CHUNK, 2 * CHUNK))
 
 
-def test_a_killed_worker_process_ends_the_job_with_an_explanation(in_processes, undisturbed, table):
-    file = Path(in_processes.path) / "000.jpg"
-    file.rename(file.with_suffix(".kept"))
-    os.mkfifo(file)
+def test_a_killed_worker_process_ends_the_job_with_an_explanation(in_processes, undisturbed, table, tmp_path):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(never_ending(tmp_path, 0))
+        prepare_and_lose_workers(in_processes, table)
+    assert_like(undisturbed, store.prepare(table, in_processes), in_processes)
 
+
+def prepare_and_lose_workers(in_processes: Data, table: Table) -> None:
     def kill() -> None:
         until(lambda: lines(in_processes) == -(-COUNT // CHUNK) - 1)
         for worker in workers():
@@ -269,8 +280,6 @@ def test_a_killed_worker_process_ends_the_job_with_an_explanation(in_processes, 
     with pytest.raises(UserError, match=r"^data\.workers: the system killed .* images [0-9]+ to [0-9]+, .*memory"):
         store.prepare(table, in_processes)
     killer.join()
-    repair(in_processes)
-    assert_like(undisturbed, store.prepare(table, in_processes), in_processes)
 
 
 def test_what_goes_wrong_in_a_worker_process_is_raised_here(in_processes, table):
