@@ -35,14 +35,6 @@ settings.register_profile("skinexp", deadline=None, max_examples=50)  # no test 
 settings.load_profile("skinexp")
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests of a file stay in one process, and those of whole commands, which share trainings, in one as well."""
-    for item in items:
-        together = item.path.parent if item.path.parent.name == "end_to_end" else item.path
-        item.add_marker(pytest.mark.xdist_group(together.stem))
-
-
 @pytest.fixture(scope="session")
 def isic9() -> Path:
     """A folder of real dermoscopic photographs with a manifest."""
