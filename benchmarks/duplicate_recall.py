@@ -6,8 +6,8 @@ Each DIRECTORY holds a `manifest.csv` (file, image_id, and group where known), o
 lesion_id). Its lesions are divided into two halves; `--half chosen` is the one on which the search's
 thresholds were chosen. Into a half's images go copies of one photograph a lesion, each lesion copied in another way; a
 round takes about 30 ms an image. A pair of images of two lesions counts as false. The sets themselves hold
-photographs twice under two names: `--sheet` draws all false pairs, and benchmarks/duplicate_verdicts.csv lists those
-that people looked at and found to be the same photograph.
+lesions twice under two names: `--sheet` draws all false pairs, and benchmarks/duplicate_verdicts.csv lists those that
+were looked at and seen to be one lesion.
 """
 
 import argparse
@@ -125,7 +125,7 @@ def look(images: list[Photograph], turn: int, workers: int) -> tuple[Found, dict
 
 
 def judged(pairs: pd.DataFrame) -> pd.DataFrame:
-    """With a column that says which pairs are true after people looked at those that the lesions' ids call false."""
+    """With a column that says which pairs are true, after a look at those that the ids of the lesions call false."""
     seen = pd.read_csv(VERDICTS) if VERDICTS.is_file() else pd.DataFrame(columns=["one", "other"])
     same = set(zip(seen["one"], seen["other"], strict=True))
     looked = np.array([pair in same for pair in zip(pairs["one"], pairs["other"], strict=True)], bool)
@@ -160,9 +160,7 @@ def recall_table(found: dict[str, Found]) -> str:
 
 def precision_table(found: dict[str, Found]) -> str:
     """Markdown: a row a set."""
-    lines = [
-        "| set | pairs found | of two lesions | of these, the same photograph to the eye | precision | after looking |"
-    ]
+    lines = ["| set | pairs found | of two lesions | of these, one lesion to the eye | precision | after looking |"]
     lines.append("|---|---:|---:|---:|---:|---:|")
     for name, one in found.items():
         false, still = ~one.pairs["true"], ~one.pairs["judged"]
