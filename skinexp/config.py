@@ -72,9 +72,9 @@ class Phantom:
     hair: float = number(0.3, least=0, most=1)  # share of images with hair
     light_hair: float = number(0.15, least=0, most=1)  # share of those whose hair is light
     border: float = number(0.2, least=0, most=1)  # share of images with a black frame or vignette
-    ruler: float = number(0.08, least=0, most=1)  # share of images with the marks of a ruler
-    gel: float = number(0.1, least=0, most=1)  # share of images with bubbles in the gel
-    ink: float = number(0.05, least=0, most=1)  # share of images with ink of a skin marker
+    ruler: float = number(0.05, least=0, most=1)  # share of images with the marks of a ruler
+    gel: float = number(0.08, least=0, most=1)  # share of images with bubbles in the gel
+    ink: float = number(0.03, least=0, most=1)  # share of images with ink of a skin marker
     jpeg: float = number(0.5, least=0, most=1)  # share of images that went through a JPEG file, of any quality
     shortcut: Shortcut = field(default_factory=Shortcut)
 

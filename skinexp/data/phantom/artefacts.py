@@ -1,7 +1,6 @@
 """What lies on the skin or on the glass and is no skin: hair, ink, bubbles in the gel, the marks of a ruler."""
 
 import math
-from collections.abc import Callable
 
 import cv2
 import numpy as np
@@ -12,10 +11,8 @@ SEEN = 0.2  # of a pixel that something must cover to be in its mask
 HAIR = ((0.16, 0.11, 0.10), (0.86, 0.74, 0.56))  # dark and light
 INKS = ((0.24, 0.14, 0.50), (0.12, 0.20, 0.58), (0.10, 0.34, 0.38))  # violet, blue, green-blue
 
-Artefact = Callable[[Picture, Grid, np.random.Generator], tuple[Picture, Mask]]
 
-
-def with_hair(picture: Picture, grid: Grid, rng: np.random.Generator, light: bool) -> tuple[Picture, Mask]:
+def with_hair(picture: Picture, grid: Grid, rng: np.random.Generator, is_light: bool) -> tuple[Picture, Mask]:
     """The picture under hair, and where the hair is: curved strands that taper, most of them in one direction."""
     canvas, count = Canvas(grid), round(np.clip(rng.lognormal(2.4, 0.5), 4, 40))
     comb, fan, stubble = rng.uniform(0, math.pi), rng.uniform(0.15, 0.8), rng.random() < 0.3
@@ -29,8 +26,8 @@ def with_hair(picture: Picture, grid: Grid, rng: np.random.Generator, light: boo
     taper = np.interp(step[:, 0], (-1, 0, 1), (1.0, 0.85, 0.3))
     canvas.ribbons(curves, rng.uniform(0.005, 0.0095, (count, 1)) * taper, rng.uniform(0.65, 0.95, count))
     cover = canvas.averaged()
-    tint = rng.uniform(0.85, 1.1) if light else rng.uniform(0.5, 1.9)
-    return _over(picture, cover, tint * rgb(HAIR[light])), cover > SEEN
+    tint = rng.uniform(0.85, 1.1) if is_light else rng.uniform(0.5, 1.9)
+    return _over(picture, cover, tint * rgb(HAIR[is_light])), cover > SEEN
 
 
 def with_ink(picture: Picture, grid: Grid, rng: np.random.Generator) -> tuple[Picture, Mask]:

@@ -31,7 +31,7 @@ def light(skin: npt.NDArray[np.float32], grid: Grid, rng: np.random.Generator) -
     return np.asarray(field * rgb(tint))
 
 
-def framed(picture: Picture, kind: str, grid: Grid, rng: np.random.Generator) -> tuple[Picture, Mask]:
+def framed(picture: Picture, grid: Grid, rng: np.random.Generator, kind: str) -> tuple[Picture, Mask]:
     """The picture in a black frame or a vignette of some kind, and where less than a third of it is lit."""
     x, y = grid.coordinates
     centre, reach = rng.uniform(-0.06, 0.06, 2), rng.uniform(0.92, 1.2)
@@ -64,7 +64,7 @@ def photographed(picture: Picture, grid: Grid, jpeg: bool, rng: np.random.Genera
     """(size, size, 3) uint8 RGB: what lens, sensor and file leave of a picture in 0..1."""
     focus, grain = rng.uniform(0.0, 0.0035), rng.uniform(0.8, 2.8)
     quality = int(rng.integers(*JPEG_QUALITIES))
-    blue_green_red = cv2.merge(picture[::-1])
+    blue_green_red = cv2.merge(list(picture[::-1]))
     if (sigma := grid.pixels(focus)) > 0.2:
         blue_green_red = cv2.GaussianBlur(blue_green_red, (0, 0), sigma)
     noise = rng.standard_normal(blue_green_red.shape, np.float32)

@@ -80,7 +80,7 @@ def _outline(asymmetry: int, rng: np.random.Generator) -> npt.NDArray[np.float64
     if asymmetry < 1:
         height[::2] = 0  # even cosines alone mirror at both axes
     shape = (height * np.cos(order * ANGLES + phase)).sum(axis=0)
-    shape *= (0.06, 0.15, 0.2)[asymmetry] / max(np.sqrt(np.mean(shape**2)), 1e-6)
+    shape *= (0.05, 0.15, 0.22)[asymmetry] / max(np.sqrt(np.mean(shape**2)), 1e-6)
     return np.asarray(np.clip(1 + shape, 0.45, 1.6))
 
 
@@ -96,10 +96,10 @@ class Pigment:
 def pigment(drawn: Factors, geometry: Geometry, smooth: Plane, rng: np.random.Generator) -> Pigment:
     """The pigment of a lesion, mottled but where it is `smooth`."""
     grid = geometry.grid
-    cover = smooth_step(geometry.inside / (np.float32(0.24) - np.float32(0.2) * geometry.abruptness))
+    cover = smooth_step(geometry.inside / (np.float32(0.28) - np.float32(0.245) * geometry.abruptness))
     mottling = grid.fractal(rng, (6, 14, 30, 60, 120), fall=0.8)
     depth = rng.uniform(0.15, 0.36)
-    density = np.float32(rng.uniform(0.42, 0.95)) * np.exp(
+    density = np.float32(rng.uniform(0.5, 0.98)) * np.exp(
         np.float32(depth) * mottling * (1 - np.float32(0.85) * smooth)
     )
     colours = _absorbance(drawn, geometry, rng)

@@ -1,7 +1,9 @@
 """Draws a phantom: skin, lesion and its structures; what lies on them; and the photograph of all that."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import cv2
 import numpy as np
@@ -13,6 +15,8 @@ from skinexp.data.phantom.abcd import Factors, factors
 from skinexp.data.phantom.lesion import HUE, Geometry, pigment
 from skinexp.data.phantom.planes import Grid, Mask, Picture, stream
 from skinexp.data.phantom.skin import skin, tone
+
+Artefact = Callable[[Picture, Grid, np.random.Generator], tuple[Picture, Mask]]
 
 SCENE = 1.5  # half sides that a lesion's surroundings reach where photographs turn
 
@@ -42,26 +46,27 @@ def render(seed: int, index: int, options: Options, flipped: bool = False) -> Ph
     drawn = factors(seed, index, options, flipped)
     grid = Grid(options.size)
     picture, lesion = _scene(seed, drawn, options)
-    masks: dict[str, Mask] = {}
 
-    def lay(name: str, shown: bool, artefact: artefacts.Artefact) -> None:
-        nonlocal picture
-        if shown:
-            picture, masks[name] = artefact(picture, grid, stream(seed, index, f"{name} drawn"))
-        else:
+    def lay(picture: Picture, layers: list[tuple[str, bool, Artefact]]) -> tuple[Picture, dict[str, Mask]]:
+        masks = {}
+        for name, is_shown, artefact in layers:
             masks[name] = np.zeros((options.size, options.size), bool)
+            if is_shown:
+                picture, masks[name] = artefact(picture, grid, stream(seed, index, f"{name} drawn"))
+        return picture, masks
 
-    lay("ink", drawn.ink, artefacts.with_ink)
-    lay("hair", drawn.hair, lambda *on: artefacts.with_hair(*on, drawn.light_hair))
+    with_hair = partial(artefacts.with_hair, is_light=drawn.light_hair)
+    picture, on_skin = lay(picture, [("ink", drawn.ink, artefacts.with_ink), ("hair", drawn.hair, with_hair)])
     colour = tone(drawn.ita, stream(seed, drawn.lesion, "skin"))
     picture = picture * camera.light(colour, grid, stream(seed, index, "light"))
-    lay("gel", drawn.gel, artefacts.with_gel)
-    lay("ruler", drawn.ruler, artefacts.with_ruler)
-    lay("frame", drawn.frame != "none", lambda *on: camera.framed(on[0], drawn.frame, *on[1:]))
+    on_glass = [("gel", drawn.gel, artefacts.with_gel), ("ruler", drawn.ruler, artefacts.with_ruler)]
+    picture, before_skin = lay(picture, on_glass)
+    framed = partial(camera.framed, kind=drawn.frame)
+    picture, around = lay(picture, [("frame", drawn.frame != "none", framed)])
     rng = stream(seed, index, "camera")
     image = camera.photographed(picture, grid, bool(rng.random() < options.jpeg), rng)
-    seen = {name: mask if name == "frame" else mask & ~masks["frame"] for name, mask in masks.items()}
-    return Phantom(image=image, lesion=lesion, factors=drawn, **seen)
+    seen = {name: mask & ~around["frame"] for name, mask in (on_skin | before_skin).items()}
+    return Phantom(image=image, lesion=lesion, frame=around["frame"], factors=drawn, **seen)
 
 
 def _scene(seed: int, drawn: Factors, options: Options) -> tuple[Picture, Mask]:
@@ -86,5 +91,7 @@ def _seen(scene: Picture, drawn: Factors, size: int) -> Picture:
     middle = (scene.shape[-1] - 1) / 2
     turn = cv2.getRotationMatrix2D((middle, middle), math.degrees(drawn.turn), drawn.zoom)
     turn[:, 2] += (size - 1) / 2 - middle
-    seen = cv2.warpAffine(cv2.merge(scene), turn, (size, size), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT)
+    seen = cv2.warpAffine(
+        cv2.merge(list(scene)), turn, (size, size), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT
+    )
     return np.stack(cv2.split(seen))

@@ -1,4 +1,4 @@
-"""What a phantom is drawn on: coordinates, smooth noise and thin marks in any resolution, and random numbers by name."""
+"""What a phantom is drawn on: coordinates, smooth noise and thin marks in any resolution; random numbers by name."""
 
 import math
 import zlib
