@@ -1,7 +1,7 @@
 """Draws a phantom: skin, lesion and its structures; what lies on them; and the photograph of all that."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -47,7 +47,7 @@ def render(seed: int, index: int, options: Options, flipped: bool = False) -> Ph
     grid = Grid(options.size)
     picture, lesion = _scene(seed, drawn, options)
 
-    def lay(picture: Picture, layers: list[tuple[str, bool, Artefact]]) -> tuple[Picture, dict[str, Mask]]:
+    def lay(picture: Picture, layers: Sequence[tuple[str, bool, Artefact]]) -> tuple[Picture, dict[str, Mask]]:
         masks = {}
         for name, is_shown, artefact in layers:
             masks[name] = np.zeros((options.size, options.size), bool)
