@@ -65,7 +65,7 @@ def at(times: float) -> Callable[[np.ndarray, int], np.ndarray]:
 
 
 def near_twice(picture: np.ndarray, final: int) -> np.ndarray:
-    """The working copy of skinexp: the original, halved until it is nearest to that, or to 224 pixels if that is more."""
+    """The working copy of skinexp: the original, halved until it is nearest to what is wanted."""
     return preprocess.hair_copy(picture, final)
 
 

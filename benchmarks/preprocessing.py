@@ -199,7 +199,7 @@ def tables(hair: Mapping[tuple[int, str], Hair], borders: Mapping[str, Border], 
 def goals(hair: Mapping[tuple[int, str], Hair], borders: Mapping[str, Border]) -> list[Goal]:
     """That no other setting which finds enough hair harms a lesion less, and none fits the border better."""
     wrong: dict[str, list[float]] = {}
-    for (final, name), one in hair.items():
+    for (_, name), one in hair.items():
         if min(one.recall, one.thick) >= ENOUGH:
             wrong.setdefault(name, []).append((one.hairy + one.bald) / 2)
     means = {name: float(np.mean(values)) for name, values in wrong.items() if len(values) == len(FINALS)}
