@@ -30,7 +30,7 @@ BEGIN, END = "<!-- preprocessing: begin -->", "<!-- preprocessing: end -->"  # a
 HAIR_SETTINGS: tuple[Mapping[str, float], ...] = (
     {},
     *({"HAIR_WIDTH": value} for value in (0.014, 0.018, 0.022, 0.03)),
-    *({"HAIR_CONTRAST": value} for value in (14, 22, 26, 34)),
+    *({"HAIR_CONTRAST": value} for value in (14, 22, 28, 34)),
     *({"HAIR_LENGTH": value} for value in (0.05, 0.08, 0.12)),
     *({"HAIR_SLENDERNESS": value} for value in (0.08, 0.12, 0.18)),
     *({"HAIR_SIDE": value} for value in (64, 224)),

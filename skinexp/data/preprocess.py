@@ -35,7 +35,7 @@ HAIR_SIDE = 224  # but not in a smaller copy than this, where network and dots l
 HAIR_WIDTH = 0.022  # of the thickest hair; a wider black-hat kernel takes more of the lesion for hair
 HAIR_LENGTH = 0.08  # a shorter piece is a dot, a globule or a stretch of pigment network
 HAIR_SLENDERNESS = 0.12  # a strand's area over its squared length; a mesh of pigment network has more
-HAIR_CONTRAST = 30  # grey levels by which hair is darker than what surrounds it
+HAIR_CONTRAST = 28  # grey levels by which hair is darker than what surrounds it
 HAIR_SPREAD = 0.0075  # standard deviation of the Gaussian that carries colours from beside a hair to under it
 
 DRAFT_SIDE = 4  # times the final size: a JPEG may be decoded this small (a crop leaves at least half of a side)
