@@ -65,8 +65,8 @@ def at(times: float) -> Callable[[np.ndarray, int], np.ndarray]:
 
 
 def near_twice(picture: np.ndarray, final: int) -> np.ndarray:
-    """The working copy of skinexp: the original, halved until it is nearest to that."""
-    return preprocess.reduced(picture, min(picture.shape[:2]) / (preprocess.HAIR_RESOLUTION * final))
+    """The working copy of skinexp: the original, halved until it is nearest to what is wanted."""
+    return preprocess.hair_copy(picture, final)
 
 
 OURS = "skinexp: halved until nearest to 2 times"
@@ -137,7 +137,7 @@ def on_phantoms(count: int) -> dict[tuple[int, int, str], Score]:
     scores = {}
     for side in ORIGINALS:
         print(f"drawing {count} pictures of {side} px", flush=True)
-        hairy = config.Phantom(size=side, hair=1.0, border=0.0)
+        hairy = config.Phantom(size=side, hair=1.0, light_hair=0.0, border=0.0, ruler=0.0, gel=0.0, ink=0.0, jpeg=0.0)
         bald = replace(hairy, hair=0.0)
         drawn = [(phantom.render(SEED, n, hairy), phantom.render(SEED, n, bald).image) for n in range(count)]
         for final in FINALS:
@@ -195,10 +195,10 @@ def goal(scores: dict[tuple[int, int, str], Score]) -> Goal:
     )
 
 
-def write_into(document: Path, text: str) -> None:
+def write_into(document: Path, text: str, begin: str = BEGIN, end: str = END) -> None:
     """Replaces what stands between the two marks."""
-    before, _, rest = document.read_text().partition(BEGIN)
-    document.write_text(f"{before}{BEGIN}\n{text}\n{END}{rest.partition(END)[2]}")
+    before, _, rest = document.read_text().partition(begin)
+    document.write_text(f"{before}{begin}\n{text}\n{end}{rest.partition(end)[2]}")
 
 
 def main() -> None:

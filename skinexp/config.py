@@ -53,13 +53,30 @@ class Preprocess:
 
 
 @dataclass
+class Shortcut:
+    """A mark beside the lesion that gives its class away: ink, planted on purpose into generated images."""
+
+    ink_given_malignant: float | None = number(None, least=0, most=1)  # share of malignant ones; null: as of all
+    ink_given_benign: float | None = number(None, least=0, most=1)
+    flip_test: bool = False  # in the test part the two shares are exchanged: there, who relies on ink is wrong
+
+
+@dataclass
 class Phantom:
-    """Generated images: how many there are and what disturbs them."""
+    """Generated images: how many there are, how sure their labels are, and what disturbs them."""
 
     images: int = number(600, least=40)  # images generated, half of them malignant
     size: int = number(96, least=32, most=1024)  # pixels a side of the generated picture
+    photographs: int = number(1, least=1, most=20)  # of each lesion, turned, enlarged and lit anew; they stay together
+    label_noise: float = number(0.0, least=0, most=10)  # of logistic noise on the score of 1.0 to 8.9; 0: a sure label
     hair: float = number(0.3, least=0, most=1)  # share of images with hair
+    light_hair: float = number(0.15, least=0, most=1)  # share of those whose hair is light
     border: float = number(0.2, least=0, most=1)  # share of images with a black frame or vignette
+    ruler: float = number(0.05, least=0, most=1)  # share of images with the marks of a ruler
+    gel: float = number(0.08, least=0, most=1)  # share of images with bubbles in the gel
+    ink: float = number(0.03, least=0, most=1)  # share of images with ink of a skin marker
+    jpeg: float = number(0.5, least=0, most=1)  # share of images that went through a JPEG file, of any quality
+    shortcut: Shortcut = field(default_factory=Shortcut)
 
 
 @dataclass

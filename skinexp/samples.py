@@ -40,6 +40,7 @@ def describe(prepared: Prepared) -> dict[str, object]:
             "excluded": table.excluded,
             "bad_images": len(prepared.bad),
             "grouped_by": table.grouped_by,
+            **({"truth": table.truth} if table.truth else {}),
         },
     }
 

@@ -74,7 +74,7 @@ def prepare_one(reader: Reader, options: Preprocess, position: int) -> np.ndarra
     try:
         pixels = reader(position)
         if isinstance(pixels, bytes):
-            pixels = preprocess.decode(pixels, preprocess.DRAFT_SIDE * options.size)
+            pixels = preprocess.decode(pixels, preprocess.draft_side(options.size))
         return preprocess.apply(pixels, options)
     except preprocess.ImageError as error:
         return str(error)

@@ -30,11 +30,13 @@ BORDER_LEFT = (0.1, 0.3, 0.9)  # how much of an edge of the crop may still be bo
 LEAST_AREA = 0.5  # of the picture that any crop keeps
 LESION_LOSS = 0.02  # of the dark patch in the middle that a crop may cut off
 
+# The settings of hair removal were chosen on phantoms, whose hair is known: see docs/phantoms.md.
 HAIR_RESOLUTION = 2  # hair is looked for in a copy about so many times as large as the result: see docs/preparing.md
+HAIR_SIDE = 224  # but not in a smaller copy than this, where network and dots look like hair
 HAIR_WIDTH = 0.022  # of the thickest hair; a wider black-hat kernel takes more of the lesion for hair
 HAIR_LENGTH = 0.08  # a shorter piece is a dot, a globule or a stretch of pigment network
 HAIR_SLENDERNESS = 0.12  # a strand's area over its squared length; a mesh of pigment network has more
-HAIR_CONTRAST = 22  # grey levels by which hair is darker than what surrounds it
+HAIR_CONTRAST = 28  # grey levels by which hair is darker than what surrounds it
 HAIR_SPREAD = 0.0075  # standard deviation of the Gaussian that carries colours from beside a hair to under it
 
 DRAFT_SIDE = 4  # times the final size: a JPEG may be decoded this small (a crop leaves at least half of a side)
@@ -336,14 +338,23 @@ def stages(image: Pixels, options: config.Preprocess) -> dict[str, Pixels]:
     if options.crop_border:
         image = steps["border cropped"] = crop_border(image)
     if options.remove_hair:
-        image = reduced(image, min(image.shape[:2]) / (HAIR_RESOLUTION * options.size))
-        image = steps["hair removed"] = remove_hair(image, options.size, options.size)
+        image = steps["hair removed"] = remove_hair(hair_copy(image, options.size), options.size, options.size)
     else:
         image = resized(image, options.size, options.size)
     if options.colour_constancy:
         image = steps["colour constancy"] = shades_of_gray(image)
     steps["prepared"] = image
     return steps
+
+
+def hair_copy(image: Pixels, size: int) -> Pixels:
+    """The picture in the resolution in which hair is looked for, on the way to a square of `size` pixels."""
+    return reduced(image, min(image.shape[:2]) / max(HAIR_RESOLUTION * size, HAIR_SIDE))
+
+
+def draft_side(size: int) -> int:
+    """Pixels that the shorter side of a decoded file must have, so that every step has the detail it needs."""
+    return max(DRAFT_SIDE * size, 2 * HAIR_SIDE)
 
 
 def reduced(image: Pixels, factor: float) -> Pixels:

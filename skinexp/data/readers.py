@@ -78,12 +78,20 @@ class CellReader:
 
 @dataclass(frozen=True)
 class PhantomReader:
-    """Generated images."""
+    """Generated images.
+
+    Attributes:
+        flipped: positions at which the shares of a planted shortcut are exchanged.
+    """
 
     seed: int
     options: Phantom
+    flipped: frozenset[int] = frozenset()
 
     def __call__(self, position: int) -> np.ndarray:
         from skinexp.data import phantom
 
-        return phantom.render(self.seed, position, self.options).image
+        return phantom.render(self.seed, position, self.options, position in self.flipped).image
+
+    def part(self, positions: Sequence[int]) -> "PhantomReader":
+        return PhantomReader(self.seed, self.options, self.flipped & frozenset(positions))

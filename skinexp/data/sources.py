@@ -41,14 +41,19 @@ def load(options: Data, seed: int, one_class: bool = False) -> Table:
     frame, grouped_by = _with_groups(frame, options.split.group)
     if options.limit is not None:
         frame = _limited(frame, options.limit, seed)
+    frame, truth = frame.reset_index(drop=True), {}
     licence = licence_of(options, frame, reader)
+    if options.name == "phantom":
+        truth = _best_possible(options)
+        if options.phantom.shortcut.flip_test:
+            frame, reader = _with_flipped_shortcut(frame, reader, options, seed, all_tested=one_class)
     if options.augmented_copies:
         frame, reader = with_copies(frame, reader, options.augmented_copies, seed)
         if options.split.group is None:
             frame["group"] = frame["image_id"]  # who splits image by image tears the copies apart
         else:
             grouped_by = grouped_by or ORIGINAL
-    return Table(name, frame.reset_index(drop=True), reader, grouped_by, excluded, licence)
+    return Table(name, frame.reset_index(drop=True), reader, grouped_by, excluded, truth, licence)
 
 
 def _folder(options: Data, seed: int) -> tuple[pd.DataFrame, Reader, str]:
@@ -143,19 +148,59 @@ def _hub(options: Data, seed: int) -> tuple[pd.DataFrame, Reader, str]:
 
 def _phantom(options: Data, seed: int) -> tuple[pd.DataFrame, Reader, str]:
     from skinexp.data import phantom
+    from skinexp.data.phantom import truth
 
-    factors = [phantom.factors(seed, index, options.phantom) for index in range(options.phantom.images)]
+    drawn = [phantom.factors(seed, index, options.phantom) for index in range(options.phantom.images)]
     frame = pd.DataFrame(
         {
-            "image_id": [f"phantom-{index:05d}" for index in range(len(factors))],
-            "class": ["malignant" if item.label else "benign" for item in factors],
-            # The pixels are a function of these alone.
-            "sha256": [digest(phantom.VERSION, seed, index, options.phantom) for index in range(len(factors))],
-            "path": [f"phantom {index}" for index in range(len(factors))],
-            "position": np.arange(len(factors)),
+            "image_id": [f"phantom-{index:05d}" for index in range(len(drawn))],
+            "class": ["malignant" if item.label else "benign" for item in drawn],
+            "sha256": [_phantom_digest(options, seed, index) for index in range(len(drawn))],
+            "path": [f"phantom {index}" for index in range(len(drawn))],
+            "position": np.arange(len(drawn)),
         }
     )
-    return frame, PhantomReader(seed, options.phantom), "phantom"
+    if options.phantom.photographs > 1:
+        frame["lesion_id"] = [f"lesion-{item.lesion:05d}" for item in drawn]
+    metadata = pd.DataFrame([truth.columns(item) for item in drawn])
+    return pd.concat([frame, metadata], axis=1), PhantomReader(seed, options.phantom), "phantom"
+
+
+def _phantom_digest(options: Data, seed: int, index: int, flipped: bool = False) -> str:
+    """Of all that the pixels of a phantom are a function of."""
+    from skinexp.data import phantom
+
+    return digest(phantom.VERSION, seed, index, options.phantom, flipped)
+
+
+def _best_possible(options: Data) -> dict[str, float]:
+    """Areas under the ROC curve that are known of phantoms; see `skinexp.data.phantom.truth`."""
+    from skinexp.data.phantom import truth
+
+    known = {"bayes_auc": truth.bayes_auc(options.phantom)}
+    if (ink := truth.ink_auc(options.phantom)) != 0.5:
+        known |= {"bayes_auc_with_ink": truth.bayes_auc(options.phantom, ink=True), "ink_auc": ink}
+        if options.phantom.shortcut.flip_test:
+            known["ink_auc_test"] = 1 - ink
+    return known
+
+
+def _with_flipped_shortcut(
+    frame: pd.DataFrame, reader: Reader, options: Data, seed: int, all_tested: bool
+) -> tuple[pd.DataFrame, Reader]:
+    """Phantoms of the test part drawn anew, with the shares of ink exchanged.
+
+    Labels and groups decide who is tested, and neither depends on ink: the part is the one that `split` will give.
+    """
+    from skinexp.data import phantom
+    from skinexp.data.split import split
+
+    tested = np.ones(len(frame), bool) if all_tested else (split(frame, options.split, seed) == "test").to_numpy()
+    positions = frame.loc[tested, "position"].tolist()
+    frame = frame.copy()
+    frame.loc[tested, "ink"] = [phantom.factors(seed, index, options.phantom, flipped=True).ink for index in positions]
+    frame.loc[tested, "sha256"] = [_phantom_digest(options, seed, index, flipped=True) for index in positions]
+    return frame, PhantomReader(seed, options.phantom, frozenset(positions))
 
 
 SOURCES: dict[str, Callable[[Data, int], tuple[pd.DataFrame, Reader, str]]] = {

@@ -25,7 +25,7 @@ __all__ = ["Prepared", "prepare", "prepare_one", "read"]
 
 log = logging.getLogger(__name__)
 
-VERSION = 2  # of the preparation: raise it when the same image and options give other pixels
+VERSION = 3  # of the preparation: raise it when the same image and options give other pixels
 FEWEST_FOR_PROCESSES = 200  # below, starting processes costs more than it saves
 LISTED = 20  # bad images named in the error message
 

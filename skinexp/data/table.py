@@ -24,6 +24,8 @@ class Table:
         reader: fetches the pixels of the image at a position of the *source*; column `position` says which.
         grouped_by: the column whose equal values stay together in a split, or None.
         excluded: classes left out on purpose, with their number of images.
+        truth: areas under the ROC curve that are known beforehand, of generated images: `bayes_auc` is the best that a
+            model can reach.
         licence: under which the images may be used, as far as that is known.
     """
 
@@ -32,6 +34,7 @@ class Table:
     reader: Reader
     grouped_by: str | None = None
     excluded: dict[str, int] = field(default_factory=dict)
+    truth: dict[str, float] = field(default_factory=dict)
     licence: str | None = None
 
     @property
@@ -49,7 +52,17 @@ class Table:
         counts = ", ".join(f"{count:,} {name}" for name, count in self.counts().items())
         left_out = "".join(f"; left out: {count:,} {name}" for name, count in self.excluded.items())
         kept_together = f"; {self.frame['group'].nunique():,} groups by {self.grouped_by}" if self.grouped_by else ""
-        return f"{self.name}: {len(self.frame):,} images ({counts}){left_out}{kept_together}"
+        known = ", ".join(f"{TRUTHS[name]} {area:.3f}" for name, area in self.truth.items())
+        best = f"; AUC {known}" if known else ""
+        return f"{self.name}: {len(self.frame):,} images ({counts}){left_out}{kept_together}{best}"
+
+
+TRUTHS = {  # in words
+    "bayes_auc": "of the best possible model",
+    "bayes_auc_with_ink": "of one that also uses ink",
+    "ink_auc": "of ink alone",
+    "ink_auc_test": "of ink in the test part",
+}
 
 
 METADATA_RESERVED = ("image_id", "label", "group", "sha256", "path", "position", "split", "row")

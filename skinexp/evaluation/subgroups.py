@@ -20,6 +20,7 @@ BANDS = 4  # into which a column of many different numbers is cut, at its quarti
 NOT_METADATA = frozenset(
     {"image_id", "group", "split", "label", "logit", "probability", "sha256", "path", "fold", "position"}
 )
+CRITERIA = "abcd_"  # what labels are made of: within a level of that, hardly more than one class is left
 TOO_FEW = "too few cases"
 UNDEFINED = Interval(math.nan, math.nan, math.nan)
 
@@ -50,7 +51,8 @@ def subgroups(predictions: pd.DataFrame, threshold: float, columns: Sequence[str
             `group`, and any metadata.
         threshold: an image is called malignant where its probability is at least this.
         columns: which to look at; by default all metadata that can be a subgroup: not one with a single level, nor one
-            with more than 20 (an id has almost as many values as there are rows).
+            with more than 20 (an id has almost as many values as there are rows), nor the criteria of a diagnosis,
+            named `abcd_...`.
 
     Returns:
         A `Subgroups`. Areas have DeLong's interval, shares Wilson's, both with images of one group taken together. A
@@ -89,7 +91,7 @@ def subgroups(predictions: pd.DataFrame, threshold: float, columns: Sequence[str
 def _informative(table: pd.DataFrame) -> list[str]:
     found = []
     for column in table.columns:
-        if column in NOT_METADATA or column.endswith("_id"):
+        if column in NOT_METADATA or column.endswith("_id") or column.startswith(CRITERIA):
             continue
         values = table[column].nunique()
         cut = pd.api.types.is_numeric_dtype(table[column]) and not pd.api.types.is_bool_dtype(table[column])

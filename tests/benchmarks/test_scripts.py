@@ -11,6 +11,7 @@ import measure
 import pandas as pd
 import photographs
 import pytest
+from PIL import Image
 
 SCRIPTS = Path(measure.__file__).parent
 
@@ -137,6 +138,32 @@ def test_coverage_of_intervals_is_counted_and_written_between_its_marks(tmp_path
     assert text.endswith("<!-- coverage: end -->\nafter\n")
     assert "old" not in text
     assert "| bootstrap | `roc_auc` |" in text
+
+
+@pytest.mark.slow
+def test_drawing_phantoms_is_measured_by_size(tmp_path):
+    result = kept("phantoms", "--sizes 32 --count 4 --runs 1", tmp_path)
+    assert [name.split(",")[0] for name in names(result)] == ["128 px", "32 px", "128 px"]
+    assert [goal["asked"] for goal in result["goals"]] == ["100 images a second"]
+
+
+@pytest.mark.slow
+def test_preprocessing_is_measured_on_phantoms_and_written_between_its_marks(tmp_path):
+    page = tmp_path / "phantoms.md"
+    page.write_text("before\n<!-- preprocessing: begin -->\nold\n<!-- preprocessing: end -->\nafter\n")
+    result = kept("preprocessing", f"--phantoms 3 --docs {page}", tmp_path)
+    text = page.read_text()
+    assert "old" not in text
+    assert "| 224 px | **default** |" in text
+    assert "| default, oval |" in text
+    assert set(result["facts"]["hair"]["224 px, **default**"]) >= {"recall", "precision", "hairy", "bald"}
+
+
+def test_a_sheet_shows_as_many_phantoms_as_are_asked_for(tmp_path):
+    ended = run("contact_sheet", f"--cells 12 --out {tmp_path / 'sheet.png'} data.phantom.hair=1", tmp_path)
+    assert ended.returncode == 0, ended.stderr[-2000:]
+    with Image.open(tmp_path / "sheet.png") as sheet:
+        assert sheet.size == (11 * 132 - 4, 2 * 132 - 4)
 
 
 @pytest.mark.slow

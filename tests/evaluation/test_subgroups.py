@@ -44,6 +44,11 @@ def test_columns_that_tell_images_apart_are_no_subgroups(predictions):
     assert result.levels["column"].unique().tolist() == ["clinic", "sex", "age"]
 
 
+def test_what_a_label_is_made_of_is_no_subgroup(predictions):
+    result = subgroups(predictions.assign(abcd_score=predictions["label"] + 1), 0.5)
+    assert result.levels["column"].unique().tolist() == ["clinic", "sex", "age"]
+
+
 def test_a_level_is_scored_as_its_images_alone(predictions):
     part = predictions[predictions["clinic"] == "south"]
     malignant = part[part["label"] == 1]
