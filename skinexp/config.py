@@ -144,7 +144,9 @@ class Model:
     """Which network is trained, from which weights, and what its input is scaled to."""
 
     name: str = choice("scratch", "mobilenet", "efficientnet")
-    weights: str | None = None  # of the backbone: null (random), imagenet, a .weights.h5 file, or a directory of them
+    # of the backbone: null (random), phantom (which come with skinexp), imagenet, a .weights.h5 file, an .npz file of
+    # skinexp.pretrain, or a directory of .weights.h5 files
+    weights: str | None = None
     frozen: bool | None = None  # keep the backbone as loaded in the first phase; null: yes where it has weights
     input_scaling: str = choice("contract", "unit", "tf", "byte")  # what the network expects; or 0..1, -1..1, 0..255
     batch_norm: str = choice("frozen", "trained")  # of a pretrained backbone: as loaded, or learning in every phase
@@ -282,6 +284,23 @@ class RangeTest(Config):
     lr_find: LrFind = field(default_factory=LrFind)
 
 
+@dataclass
+class Pretrain:
+    """How a backbone learns to tell the factors of phantoms."""
+
+    small_epochs: int = number(6, least=0)  # of optim.epochs, the first: they see small images, which cost less
+    small_size: int = number(64, least=32, most=1024)  # pixels a side of those
+    warm_up: float = number(0.1, least=0, below=1)  # share of the steps in which the learning rate rises to optim.lr
+    statistics: int = number(1024, least=32)  # images of each size that BatchNormalization's final statistics are of
+
+
+@dataclass
+class Pretraining(Config):
+    """An experiment on phantoms, and how a backbone learns from them: what `python -m skinexp.pretrain` takes."""
+
+    pretrain: Pretrain = field(default_factory=Pretrain)
+
+
 SHORTEST_RANGE = 100  # times the smallest rate: one tenfold for the descent, and one for what is around it
 
 MOBILENET_WIDTHS = (0.35, 0.5, 0.75, 1.0, 1.3, 1.4)  # that ImageNet weights exist for
@@ -326,6 +345,8 @@ def check(config: Config) -> None:
         )
     if isinstance(config, RangeTest):
         _check_rates(config.lr_find)
+    if isinstance(config, Pretraining):
+        _check_pretraining(config)
 
 
 def _check_fields(node: Any, prefix: str) -> None:
@@ -370,6 +391,11 @@ def _check_data(data: Data) -> None:
     if both := sorted(set(data.labels) & set(data.exclude)):
         raise UserError(
             f"data.exclude: {both[0]} also has a label in data.labels; a class is used or left out, not both"
+        )
+    if data.augmented_copies and data.phantom.shortcut.flip_test:
+        raise UserError(
+            "data.augmented_copies: copies would carry a flipped shortcut out of the test part. Use "
+            f"data.phantom.shortcut.flip_test=false with it. Received: {data.augmented_copies}"
         )
     if data.name == "folder":
         _check_folder(data.path)
@@ -419,16 +445,23 @@ def _check_model(model: Model) -> None:
     elif model.frozen and model.weights is None:
         raise UserError(
             "model.frozen: a backbone without weights cannot be frozen, its features would be constant. "
-            "Give model.weights=imagenet, a file or a directory; or model.frozen=false. Received: model.weights=null"
+            "Give model.weights=phantom, imagenet, a file or a directory; or model.frozen=false. "
+            "Received: model.weights=null"
         )
     widths = MOBILENET_WIDTHS if model.name == "mobilenet" else (1.0,)
     if model.alpha not in widths:
         raise UserError(
             f"model.alpha: {model.name} exists in width {', '.join(map(str, widths))}. Received: {model.alpha}"
         )
-    if model.weights not in (None, "imagenet") and not Path(model.weights).exists():
+    if model.weights == "phantom" and model.alpha != 1.0:
         raise UserError(
-            f"model.weights: must be null, imagenet, a .weights.h5 file, or a directory of such files. "
+            "model.weights: those that come with skinexp are of width 1. Use model.alpha=1.0, or make some of this "
+            "width (python -m skinexp.pretrain), or use model.weights=null. "
+            f"Received: model.weights=phantom, model.alpha={model.alpha}"
+        )
+    if model.weights not in (None, "imagenet", "phantom") and not Path(model.weights).exists():
+        raise UserError(
+            f"model.weights: must be null, phantom, imagenet, a .weights.h5 file, or a directory of such files. "
             f"No such file or directory: {model.weights}"
         )
 
@@ -447,4 +480,27 @@ def _check_rates(lr_find: LrFind) -> None:
         raise UserError(
             f"lr_find.max: must be at least {SHORTEST_RANGE} times lr_find.min, or a descent cannot be told from what "
             f"is around it. Received: lr_find.min={lr_find.min:g}, lr_find.max={lr_find.max:g}"
+        )
+
+
+def _check_pretraining(config: Pretraining) -> None:
+    pretrain, size = config.pretrain, config.data.preprocess.size
+    if config.data.name != "phantom":
+        raise UserError(
+            f"data: a backbone is pretrained on phantoms, whose factors are known. Use data=phantom. "
+            f"Received: data={config.data.name}"
+        )
+    if config.model.name == "scratch":
+        raise UserError(
+            "model: the scratch CNN has no backbone to pretrain. Use model=mobilenet or model=efficientnet. "
+            "Received: model=scratch"
+        )
+    if pretrain.small_epochs > config.optim.epochs:
+        raise UserError(
+            f"pretrain.small_epochs: must be at most optim.epochs={config.optim.epochs}. "
+            f"Received: {pretrain.small_epochs}"
+        )
+    if pretrain.small_size > size:
+        raise UserError(
+            f"pretrain.small_size: must be at most data.preprocess.size={size}. Received: {pretrain.small_size}"
         )

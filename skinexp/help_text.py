@@ -21,7 +21,8 @@ Often set
   data.path=DIRECTORY           where images are (data=folder, data=hub)
   data.split.folds=5            with -m data.split.fold=0,1,2,3,4: cross-validation, in which each image is tested once
   data.preprocess.size=96       pixels a side: a quarter of the cost of 192
-  model.weights=imagenet        or a .weights.h5 file, or a directory of such files in which each model finds its own
+  model.weights=phantom         learned on phantoms, come with skinexp; or imagenet (downloaded), a .weights.h5 file, or
+                                a directory of such files in which each model finds its own
   optim.lr=0.0003 optim.epochs=30 optim.batch_size=64
   hydra.launcher.jobs=2         jobs of a sweep that run at a time
   health.policy=stop            end before training where the doctor finds something wrong; off: do not look
@@ -33,6 +34,7 @@ See also
   python -m skinexp.evaluate    a finished model on other images
   python -m skinexp.compare     runs side by side
   python -m skinexp.ui          the MLflow UI
+  python -m skinexp.pretrain    weights learned on phantoms
   python -m skinexp.zoo         planted faults, and whether the doctor names them
   python -m skinexp.sync        deliver what could not be tracked
   --cfg job                     the composed configuration, without running it

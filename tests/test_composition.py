@@ -28,7 +28,7 @@ MISTAKES = [  # what is typed, how the message begins, what else it says
     ("+experiment=smoke", "Multiple values for experiment.", "override"),
     ("model=scratch,mobilenet", "Ambiguous value for argument 'model=scratch,mobilenet'", "add --multirun"),
     ("data.split.train=0.5", "data.split: the fractions must sum to 1.", "(sum 0.8)"),
-    ("model=mobilenet model.frozen=true", "model.frozen: a backbone without weights", "model.weights=imagenet"),
+    ("model=mobilenet model.weights=null model.frozen=true", "model.frozen: a backbone", "model.weights=phantom"),
     ("model=scratch model.frozen=true", "model.frozen: the scratch CNN", "model=mobilenet"),
     (f"model=scratch model.weights={__file__}", "model.weights: the scratch CNN", "takes no weights file"),
     ("data=folder", "data.path: data=folder needs the directory", "Received: null"),
@@ -62,7 +62,7 @@ def test_a_mistake_in_one_job_of_a_sweep_leaves_no_run_behind(tmp_path):
 
 
 def test_a_mistake_that_depends_on_the_job_stops_that_job_alone(tmp_path):
-    finished = train("-m model=mobilenet,scratch model.frozen=true", tmp_path)
+    finished = train("-m model=mobilenet,scratch model.weights=null model.frozen=true", tmp_path)
     assert finished.returncode == 2
     errors = [result.load(directory)["error"] for directory in sorted(tmp_path.glob("multirun/*/*/[01]"))]
     assert [error.split(" has ")[0].split(" without ")[0] for error in errors] == [

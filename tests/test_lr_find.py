@@ -88,7 +88,7 @@ def test_the_command_in_its_conf_file_composes():
         ("lr_find.min=0", "lr_find.min", "0.0"),
         ("lr_find.max=nan", "lr_find.max", "nan"),
         ("lr_find.max=1e-6", "lr_find.max", "lr_find.min=1e-07, lr_find.max=1e-06"),
-        ("model=mobilenet model.frozen=true", "model.frozen", "model.weights=null"),
+        ("model=mobilenet model.weights=null model.frozen=true", "model.frozen", "model.weights=null"),
     ],
 )
 def test_what_no_test_could_use_is_refused_by_key_with_what_was_received(overrides, key, received):

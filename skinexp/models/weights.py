@@ -8,6 +8,7 @@ import keras
 import numpy as np
 
 from skinexp.errors import UserError
+from skinexp.models import packed
 from skinexp.models.backbones import Contract
 from skinexp.models.layout import image_shape
 
@@ -25,7 +26,8 @@ def load(source: str, contract: Contract, alpha: float, backbone: keras.Model) -
     instead, also where the release comes as a file, and one graph serves all.
 
     Args:
-        source: `imagenet`, a `.weights.h5` file, or a directory in which the backbone looks its own file up by name.
+        source: `imagenet`; `phantom`, which come with skinexp; a `.weights.h5` file, or an `.npz` file as
+            `skinexp.pretrain` writes it; or a directory in which the backbone looks its own file up by name.
         backbone: as `contract.build` makes it, on whatever input.
 
     Raises:
@@ -34,10 +36,18 @@ def load(source: str, contract: Contract, alpha: float, backbone: keras.Model) -
     if source == "imagenet":
         _copy(_download(contract, alpha), backbone)
     else:
-        _read(_find(Path(source), contract, alpha), backbone)
+        file = shipped(contract, alpha) if source == "phantom" else _find(Path(source), contract, alpha)
+        read = packed.read if file.suffix == packed.SUFFIX else _read
+        read(file, backbone)
+        log.info("Weights   %s", "learned on phantoms, which come with skinexp" if source == "phantom" else file)
     for layer in backbone.layers:
         if isinstance(layer, keras.layers.Normalization):
             _mend(layer)
+
+
+def shipped(contract: Contract, alpha: float) -> Path:
+    """The file of a backbone's weights that comes with skinexp."""
+    return packed.SHIPPED / f"{contract.file_prefix(alpha)}phantom{packed.SUFFIX}"
 
 
 def _read(file: Path, backbone: keras.Model) -> None:
@@ -47,7 +57,6 @@ def _read(file: Path, backbone: keras.Model) -> None:
     except (ValueError, KeyError, OSError) as error:
         reason = _first_line(error).partition(". Example")[0]
         raise UserError(f"model.weights: {file} does not fit {backbone.name} without its top: {reason}") from error
-    log.info("Weights   %s", file)
 
 
 def _copy(source: keras.Model, receiver: keras.Model) -> None:
@@ -72,8 +81,9 @@ def _download(contract: Contract, alpha: float) -> keras.Model:
     except Exception as error:  # Keras raises bare Exception where a download fails
         raise UserError(
             "model.weights: ImageNet weights could not be downloaded and are not in Keras' cache. "
-            "Connect to the network once, or put the files into $KERAS_HOME/models, or give a file or a directory "
-            "(model.weights=PATH), or train from random weights (model.weights=null). "
+            "Take those that come with skinexp (model.weights=phantom), or connect to the network once, or put the "
+            "files into $KERAS_HOME/models, or give a file or a directory (model.weights=PATH), or train from random "
+            "weights (model.weights=null). "
             f"Reason: {_first_line(error)}"
         ) from error
 

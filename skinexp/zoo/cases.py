@@ -158,7 +158,12 @@ HEALTHY = (
     phantoms("scratch CNN, AdamW", None, "optim=adamw", "optim.weight_decay=0.01"),
     *(
         phantoms(
-            f"{model} from random weights", None, f"model={model}", f"model.alpha={alpha}", "data.phantom.images=600"
+            f"{model} from random weights",
+            None,
+            f"model={model}",
+            f"model.alpha={alpha}",
+            "model.weights=null",
+            "data.phantom.images=600",
         )
         for model, alpha in (("mobilenet", 0.35), ("efficientnet", 1.0))
     ),

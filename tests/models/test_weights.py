@@ -256,6 +256,7 @@ def test_imagenet_weights_without_network_end_in_one_line_that_says_what_to_do(n
         weights.load("imagenet", CONTRACTS[name], 1.0, without_weights(name, 1.0))
     message = str(refusal.value)
     assert message.startswith("model.weights: ImageNet weights could not be downloaded")
+    assert "model.weights=phantom" in message
     assert "model.weights=null" in message
     assert "\n" not in message
     assert "efficientnetb0" in message or "mobilenet_v2" in message
