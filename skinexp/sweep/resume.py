@@ -55,13 +55,14 @@ def _of_sweep(directory: Path) -> tuple[str, list[str]]:
 def _of_run(directory: Path) -> tuple[str, list[str]]:
     if (directory.parent / manifest.FILE).is_file():
         raise UserError(f"resume: {directory} is a run of a sweep. Go on with the sweep: resume={directory.parent}")
-    file = directory / ".hydra" / "hydra.yaml"
-    if not file.is_file():
+    saved = directory / ".hydra"  # Hydra writes its overrides last: without them, what came before may be half a file
+    if not (saved / "overrides.yaml").is_file():
         raise UserError(f"resume: no run or sweep of skinexp is in this directory. Received: {directory}")
-    settings = yaml.safe_load(file.read_text())["hydra"]
+    settings = yaml.safe_load((saved / "hydra.yaml").read_text())["hydra"]
     kept = [word for word in settings["overrides"]["hydra"] if not re.match(r"\+*hydra\.(run\.dir|mode)\b", word)]
     place = ("hydra.mode=RUN", f"hydra.run.dir={quoted(directory)}")  # also where its recipe asks for a sweep
-    return settings["runtime"]["cwd"], [*settings["overrides"]["task"], *kept, *place]
+    untouched = "hydra.output_subdir=null"  # what is read here is not written again: a kill in its middle would lose it
+    return settings["runtime"]["cwd"], [*settings["overrides"]["task"], *kept, *place, untouched]
 
 
 def quoted(path: Path) -> str:

@@ -6,6 +6,7 @@ import sys
 import pytest
 import yaml
 
+from skinexp.errors import UserError
 from skinexp.sweep import resume
 from skinexp.sweep.manifest import Manifest
 
@@ -28,12 +29,21 @@ def test_a_single_run_of_a_recipe_that_sweeps_stays_a_single_run(monkeypatch, tm
     settings = {"hydra": {"overrides": overrides, "runtime": {"cwd": os.getcwd()}}}
     (tmp_path / "run" / ".hydra").mkdir(parents=True)
     (tmp_path / "run" / ".hydra" / "hydra.yaml").write_text(yaml.safe_dump(settings))
+    (tmp_path / "run" / ".hydra" / "overrides.yaml").write_text(yaml.safe_dump(overrides["task"]))
     assert stands_for(monkeypatch, "resume=run") == [
         "experiment=collapse",
         "hydra.verbose=true",
         "hydra.mode=RUN",
         f"hydra.run.dir='{tmp_path}/run'",
+        "hydra.output_subdir=null",
     ]
+
+
+def test_a_run_that_was_killed_before_its_command_was_saved_is_no_run(monkeypatch, tmp_path):
+    (tmp_path / "run" / ".hydra").mkdir(parents=True)
+    (tmp_path / "run" / ".hydra" / "hydra.yaml").touch()
+    with pytest.raises(UserError, match="no run or sweep of skinexp is in this directory"):
+        stands_for(monkeypatch, "resume=run")
 
 
 def test_a_sweep_whose_values_stand_in_its_recipe_is_asked_for_by_the_recipe_again(monkeypatch, tmp_path):
