@@ -55,9 +55,7 @@ def _of_sweep(directory: Path) -> tuple[str, list[str]]:
 def _of_run(directory: Path) -> tuple[str, list[str]]:
     if (directory.parent / manifest.FILE).is_file():
         raise UserError(f"resume: {directory} is a run of a sweep. Go on with the sweep: resume={directory.parent}")
-    saved = (
-        directory / ".hydra"
-    )  # Hydra writes its overrides last: without them, what came before may be half a file
+    saved = directory / ".hydra"  # Hydra writes its overrides last: without them, what came before may be half a file
     if not (saved / "overrides.yaml").is_file():
         raise UserError(f"resume: no run or sweep of skinexp is in this directory. Received: {directory}")
     settings = yaml.safe_load((saved / "hydra.yaml").read_text())["hydra"]
