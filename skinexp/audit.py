@@ -1,8 +1,5 @@
 """Audits a data set: copies, contradictory labels, unusable files, and what else makes scores on it unbelievable."""
 
-import logging
-import os
-import sys
 from dataclasses import asdict
 from pathlib import Path
 
@@ -10,10 +7,10 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
-from skinexp import composition, help_text, provenance
 from skinexp import config as schema
+from skinexp import help_text, provenance
 from skinexp.config import Config
-from skinexp.errors import UserError, told
+from skinexp.door import Door
 from skinexp.sweep import jobs
 from skinexp.terminal import libraries_write_to
 
@@ -50,7 +47,6 @@ What it leaves in outputs/DATE/TIME
 A training makes a quick form of it by itself: data.audit=quick, full or off.
 All groups and keys: python -m skinexp.train --help
 """
-TRAINING_ONLY = ("-m", "--multirun", "hydra.mode", "resume")  # what a single look, begun anew, has no use for
 
 
 @hydra.main(version_base="1.3", config_path=str(help_text.CONF), config_name="audit")
@@ -73,31 +69,8 @@ def compose_and_audit(composed: DictConfig) -> None:
 
 
 def main() -> None:
-    """The command. Exit codes: 0, 1 (it failed), 2 (a mistake in the command), 130 (stopped by Ctrl-C)."""
-    if {"--help", "-h"} & set(sys.argv[1:]):
-        print(HELP)
-        return
-    os.environ["HYDRA_FULL_ERROR"] = "1"  # or Hydra prints its errors itself, in many lines
-    with told():
-        for word in sys.argv[1:]:
-            if word.lstrip("+").partition("=")[0] in TRAINING_ONLY:
-                raise UserError(f"{word}: belongs to python -m skinexp.train. An audit is one look, begun anew")
-        _run()
-    sys.exit(jobs.exit_code())
-
-
-def _run() -> None:
-    try:
-        compose_and_audit()
-    except KeyboardInterrupt:
-        print("Stopped.", file=sys.stderr)
-        logging.shutdown()
-        sys.stdout.flush()
-        os._exit(jobs.INTERRUPTED)  # threads that decode, stopped in the middle, would complain on the way out
-    except Exception as error:
-        if not composition.is_mistake(error):
-            raise
-        raise UserError(composition.explain(error, Config, COMMAND)) from error
+    """The command."""
+    Door(COMMAND, HELP, Config, "An audit is one look, begun anew").enter(compose_and_audit)
 
 
 if __name__ == "__main__":

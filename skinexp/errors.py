@@ -2,10 +2,11 @@
 
 import errno
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # of an OSError on a full disk, which becomes a UserError
+LISTED = 20  # lines of a list in a message
 MISTAKEN = 2  # exit code of a command that met a UserError
 
 
@@ -25,3 +26,9 @@ def told() -> Iterator[None]:
     except UserError as error:
         print(error, file=sys.stderr)
         sys.exit(MISTAKEN)
+
+
+def listed(items: Sequence[str]) -> str:
+    """Indented lines for a message: the first ones, and how many more there are."""
+    lines = [f"  {item}" for item in items[:LISTED]]
+    return "\n".join([*lines, f"  and {len(items) - LISTED} more"] if len(items) > LISTED else lines)

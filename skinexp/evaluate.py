@@ -67,10 +67,7 @@ def main(arguments: list[str] | None = None) -> None:
         try:
             evaluate(options.run, options.overrides, options.output, options.uri)
         except KeyboardInterrupt:
-            print("Stopped.", file=sys.stderr)
-            logging.shutdown()
-            sys.stdout.flush()
-            os._exit(jobs.INTERRUPTED)  # TensorFlow's threads, stopped in the middle, would complain on the way out
+            jobs.stop_at_once("Stopped.")
     sys.exit(jobs.exit_code())
 
 

@@ -1,8 +1,5 @@
 """Pretrains a backbone on phantoms, whose factors are known: makes weights that need no network and no data."""
 
-import logging
-import os
-import sys
 from dataclasses import asdict
 from pathlib import Path
 
@@ -10,10 +7,10 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
-from skinexp import composition, help_text, provenance
 from skinexp import config as schema
+from skinexp import help_text, provenance
 from skinexp.config import Pretrain, Pretraining
-from skinexp.errors import UserError, told
+from skinexp.door import Door
 from skinexp.sweep import jobs
 from skinexp.terminal import libraries_write_to
 
@@ -44,7 +41,6 @@ All groups and keys
   python -m skinexp.train --help
   {COMMAND} --cfg job    the composed configuration, without running it
 """
-TRAINING_ONLY = ("-m", "--multirun", "hydra.mode", "resume")  # what a single run, begun anew, has no use for
 
 
 @hydra.main(version_base="1.3", config_path=str(help_text.CONF), config_name="pretrain")
@@ -68,35 +64,8 @@ def compose_and_pretrain(composed: DictConfig) -> None:
 
 
 def main() -> None:
-    """The command. Exit codes: 0, 1 (it failed), 2 (a mistake in the command), 130 (stopped by Ctrl-C)."""
-    if {"--help", "-h"} & set(sys.argv[1:]):
-        print(HELP)
-        return
-    os.environ["HYDRA_FULL_ERROR"] = "1"  # or Hydra prints its errors itself, in many lines
-    with told():
-        _refuse_what_only_training_takes(sys.argv[1:])
-        _run()
-    sys.exit(jobs.exit_code())
-
-
-def _run() -> None:
-    try:
-        compose_and_pretrain()
-    except KeyboardInterrupt:
-        print("Stopped.", file=sys.stderr)
-        logging.shutdown()
-        sys.stdout.flush()
-        os._exit(jobs.INTERRUPTED)  # TensorFlow's threads, stopped in the middle, would complain on the way out
-    except Exception as error:
-        if not composition.is_mistake(error):
-            raise
-        raise UserError(composition.explain(error, Pretraining, COMMAND)) from error
-
-
-def _refuse_what_only_training_takes(words: list[str]) -> None:
-    for word in words:
-        if word.lstrip("+").partition("=")[0] in TRAINING_ONLY:
-            raise UserError(f"{word}: belongs to python -m skinexp.train. A pretraining is one run, begun anew")
+    """The command."""
+    Door(COMMAND, HELP, Pretraining, "A pretraining is one run, begun anew").enter(compose_and_pretrain)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
 """Composes an experiment from conf/ and runs it: one run, or with -m one run for each combination."""
 
-import logging
 import math
 import os
 import signal
@@ -75,10 +74,7 @@ def _run() -> None:
         callback.close("finished")
     except KeyboardInterrupt:
         callback.close("killed")
-        print(resume.advice(), file=sys.stderr)
-        logging.shutdown()
-        sys.stdout.flush()
-        os._exit(jobs.INTERRUPTED)  # TensorFlow's threads, stopped in the middle, would complain on the way out
+        jobs.stop_at_once(resume.advice())
     except Exception as error:
         callback.close("failed")
         if not composition.is_mistake(error):

@@ -19,7 +19,7 @@ from skinexp.data.lock import alone
 from skinexp.data.table import Reader, Table
 from skinexp.data.unfinished import BAD, CHUNK, IMAGES, Unfinished
 from skinexp.digest import digest
-from skinexp.errors import NO_ROOM, UserError
+from skinexp.errors import NO_ROOM, UserError, listed
 
 __all__ = ["Prepared", "prepare", "prepare_one", "read"]
 
@@ -27,7 +27,6 @@ log = logging.getLogger(__name__)
 
 VERSION = 3  # of the preparation: raise it when the same image and options give other pixels
 FEWEST_FOR_PROCESSES = 200  # below, starting processes costs more than it saves
-LISTED = 20  # bad images named in the error message
 
 
 @dataclass(frozen=True)
@@ -142,10 +141,7 @@ def _existing(path: Path) -> Path:
 def _report(bad: dict[str, str], total: int, policy: str) -> None:
     if not bad:
         return
-    listed = [f"  {path}: {reason}" for path, reason in list(bad.items())[:LISTED]]
-    if len(bad) > LISTED:
-        listed.append(f"  and {len(bad) - LISTED} more")
-    lines = "\n".join(listed)
+    lines = listed([f"{path}: {reason}" for path, reason in bad.items()])
     if policy == "fail":
         raise UserError(
             f"data.on_bad_image: {len(bad)} of {total:,} images cannot be used:\n{lines}\n"

@@ -2,10 +2,12 @@
 
 import logging
 import math
+import os
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from hydra.conf import HydraConf
 from hydra.types import RunMode
@@ -104,6 +106,14 @@ def _show(job: Job) -> None:
     configuration = result.load(job.directory)["config"]
     summary.show([load(job.directory, configuration["model"]["name"])])
     summary.show_next_steps(job.directory, configuration["tracking"]["uri"])
+
+
+def stop_at_once(words: str) -> NoReturn:
+    """Ends the process after Ctrl-C: its threads, stopped in the middle, would complain on an orderly way out."""
+    print(words, file=sys.stderr)
+    logging.shutdown()
+    sys.stdout.flush()
+    os._exit(INTERRUPTED)
 
 
 def exit_code() -> int:

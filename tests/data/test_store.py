@@ -12,7 +12,7 @@ from PIL import Image
 from skinexp.config import Augment, Data, Phantom, Preprocess
 from skinexp.data import pipeline, preprocess, sources, store
 from skinexp.data.table import Table
-from skinexp.errors import UserError
+from skinexp.errors import LISTED, UserError
 
 SMALL = Preprocess(size=32)
 
@@ -221,9 +221,9 @@ def test_skipped_images_reach_no_batch(options, damaged):
 
 
 def test_of_many_bad_images_the_first_are_listed_and_the_rest_counted(options):
-    write_jpegs(Path(options.path), store.LISTED + 6)
+    write_jpegs(Path(options.path), LISTED + 6)
     for file in sorted(Path(options.path).glob("*.jpg"))[1:]:
         file.write_bytes(b"")
     with pytest.raises(UserError, match=r"and 5 more") as refusal:
         store.prepare(sources.load(options, 0), options)
-    assert str(refusal.value).count("the file is empty") == store.LISTED
+    assert str(refusal.value).count("the file is empty") == LISTED

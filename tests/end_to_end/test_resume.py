@@ -201,7 +201,7 @@ def test_runs_that_are_killed_twenty_times_end_bit_for_bit_as_one_that_never_was
     reference = single(tmp_path / "reference", arguments)
     reference.finish()
     assert reference.result()["phases"] == ["head", "fine_tune"]
-    # Each stage once, and the training, the longest, as often as it takes to make twenty; half of them beside the others.
+    # Each stage once, and the training, the longest, as often as makes twenty; half of them beside the others.
     moments = random.Random(0)
     stages = [*LASTING, *["training"] * (KILLS - len(LASTING))]
     moments.shuffle(stages)

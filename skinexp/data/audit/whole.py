@@ -17,7 +17,7 @@ from skinexp.data.audit.finding import Finding, Findings
 from skinexp.data.duplicates import clusters, find_duplicates
 from skinexp.data.store import Prepared
 from skinexp.data.table import Reader, Table
-from skinexp.errors import UserError
+from skinexp.errors import UserError, listed
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +25,6 @@ Read = Callable[[int], npt.NDArray[np.uint8] | None]
 Progress = Callable[[str, int, int], None]
 
 SIDE = 256  # pixels of the shorter side of the pictures that are compared
-CONFLICTS_LISTED = 20
 
 
 def audit(table: Table, options: Data) -> Findings:
@@ -131,10 +130,7 @@ def acted_on(prepared: Prepared, findings: Findings, options: Data) -> tuple[Pre
 
 
 def _report_conflicts(frame: pd.DataFrame, policy: str) -> None:
-    listed = [f"  {path}" for path in frame["path"].head(CONFLICTS_LISTED)]
-    if len(frame) > CONFLICTS_LISTED:
-        listed.append(f"  and {len(frame) - CONFLICTS_LISTED} more")
-    lines = "\n".join(listed)
+    lines = listed(frame["path"].tolist())
     if policy == "fail":
         raise UserError(
             f"data.on_conflict: {len(frame):,} images are there under both labels, or are of a lesion with both:\n"
