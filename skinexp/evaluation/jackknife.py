@@ -20,6 +20,7 @@ from skinexp.evaluation.resampling import CHUNK, checked_groups
 from skinexp.evaluation.scorer import Part
 
 BLOCKS = 100  # of groups with a malignant image, and of others, at most: more are left out several at a time
+FEWEST = 3.0  # degrees of freedom: with less, the scatter hangs on one or two groups, and says little about others
 SHARES = {"average_precision": 1.0, "pauc_isic2024": 0.2}  # scores that lie between 0 and this
 POSITIVE = ("calibration_slope", "calibration_slope_calibrated")  # scores that are above 0
 
@@ -47,7 +48,8 @@ def jackknife_intervals(
         groups: (n,) names of lesions or patients.
 
     Returns:
-        By score; without those that have no error, as where there is but one group of a kind.
+        By score; without those whose error cannot be known, as where there is but one group of a kind, or where all of
+        it comes from one group (a benign image ranked above all others).
 
     Raises:
         ValueError: where a label is not 0 or 1, the lengths differ, or a group has no name.
@@ -107,7 +109,7 @@ def _error(left_out: list[NDArray[np.float64]]) -> Error:
 def _interval(name: str, estimate: float, error: Error) -> Interval | None:
     """Symmetric for the logit of a share, for the logarithm of what is positive; None where it cannot be."""
     most = SHARES.get(name, math.inf)
-    if not (0 < estimate < most and error.variance > 0):  # NaN included
+    if not (0 < estimate < most and error.variance > 0 and error.freedom >= FEWEST):  # NaN included
         return None
     half = float(stdtrit(error.freedom, (1 + LEVEL) / 2)) * math.sqrt(error.variance) / estimate
     if math.isinf(most):

@@ -45,7 +45,7 @@ def test_average_precision_is_left_out_group_by_group_on_the_scale_of_its_logit(
 
 
 def test_limits_stay_within_the_range_of_a_score():
-    found = intervals(*cases(lesions=15, seed=2))
+    found = intervals(*cases(lesions=24, seed=2))
 
     assert 0 < found["pauc_isic2024"].low < found["pauc_isic2024"].high < 0.2
     assert 0 < found["calibration_slope"].low < found["calibration_slope"].estimate < found["calibration_slope"].high
@@ -59,6 +59,17 @@ def test_a_score_at_the_end_of_its_range_keeps_the_percentiles():
 
     assert found.jackknifed == frozenset()
     assert found.intervals["average_precision"] == (1, 1, 1)
+
+
+def test_where_one_image_is_the_whole_error_the_percentiles_stay():
+    labels, logits = np.repeat([0, 1], 45), np.linspace(-2, 2, 90)
+    logits[0] = 3  # one benign image, ranked above all others
+
+    found = bootstrap(labels, logits, expit(logits), np.arange(90), {}, resamples=200)
+
+    assert "average_precision" not in found.jackknifed
+    area = found.intervals["average_precision"]
+    assert 0.5 < area.low < area.estimate == pytest.approx(average_precision_score(labels, logits))
 
 
 def test_a_single_group_of_a_kind_shows_nothing_of_how_groups_vary():
