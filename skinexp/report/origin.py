@@ -53,7 +53,7 @@ def _data_sentences(record: RunRecord) -> list[str]:
     if group:
         sentences.append(f'Images with the same "{group}" are in the same split.')
     else:
-        sentences.append("Images were split one by one: two pictures of a lesion may be in training and in test.")
+        sentences.append("Images were split one by one: several pictures of one lesion may be in training and in test.")
     return sentences
 
 
