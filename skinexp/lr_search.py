@@ -10,7 +10,7 @@ import pandas as pd
 
 from skinexp import models, terminal
 from skinexp.config import RangeTest
-from skinexp.data import pipeline, sources, store
+from skinexp.data import audit, pipeline, sources, store
 from skinexp.data.split import split
 from skinexp.report import style
 from skinexp.report.range_curve import range_curve
@@ -33,6 +33,7 @@ def run(config: RangeTest, directory: Path, about: dict[str, Any]) -> range_test
     table = sources.load(config.data, config.seed)
     log.info("Data      %s", table)
     prepared = store.prepare(table, config.data)
+    prepared, _ = audit.acted_on(prepared, audit.audit_prepared(prepared, config.data), config.data)  # as in training
     frame = prepared.table.frame
     frame["split"] = split(frame, config.data.split, config.seed)
     batches = pipeline.batches(prepared.images, frame, config.augment, config.optim.batch_size, config.seed)
