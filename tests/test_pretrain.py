@@ -31,7 +31,7 @@ sys.argv = ["skinexp-pretrain", *sys.argv[1:]]
 runpy.run_module("skinexp.pretrain", run_name="__main__")
 """
 TINY = (
-    "experiment=smoke model.alpha=0.35 data.split.train=0.6 data.split.val=0.2 data.split.test=0.2 optim.epochs=2 "
+    "data.phantom.images=80 model.alpha=0.35 data.split.train=0.6 data.split.val=0.2 data.split.test=0.2 optim.epochs=2 "
     "pretrain.small_epochs=1 pretrain.small_size=32 data.preprocess.size=48 pretrain.statistics=32"
 )
 NAME = "mobilenet_v2_0.35_phantom"
