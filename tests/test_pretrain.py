@@ -166,8 +166,11 @@ def test_packed_weights_make_the_same_features_in_a_network_of_any_size(name, tm
     packed.write(pretrained.backbone, file, {"licence": "mine"})
     built = models.build(Model(name=name, alpha=0.35 if name == "mobilenet" else 1.0, weights=str(file)), 64)
     pooled = keras.Function(built.network.inputs[0], built.network.get_layer("features").output)
+    for weight in pretrained.backbone.weights:
+        if len(weight.shape) > 1:  # to what float16 leaves of a kernel: an untrained network magnifies the rest
+            weight.assign(np.asarray(weight).astype(np.float16))
     expected = np.asarray(pretrained.backbone([pixels])).mean(axis=(1, 2))
-    np.testing.assert_allclose(np.asarray(pooled(pixels)), expected, atol=0.02 * expected.std())
+    np.testing.assert_allclose(np.asarray(pooled(pixels)), expected, atol=1e-3 * expected.std())
 
 
 # A tiny one
