@@ -10,11 +10,12 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import psutil
 import pytest
 from hypothesis import settings
+from xdist.scheduler import LoadFileScheduling
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -33,6 +34,24 @@ CHROMIUM_ARGUMENTS = [
 
 settings.register_profile("skinexp", deadline=None, max_examples=50)  # no test depends on a clock
 settings.load_profile("skinexp")
+
+
+# Files of `tests/end_to_end` that look at the same trainings, which each process would else make for itself.
+ON_SHARED_TRAININGS = ("single_run", "sweep", "compare", "health", "ui_in_browser")
+
+
+class InFewProcesses(LoadFileScheduling):
+    """Hands out tests to processes: those of a file together, and those of files that share their fixtures."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = Path(super()._split_scope(nodeid))
+        shares = file.parent.name == "end_to_end" and file.stem.removeprefix("test_") in ON_SHARED_TRAININGS
+        return str(file.parent if shares else file)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> InFewProcesses:
+    """How the tests are shared out among the processes of `-n`."""
+    return InFewProcesses(config, log)
 
 
 @pytest.fixture(scope="session")

@@ -6,12 +6,14 @@ from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
 
 from skinexp.tracking.outbox import Outbox, now
 
+UNASKED = "http://127.0.0.1"  # MLflow makes a client of some store; of this one, which opens no file, nothing is asked
+
 
 class Sampler(SystemMetricsMonitor):
     """MLflow's monitor, which would log straight to the store and end when that does not answer."""
 
     def __init__(self, outbox: Outbox):
-        super().__init__(run_id=None)
+        super().__init__(run_id=None, tracking_uri=UNASKED)
         self._outbox = outbox
         steps = [
             record["step"]

@@ -45,9 +45,9 @@ class Server:
     def start(self) -> None:
         host = ["--host", "127.0.0.1", "--port", self.address.rpartition(":")[2]]
         store = ["--backend-store-uri", f"sqlite:///{self._directory}/mlflow.db"]
-        command = [sys.executable, "-m", "mlflow", "server", *host, *store]
+        command = [sys.executable, "-m", "mlflow", "server", *host, *store, "--workers", "1"]
         command += ["--artifacts-destination", str(self._directory)]
-        environment = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}  # two processes instead of ten
+        environment = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}  # one process instead of ten
         with (self._directory / "server.log").open("ab") as log:
             self._process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)
         wait_for(f"{self.address}/health", self._process, Path(log.name))

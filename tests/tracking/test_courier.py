@@ -261,6 +261,7 @@ print(run.id)
 """
 
 
+@pytest.mark.slow
 def test_eight_writers_share_one_new_sqlite_store_and_nothing_is_missing(tmp_path):
     uri = f"sqlite:///{tmp_path}/mlflow.db"
     writers = [

@@ -17,7 +17,7 @@ SIZE = 64
 PIXELS = np.random.default_rng(0).integers(0, 256, (4, SIZE, SIZE, 3), dtype=np.uint8)
 
 
-@pytest.fixture(scope="module", params=["mobilenet", "efficientnet"])
+@pytest.fixture(scope="module", params=["mobilenet", pytest.param("efficientnet", marks=pytest.mark.slow)])
 def transfer(request) -> Classifier:
     """A transfer model whose random weights count as pretrained, with the statistics of these pixels."""
     keras.utils.set_random_seed(0)

@@ -250,7 +250,7 @@ def test_each_time_views_are_drawn_they_are_others(classifier, batches, tmp_path
 # Training on features
 
 
-@pytest.mark.parametrize("redraw", [None, 1])
+@pytest.mark.parametrize("redraw", [pytest.param(None, marks=pytest.mark.slow), 1])
 def test_training_on_features_follows_the_same_curve_as_training_the_whole_network(
     redraw, classifier, batches, config, tmp_path
 ):
