@@ -183,6 +183,21 @@ def test_a_model_that_diverged_is_nan_and_the_others_are_compared(models):
     assert set(zip(result.differences["a"], result.differences["b"], strict=True)) == {("good", "worse")}
 
 
+def test_a_pair_without_a_p_value_is_not_of_holms_family():
+    label = np.tile([0, 1], 12)
+    by_chance = np.random.default_rng(0).normal(label, 1.0)
+    logits = {"perfect": label - 0.5, "constant": np.full(24, 0.1), "fair": by_chance}
+    tables = {
+        name: pd.DataFrame({"image_id": range(24), "label": label, "logit": logit, "probability": expit(logit)})
+        for name, logit in logits.items()
+    }
+
+    pairs = compare_pairs(tables, resamples=0).pairs
+
+    assert pairs["p_holm"].isna().tolist() == [True, False, False]
+    assert pairs["p_holm"][1:].tolist() == holm(pairs["p_value"][1:]).tolist()
+
+
 def test_seeds_are_summarised_by_mean_and_spread():
     assert summarise_seeds([0.8, 0.9, math.nan]) == pytest.approx((0.85, np.std([0.8, 0.9], ddof=1), 2))
     assert summarise_seeds([0.8]) == pytest.approx((0.8, math.nan, 1), nan_ok=True)
