@@ -113,9 +113,9 @@ def bootstrap(
         del replicates[name]
         most = intervals.pop(name).high
         error = intervals[name.replace(NOISE, "ece")]
-        known = not (math.isnan(error.high) or math.isnan(most))
+        has_limits = not (math.isnan(error.high) or math.isnan(most))
         intervals[name.replace(NOISE, "ece")] = error._replace(
-            low=max(0.0, error.estimate - most) if known else math.nan, high=error.high if known else math.nan
+            low=max(0.0, error.estimate - most) if has_limits else math.nan, high=error.high if has_limits else math.nan
         )
     known = {name: interval.estimate for name, interval in intervals.items()}
     smooth = jackknife_intervals(scorer, known, label_array, groups)
