@@ -18,6 +18,7 @@ from skinexp.evaluation.scorer import RATES, RECALLS, Part, Scorer
 
 RESAMPLES = 2_000
 
+ROUNDING = 1e-9, 1e-12  # relative to a score, and in itself: resamples that differ by less are the same
 MOST_UNDEFINED = 0.05  # share of resamples without a score beyond which there is no interval of it
 
 
@@ -54,8 +55,8 @@ def bootstrap(
     """95 % intervals of all scores and curves by a cluster bootstrap, stratified by class.
 
     Whole groups are drawn (see `group_weights`), the same ones for every score. The limits are percentiles of a score's
-    resamples: the 2.5 and the 97.5, and a little further out where groups are few (see `tail`). Memory is bounded:
-    resamples come in chunks.
+    resamples: the 2.5 and the 97.5, and a little further out where groups are few (see `tail`). Where all resamples
+    have the study's own score there are none (see `score_limits`). Memory is bounded: resamples come in chunks.
 
     Average precision, the partial area `pauc_isic2024` and the calibration slope have intervals from leaving groups
     out instead (see `jackknife_intervals`): their percentiles hold the truth in 93 % of studies.
@@ -78,7 +79,8 @@ def bootstrap(
     Returns:
         A `Bootstrap`, whose scores are those of `ranking_scores`, `probability_scores` and, for each threshold,
         `threshold_scores` and `net_benefit`. It is empty, with a warning, where a class is absent or a logit or a
-        probability is not finite. An interval is NaN where more than 5 % of the resamples have no such score.
+        probability is not finite. Limits are NaN where more than 5 % of the resamples have no such score, and where
+        no resample has another one than the study.
 
     Raises:
         ValueError: where a label is not 0 or 1, a probability lies outside 0..1, the lengths differ, or a group has
@@ -104,14 +106,17 @@ def bootstrap(
         low, high = limits(np.concatenate([chunk[1 + which] for chunk in chunks]), beyond)
         bands.append(np.stack([curve[0], low, high]))
     intervals = {
-        name: Interval(float(estimates[name][0]), *map(float, limits(values, beyond)))
+        name: Interval(float(estimates[name][0]), *score_limits(float(estimates[name][0]), values, beyond))
         for name, values in replicates.items()
     }
     for name in [name for name in replicates if name.startswith(NOISE)]:
         del replicates[name]
         most = intervals.pop(name).high
         error = intervals[name.replace(NOISE, "ece")]
-        intervals[name.replace(NOISE, "ece")] = error._replace(low=max(0.0, error.estimate - most))
+        has_limits = not (math.isnan(error.high) or math.isnan(most))
+        intervals[name.replace(NOISE, "ece")] = error._replace(
+            low=max(0.0, error.estimate - most) if has_limits else math.nan, high=error.high if has_limits else math.nan
+        )
     known = {name: interval.estimate for name, interval in intervals.items()}
     smooth = jackknife_intervals(scorer, known, label_array, groups)
     return Bootstrap(intervals | smooth, frozenset(smooth), replicates, *_bands(*bands))
@@ -130,6 +135,25 @@ def tail(labels: ArrayLike, groups: ArrayLike) -> float:
         return (1 - LEVEL) / 2
     fewest = min(kinds)
     return float(ndtr(-math.sqrt(fewest / (fewest - 1)) * stdtrit(fewest - 1, (1 + LEVEL) / 2)))
+
+
+def score_limits(estimate: float, replicates: NDArray[np.float64], beyond: float) -> tuple[float, float]:
+    """The `limits` of one score; NaN where no resample has another score than the study.
+
+    Images that are all right, or all answered alike, are so in whatever way they are drawn. That shows nothing of how
+    far off the score is: percentiles would make a model certain that was seen on five images.
+
+    Args:
+        estimate: what all images give.
+        replicates: (resamples,) values, NaN where undefined.
+        beyond: share of resamples on either side.
+    """
+    relative, absolute = ROUNDING
+    known = replicates[~np.isnan(replicates)]
+    if np.allclose(known, estimate, rtol=relative, atol=absolute):
+        return math.nan, math.nan
+    low, high = limits(replicates, beyond)
+    return float(low), float(high)
 
 
 def limits(

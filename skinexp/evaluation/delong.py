@@ -14,6 +14,8 @@ from skinexp.evaluation.interval import QUANTILE, Interval
 from skinexp.evaluation.resampling import checked_groups
 from skinexp.evaluation.wilson import wilson
 
+NEGLIGIBLE = 1e-12  # standard error that is only rounding: a pair of 100,000 images of either class makes 1e-10
+
 
 class PairedAuc(NamedTuple):
     """Two areas on the same cases, and whether they differ; NaN where undefined."""
@@ -55,6 +57,11 @@ class Components:
             + 2 * groups / (groups - 1) * (self.malignant * self.benign).sum()
         )
 
+    def error(self) -> float:
+        """Standard error of the area: 0 where all that varies is rounding, NaN as `variance`."""
+        error = math.sqrt(max(self.variance(), 0.0))
+        return 0.0 if error < NEGLIGIBLE else error
+
 
 def delong_interval(
     labels: ArrayLike, scores: ArrayLike, groups: ArrayLike | None = None, quantile: float = QUANTILE
@@ -64,9 +71,10 @@ def delong_interval(
     The interval is symmetric for the logit of the area. On the plain scale it has to be cut off at 1 for a good model,
     and simulated studies show it to cover less often than it says; the table in docs/evidence.md has both.
 
-    Where the classes are fully apart, all components are equal and DeLong's variance is 0, which would make a model
-    certain that was seen on five images. Each malignant image can be paired with a benign one of its own; that so
-    many independent pairs are in the right order bounds the area, by Wilson.
+    Where the classes are fully apart, or all scores are equal, all components are equal and DeLong's variance is 0,
+    which would make a model certain that was seen on five images. Each malignant image can be paired with a benign one
+    of its own; that so many independent pairs are in the right order (half of them, for a tie) bounds the area, by
+    Wilson.
 
     Args:
         labels: (n,) array of 0/1.
@@ -90,13 +98,13 @@ def delong_interval(
         warn_undefined("DeLong's interval", reason)
         return Interval(math.nan, math.nan, math.nan)
     area, components = auc_components(label_array, score_array, groups)
-    variance = components.variance()
-    if math.isnan(variance):
+    error = components.error()
+    if math.isnan(error):
         return Interval(area, math.nan, math.nan)
-    if area in (0.0, 1.0):
+    if error == 0:
         pairs = min(components.with_malignant, components.with_benign)
         return Interval(area, *wilson(area * pairs, pairs, quantile)[1:])
-    half = quantile * math.sqrt(max(variance, 0.0)) / (area * (1 - area))
+    half = quantile * error / (area * (1 - area))
     return Interval(area, float(expit(logit(area) - half)), float(expit(logit(area) + half)))
 
 
@@ -113,7 +121,9 @@ def delong_test(
 
     Returns:
         A `PairedAuc`; NaN, with a warning, where a class is absent or a score is not finite, and NaN but for the areas
-        where a class comes from a single group. The p-value is 1 where both models order all pairs alike.
+        where a class comes from a single group, or where the areas differ and nothing shows how that difference varies
+        (one model orders all pairs right, the other answers the same to all). The p-value is 1 where both models order
+        all pairs alike.
 
     Raises:
         ValueError: where a label is not 0 or 1, the lengths differ, or a group has no name.
@@ -133,12 +143,12 @@ def paired_auc(a: tuple[float, Components], b: tuple[float, Components]) -> Pair
     """`delong_test` of what `auc_components` says of two models: found once for each, whatever it is paired with."""
     (area_a, of_a), (area_b, of_b) = a, b
     difference = area_a - area_b
-    variance = difference_components(of_a, of_b).variance()
-    if math.isnan(variance):
+    error = difference_components(of_a, of_b).error()
+    # Without an error the two order all pairs alike, or theory says nothing of how far off their difference is: it
+    # would be certain of two models that were seen on six images.
+    if math.isnan(error) or (error == 0 and abs(difference) > NEGLIGIBLE):
         return PairedAuc(area_a, area_b, difference, *[math.nan] * 4)
-    error = math.sqrt(max(variance, 0.0))
-    # No error at all: both order all pairs alike, or one orders every pair right that the other orders wrong.
-    p_value = float(2 * ndtr(-abs(difference) / error)) if error > 0 else float(difference == 0)
+    p_value = float(2 * ndtr(-abs(difference) / error)) if error > 0 else 1.0
     half = QUANTILE * error
     return PairedAuc(area_a, area_b, difference, difference - half, difference + half, error, p_value)
 

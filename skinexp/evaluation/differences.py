@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from skinexp.evaluation.bootstrap import RESAMPLES, limits, tail
+from skinexp.evaluation.bootstrap import RESAMPLES, score_limits, tail
 from skinexp.evaluation.cases import warn_undefined, why_undefined
 from skinexp.evaluation.probability_scores import NOISE
 from skinexp.evaluation.resampling import group_weights
@@ -38,7 +38,8 @@ def score_differences(
 
     Returns:
         A row a pair and score: `a`, `b`, `score`, `estimate_a`, `estimate_b`, `difference` (a - b), `low`, `high`.
-        A model whose predictions cannot be scored is left out, with a warning.
+        Limits are NaN where no resample has another difference than all images: it then shows nothing of how far off
+        that is. A model whose predictions cannot be scored is left out, with a warning.
 
     Raises:
         ValueError: as `compare_pairs`.
@@ -54,9 +55,9 @@ def score_differences(
     rows = []
     for a, b in combinations(scorers, 2):
         for score in sorted(replicates[a].keys() & replicates[b].keys()):
-            low, high = limits(replicates[a][score] - replicates[b][score], beyond)
             of_a, of_b = (float(estimates[name][score][0]) for name in (a, b))
-            rows.append((a, b, score, of_a, of_b, of_a - of_b, float(low), float(high)))
+            found = score_limits(of_a - of_b, replicates[a][score] - replicates[b][score], beyond)
+            rows.append((a, b, score, of_a, of_b, of_a - of_b, *found))
     return pd.DataFrame(rows, columns=COLUMNS)
 
 

@@ -21,6 +21,7 @@ from skinexp.evaluation.scorer import Part
 
 BLOCKS = 100  # of groups with a malignant image, and of others, at most: more are left out several at a time
 FEWEST = 3.0  # degrees of freedom: with less, the scatter hangs on one or two groups, and says little about others
+ROUNDING = 1e-9  # standard error, relative to a score, that is none
 SHARES = {"average_precision": 1.0, "pauc_isic2024": 0.2}  # scores that lie between 0 and this
 POSITIVE = ("calibration_slope", "calibration_slope_calibrated")  # scores that are above 0
 
@@ -109,7 +110,8 @@ def _error(left_out: list[NDArray[np.float64]]) -> Error:
 def _interval(name: str, estimate: float, error: Error) -> Interval | None:
     """Symmetric for the logit of a share, for the logarithm of what is positive; None where it cannot be."""
     most = SHARES.get(name, math.inf)
-    if not (0 < estimate < most and error.variance > 0 and error.freedom >= FEWEST):  # NaN included
+    varies = error.variance > (ROUNDING * estimate) ** 2
+    if not (0 < estimate < most and varies and error.freedom >= FEWEST):  # NaN included
         return None
     half = float(stdtrit(error.freedom, (1 + LEVEL) / 2)) * math.sqrt(error.variance) / estimate
     if math.isinf(most):

@@ -10,6 +10,7 @@ from skinexp.evaluation.bootstrap import RESAMPLES, Bootstrap, bootstrap
 from skinexp.evaluation.cases import why_undefined
 from skinexp.evaluation.count_scores import COUNT_SCORES
 from skinexp.evaluation.delong import delong_interval
+from skinexp.evaluation.difference import independent_difference
 from skinexp.evaluation.interval import Interval
 from skinexp.evaluation.prevalence import at_prevalence
 from skinexp.evaluation.probability_scores import PROBABILITY_SCORES, ProbabilityScorer
@@ -132,6 +133,8 @@ def _table(test: pd.DataFrame, groups: np.ndarray, is_calibrated: bool, resample
     if resampled.intervals:  # else the bootstrap has warned already
         found["roc_auc"] = delong_interval(test["label"], test["logit"], groups), "DeLong"
     for suffix, called in suffixes.items():
+        # Classes that are answered all right or all wrong are so in all resamples.
+        balanced = f"balanced_accuracy{suffix}"
         shares = _shares(test["label"].to_numpy(), called, groups)
         for name, share in shares.items():
             # Wilson takes the number of images that are called alike for fixed, and is too wide for it. But resamples
@@ -139,6 +142,8 @@ def _table(test: pd.DataFrame, groups: np.ndarray, is_calibrated: bool, resample
             certain = share.estimate in (0.0, 1.0)
             if name not in OF_CALLS or certain or not resampled.intervals:
                 found[f"{name}{suffix}"] = share, "Wilson"
+        if shares and resampled.intervals and math.isnan(found[balanced][0].low):
+            found[balanced] = _mean(shares["recall"], shares["specificity"]), MOVER
     rows = [(name, *interval, method) for name, (interval, method) in found.items()]
     return pd.DataFrame(rows, columns=["score", "estimate", "low", "high", "method"])
 
@@ -161,6 +166,12 @@ def _shares(labels: np.ndarray, answers: np.ndarray, groups: np.ndarray) -> dict
         "npv": ~called,
     }
     return {name: grouped_wilson(right[which], groups[which]) for name, which in among.items()}
+
+
+def _mean(one: Interval, other: Interval) -> Interval:
+    """Of two shares of different images."""
+    difference = independent_difference(one, Interval(-other.estimate, -other.high, -other.low))
+    return Interval(*(end / 2 for end in difference))
 
 
 def _metrics(table: pd.DataFrame) -> dict[str, float]:

@@ -7,7 +7,8 @@ from skinexp.evaluation.cases import checked_cases
 
 STEPS = 200  # of Newton; four are enough where there is something to fit
 LONGEST = 2.0  # step, in standard deviations of the logits: Newton's own may be endless where all are certain
-CLOSE = 1e-5  # a step this short is the last: the next would be its square
+CLOSE = 1e-4  # a step this short is the last: the next would be about its square
+NEAR = 0.5  # of the start, within which the expansion there is trusted
 
 
 class Recalibration:
@@ -92,6 +93,7 @@ class Recalibration:
         squares = (columns[:, :, None] * columns[:, None, :]).reshape(len(columns), -1)
         found = np.where(exists[:, None], start, np.nan)
         wanted = weights @ (self._labels[:, None] * columns)
+        found += _expanded(start, wanted, weights, columns, squares, offset)
         open_rows = np.flatnonzero(exists)
         limit, last = np.full(len(found), LONGEST), np.zeros_like(found)
         for _ in range(STEPS):
@@ -120,6 +122,35 @@ class Recalibration:
             open_rows = open_rows[~(length < CLOSE)]
         found[open_rows] = np.nan
         return found
+
+
+def _expanded(
+    start: NDArray[np.float64],
+    wanted: NDArray[np.float64],
+    weights: NDArray[np.float64],
+    columns: NDArray[np.float64],
+    squares: NDArray[np.float64],
+    offset: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """(weightings, parameters) step from the start to about the maximum, by the likelihood's third derivatives there.
+
+    At the start all weightings have the same probabilities, so that no weighting needs its own: this step saves two of
+    Newton's. It is 0 where the maximum is too far off.
+    """
+    cases, parameters = columns.shape
+    with np.errstate(over="ignore"):
+        probability = (1 / (1 + np.exp(-(columns @ start) - offset)))[:, None]
+    spread = probability * (1 - probability)
+    cubes = (columns[:, :, None] * squares[:, None, :]).reshape(cases, -1)
+    parts = np.hstack([probability * columns, spread * squares, spread * (1 - 2 * probability) * cubes])
+    mean, curvature, bend = np.split(weights @ parts, [parameters, parameters + parameters**2], axis=1)
+    curvature = curvature.reshape(-1, parameters, parameters) + np.finfo(np.float64).tiny * np.eye(parameters)
+    step = _solved(curvature, wanted - mean)
+    near = np.abs(step).max(axis=1, keepdims=True) < NEAR
+    step = np.where(near, step, 0.0)
+    products = (step[:, :, None] * step[:, None, :]).reshape(-1, parameters**2, 1)
+    bent = (bend.reshape(-1, parameters, parameters**2) @ products)[:, :, 0]
+    return np.where(near, step + _solved(curvature, -bent / 2), 0.0)
 
 
 def _solved(matrices: NDArray[np.float64], vectors: NDArray[np.float64]) -> NDArray[np.float64]:

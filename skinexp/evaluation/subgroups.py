@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtri
 
-from skinexp.evaluation.delong import Components, auc_components, delong_interval
+from skinexp.evaluation.delong import NEGLIGIBLE, Components, auc_components, delong_interval
+from skinexp.evaluation.difference import independent_difference
 from skinexp.evaluation.interval import LEVEL, Interval
 from skinexp.evaluation.tables import groups_of, require_columns
 from skinexp.evaluation.wilson import grouped_wilson
@@ -59,7 +60,8 @@ def subgroups(predictions: pd.DataFrame, threshold: float, columns: Sequence[str
         level with fewer than 10 images of either class has no area, and a note that says so. The gap is between the
         best and the worst level of a column. Since these two were picked for lying far apart, its interval is widened
         (Bonferroni over all pairs of levels): it covers the gap between these two levels, and where it holds 0 the
-        levels need not differ at all.
+        levels need not differ at all. Where no image shows how the areas vary (one level is fully apart, the other has
+        equal logits), its limits are from those of both areas.
 
     Raises:
         ValueError: where a column is missing.
@@ -157,21 +159,27 @@ def _gap(
     column: str, areas: dict[str, float], levels: pd.Series, table: pd.DataFrame, groups: pd.Series
 ) -> dict[str, str | float]:
     best, worst = max(areas, key=areas.__getitem__), min(areas, key=areas.__getitem__)
-    found = {
-        level: auc_components(
+    cases = {
+        level: (
             table.loc[levels == level, "label"].to_numpy(dtype=np.int64),
             table.loc[levels == level, "logit"].to_numpy(dtype=np.float64),
             groups[levels == level].to_numpy(),
         )
         for level in (best, worst)
     }
+    found = {level: auc_components(*of_level) for level, of_level in cases.items()}
     variance = sum(components.variance() for _, components in found.values())
     names = {level: np.unique(groups[levels == level].to_numpy()) for level in found}
     variance -= 2 * _covariance(found[best][1], found[worst][1], names[best], names[worst])
     pairs = len(areas) * (len(areas) - 1) / 2
-    half = float(ndtri(1 - (1 - LEVEL) / (2 * pairs))) * math.sqrt(max(variance, 0.0))
+    quantile = float(ndtri(1 - (1 - LEVEL) / (2 * pairs)))
+    error = math.sqrt(max(variance, 0.0))
     gap = areas[best] - areas[worst]
-    return {"column": column, "best": best, "worst": worst, "gap": gap, "low": gap - half, "high": gap + half}
+    low, high = gap - quantile * error, gap + quantile * error
+    if error < NEGLIGIBLE:
+        limits = [delong_interval(*cases[level], quantile) for level in (best, worst)]
+        _, low, high = independent_difference(*limits)
+    return {"column": column, "best": best, "worst": worst, "gap": gap, "low": low, "high": high}
 
 
 def _covariance(one: Components, other: Components, names_one: np.ndarray, names_other: np.ndarray) -> float:

@@ -4,7 +4,7 @@ A bootstrap resample is a weighting: how often each image was drawn. Scores are 
 has at every threshold are then two cumulative sums.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -68,6 +68,7 @@ class WeightedRoc:
 
     true_positives: NDArray[np.float64]
     false_positives: NDArray[np.float64]
+    _above: dict[float, tuple[NDArray[np.float64], NDArray[np.float64]]] = field(default_factory=dict, init=False)
 
     @cached_property
     def malignant(self) -> NDArray[np.float64]:
@@ -91,7 +92,7 @@ class WeightedRoc:
         """Precision at each threshold, weighted by the recall that this threshold adds."""
         found, called = self.true_positives[:, 1:], self.true_positives[:, 1:] + self.false_positives[:, 1:]
         # Where no case reaches the threshold, it adds no recall: its precision, 0/0, has no weight.
-        precision = np.divide(found, called, out=np.zeros_like(found), where=called > 0)
+        precision = found / np.maximum(called, SLACK)
         with np.errstate(divide="ignore", invalid="ignore"):
             mean = np.einsum("ij,ij->i", np.diff(self.true_positives, axis=1), precision) / self.malignant
         return np.where(self.benign > 0, mean, np.nan)
@@ -106,6 +107,11 @@ class WeightedRoc:
             The area between that part of the curve and the line of that sensitivity (at most 1 - sensitivity), and
             the whole area under that part, down to the axis (at most 1).
         """
+        if sensitivity not in self._above:
+            self._above[sensitivity] = self._areas_above(sensitivity)
+        return self._above[sensitivity]
+
+    def _areas_above(self, sensitivity: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         least = sensitivity * self.malignant
         rows = np.arange(len(least))
         after = np.count_nonzero(self.true_positives < least[:, None] - SLACK, axis=1)
@@ -115,7 +121,8 @@ class WeightedRoc:
         with np.errstate(divide="ignore", invalid="ignore"):
             crossing = left + (least - low) / (high - low) * (right - left)  # where the curve reaches it
             # Trapezoids of the clipped curve begin at the point before the crossing, hence with a triangle too much.
-            clipped = self._under(np.maximum(self.true_positives - least[:, None], 0))
+            first = int(after.min(initial=self.true_positives.shape[1])) - 1  # before it no curve is high enough
+            clipped = self._under(np.maximum(self.true_positives[:, first:] - least[:, None], 0))
             above = (clipped - (crossing - left) * (high - least) / 2) / self._pairs()
             return above, above + sensitivity * (1 - crossing / self.benign)
 
@@ -152,10 +159,9 @@ class WeightedRoc:
         return np.array(rows)
 
     def _under(self, heights: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Twice-counted trapezoids, halved: (weightings,) area in pairs of cases."""
-        return (
-            np.einsum("ij,ij->i", self._steps, heights[:, 1:]) + np.einsum("ij,ij->i", self._steps, heights[:, :-1])
-        ) / 2
+        """Twice-counted trapezoids, halved: (weightings,) area in pairs of cases, under the last points of a curve."""
+        steps = self._steps[:, self._steps.shape[1] + 1 - heights.shape[1] :]
+        return (np.einsum("ij,ij->i", steps, heights[:, 1:]) + np.einsum("ij,ij->i", steps, heights[:, :-1])) / 2
 
     def _pairs(self) -> NDArray[np.float64]:
         pairs = self.malignant * self.benign

@@ -50,9 +50,10 @@ def _ranking(finished: Sequence[RunRecord], pairs: Pairs) -> list[str]:
     rows = {other.name: pairs.between(best.name, other.name) for other in others}
     second = rows[others[0].name]
     if second is None or math.isnan(second["p_holm"]):
-        return [_untested(best, others[0])]
-    apart = [name for name, row in rows.items() if row is not None and is_told_apart(row)]
-    alike = [name for name, row in rows.items() if row is not None and not is_told_apart(row)]
+        return [_untested(best, others[0], second)]
+    tested = {name: row for name, row in rows.items() if row is not None and not math.isnan(row["p_holm"])}
+    apart = [name for name, row in tested.items() if is_told_apart(row)]
+    alike = [name for name, row in tested.items() if not is_told_apart(row)]
     test = f"{_equal(second['p_holm'])} (DeLong{pairs.correction})"
     if others[0].name in apart:
         return [
@@ -72,13 +73,16 @@ def _ranking(finished: Sequence[RunRecord], pairs: Pairs) -> list[str]:
     return sentences
 
 
-def _untested(best: RunRecord, second: RunRecord) -> str:
+def _untested(best: RunRecord, second: RunRecord, row: pd.Series | None) -> str:
     ahead = best.roc_auc - second.roc_auc
     if ahead < 0.0005:
         return f"{best.name} and {second.name} share the highest test ROC-AUC, {three_decimals(best.roc_auc)}."
+    why = (
+        "without the predictions of both" if row is None else "here: these images do not show how the difference varies"
+    )
     return (
         f"{best.name} has the highest test ROC-AUC, {_area(best)}: {three_decimals(ahead)} above {second.name}. "
-        "Whether that is more than chance cannot be said without the predictions of both."
+        f"Whether that is more than chance cannot be said {why}."
     )
 
 

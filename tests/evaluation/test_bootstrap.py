@@ -170,6 +170,28 @@ def test_a_score_that_most_resamples_lack_has_no_interval():
     assert result.intervals["recall"].low == 0
 
 
+@pytest.mark.parametrize("answers", ["all right", "all alike"])
+def test_a_score_that_all_resamples_share_has_no_limits(answers):
+    labels = np.repeat([0, 1], 12)
+    logits = np.where(labels == 1, 2.0, -2.0) if answers == "all right" else np.full(24, -0.3)
+
+    found = bootstrap(labels, logits, expit(logits), np.arange(24), {"": 0.5}, resamples=100).intervals
+
+    estimates = plain_scores(labels, logits, expit(logits), 0.5)
+    for name, interval in found.items():
+        assert interval == pytest.approx((estimates[name], math.nan, math.nan), nan_ok=True), name
+
+
+def test_the_percentiles_of_scores_that_vary_stay():
+    labels = np.repeat([0, 1], 12)
+    logits = np.where(labels == 1, 1.0, -1.0) * np.linspace(20, 30, 24)  # all right, and almost certain
+
+    found = bootstrap(labels, logits, expit(logits), np.arange(24), {"": 0.5}, resamples=100).intervals
+
+    assert found["log_loss"].low < found["log_loss"].estimate < found["log_loss"].high < 1e-8
+    assert math.isnan(found["recall"].low)
+
+
 @pytest.mark.parametrize("wrong", ["one class", "not finite"])
 def test_what_cannot_be_scored_has_no_intervals(wrong):
     labels, logits, probabilities, groups = study()

@@ -8,7 +8,15 @@ import pytest
 from scipy.special import expit
 from sklearn.exceptions import UndefinedMetricWarning
 
-from skinexp.evaluation import choose_threshold, delong_interval, evaluate, evidence, fit_calibrator, threshold_scores
+from skinexp.evaluation import (
+    choose_threshold,
+    delong_interval,
+    evaluate,
+    evidence,
+    fit_calibrator,
+    threshold_scores,
+    wilson,
+)
 
 
 def study(images=1_000, seed=0):
@@ -63,6 +71,21 @@ def test_calls_that_are_all_right_are_no_certainty():
     assert row["estimate"] == row["high"] == 1
     assert 0 < row["low"] < 1
     assert row["method"] == "Wilson"
+
+
+def test_classes_that_are_answered_all_right_leave_the_balanced_accuracy_in_doubt():
+    label = np.tile([0, 1], 24)
+    logit = np.where(label == 1, 2.0, -2.0)
+    split = np.repeat(["val", "test"], 24)
+    predictions = pd.DataFrame({"split": split, "label": label, "logit": logit, "probability": expit(logit)})
+
+    scores = evidence(predictions, resamples=50).scores.set_index("score")
+
+    of_a_class = wilson(12, 12).low
+    row = scores.loc["balanced_accuracy"]
+    assert (row["estimate"], row["high"], row["method"]) == (1, 1, "MOVER of Wilson")
+    assert 1 - row["low"] == pytest.approx(math.hypot(1 - of_a_class, 1 - of_a_class) / 2)
+    assert scores.loc[["mcc", "f1", "average_precision", "brier"], ["low", "high"]].isna().all(axis=None)
 
 
 def test_the_area_has_delongs_interval_with_lesions_taken_together():

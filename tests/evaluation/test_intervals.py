@@ -126,6 +126,21 @@ def test_a_model_that_parts_the_classes_is_not_certain():
     assert few.low < many.low < 1
 
 
+def test_a_model_that_answers_all_images_alike_is_not_certain_either():
+    few, many = (delong_interval([0, 1] * pairs, [0.3] * 2 * pairs) for pairs in (3, 300))
+
+    assert few == pytest.approx(wilson(1.5, 3))
+    assert few.low < many.low < 0.5 < many.high < few.high
+
+
+@pytest.mark.parametrize("other", [[1] * 6, [6, 5, 4, 3, 2, 1]])
+def test_a_difference_whose_error_no_image_shows_has_no_limits_and_no_p_value(other):
+    result = delong_test([0, 0, 0, 1, 1, 1], [1, 2, 3, 4, 5, 6], other)
+
+    assert result.difference > 0
+    assert all(map(math.isnan, (result.low, result.high, result.p_value)))
+
+
 @pytest.mark.parametrize("labels", [[0, 0, 1, 1], [0, 1, 0, 1]])
 def test_limits_stay_within_0_and_1(labels):
     interval = delong_interval(labels, [0.1, 0.2, 0.15, 0.9])

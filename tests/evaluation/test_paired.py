@@ -132,7 +132,9 @@ def test_a_model_compared_with_itself_does_not_differ(models):
     result = compare_pairs({"one": models["good"], "same": models["good"]}, resamples=50)
 
     assert result.pairs[["p_value", "mcnemar_p_value"]].to_numpy().tolist() == [[1, 1]]
-    assert (result.differences[["difference", "low", "high"]].to_numpy() == 0).all()
+    assert (result.differences["difference"] == 0).all()
+    assert result.differences[["low", "high"]].isna().all(axis=None)  # on other images they still would not differ,
+    # but two models that happen to agree on these might
 
 
 def test_each_model_is_called_at_its_own_threshold(models):
@@ -181,6 +183,21 @@ def test_a_model_that_diverged_is_nan_and_the_others_are_compared(models):
     assert result.pairs["p_holm"].isna().tolist() == [True, False, True]
     assert result.pairs["mcnemar_p_value"].isna().tolist() == [True, False, True]
     assert set(zip(result.differences["a"], result.differences["b"], strict=True)) == {("good", "worse")}
+
+
+def test_a_pair_without_a_p_value_is_not_of_holms_family():
+    label = np.tile([0, 1], 12)
+    by_chance = np.random.default_rng(0).normal(label, 1.0)
+    logits = {"perfect": label - 0.5, "constant": np.full(24, 0.1), "fair": by_chance}
+    tables = {
+        name: pd.DataFrame({"image_id": range(24), "label": label, "logit": logit, "probability": expit(logit)})
+        for name, logit in logits.items()
+    }
+
+    pairs = compare_pairs(tables, resamples=0).pairs
+
+    assert pairs["p_holm"].isna().tolist() == [True, False, False]
+    assert pairs["p_holm"][1:].tolist() == holm(pairs["p_value"][1:]).tolist()
 
 
 def test_seeds_are_summarised_by_mean_and_spread():

@@ -8,7 +8,7 @@ import pytest
 from scipy.special import expit
 from scipy.stats import norm
 
-from skinexp.evaluation import delong_interval, grouped_wilson, subgroups
+from skinexp.evaluation import delong_interval, grouped_wilson, independent_difference, subgroups
 
 
 @pytest.fixture
@@ -122,6 +122,18 @@ def test_a_gap_between_two_independent_levels_has_the_variance_of_both(predictio
         return error**2
 
     assert row["gap"] - row["low"] == pytest.approx(norm.ppf(0.975) * math.sqrt(variance("f") + variance("m")))
+
+
+def test_a_gap_between_a_level_without_a_mistake_and_one_without_an_answer_is_not_certain():
+    label, clinic = np.tile([0, 1], 20), np.repeat(["north", "south"], 20)
+    logit = np.where(clinic == "north", label - 0.5, 0.1)
+    table = pd.DataFrame({"label": label, "logit": logit, "probability": expit(logit), "clinic": clinic})
+
+    gap = subgroups(table, 0.5).gaps.iloc[0]
+
+    north, south = (delong_interval(part["label"], part["logit"]) for _, part in table.groupby("clinic"))
+    assert gap[["gap", "low", "high"]].tolist() == pytest.approx(list(independent_difference(north, south)))
+    assert gap["low"] < gap["gap"] - 0.1
 
 
 def test_levels_that_do_not_differ_seldom_have_a_gap_without_0():

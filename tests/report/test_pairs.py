@@ -45,9 +45,18 @@ def test_the_table_holds_delong_s_test_of_each_pair_the_better_run_first():
 def test_a_row_says_in_words_whether_a_pair_is_told_apart():
     ((apart,), _) = lines(pair([run("best", 2.5, 1), run("weak", 0.5, 2)]))
     assert (apart.a, apart.b, apart.told_apart, apart.p_value) == ("best", "weak", True, "< .001")
+    assert apart.areas == "told apart"
     ((alike,), _) = lines(pair([run("one", 1.5, 3), run("other", 1.5, 4)]))
     assert not alike.told_apart
+    assert alike.areas == "not told apart"
     assert alike.limits.startswith("-") or alike.difference.startswith("-")
+
+
+def test_a_pair_that_cannot_be_tested_is_not_called_the_same():
+    best, flat = run("best", 100.0, 1), run("flat", 1.0, 2)
+    flat = dataclasses.replace(flat, predictions=flat.predictions.assign(logit=0.0, probability=0.5))
+    ((line,), _) = lines(pair([best, flat]))
+    assert (line.p_value, line.areas, line.limits, line.told_apart) == ("n/a", "not tested", "", False)
 
 
 def test_counts_are_of_images_that_one_run_alone_calls_right():

@@ -1,6 +1,7 @@
 """What a comparison says first: which run separates best, from which it is not told apart, which is broken and why."""
 
 import dataclasses
+import math
 import re
 
 import pandas as pd
@@ -55,6 +56,20 @@ def test_an_interval_without_0_among_many_pairs_is_explained():
     first, second = verdict([run("best", 2.5), run("next", 2.0)], Pairs(pd.DataFrame([row])))
     assert "not told apart from next: the difference is .010 (.001 to .020), p = .40" in first
     assert second.startswith("That interval leaves out 0")
+
+
+@pytest.mark.parametrize("at", [0, 1])
+def test_a_pair_that_cannot_be_tested_is_neither_told_apart_nor_the_same(at):
+    others = ["next", "last"]
+    row = {"a": "best", "difference": 0.01, "low": -0.01, "high": 0.03, "p_value": 0.3, "p_holm": 0.3}
+    unknown = dict.fromkeys(("low", "high", "p_value", "p_holm"), math.nan)
+    rows = [row | {"b": name} | (unknown if place == at else {}) for place, name in enumerate(others)]
+    told = " ".join(verdict([run("best", 2.5), run("next", 2.0), run("last", 1.5)], Pairs(pd.DataFrame(rows))))
+    if at == 0:
+        assert "cannot be said here: these images do not show how the difference varies." in told
+    else:
+        assert "not told apart from next" in told
+        assert "last" not in told
 
 
 def test_a_single_run_is_told_with_its_interval():
