@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pandas as pd
+from threadpoolctl import threadpool_limits
 
 from skinexp.evaluation import compare_pairs, score_differences
 from skinexp.evaluation.differences import COLUMNS
@@ -84,7 +85,8 @@ def pair(records: Sequence[RunRecord]) -> Pairs:
             warnings.simplefilter("ignore")  # what is undefined is shown as such
             # Resamples are for the best runs alone; DeLong's interval needs none.
             tests = compare_pairs(*_tables(found), resamples=0)
-            differences = score_differences(*_tables(best), resamples=RESAMPLES)
+            with threadpool_limits(1):  # small products: threads wait for each other longer than they compute
+                differences = score_differences(*_tables(best), resamples=RESAMPLES)
     except ValueError as error:
         return Pairs(refusal=str(error))
     return Pairs(tests.pairs, "", differences, f"{of_probabilities(found)} Calls are at {of_thresholds(found)}.")
