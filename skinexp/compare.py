@@ -2,10 +2,14 @@
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from skinexp.config import Tracking
 from skinexp.errors import UserError, told
 from skinexp.result import FILE
+
+if TYPE_CHECKING:
+    from skinexp.report.records import RunRecord
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -21,10 +25,10 @@ def compare(runs: list[str], uri: str, output: Path | None, where: str | None = 
     """Writes comparison.html, .csv and .json, and shows the scores on the terminal.
 
     Args:
-        runs: directories, or ids of MLflow runs; a sweep stands for all its runs.
+        runs: directories, or ids of MLflow runs; a sweep stands for all its runs. A run named twice is there once.
         uri: the store in which ids are looked up.
         where: a filter in the language of MLflow's search, whose runs follow those that were named.
-        output: directory to write into; None: the sweep's where one sweep is compared, else `comparison/`.
+        output: directory to write into; None: the sweep's where one sweep is all, else `comparison/`.
 
     Returns:
         The page.
@@ -38,12 +42,24 @@ def compare(runs: list[str], uri: str, output: Path | None, where: str | None = 
     found = [pair for run in runs for pair in _find(run, Tracking(uri=uri))]
     if where is not None:
         found += _search(where, Tracking(uri=uri))
-    records = [load(directory, name) for directory, name in found]
-    single_sweep = Path(runs[0]) if len(runs) == 1 and (Path(runs[0]) / "sweep.json").is_file() else None
-    page = comparison.compare(records, output or single_sweep or Path("comparison"))
+    records = _each_once([load(directory, name) for directory, name in found])
+    is_sweep = len(runs) == 1 and where is None and (Path(runs[0]) / "sweep.json").is_file()
+    page = comparison.compare(records, output or Path(runs[0] if is_sweep else "comparison"))
     summary.show(records)
     summary.show_next_steps(page, uri)
     return page
+
+
+def _each_once(records: "list[RunRecord]") -> "list[RunRecord]":
+    """The records, without those of a run that is there already: compared with itself it would count as another."""
+    taken: set[object] = set()
+    once = []
+    for record in records:
+        own = {record.directory.resolve(), record.find("run_id")} - {None}
+        if not own & taken:
+            once.append(record)
+        taken |= own
+    return once
 
 
 def _find(run: str, options: Tracking) -> list[tuple[Path, str | None]]:

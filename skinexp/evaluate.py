@@ -38,6 +38,9 @@ Which images
   data.exclude=[keratosis]           a class that is left out
   data.split.group=patient_id        the column that says which images are of one person
 
+For whom the answers are meant
+  evaluate.prevalence=0.02           share of malignant lesions there, for predictive values (default: the run's own)
+
 Options
   --output DIRECTORY    where to write (default: evaluations/DATE/TIME)
   --uri URI             MLflow store in which an id is looked up (default: {Tracking.uri})
@@ -83,6 +86,7 @@ def evaluate(name: str, overrides: list[str], output: Path | None = None, uri: s
     config = external_config.composed(overrides)
     run = finished.find(name, uri)
     config.data = replace(config.data, preprocess=run.preprocess)
+    config = external_config.with_prevalence(config, overrides, run.result)
 
     from skinexp.data import sources
     from skinexp.sweep import jobs
@@ -104,11 +108,7 @@ def _run(run: Finished, config: Config, table: "Table", directory: Path, overrid
     name = f"{run.name} on {table.name}"
     git = asdict(provenance.git_state())
     with Result(directory, name=name, overrides=overrides) as result:
-        settings = {
-            "seed": config.seed,
-            "data": asdict(config.data),
-            "model": run.result.get("config", {}).get("model"),
-        }
+        settings = external_config.settings(config, run.result)
         result.add(command=provenance.command_line(), git=git, config=settings, model=run.result.get("model"))
         result.add(evaluates={"run_id": run.run_id, "name": run.name, "run": run.named})
         tags = {"evaluates": run.run_id or run.named, "model": run.model, "mlflow.source.name": "skinexp.evaluate"}
@@ -123,7 +123,7 @@ def _run(run: Finished, config: Config, table: "Table", directory: Path, overrid
 
         from skinexp import external_test
 
-        external_test.run(run, table, config.data, directory, result, record)
+        external_test.run(run, table, config, directory, result, record)
         record.await_answer()
         result.add(run_id=record.id, experiment_id=record.experiment_id)
 

@@ -9,7 +9,7 @@ import keras
 from sklearn.exceptions import UndefinedMetricWarning
 
 from skinexp import samples, tracking
-from skinexp.config import Data
+from skinexp.config import Config
 from skinexp.data import store
 from skinexp.data.pipeline import Images
 from skinexp.data.table import Table
@@ -28,28 +28,31 @@ log = logging.getLogger(__name__)
 BATCH = 32  # images asked about at a time; answers do not depend on it
 
 
-def run(run: Finished, table: Table, data: Data, directory: Path, result: Result, record: tracking.Run) -> None:
+def run(run: Finished, table: Table, config: Config, directory: Path, result: Result, record: tracking.Run) -> None:
     """Asks a finished network about all images of a table, and writes down what a reader needs to judge it there.
 
     Args:
-        data: with the preprocessing that the network was trained with.
+        config: its data with the preprocessing that the network was trained with, its prevalence for the scores.
         directory: to write into.
     """
     log.info("Data      %s", table)
     with result.stage("prepare"):
-        prepared = store.prepare(table, data)
+        prepared = store.prepare(table, config.data)
         frame = prepared.table.frame
         frame["split"] = "test"  # all of them: nothing is trained here
         result.add(**samples.describe(prepared))
-        samples.record(record, prepared, data.path)
+        samples.record(record, prepared, config.data.path)
     with result.stage("evaluation"):
         network = keras.saving.load_model(run.directory / "model.keras", compile=False)
         predicted = predict_all(network, prepared.images, frame, BATCH)
         predicted.table.to_parquet(directory / "predictions.parquet", index=False)
+        options = config.evaluate
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UndefinedMetricWarning)  # a sentence says so below
             scores = evaluate_external(predicted.table, run.threshold, run.calibrator)
-            proof = judge(predicted.table, run.threshold, run.calibrator)
+            proof = judge(
+                predicted.table, run.threshold, run.calibrator, options.prevalence, resamples=options.resamples
+            )
         metrics = proof.metrics | scores.metrics
         thresholds = {"half": 0.5, "chosen": run.threshold}
         result.add(metrics=metrics, thresholds=thresholds, calibration=run.calibrator.to_dict())

@@ -60,6 +60,14 @@ def test_a_sweep_and_a_run_are_compared_in_a_directory_of_their_own(tmp_path, mo
     assert names(page) == ["seed=0", "alone"]
 
 
+def test_a_run_that_is_named_twice_is_there_once(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    whole, copy = sweep(tmp_path / "sweep", jobs=2), run(tmp_path / "copy", run_id="0123")
+    fetched = run(tmp_path / "fetched", run_id="0123")
+    page = compare([str(whole), "sweep/0", str(copy), str(fetched)], STORE, None)
+    assert names(page) == ["seed=0", "seed=1", "copy"]
+
+
 def test_a_directory_without_runs_is_told_by_its_name(tmp_path):
     with pytest.raises(UserError, match=f"^{tmp_path}: holds neither a run"):
         compare([str(tmp_path)], STORE, None)
@@ -155,6 +163,13 @@ def test_a_search_stands_for_the_runs_that_it_finds_in_all_experiments(where, fo
 def test_runs_that_are_named_come_before_those_that_are_searched(stored, tmp_path):
     page = compare([str(run(tmp_path / "alone"))], stored, tmp_path / "page", "tags.sweep = 'first'")
     assert names(page) == ["alone", "seed=0"]
+
+
+def test_a_sweep_and_runs_that_are_searched_leave_the_sweeps_own_page_alone(stored, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    page = compare([str(sweep(tmp_path / "sweep", jobs=1))], stored, None, "tags.sweep = 'second'")
+    assert page == Path("comparison/comparison.html")
+    assert not (tmp_path / "sweep" / "comparison.html").exists()
 
 
 @pytest.mark.parametrize(

@@ -8,12 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from skinexp import evaluate
+from skinexp import evaluate, external_config
 
 HEAVY = "{'tensorflow', 'keras', 'mlflow', 'matplotlib', 'pandas', 'datasets', 'sklearn'}"
 
 REFUSED = [  # what is typed, how the sentence begins, what else it says
-    ("run optim.lr=1 data=phantom", "optim.lr=1: ", "only data=OPTION, data.KEY=VALUE and seed=N fit"),
+    (
+        "run optim.lr=1 data=phantom",
+        "optim.lr=1: ",
+        "only data=OPTION, data.KEY=VALUE, seed=N and evaluate.prevalence=SHARE fit",
+    ),
     ("run model=mobilenet data=phantom", "model=mobilenet: ", "only data=OPTION"),
     ("run data=phantom data.preprocess.size=64", "data.preprocess.size=64: ", "as the model's training images were"),
     ("run data=phantom data.split.folds=5", "data.split.folds=5: ", "nothing is shared out"),
@@ -21,6 +25,8 @@ REFUSED = [  # what is typed, how the sentence begins, what else it says
     ("run", "evaluate: say which images", "data=phantom"),
     ("data=phantom", "evaluate: name a run", "--help"),
     ("", "evaluate: name a run", "--help"),
+    ("run data=phantom evaluate.threshold=0.1", "evaluate.threshold=0.1: ", "as it is"),
+    ("run data=phantom evaluate.prevalence=2", "evaluate.prevalence: ", "Received: 2"),
     ("run data=foldr", "data=foldr: no such option.", "Did you mean folder?"),
     ("run data=folder", "data.path: ", "Received: null"),
     ("run data=folder data.path=/nowhere", "data.path: no such directory.", "Received: /nowhere"),
@@ -85,5 +91,42 @@ def test_the_help_comes_at_once_and_says_where_results_go():
     code += f"print(sorted({HEAVY} & set(sys.modules)))"
     printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert "evaluations/DATE/TIME" in printed
+    assert "evaluate.prevalence=0.02" in printed
     assert printed.splitlines()[-1] == "[]"
     assert max(map(len, printed.splitlines())) <= 120
+
+
+TRAINED = {  # what a run says of itself
+    "config": {
+        "seed": 1,
+        "optim": {"lr": 0.001},
+        "evaluate": {"threshold": "youden", "prevalence": 0.1},
+        "data": {"name": "folder", "path": "lesions", "cache": "here"},
+        "tracking": {"uri": "sqlite:///mlflow.db"},
+    }
+}
+
+
+@pytest.mark.parametrize(
+    ("words", "trained", "prevalence"),
+    [
+        ([], TRAINED, 0.1),
+        (["evaluate.prevalence=0.02"], TRAINED, 0.02),
+        (["evaluate.prevalence=null"], TRAINED, None),
+        ([], {}, None),
+        (["evaluate.prevalence=0.02"], {}, 0.02),
+    ],
+)
+def test_answers_are_meant_for_those_whom_the_run_s_are_unless_the_command_says_otherwise(words, trained, prevalence):
+    words = ["data=phantom", *words]
+    config = external_config.with_prevalence(external_config.composed(words), words, trained)
+    assert config.evaluate.prevalence == prevalence
+    assert external_config.settings(config, trained)["evaluate"]["prevalence"] == prevalence
+
+
+def test_an_evaluation_has_the_configuration_of_its_run_on_other_images():
+    settings = external_config.settings(external_config.composed(["data=phantom", "seed=5"]), TRAINED)
+    assert (settings["seed"], settings["data"]["seed"], settings["data"]["name"]) == (1, 5, "phantom")
+    assert (settings["optim"], settings["trained_on"]) == ({"lr": 0.001}, {"name": "folder", "path": "lesions"})
+    assert settings["evaluate"]["threshold"] == "youden"
+    assert "tracking" not in settings

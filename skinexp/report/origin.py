@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from skinexp.report.records import RunRecord
-from skinexp.report.words import ABSENT, whole
+from skinexp.report.words import ABSENT, listing, whole
 
 
 def data_name(record: RunRecord) -> str | None:
@@ -24,13 +24,13 @@ def used_data(finished: Sequence[RunRecord]) -> list[dict[str, Any]]:
     users: dict[str, list[RunRecord]] = {}
     for record in finished:
         if record.find("data"):
-            facts = [record.find("data"), record.find("data_digest"), record.find("test_digest")]
+            facts = [record.find("data"), record.find("data_digest"), record.find("test_digest"), record.evaluates]
             users.setdefault(json.dumps(facts, sort_keys=True, default=str), []).append(record)
     return [
         {
             "runs": [record.name for record in sharing],
-            "sentences": _data_sentences(sharing[0]),
-            "counts": sharing[0].find("data", "counts") or {},
+            "sentences": _data_sentences(sharing[0]) + _said_by_evaluations(sharing),
+            "counts": {part: of for part, of in (sharing[0].find("data", "counts") or {}).items() if any(of.values())},
         }
         for sharing in users.values()
     ]
@@ -50,11 +50,25 @@ def _data_sentences(record: RunRecord) -> list[str]:
         sentences.append(f"Left out because they cannot be read: {whole(bad_images)}.")
     if folds := record.find("folds"):
         sentences.append(f"They were shared out among {whole(folds)} folds; each image was tested once.")
-    if group:
+    if record.evaluates:
+        sentences.append("All of them were tested, and nothing was trained on them here.")
+        if group:
+            sentences.append(f'Intervals take images with the same "{group}" together.')
+    elif group:
         sentences.append(f'Images with the same "{group}" are in the same split.')
     else:
         sentences.append("Images were split one by one: several pictures of one lesion may be in training and in test.")
     return sentences
+
+
+def _said_by_evaluations(sharing: Sequence[RunRecord]) -> list[str]:
+    """What tests of finished networks said of these images: how far they are from each network's training images."""
+    said: dict[str, list[str]] = {}
+    for record in sharing:
+        if record.evaluates and (sentences := record.find("sentences")):
+            said.setdefault(" ".join(sentences), []).append(record.name)
+    everyone = [record.name for record in sharing]
+    return [told if names == everyone else f"{listing(names)}: {told}" for told, names in said.items()]
 
 
 def facts(records: Sequence[RunRecord]) -> dict[str, Any]:

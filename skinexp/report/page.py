@@ -48,7 +48,8 @@ def render(
     pooled = {line.name for line in folds}
     paired = paired or Pairs()
     shown_pairs, other_pairs = pairs.lines(paired)
-    diagnosis = matrix.build(records)
+    trained = [record for record in records if not record.evaluates]
+    diagnosis = matrix.build(trained)
     leaked = leakage.leaks(finished)
     environment = Environment(
         loader=PackageLoader("skinexp.report"),
@@ -75,7 +76,7 @@ def render(
         unreadable=[(record.name, file) for record in finished for file in record.unreadable],
         explanations=explanation.explain(records) if diagnosis or any(record.collapsed for record in records) else [],
         matrix=diagnosis,
-        rates=page_figures.of_learning_rates(records),
+        rates=page_figures.of_learning_rates(trained),
         ailments=health.ailments({record.name: record.health for record in records}),
         has_health=any(record.health for record in finished),
         curves=page_figures.of_curves(finished),

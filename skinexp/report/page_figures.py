@@ -9,7 +9,7 @@ from skinexp.evaluation import CLASSES, confusion_counts, reliability_points
 from skinexp.report import classification, curves, decision, forest, learning_rates, reliability
 from skinexp.report.answers import HALF, answers, of_probabilities, of_thresholds
 from skinexp.report.pictures import Picture, picture
-from skinexp.report.records import RunRecord
+from skinexp.report.records import RunRecord, by_area
 from skinexp.report.words import limits, three_decimals, whole
 
 Captioned = tuple[str, Picture]
@@ -166,7 +166,7 @@ def _predictions(finished: Sequence[RunRecord]) -> dict[str, pd.DataFrame]:
 
 def _best(records: Sequence[RunRecord]) -> list[RunRecord]:
     """As many as have room for a panel each, in their own order."""
-    ranked = sorted(records, key=lambda record: math.inf if math.isnan(record.roc_auc) else -record.roc_auc)
+    ranked = by_area(records)
     kept = {record.name for record in ranked[:MOST_PANELS]}
     return [record for record in records if record.name in kept]
 

@@ -12,7 +12,7 @@ from skinexp.evaluation import compare_pairs, score_differences
 from skinexp.evaluation.differences import COLUMNS
 from skinexp.evaluation.pairs import PAIR_COLUMNS
 from skinexp.report.answers import Answers, answers, of_probabilities, of_thresholds
-from skinexp.report.records import RunRecord
+from skinexp.report.records import RunRecord, by_area
 from skinexp.report.words import ABSENT, chance, three_decimals, whole
 
 CHANCE = 0.05  # of a p-value below which two runs are told apart
@@ -75,8 +75,7 @@ def pair(records: Sequence[RunRecord]) -> Pairs:
     """Tests every pair of finished runs that left predictions, each at the threshold that it chose on validation."""
     if not same_test_images(records):
         return Pairs(refusal=_different_images(_users_of_digests(records)))
-    ranked = sorted(records, key=lambda record: -math.inf if math.isnan(record.roc_auc) else record.roc_auc)
-    found = answers([record for record in reversed(ranked) if record.finished])
+    found = answers([record for record in by_area(records) if record.finished])
     if len(found) < 2:
         return Pairs()
     best = dict(list(found.items())[:MOST_RUNS])

@@ -5,7 +5,7 @@ import json
 import math
 import warnings
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -126,6 +126,11 @@ class RunRecord:
         return int(split["fold"]) if known else None
 
     @property
+    def evaluates(self) -> bool:
+        """Whether it is a test of a finished network on other images, in which nothing was trained."""
+        return bool(self.find("evaluates"))
+
+    @property
     def health(self) -> Health | None:
         """What the doctor said of the run; None where none saw it."""
         return health.read(self.find("health"))
@@ -140,6 +145,11 @@ class RunRecord:
     def collapsed(self) -> bool:
         """Whether the doctor calls it so; of a run that none saw, whether it has one answer to all images."""
         return self.has_one_answer if self.health is None else self.health.verdict == "collapsed"
+
+
+def by_area(records: Sequence[RunRecord]) -> list[RunRecord]:
+    """The run with the highest test ROC-AUC first, ties as they were given, those without one last."""
+    return sorted(records, key=lambda record: math.inf if math.isnan(record.roc_auc) else -record.roc_auc)
 
 
 def load(directory: Path, name: str | None = None) -> RunRecord:

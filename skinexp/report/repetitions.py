@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from skinexp.evaluation import SeedComparison, SeedSummary, compare_seeds, holm, summarise_seeds
 from skinexp.report.records import RunRecord
-from skinexp.report.varied import settings
+from skinexp.report.varied import Value, settings, varied
 from skinexp.report.words import ABSENT, chance, three_decimals
 
 
@@ -102,20 +102,54 @@ def _areas(records: Sequence[RunRecord]) -> dict[str, dict[int, float]]:
     for record in records:
         own, seed = settings(record), record.find("config", "seed")
         if record.finished and record.fold is None and own and isinstance(seed, int) and not math.isnan(record.roc_auc):
-            groups.setdefault(json.dumps(own), {})[seed] = record
-    named: dict[str, dict[int, float]] = {}
-    for members in groups.values():
-        name, number = _name(next(iter(members.values()))), 1
-        distinct = name
-        while distinct in named:
+            groups.setdefault(json.dumps(own, sort_keys=True), {})[seed] = record
+    names = _names([next(iter(members.values())) for members in groups.values()])
+    return {
+        name: {seed: record.roc_auc for seed, record in members.items()}
+        for name, members in zip(names, groups.values(), strict=True)
+    }
+
+
+def _names(records: Sequence[RunRecord]) -> list[str]:
+    """A name for each configuration; those of one name are followed by the settings in which they differ."""
+    alike: dict[str, list[RunRecord]] = {}
+    for record in records:
+        alike.setdefault(_name(record), []).append(record)
+    names: list[str] = []
+    for record in records:
+        name, number = _name(record), 1
+        told = distinct = f"{name} {_own(record, alike[name])}".strip() if len(alike[name]) > 1 else name
+        while distinct in names:
             number += 1
-            distinct = f"{name} ({number})"
-        named[distinct] = {seed: record.roc_auc for seed, record in members.items()}
-    return named
+            distinct = f"{told} ({number})"
+        names.append(distinct)
+    return names
+
+
+def _own(record: RunRecord, others: Sequence[RunRecord]) -> str:
+    """The settings that tell a run's configuration from those of others, each as a command line has it."""
+    known = [settings(other) for other in others]
+    chosen = list(varied(others))
+    if len({tuple(one.get(key) for key in chosen) for one in known}) < len(known):  # they lack each other's keys
+        every = dict.fromkeys(key for one in known for key in one)
+        chosen = [key for key in every if len({json.dumps(one.get(key, "absent")) for one in known}) > 1]
+    own = settings(record)
+    return " ".join(f"{key}={_typed(own[key])}" for key in chosen if key in own)
+
+
+def _typed(value: Value) -> str:
+    """A value with all its digits, as a command line has it."""
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _name(record: RunRecord) -> str:
-    """The run's overrides without its seed; where that leaves nothing, the name of its model."""
-    rest = re.sub(r"(^|[\s,])\+*seed=[^\s,]+", r"\1", record.name)
+    """The run's overrides without its seed, or the name of its model where none are left; on which images, at the end.
+
+    It begins with the run's own name: that of the record may be numbered, and this one stands for several.
+    """
+    name = str(record.find("name") or record.name)
+    overrides = str(record.find("evaluates", "name") or name)
+    images = name.removeprefix(overrides)
+    rest = re.sub(r"(^|[\s,])\+*seed=[^\s,]+", r"\1", overrides)
     rest = re.sub(r"([\s,])[\s,]+", r"\1", rest).strip(" ,")
-    return rest or str(record.find("model", "name") or record.name)
+    return f"{rest or record.find('model', 'name') or overrides}{images}"

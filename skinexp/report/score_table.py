@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Literal
 
-from skinexp.report.records import RunRecord
+from skinexp.report.records import RunRecord, by_area
 from skinexp.report.words import ABSENT, cosine, duration, limits, percent, three_decimals, two_digits, whole
 
 LIMITS = ("_low", "_high")  # ends of the names of metrics that are the limits of another one
@@ -115,6 +115,7 @@ def _themes(finished: Sequence[RunRecord]) -> dict[str, list[Column]]:
         "At thresholds chosen on validation": [
             _plain("Chosen threshold", "threshold", "threshold/chosen", three_decimals),
             *_at_threshold("Chosen threshold", "test/{}_chosen", [*AT_THRESHOLD]),
+            Column("At a given prevalence", "prevalence", ("config", "evaluate", "prevalence"), "{:g}".format),
             _plain("At a given prevalence", "PPV", "test/ppv_at_prevalence", three_decimals),
             _plain("At a given prevalence", "NPV", "test/npv_at_prevalence", three_decimals),
             _plain("At a given prevalence", "net benefit", "test/net_benefit_at_prevalence", three_decimals),
@@ -165,8 +166,7 @@ def _rows(
             opens_group=column in opening,
         )
 
-    ordered = sorted(finished, key=lambda record: -math.inf if math.isnan(record.roc_auc) else record.roc_auc)
-    return [(record, [cell(column, record) for column in columns]) for record in reversed(ordered)]
+    return [(record, [cell(column, record) for column in columns]) for record in by_area(finished)]
 
 
 def _at_threshold(group: str, pattern: str, names: Sequence[str], leave_out: Sequence[str] = ()) -> list[Column]:

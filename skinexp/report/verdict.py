@@ -7,9 +7,10 @@ import pandas as pd
 
 from skinexp.report import repetitions
 from skinexp.report.pairs import Pairs, is_told_apart, pair, same_test_images
-from skinexp.report.records import RunRecord
+from skinexp.report.records import RunRecord, by_area
 from skinexp.report.words import chance, limits, listing, three_decimals
 
+TIED = 0.0005  # of areas that read the same
 NAMED = 3  # collapsed runs that are told one by one; more are counted
 
 
@@ -42,7 +43,7 @@ def _ranking(finished: Sequence[RunRecord], pairs: Pairs) -> list[str]:
     if not measured:
         return ["No run has a test ROC-AUC, which needs test images of both classes."]
     healthy = [record for record in measured if not record.collapsed] or measured
-    best, *others = sorted(healthy, key=lambda record: -record.roc_auc)
+    best, *others = ranked = by_area(healthy)
     if not others:
         images = f" on {sum(best.test_images):,} test images" if sum(best.test_images) else ""
         return [f"{best.name} reaches a test ROC-AUC of {_area(best)}{images}."]
@@ -50,7 +51,7 @@ def _ranking(finished: Sequence[RunRecord], pairs: Pairs) -> list[str]:
     rows = {other.name: pairs.between(best.name, other.name) for other in others}
     second = rows[others[0].name]
     if second is None or math.isnan(second["p_holm"]):
-        return [_untested(best, others[0], second)]
+        return [_untested(ranked, _why_untested(second, pairs))]
     tested = {name: row for name, row in rows.items() if row is not None and not math.isnan(row["p_holm"])}
     apart = [name for name, row in tested.items() if is_told_apart(row)]
     alike = [name for name, row in tested.items() if not is_told_apart(row)]
@@ -73,16 +74,30 @@ def _ranking(finished: Sequence[RunRecord], pairs: Pairs) -> list[str]:
     return sentences
 
 
-def _untested(best: RunRecord, second: RunRecord, row: pd.Series | None) -> str:
-    ahead = best.roc_auc - second.roc_auc
-    if ahead < 0.0005:
-        return f"{best.name} and {second.name} share the highest test ROC-AUC, {three_decimals(best.roc_auc)}."
-    why = (
-        "without the predictions of both" if row is None else "here: these images do not show how the difference varies"
-    )
+def _untested(ranked: Sequence[RunRecord], why: str) -> str:
+    """Who leads by how much, where nothing says whether by chance, and why nothing does."""
+    best = ranked[0]
+    leaders = [record for record in ranked if best.roc_auc - record.roc_auc < TIED]
+    others = ranked[len(leaders) :]
+    if len(leaders) == 1:
+        ahead = three_decimals(best.roc_auc - others[0].roc_auc)
+        return f"{best.name} has the highest test ROC-AUC, {_area(best)}: {ahead} above {others[0].name}. {why}"
+    names = listing([record.name for record in leaders])
+    shared = f"{names} share the highest test ROC-AUC, {three_decimals(best.roc_auc)}"
+    if not others:
+        return f"{shared}."
+    return f"{shared}; {others[0].name} follows with {three_decimals(others[0].roc_auc)}. {why}"
+
+
+def _why_untested(row: pd.Series | None, pairs: Pairs) -> str:
+    """Why no test says whether a difference is chance; `row` is that of the two runs, where there is one."""
+    if pairs.refusal:
+        return f"Whether that is more than chance was not tested: {pairs.refusal.rstrip('.')}."
+    if row is None:
+        return "Whether that is more than chance cannot be said without the predictions of both."
     return (
-        f"{best.name} has the highest test ROC-AUC, {_area(best)}: {three_decimals(ahead)} above {second.name}. "
-        f"Whether that is more than chance cannot be said {why}."
+        "Whether that is more than chance cannot be said here: these images and their logits do not show how the "
+        "difference varies."
     )
 
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-FOLDERS = ("figures", ".hydra")  # of the run directory, those that are logged
+FOLDERS = ("figures", result.EVIDENCE, ".hydra")  # of the run directory, those that are logged
 MODEL = "model.keras"  # as the run's directory and MLflow's own form of a Keras model call it
 KEPT_LOCAL = (".log", ".keras", ".part")  # the log is not finished; the model is logged as a model
 REQUIREMENTS = ("keras", "tensorflow", "numpy")  # of a served model; given, because inferring them takes seconds

@@ -64,7 +64,10 @@ def trained(train):
 @pytest.fixture(scope="module")
 def same(evaluate, trained) -> Evaluated:
     """On the images that it was made from; they are the seed's."""
-    return evaluate(trained.place, f"{trained.directory} data=phantom data.phantom.images=80 data.phantom.size=48")
+    return evaluate(
+        trained.place,
+        f"{trained.directory} data=phantom data.phantom.images=80 data.phantom.size=48 evaluate.prevalence=0.02",
+    )
 
 
 @pytest.fixture(scope="module")
@@ -118,6 +121,12 @@ def test_the_preprocessing_and_the_threshold_are_the_models(same, trained):
     calibrated = Calibrator.from_dict(trained.result()["calibration"]).apply(same.predictions["logit"])
     at = calibrated >= same.result["thresholds"]["chosen"]
     assert same.result["metrics"]["test/accuracy_chosen"] == pytest.approx((at == same.predictions["label"]).mean())
+
+
+def test_scores_are_also_of_the_stated_prevalence(same, white):
+    assert same.result["config"]["evaluate"]["prevalence"] == 0.02
+    assert "test/ppv_at_prevalence" in same.result["metrics"]
+    assert "test/ppv_at_prevalence" not in white.result["metrics"]
 
 
 def test_an_evaluation_leaves_its_figures_and_its_reports(same):

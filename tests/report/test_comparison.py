@@ -1,5 +1,6 @@
 """The comparison of runs as a page: what it tells, in which order, and what it leaves out."""
 
+import dataclasses
 import re
 import subprocess
 import sys
@@ -160,6 +161,32 @@ def test_one_run_alone_has_a_page(tmp_path):
     text = words(compare([in_memory("model=only", predicted(0, 1.0))], tmp_path, day=DAY))
     assert "Comparison of 1 run on lesions" in text
     assert "model=only reaches a test ROC-AUC of" in text
+
+
+def test_a_test_on_other_images_says_so_and_what_it_found_of_them(tmp_path):
+    nothing = {"benign": 0, "malignant": 0}
+    counts = {"train": nothing, "val": nothing, "test": {"benign": 50, "malignant": 30}}
+    data = {"name": "folder", "images": 80, "counts": counts, "grouped_by": None}
+    tested = [
+        in_memory(
+            name, predicted(0, 1.0), data=data, evaluates={"name": name}, sentences=[f"Far from {name}'s.", "Red."]
+        )
+        for name in ("a", "b")
+    ]
+    text = words(compare(tested, tmp_path / "both", day=DAY))
+    assert (
+        "All of them were tested, and nothing was trained on them here. a: Far from a's. Red. b: Far from b's." in text
+    )
+    assert "split one by one" not in text
+    assert "Split benign malignant all test 50 30 80" in text
+    assert "here. Far from a's. Red." in words(compare(tested[:1], tmp_path / "one", day=DAY))
+
+
+def test_rates_of_networks_that_were_only_tested_are_not_drawn(run, tmp_path):
+    runs = [run({"optim.lr": rate, "model.name": "a"}) for rate in (1e-4, 1e-3, 1e-2)]
+    tested = [dataclasses.replace(one, result=one.result | {"evaluates": {"name": one.name}}) for one in runs]
+    assert "against learning rate" in words(compare(runs, tmp_path, day=DAY))
+    assert "against learning rate" not in words(compare(tested, tmp_path, day=DAY))
 
 
 def test_a_sweep_of_which_nothing_finished_has_a_page_that_says_so(tmp_path):

@@ -1,5 +1,6 @@
 """Runs that gathered evidence, read from their directories and shown on one page."""
 
+import dataclasses
 import datetime
 import math
 
@@ -11,7 +12,7 @@ from skinexp.report.score_table import tables
 from skinexp.report.words import chance, limits, three_decimals
 from tests.report.gathered import write_sweep
 from tests.report.runs import words
-from tests.report.test_pairs import run
+from tests.report.test_pairs import run as predicting
 
 DAY = datetime.date(2026, 11, 23)
 
@@ -71,6 +72,19 @@ def test_a_low_calibration_error_is_the_best_one_and_a_collapsed_run_s_is_passed
     assert best == {min(brier, key=brier.__getitem__)}
 
 
+def test_scores_at_a_prevalence_stand_beside_it(run):
+    record = run({"evaluate.prevalence": 0.0125})
+    metrics = record.metrics | {"test/ppv_at_prevalence": 0.4}
+    result = record.result | {"metrics": metrics}
+    found = tables([dataclasses.replace(record, result=result)], True)
+    (table,) = (one for one in found if one.title == "At thresholds chosen on validation")
+    ((_, cells),) = table.rows
+    assert [(group, [column.label for column in columns]) for group, columns in table.groups] == [
+        ("At a given prevalence", ["prevalence", "PPV"])
+    ]
+    assert [cell.text for cell in cells] == ["0.0125", ".400"]
+
+
 def test_sections_follow_the_question_a_reader_has_next(text):
     order = [
         "model=mobilenet separates best: test ROC-AUC",
@@ -101,7 +115,7 @@ def test_a_subgroup_with_too_few_images_says_so(text):
 
 
 def test_older_runs_have_a_page_with_the_intervals_that_predictions_give(tmp_path):
-    text = words(compare([run("one", 1.0), run("two", 2.0, 1)], tmp_path, day=DAY))
+    text = words(compare([predicting("one", 1.0), predicting("two", 2.0, 1)], tmp_path, day=DAY))
     assert "separates best" in text
     assert "No run left intervals of other scores than the area" in text
     assert "Reliability diagrams" in text
@@ -109,14 +123,16 @@ def test_older_runs_have_a_page_with_the_intervals_that_predictions_give(tmp_pat
 
 
 def test_runs_on_different_images_have_no_pairs_but_the_digests(tmp_path):
-    text = words(compare([run("one", 1.0), run("two", 2.0, 1, test_digest="other")], tmp_path, day=DAY))
+    text = words(compare([predicting("one", 1.0), predicting("two", 2.0, 1, test_digest="other")], tmp_path, day=DAY))
     assert "No test can pair runs whose test images have different digests: same (one), other (two)." in text
     assert "Pair by pair" not in text
 
 
 def test_seeds_have_a_table_of_their_own(tmp_path):
     runs = [
-        run(f"model={model} seed={seed}", signal, seed, config={"model": {"name": model}, "seed": seed}, images=60)
+        predicting(
+            f"model={model} seed={seed}", signal, seed, config={"model": {"name": model}, "seed": seed}, images=60
+        )
         for model, signal in (("scratch", 0.8), ("mobilenet", 2.4))
         for seed in range(2)
     ]

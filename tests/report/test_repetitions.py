@@ -1,5 +1,6 @@
 """Seeds of one configuration, brought together and compared seed by seed."""
 
+import dataclasses
 import math
 
 import numpy as np
@@ -56,3 +57,44 @@ def test_configurations_that_share_no_two_seeds_are_not_compared(run):
     assert (other.limits, other.p_value) == ("", "n/a")
     assert math.isnan(best.p_holm)
     assert "shares too few seeds" in sentence([best, other])[0]
+
+
+def evaluated(run, rate, seed, images, area=0.8):
+    """A network that was trained with this rate and seed, on phantoms of another seed."""
+    trained = run({"optim.lr": rate, "data.seed": images}, area, seed=seed)
+    result = trained.result | {
+        "name": f"seed={seed} on phantom",
+        "model": {"name": "scratch"},
+        "evaluates": {"name": f"seed={seed}"},
+    }
+    return dataclasses.replace(trained, name=result["name"], result=result)
+
+
+def test_one_network_on_two_sets_of_images_is_no_repetition(run):
+    assert repetitions([evaluated(run, 0.1, 0, images=5), evaluated(run, 0.1, 0, images=6)]) == []
+
+
+def test_networks_of_several_seeds_on_one_set_of_images_are_repetitions(run):
+    (found,) = repetitions([evaluated(run, 0.1, seed, images=5, area=0.8 + 0.1 * seed) for seed in (0, 1)])
+    assert found.name == "scratch on phantom"
+    assert found.summary[:1] == pytest.approx((0.85,))
+
+
+def test_configurations_of_one_name_are_named_by_what_they_differ_in(run):
+    runs = [run({"optim.lr": rate}, rate, seed=seed) for rate in (0.1, 0.25) for seed in (0, 1)]
+    runs = [
+        dataclasses.replace(
+            one,
+            name=f"seed={one.result['config']['seed']}{' (2)' * (number > 1)}",
+            result=one.result | {"name": f"seed={one.result['config']['seed']}", "model": {"name": "scratch"}},
+        )
+        for number, one in enumerate(runs)
+    ]
+    assert [one.name for one in repetitions(runs)] == ["scratch optim.lr=0.25", "scratch optim.lr=0.1"]
+
+
+def test_configurations_of_one_name_that_lack_a_key_are_still_told_apart(run):
+    rates = [{"optim.lr": 0.1}, {"optim.lr": 0.1, "optim.ema": True}]
+    runs = [run(settings, 0.8, seed=seed) for settings in rates for seed in (0, 1)]
+    runs = [dataclasses.replace(one, result=one.result | {"name": "seed=0", "model": {"name": "a"}}) for one in runs]
+    assert sorted(one.name for one in repetitions(runs)) == ["a", "a optim.ema=true"]

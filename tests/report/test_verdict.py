@@ -9,6 +9,7 @@ import pytest
 
 from skinexp.evaluation import delong_interval, delong_test
 from skinexp.report.pairs import Pairs
+from skinexp.report.score_table import tables
 from skinexp.report.verdict import verdict
 from tests.report.test_pairs import run
 
@@ -83,6 +84,40 @@ def test_a_lead_that_cannot_be_tested_is_not_called_more_than_chance():
     bare = [dataclasses.replace(run(name, signal), predictions=None) for name, signal in (("a", 0.5), ("b", 2.5))]
     assert "cannot be said without the predictions of both" in verdict(bare)[0]
     assert "share the highest test ROC-AUC" in verdict([bare[0], dataclasses.replace(bare[0], name="c")])[0]
+
+
+def test_a_pair_that_is_refused_is_told_with_the_reason():
+    two = [run("a", 2.5), run("b", 0.5, 1)]
+    grouped = [
+        dataclasses.replace(one, predictions=one.predictions.assign(group=one.predictions["image_id"] // size))
+        for one, size in zip(two, (2, 4), strict=True)
+    ]
+    (sentence,) = verdict(grouped)
+    assert "Whether that is more than chance was not tested: a and b put the same images into different gr" in sentence
+    assert "without the predictions" not in sentence
+
+
+def test_areas_that_no_test_can_pair_are_told_with_what_the_test_needs():
+    row = {"a": "best", "b": "next", "p_value": math.nan, "p_holm": math.nan}
+    (sentence,) = verdict([run("best", 2.5), run("next", 2.0)], Pairs(pd.DataFrame([row])))
+    assert "DeLong's test needs finite logits" in sentence
+
+
+def test_runs_that_share_the_highest_area_stand_in_one_order_and_a_third_is_told_of():
+    runs = [run("a", 90.0), run("b", 90.0, 1), run("c", 0.5, 2)]
+    assert [one.roc_auc for one in runs[:2]] == [1, 1]
+    sentences = verdict(runs)
+    assert sentences[0].startswith("a has the highest test ROC-AUC, 1.000 (95 % interval .963 to 1.000), but is not")
+    assert sentences[-1] == "It is told apart from c."
+    (scores, *_) = tables(runs, comparable=True)
+    assert [record.name for record, _ in scores.rows] == ["a", "b", "c"]
+
+
+def test_where_nothing_can_be_tested_those_behind_a_tie_are_told_too():
+    bare = [dataclasses.replace(run(name, signal), predictions=None) for name, signal in (("a", 90.0), ("b", 90.0))]
+    third = dataclasses.replace(run("c", 0.5), predictions=None)
+    (sentence,) = verdict([*bare, third])
+    assert sentence.startswith(f"a and b share the highest test ROC-AUC, 1.000; c follows with {three(third.roc_auc)}.")
 
 
 def test_a_collapsed_run_is_named_with_cause_and_cure_and_what_its_accuracy_is_worth():

@@ -126,14 +126,21 @@ def test_a_childs_parent_is_the_sweep_even_where_the_environment_names_another_r
 
 
 def test_the_files_of_a_run_are_logged_but_for_what_it_alone_needs(opened, client, tmp_path):
-    for file in ("predictions.parquet", "history.csv", "train.log", "model.keras", "figures/roc.png"):
+    for file in (
+        "predictions.parquet",
+        "history.csv",
+        "train.log",
+        "model.keras",
+        "figures/roc.png",
+        "evidence/scores.csv",
+    ):
         (tmp_path / file).parent.mkdir(exist_ok=True)
         (tmp_path / file).write_text(file)
     (tmp_path / "checkpoints").mkdir()
     (tmp_path / "checkpoints" / "training.npz").write_text("")
     with opened(tmp_path) as run:
         run.run_directory()
-    assert names(client, run) == {"predictions.parquet", "history.csv", "figures"}
+    assert names(client, run) == {"predictions.parquet", "history.csv", "figures", "evidence"}
     assert names(client, run, "figures") == {"figures/roc.png"}
 
 

@@ -1,5 +1,6 @@
 """The store as a sweep and the comparison command use it: parent runs, looking runs up, fetching their files."""
 
+import pandas as pd
 import pytest
 import requests
 from mlflow.exceptions import HTTP_STATUS_TO_ERROR_CODE, MlflowException
@@ -7,7 +8,9 @@ from mlflow.protos.databricks_pb2 import ErrorCode
 
 from skinexp.config import Tracking
 from skinexp.errors import UserError
-from skinexp.result import Result
+from skinexp.files import write_tables
+from skinexp.report.records import load
+from skinexp.result import EVIDENCE, Result
 from skinexp.tracking import store
 
 NOWHERE = "http://127.0.0.1:1"  # a port that nothing listens on and no server may choose
@@ -94,3 +97,14 @@ def test_the_files_of_a_run_are_fetched(opened, options, tmp_path):
         run.run_directory()
     copy = store.download(options, run.id)
     assert (copy / "result.json").read_bytes() == (tmp_path / "result.json").read_bytes()
+
+
+def test_scores_have_the_same_intervals_fetched_as_in_their_directory(opened, options, tmp_path):
+    scores = pd.DataFrame({"score": ["roc_auc", "f1"], "estimate": [0.8, 0.7], "low": 0.6, "high": 0.9, "method": "x"})
+    with opened(tmp_path) as run:
+        with Result(tmp_path, name="seed=1") as result:
+            result.add(metrics={"test/roc_auc": 0.8, "test/f1": 0.7})
+        write_tables({"scores": scores}, tmp_path / EVIDENCE)
+        run.run_directory()
+    fetched = load(store.download(options, run.id))
+    assert fetched.interval("f1") == load(tmp_path).interval("f1") == (0.7, 0.6, 0.9)
