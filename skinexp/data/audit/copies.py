@@ -7,11 +7,13 @@ import numpy.typing as npt
 import pandas as pd
 
 from skinexp.data.audit.finding import SERIOUS, WARNING, Finding
+from skinexp.data.duplicates.pairs import NEAR
 from skinexp.data.table import CLASS_NAMES
 
 TURNED = ("flip", "mirror", "turn", "rotat", "crop", "zoom", "brightness", "contrast")  # in the words of a relation
 FEWEST_SIBLINGS, SIBLING_SHARE = 20, 0.1  # images, and share of the set, from which it looks augmented on purpose
 VERSIONS = 2.5  # images a cluster, on average, from which that is so: a photograph kept twice has two
+COPIED = 0.05  # share of the set in near-duplicates from which it is worth looking for cuts and zooms as well
 GIANT = 0.1  # share of the set from which one cluster or group is too large to be shared out
 
 KINDS = {  # of a pair: the finding's name, and its sentence
@@ -23,25 +25,45 @@ KINDS = {  # of a pair: the finding's name, and its sentence
 Clusters = npt.NDArray[np.int64]
 
 
-def of_pairs(frame: pd.DataFrame, pairs: pd.DataFrame, clusters: Clusters) -> list[Finding]:
+def look_copied(pairs: pd.DataFrame, clusters: Clusters) -> bool:
+    """Whether so many images are near-duplicates that others will be there which were cut or zoomed."""
+    near = pairs.loc[pairs["kind"] == NEAR, "first"]
+    return np.isin(clusters, clusters[near]).sum() > COPIED * len(clusters)
+
+
+def of_pairs(
+    frame: pd.DataFrame, pairs: pd.DataFrame, clusters: Clusters, mode: str = "full", cuts: bool = True
+) -> list[Finding]:
     """One finding for each kind of pair, and what the clusters say of the whole set.
 
     Args:
         frame: one row an image: image_id, path, label.
         pairs: positions `first` and `second` in the frame, `kind`, `relation` and `score`.
         clusters: (images,) which cluster each image is in.
+        mode: of the audit, quick or full.
+        cuts: whether cut and zoomed copies were looked for as well.
     """
     found = []
     for kind, (name, words) in KINDS.items():
         part = pairs[pairs["kind"] == kind]
         if len(part):
             images = len(np.unique(part[["first", "second"]]))
-            sentence = (
-                f"{images:,} images {words} ({len(part):,} pairs). With data.split.group=auto they stay in one part "
-                f"of the split; each still counts as often as it is there"
-            )
+            sentence = f"{images:,} images {words} ({len(part):,} pairs). {_kept(kind, mode, cuts)}"
             found.append(Finding(name, WARNING, images, sentence, _pair_rows(frame, part), _shown(part)))
     return [*found, *_siblings(frame, pairs, clusters), *_conflicts(frame, pairs)]
+
+
+def _kept(kind: str, mode: str, cuts: bool) -> str:
+    """What a training does about copies of a kind, and which it may not know of."""
+    counts = "each still counts as often as it is there"
+    if kind != NEAR:
+        return f"With data.split.group=auto they stay in one part of the split; {counts}"
+    if mode == "full":
+        return f"data.audit=full and data.split.group=auto keep these in one part of the split; {counts}"
+    missed = (
+        "" if cuts else ". This quick look leaves out copies that were cut or zoomed: data.audit=full finds them too"
+    )
+    return f"With data.split.group=auto those that were found stay in one part of the split; {counts}{missed}"
 
 
 def _siblings(frame: pd.DataFrame, pairs: pd.DataFrame, clusters: Clusters) -> list[Finding]:

@@ -48,7 +48,8 @@ def audit(table: Table, options: Data) -> Findings:
 def audit_prepared(prepared: Prepared, options: Data) -> Findings:
     """The audit inside a training, as `data.audit` asks for it; the rows of its findings are those of `prepared`.
 
-    The quick one compares pictures as they are prepared and opens no file again.
+    The quick one compares pictures as they are prepared and opens no file again. It leaves out cuts and zooms, unless
+    the set turns out to hold many copies: then it searches once more, for these as well.
     """
     if options.audit == "off":
         return Findings("off", len(prepared.table.frame))
@@ -61,18 +62,28 @@ def audit_prepared(prepared: Prepared, options: Data) -> Findings:
         def read(place: int) -> npt.NDArray[np.uint8]:
             return np.asarray(images[rows[place]])
 
-        with _told("Auditing") as progress:
-            pairs = find_duplicates(read, frame["sha256"].tolist(), options.workers, progress, quick=True)
-        found = _findings("quick", frame, pairs, None)
+        def search(quick: bool) -> pd.DataFrame:
+            with _told("Auditing") as progress:
+                return find_duplicates(read, frame["sha256"].tolist(), options.workers, progress, quick)
+
+        pairs = search(quick=True)
+        # Of copies that `data.augmented_copies` made, the originals are known.
+        cuts = not options.augmented_copies and copies.look_copied(pairs, clusters(len(frame), pairs))
+        if cuts:
+            log.info("Many images are copies of others: looking for cut and zoomed ones as well")
+            pairs = search(quick=False)
+        found = _findings("quick", frame, pairs, None, cuts)
     return found.having(files.unusable(list(prepared.bad), list(prepared.bad.values())))
 
 
-def _findings(mode: str, frame: pd.DataFrame, pairs: pd.DataFrame, looks: pd.DataFrame | None) -> Findings:
+def _findings(
+    mode: str, frame: pd.DataFrame, pairs: pd.DataFrame, looks: pd.DataFrame | None, cuts: bool = True
+) -> Findings:
     together = clusters(len(frame), pairs)
     groups = grouping.joined(frame["group"], together)
     found = Findings(mode, len(frame), pairs=pairs, clusters=together)
     return found.having(
-        *copies.of_pairs(frame, pairs, together),
+        *copies.of_pairs(frame, pairs, together, mode, cuts),
         copies.lesion_conflicts(frame),
         _given_split(frame, together),
         grouping.giant(frame, groups),

@@ -191,6 +191,25 @@ def test_copies_get_one_group_and_no_split_tears_them_apart(planted, pictures):
         assert of_split(findings, prepared.table.frame, options).named("straddles_split") is None
 
 
+def test_where_many_images_are_copies_cut_ones_are_looked_for_as_well_and_get_the_group(planted, pictures):
+    copies = [
+        (f"{number:03d}-{name}.png", pixels, {"label": "malignant" if number % 2 else "benign"})
+        for number in range(10)
+        for name, pixels in (("mirrored", pictures[number][:, ::-1]), ("cut", pictures[number][8:60, 4:56]))
+    ]
+    prepared, findings, _ = prepared_and_found(planted(copies))
+    frame = prepared.table.frame
+    assert frame.groupby(frame["image_id"].str[:3])["group"].nunique().max() == 1
+    sentence = findings.named("near_duplicates").sentence
+    assert "those that were found stay in one part of the split" in sentence
+    assert "data.audit=full" not in sentence
+
+
+def test_a_quick_look_says_what_it_leaves_out(planted, pictures):
+    _, findings, _ = prepared_and_found(planted([("copy.png", pictures[1][::-1], {"label": "malignant"})]))
+    assert "leaves out copies that were cut or zoomed" in findings.named("near_duplicates").sentence
+
+
 def test_without_groups_the_runs_own_split_is_found_to_tear_copies_apart(planted, pictures):
     copies = [(f"copy{number}.png", pictures[number][::-1], {"label": "malignant"}) for number in range(1, 40, 2)]
     options = planted(copies, split_group=None)
