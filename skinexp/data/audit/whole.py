@@ -40,7 +40,7 @@ def audit(table: Table, options: Data) -> Findings:
         ]
         read = _original(table.reader, frame["position"].tolist(), usable)
         pairs = find_duplicates(read, sha256, options.workers, progress)
-    found = _findings("full", frame, pairs, looks)
+    found = _findings("full", table, pairs, looks)
     unusable = files.unusable(frame["path"].tolist(), looks["reason"].tolist())
     return found.having(unusable, aside.left_aside(table, options), *files.findings(frame, looks))
 
@@ -72,34 +72,37 @@ def audit_prepared(prepared: Prepared, options: Data) -> Findings:
         if cuts:
             log.info("Many images are copies of others: looking for cut and zoomed ones as well")
             pairs = search(quick=False)
-        found = _findings("quick", frame, pairs, None, cuts)
+        found = _findings("quick", prepared.table, pairs, None, cuts)
     return found.having(files.unusable(list(prepared.bad), list(prepared.bad.values())))
 
 
-def _findings(
-    mode: str, frame: pd.DataFrame, pairs: pd.DataFrame, looks: pd.DataFrame | None, cuts: bool = True
-) -> Findings:
+def _findings(mode: str, table: Table, pairs: pd.DataFrame, looks: pd.DataFrame | None, cuts: bool = True) -> Findings:
+    frame = table.frame
     together = clusters(len(frame), pairs)
     groups = grouping.joined(frame["group"], together)
     found = Findings(mode, len(frame), pairs=pairs, clusters=together)
     return found.having(
         *copies.of_pairs(frame, pairs, together, mode, cuts),
         copies.lesion_conflicts(frame),
-        _given_split(frame, together),
+        _given_split(table, together),
         grouping.giant(frame, groups),
         *confounds.findings(confounds.links(frame, looks, groups)),
         *sizes.findings(frame, groups),
     )
 
 
-def _given_split(frame: pd.DataFrame, together: npt.NDArray[np.int64]) -> Finding | None:
+def _given_split(table: Table, clusters: npt.NDArray[np.int64]) -> Finding | None:
     """What a split that came with the set tears apart."""
+    frame = table.frame
     if "split" not in frame:
         return None
+    together = {"duplicate": clusters, **copies.cases(frame)}
+    if table.grouped_by not in copies.CASES.values():
+        together["group"] = frame["group"].to_numpy()
     return copies.straddling(
         frame,
         frame["split"],
-        {"duplicate": together, "group": frame["group"].to_numpy()},
+        together,
         "straddles_given_split",
         "The column split of the set is not used for training here; scores that others published on it need a second "
         "look",
@@ -110,11 +113,15 @@ def of_split(findings: Findings, frame: pd.DataFrame, options: Data) -> Findings
     """The findings, with what the run's own split (column `split` of the frame) tears apart."""
     if findings.mode == "off":
         return findings
-    together = {"duplicate": findings.clusters}
+    together = {"duplicate": findings.clusters, **copies.cases(frame)}
     if "original" in frame:
         together["original"] = frame["original"].to_numpy()
-    advice = "Keep them together: data.split.group=auto" if options.split.group != "auto" else ""
-    return findings.having(copies.straddling(frame, frame["split"], together, "straddles_split", advice))
+    found = copies.straddling(frame, frame["split"], together, "straddles_split")
+    if found and "patient" in found.rows and options.split.group in ("auto", "lesion_id"):  # lesions come first there
+        found = replace(found, sentence=f"{found.sentence}. Keep patients together: data.split.group=patient_id")
+    elif found and options.split.group != "auto":
+        found = replace(found, sentence=f"{found.sentence}. Keep them together: data.split.group=auto")
+    return findings.having(found)
 
 
 def acted_on(prepared: Prepared, findings: Findings, options: Data) -> tuple[Prepared, Findings]:
