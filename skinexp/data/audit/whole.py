@@ -142,9 +142,15 @@ def acted_on(prepared: Prepared, findings: Findings, options: Data) -> tuple[Pre
         if options.on_conflict == "drop":
             frame, together = frame[~conflicting].reset_index(drop=True), together[~conflicting]
             findings = replace(findings, clusters=together)
+    table = replace(prepared.table, frame=frame)
     if options.split.group == "auto":
-        frame = frame.assign(group=grouping.joined(frame["group"], together))
-    return replace(prepared, table=replace(prepared.table, frame=frame)), findings
+        groups = grouping.joined(frame["group"], together)
+        table = replace(
+            table,
+            frame=frame.assign(group=groups),
+            joined_with_copies=groups.nunique() < frame["group"].astype(str).nunique(),
+        )
+    return replace(prepared, table=table), findings
 
 
 def _report_conflicts(frame: pd.DataFrame, policy: str) -> None:

@@ -198,6 +198,7 @@ def test_copies_get_one_group_and_no_split_tears_them_apart(planted, pictures):
     copies = [(f"copy{number}.png", pictures[number][::-1], {"label": "malignant"}) for number in range(1, 40, 2)]
     options = planted(copies)
     prepared, findings, _ = prepared_and_found(options)
+    assert prepared.table.joined_with_copies
     frame = prepared.table.frame.set_index("image_id")
     for number in range(1, 40, 2):
         assert frame.loc[f"copy{number}", "group"] == frame.loc[f"{number:03d}", "group"]
@@ -291,6 +292,7 @@ def test_an_audit_that_is_off_looks_at_nothing_and_changes_nothing(planted, pict
     options.audit = "off"
     prepared, findings, _ = prepared_and_found(options)
     assert (findings.mode, findings.found) == ("off", ())
+    assert not prepared.table.joined_with_copies
     assert prepared.table.frame["group"].nunique() == IMAGES + 1
 
 
