@@ -27,6 +27,7 @@ class Table:
         truth: areas under the ROC curve that are known beforehand, of generated images: `bayes_auc` is the best that a
             model can reach.
         licence: under which the images may be used, as far as that is known.
+        joined_with_copies: whether groups were made one because they hold copies of the same image.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Table:
     excluded: dict[str, int] = field(default_factory=dict)
     truth: dict[str, float] = field(default_factory=dict)
     licence: str | None = None
+    joined_with_copies: bool = False
 
     @property
     def digest(self) -> str:

@@ -64,10 +64,11 @@ def render(
 def _composition(table: Table, bad: Mapping[str, str]) -> str:
     frame, groups = table.frame, table.frame["group"]
     sizes = groups.value_counts()
+    grouped_by = f"{table.grouped_by or 'image'}{', joined with copies' if table.joined_with_copies else ''}"
     facts = {
         "Images": f"{len(frame):,}",
         "Classes": ", ".join(f"{count:,} {name}" for name, count in table.counts().items()),
-        "Groups": f"{groups.nunique():,}, by {table.grouped_by or 'image'}; at most {int(sizes.max()):,} images in one",
+        "Groups": f"{groups.nunique():,}, by {grouped_by}; at most {int(sizes.max()):,} images in one",
     }
     if table.excluded:
         facts["Left out on purpose"] = ", ".join(f"{count:,} {name}" for name, count in table.excluded.items())

@@ -1,6 +1,7 @@
 """The audit's page, in words and in a real browser."""
 
 import datetime
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -112,3 +113,8 @@ def test_the_card_says_what_the_set_is_made_of(table, findings):
     ):  # fmt: skip
         assert said in card
     assert "not stated" in data_card.render(Table("x", table.frame, table.reader), findings, {}, "y", {}, "z")
+
+
+def test_the_card_says_where_groups_were_joined_with_copies(table, findings):
+    joined = replace(table, grouped_by=None, joined_with_copies=True)
+    assert "by image, joined with copies; at most" in data_card.render(joined, findings, {}, "y", {}, "z")

@@ -6,14 +6,18 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from skinexp.data import duplicates
 from skinexp.data.audit.finding import SERIOUS, WARNING, Finding
+from skinexp.data.duplicates.pairs import NEAR, SAME_FILE, SAME_PIXELS
 from skinexp.data.table import CLASS_NAMES
 
 TURNED = ("flip", "mirror", "turn", "rotat", "crop", "zoom", "brightness", "contrast")  # in the words of a relation
 FEWEST_SIBLINGS, SIBLING_SHARE = 20, 0.1  # images, and share of the set, from which it looks augmented on purpose
 VERSIONS = 2.5  # images a cluster, on average, from which that is so: a photograph kept twice has two
+COPIED = 0.05  # share of the set in near-duplicates from which it is worth looking for cuts and zooms as well
 GIANT = 0.1  # share of the set from which one cluster or group is too large to be shared out
 
+CASES = {"lesion": "lesion_id", "patient": "patient_id"}  # what a split must not tear apart, and who names it
 KINDS = {  # of a pair: the finding's name, and its sentence
     "same file": ("byte_identical", "are byte for byte the same as another one"),
     "same pixels": ("pixel_identical", "hold the same pixels as another one, in another file"),
@@ -23,25 +27,45 @@ KINDS = {  # of a pair: the finding's name, and its sentence
 Clusters = npt.NDArray[np.int64]
 
 
-def of_pairs(frame: pd.DataFrame, pairs: pd.DataFrame, clusters: Clusters) -> list[Finding]:
+def look_copied(pairs: pd.DataFrame, clusters: Clusters) -> bool:
+    """Whether so many images are near-duplicates that others will be there which were cut or zoomed."""
+    near = pairs.loc[pairs["kind"] == NEAR, "first"]
+    return np.isin(clusters, clusters[near]).sum() > COPIED * len(clusters)
+
+
+def of_pairs(
+    frame: pd.DataFrame, pairs: pd.DataFrame, clusters: Clusters, mode: str = "full", cuts: bool = True
+) -> list[Finding]:
     """One finding for each kind of pair, and what the clusters say of the whole set.
 
     Args:
         frame: one row an image: image_id, path, label.
         pairs: positions `first` and `second` in the frame, `kind`, `relation` and `score`.
         clusters: (images,) which cluster each image is in.
+        mode: of the audit, quick or full.
+        cuts: whether cut and zoomed copies were looked for as well.
     """
     found = []
     for kind, (name, words) in KINDS.items():
         part = pairs[pairs["kind"] == kind]
         if len(part):
             images = len(np.unique(part[["first", "second"]]))
-            sentence = (
-                f"{images:,} images {words} ({len(part):,} pairs). With data.split.group=auto they stay in one part "
-                f"of the split; each still counts as often as it is there"
-            )
+            sentence = f"{images:,} images {words} ({len(part):,} pairs). {_kept(kind, mode, cuts)}"
             found.append(Finding(name, WARNING, images, sentence, _pair_rows(frame, part), _shown(part)))
     return [*found, *_siblings(frame, pairs, clusters), *_conflicts(frame, pairs)]
+
+
+def _kept(kind: str, mode: str, cuts: bool) -> str:
+    """What a training does about copies of a kind, and which it may not know of."""
+    counts = "each still counts as often as it is there"
+    if kind != NEAR:
+        return f"With data.split.group=auto they stay in one part of the split; {counts}"
+    if mode == "full":
+        return f"data.audit=full and data.split.group=auto keep these in one part of the split; {counts}"
+    missed = (
+        "" if cuts else ". This quick look leaves out copies that were cut or zoomed: data.audit=full finds them too"
+    )
+    return f"With data.split.group=auto those that were found stay in one part of the split; {counts}{missed}"
 
 
 def _siblings(frame: pd.DataFrame, pairs: pd.DataFrame, clusters: Clusters) -> list[Finding]:
@@ -72,9 +96,34 @@ def _siblings(frame: pd.DataFrame, pairs: pd.DataFrame, clusters: Clusters) -> l
     return [Finding("augmented_siblings", WARNING, images, sentence, rows, shown)]
 
 
+def _contradictory(frame: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
+    """Pairs of one image under two labels, with the columns of `pairs`; each image concerned is in one at least.
+
+    Of images that are equal the search compares the first alone with others: what is so of one is so of all.
+    """
+    labels, sha256 = frame["label"].to_numpy(), frame["sha256"].to_numpy()
+    same = duplicates.clusters(len(frame), pairs[pairs["kind"] != NEAR])
+    found: dict[tuple[int, int], tuple[str, str, float]] = {}
+    of_cluster = pd.Series(labels).groupby(same)
+    low, high = of_cluster.transform("min").to_numpy(), of_cluster.transform("max").to_numpy()
+    for _, members in pd.Series(np.flatnonzero(low != high)).groupby(same[low != high]):
+        for image in members:
+            other = int(members[labels[members] != labels[image]].iloc[0])
+            kind = SAME_FILE if sha256[image] == sha256[other] else SAME_PIXELS
+            found[min(image, other), max(image, other)] = kind, kind, 1.0
+    ends = pairs[["first", "second"]].to_numpy()
+    differ = low[ends].min(axis=1) != high[ends].max(axis=1)
+    for pair in pairs[differ & (pairs["kind"] == NEAR)].itertuples():
+        one, other = (np.flatnonzero(same == same[place]) for place in (pair.first, pair.second))
+        words = pair.kind, pair.relation, pair.score
+        found |= {(image, partner): words for image in one for partner in other[labels[other] != labels[image]][:1]}
+        found |= {(partner, image): words for image in other for partner in one[labels[one] != labels[image]][:1]}
+    rows = [(*images, *words) for images, words in sorted(found.items())]
+    return pd.DataFrame(rows, columns=list(duplicates.COLUMNS)).astype({"first": np.int64, "second": np.int64})
+
+
 def _conflicts(frame: pd.DataFrame, pairs: pd.DataFrame) -> list[Finding]:
-    labels = frame["label"].to_numpy()
-    differing = pairs[labels[pairs["first"]] != labels[pairs["second"]]]
+    differing = _contradictory(frame, pairs)
     if differing.empty:
         return []
     images = len(np.unique(differing[["first", "second"]]))
@@ -112,25 +161,28 @@ def lesion_conflicts(frame: pd.DataFrame) -> Finding | None:
 
 def conflicting(frame: pd.DataFrame, pairs: pd.DataFrame) -> npt.NDArray[np.bool_]:
     """(images,) whether an image, or its lesion, is there under another label as well."""
-    labels, found = frame["label"].to_numpy(), np.zeros(len(frame), bool)
-    if len(pairs):
-        first, second = pairs["first"].to_numpy(), pairs["second"].to_numpy()
-        differ = labels[first] != labels[second]
-        found[first[differ]] = found[second[differ]] = True
+    found = np.zeros(len(frame), bool)
+    found[_contradictory(frame, pairs)[["first", "second"]].to_numpy().ravel()] = True
     if "lesion_id" in frame:
         found |= frame.groupby("lesion_id")["label"].transform("nunique").gt(1).fillna(False).to_numpy(bool)
     return found
 
 
+def cases(frame: pd.DataFrame) -> dict[str, npt.NDArray]:
+    """(images,) names of the lesions and the patients, as far as there are such columns; missing where unknown."""
+    return {what: frame[column].astype("string").to_numpy(object) for what, column in CASES.items() if column in frame}
+
+
 def straddling(
-    frame: pd.DataFrame, parts: pd.Series, together: Mapping[str, npt.NDArray], name: str, advice: str
+    frame: pd.DataFrame, parts: pd.Series, together: Mapping[str, npt.NDArray], name: str, advice: str = ""
 ) -> Finding | None:
-    """Images of one photograph or lesion that a split puts on both of its sides.
+    """Images of one photograph, lesion or patient that a split puts on both of its sides.
 
     Args:
         frame: one row an image: image_id, path.
         parts: of the split, for each image; missing where an image is in none.
         together: what must not be torn apart, each as (images,) names of clusters: by duplicates, by lesion.
+            An image whose name is missing is in none.
         name: of the finding.
         advice: what to do.
     """
@@ -160,8 +212,9 @@ def straddling(
         return None
     tested, all_test = int((torn_any & test).sum()), int(test.sum())
     of_test = f"{tested:,} of {all_test:,} test images have" if all_test else f"{int(torn_any.sum()):,} images have"
+    whose = "photograph, lesion or patient" if "patient" in together else "photograph or lesion"
     sentence = (
-        f"{of_test} another picture of the same photograph or lesion in another part of the split "
+        f"{of_test} another picture of the same {whose} in another part of the split "
         f"({', '.join(told)}): scores on them are too high"
     )
     sentence += f". {advice}" if advice else ""

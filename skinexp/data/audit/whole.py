@@ -40,7 +40,7 @@ def audit(table: Table, options: Data) -> Findings:
         ]
         read = _original(table.reader, frame["position"].tolist(), usable)
         pairs = find_duplicates(read, sha256, options.workers, progress)
-    found = _findings("full", frame, pairs, looks)
+    found = _findings("full", table, pairs, looks)
     unusable = files.unusable(frame["path"].tolist(), looks["reason"].tolist())
     return found.having(unusable, aside.left_aside(table, options), *files.findings(frame, looks))
 
@@ -48,7 +48,8 @@ def audit(table: Table, options: Data) -> Findings:
 def audit_prepared(prepared: Prepared, options: Data) -> Findings:
     """The audit inside a training, as `data.audit` asks for it; the rows of its findings are those of `prepared`.
 
-    The quick one compares pictures as they are prepared and opens no file again.
+    The quick one compares pictures as they are prepared and opens no file again. It leaves out cuts and zooms, unless
+    the set turns out to hold many copies: then it searches once more, for these as well.
     """
     if options.audit == "off":
         return Findings("off", len(prepared.table.frame))
@@ -61,34 +62,47 @@ def audit_prepared(prepared: Prepared, options: Data) -> Findings:
         def read(place: int) -> npt.NDArray[np.uint8]:
             return np.asarray(images[rows[place]])
 
-        with _told("Auditing") as progress:
-            pairs = find_duplicates(read, frame["sha256"].tolist(), options.workers, progress, quick=True)
-        found = _findings("quick", frame, pairs, None)
+        def search(quick: bool) -> pd.DataFrame:
+            with _told("Auditing") as progress:
+                return find_duplicates(read, frame["sha256"].tolist(), options.workers, progress, quick)
+
+        pairs = search(quick=True)
+        # Of copies that `data.augmented_copies` made, the originals are known.
+        cuts = not options.augmented_copies and copies.look_copied(pairs, clusters(len(frame), pairs))
+        if cuts:
+            log.info("Many images are copies of others: looking for cut and zoomed ones as well")
+            pairs = search(quick=False)
+        found = _findings("quick", prepared.table, pairs, None, cuts)
     return found.having(files.unusable(list(prepared.bad), list(prepared.bad.values())))
 
 
-def _findings(mode: str, frame: pd.DataFrame, pairs: pd.DataFrame, looks: pd.DataFrame | None) -> Findings:
+def _findings(mode: str, table: Table, pairs: pd.DataFrame, looks: pd.DataFrame | None, cuts: bool = True) -> Findings:
+    frame = table.frame
     together = clusters(len(frame), pairs)
     groups = grouping.joined(frame["group"], together)
     found = Findings(mode, len(frame), pairs=pairs, clusters=together)
     return found.having(
-        *copies.of_pairs(frame, pairs, together),
+        *copies.of_pairs(frame, pairs, together, mode, cuts),
         copies.lesion_conflicts(frame),
-        _given_split(frame, together),
+        _given_split(table, together),
         grouping.giant(frame, groups),
         *confounds.findings(confounds.links(frame, looks, groups)),
         *sizes.findings(frame, groups),
     )
 
 
-def _given_split(frame: pd.DataFrame, together: npt.NDArray[np.int64]) -> Finding | None:
+def _given_split(table: Table, clusters: npt.NDArray[np.int64]) -> Finding | None:
     """What a split that came with the set tears apart."""
+    frame = table.frame
     if "split" not in frame:
         return None
+    together = {"duplicate": clusters, **copies.cases(frame)}
+    if table.grouped_by not in copies.CASES.values():
+        together["group"] = frame["group"].to_numpy()
     return copies.straddling(
         frame,
         frame["split"],
-        {"duplicate": together, "group": frame["group"].to_numpy()},
+        together,
         "straddles_given_split",
         "The column split of the set is not used for training here; scores that others published on it need a second "
         "look",
@@ -99,11 +113,15 @@ def of_split(findings: Findings, frame: pd.DataFrame, options: Data) -> Findings
     """The findings, with what the run's own split (column `split` of the frame) tears apart."""
     if findings.mode == "off":
         return findings
-    together = {"duplicate": findings.clusters}
+    together = {"duplicate": findings.clusters, **copies.cases(frame)}
     if "original" in frame:
         together["original"] = frame["original"].to_numpy()
-    advice = "Keep them together: data.split.group=auto" if options.split.group != "auto" else ""
-    return findings.having(copies.straddling(frame, frame["split"], together, "straddles_split", advice))
+    found = copies.straddling(frame, frame["split"], together, "straddles_split")
+    if found and "patient" in found.rows and options.split.group in ("auto", "lesion_id"):  # lesions come first there
+        found = replace(found, sentence=f"{found.sentence}. Keep patients together: data.split.group=patient_id")
+    elif found and options.split.group != "auto":
+        found = replace(found, sentence=f"{found.sentence}. Keep them together: data.split.group=auto")
+    return findings.having(found)
 
 
 def acted_on(prepared: Prepared, findings: Findings, options: Data) -> tuple[Prepared, Findings]:
@@ -124,9 +142,15 @@ def acted_on(prepared: Prepared, findings: Findings, options: Data) -> tuple[Pre
         if options.on_conflict == "drop":
             frame, together = frame[~conflicting].reset_index(drop=True), together[~conflicting]
             findings = replace(findings, clusters=together)
+    table = replace(prepared.table, frame=frame)
     if options.split.group == "auto":
-        frame = frame.assign(group=grouping.joined(frame["group"], together))
-    return replace(prepared, table=replace(prepared.table, frame=frame)), findings
+        groups = grouping.joined(frame["group"], together)
+        table = replace(
+            table,
+            frame=frame.assign(group=groups),
+            joined_with_copies=groups.nunique() < frame["group"].astype(str).nunique(),
+        )
+    return replace(prepared, table=table), findings
 
 
 def _report_conflicts(frame: pd.DataFrame, policy: str) -> None:

@@ -85,6 +85,21 @@ def test_a_mirrored_copy_under_the_other_label_is_serious_and_listed_with_both_p
     assert findings.worst == SERIOUS
 
 
+def test_all_equal_images_are_listed_and_left_out_where_one_of_them_has_another_label(planted, pictures):
+    more = [("same.png", pictures[0], {"label": "benign"}), ("other.bmp", pictures[0], {"label": "malignant"})]
+    options = planted([*more, ("mirrored.png", pictures[0][:, ::-1], {"label": "malignant"})])
+    options.on_conflict = "drop"
+    prepared, findings, _ = prepared_and_found(options)
+    concerned = {"000", "same", "other", "mirrored"}
+    assert concerned.isdisjoint(prepared.table.frame["image_id"])
+    assert len(prepared.table.frame) == IMAGES - 1
+    for conflict in (findings.named("same_image_other_label"), found(options).named("same_image_other_label")):
+        assert conflict.count == 4
+        assert set(conflict.rows[["first", "second"]].to_numpy().ravel()) == concerned
+        assert (conflict.rows["first_label"] != conflict.rows["second_label"]).all()
+        assert {place for pair in conflict.shown for place in pair} == {0, 60, 61, 62}
+
+
 def test_a_lesion_with_two_labels_is_found(planted):
     lesions = [f"lesion {number // 3}" if number < 6 else f"own {number}" for number in range(IMAGES)]
     finding = found(planted(lesion_id=lesions)).named("same_lesion_other_label")
@@ -183,12 +198,32 @@ def test_copies_get_one_group_and_no_split_tears_them_apart(planted, pictures):
     copies = [(f"copy{number}.png", pictures[number][::-1], {"label": "malignant"}) for number in range(1, 40, 2)]
     options = planted(copies)
     prepared, findings, _ = prepared_and_found(options)
+    assert prepared.table.joined_with_copies
     frame = prepared.table.frame.set_index("image_id")
     for number in range(1, 40, 2):
         assert frame.loc[f"copy{number}", "group"] == frame.loc[f"{number:03d}", "group"]
     for seed in range(5):
         prepared.table.frame["split"] = split(prepared.table.frame, options.split, seed)
         assert of_split(findings, prepared.table.frame, options).named("straddles_split") is None
+
+
+def test_where_many_images_are_copies_cut_ones_are_looked_for_as_well_and_get_the_group(planted, pictures):
+    copies = [
+        (f"{number:03d}-{name}.png", pixels, {"label": "malignant" if number % 2 else "benign"})
+        for number in range(10)
+        for name, pixels in (("mirrored", pictures[number][:, ::-1]), ("cut", pictures[number][8:60, 4:56]))
+    ]
+    prepared, findings, _ = prepared_and_found(planted(copies))
+    frame = prepared.table.frame
+    assert frame.groupby(frame["image_id"].str[:3])["group"].nunique().max() == 1
+    sentence = findings.named("near_duplicates").sentence
+    assert "those that were found stay in one part of the split" in sentence
+    assert "data.audit=full" not in sentence
+
+
+def test_a_quick_look_says_what_it_leaves_out(planted, pictures):
+    _, findings, _ = prepared_and_found(planted([("copy.png", pictures[1][::-1], {"label": "malignant"})]))
+    assert "leaves out copies that were cut or zoomed" in findings.named("near_duplicates").sentence
 
 
 def test_without_groups_the_runs_own_split_is_found_to_tear_copies_apart(planted, pictures):
@@ -203,6 +238,33 @@ def test_without_groups_the_runs_own_split_is_found_to_tear_copies_apart(planted
     torn = [number for number in range(1, 40, 2) if parts[f"copy{number}"] != parts[f"{number:03d}"]]
     assert finding.count == 2 * len(torn) > 0
     assert "data.split.group=auto" in finding.sentence
+
+
+def test_without_groups_lesions_and_patients_on_both_sides_are_counted_though_their_pictures_differ(planted):
+    cases = [f"number {number // 4}" for number in range(IMAGES)]
+    options = planted(split_group=None, lesion_id=cases)
+    prepared, findings, _ = prepared_and_found(options)
+    frame = prepared.table.frame
+    frame["split"] = np.where(np.arange(IMAGES) % 4, "train", "test")
+    finding = of_split(findings, frame, options).named("straddles_split")
+    assert "15 of 15 test images have another picture of the same photograph or lesion" in finding.sentence
+    assert "(60 by lesion)" in finding.sentence
+    assert finding.sentence.endswith("data.split.group=auto")
+    assert set(finding.rows["lesion"]) == set(cases)
+    frame["patient_id"], frame["lesion_id"] = cases, None
+    options.split.group = "auto"
+    finding = of_split(findings, frame, options).named("straddles_split")
+    assert "(60 by patient)" in finding.sentence
+    assert finding.sentence.endswith("data.split.group=patient_id")
+
+
+def test_a_given_split_that_tears_lesions_apart_is_found_once_under_their_name(planted):
+    parts = np.where(np.arange(IMAGES) % 4, "train", "test")
+    finding = found(planted(lesion_id=[f"lesion {number // 4}" for number in range(IMAGES)], split=parts)).named(
+        "straddles_given_split"
+    )
+    assert "15 of 15 test images" in finding.sentence
+    assert "(60 by lesion)" in finding.sentence
 
 
 @pytest.mark.parametrize(("policy", "images"), [("keep", 61), ("drop", 59)])
@@ -230,6 +292,7 @@ def test_an_audit_that_is_off_looks_at_nothing_and_changes_nothing(planted, pict
     options.audit = "off"
     prepared, findings, _ = prepared_and_found(options)
     assert (findings.mode, findings.found) == ("off", ())
+    assert not prepared.table.joined_with_copies
     assert prepared.table.frame["group"].nunique() == IMAGES + 1
 
 
