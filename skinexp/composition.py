@@ -40,7 +40,7 @@ def explain(error: BaseException, whole: type[Config] = Config, command: str = T
         re.match("Key '.*' (not in|is not in struct)", message)
         or (cause is None and "Could not override" in str(error))
     ):
-        return _no_such_key(key, whole, command)
+        return _no_such_key(key, whole, command, named[1] if named else key)
     first = " ".join(
         line.strip() for line in message.splitlines() if not re.match(r"\s*(full_key|object_type|reference_type)", line)
     )
@@ -61,11 +61,13 @@ def _no_such_option(error: MissingConfigException) -> str:
     return f"{group}={option}: no such option. There are: {', '.join(known)}.{_perhaps(option, known)}"
 
 
-def _no_such_key(key: str, whole: type[Config], command: str) -> str:
+def _no_such_key(key: str, whole: type[Config], command: str, typed: str) -> str:
+    """Args: key: the first part of what was `typed` that is not there."""
     if key.startswith("data.labels."):
         return f"{key}: a class is added with a plus sign: +{key}=0 (benign) or +{key}=1 (malignant)"
     known = list(_keys(whole, ""))
-    close = _perhaps(key, known)
+    ending = [name for name in known if name.endswith(f".{typed}")]
+    close = f" Did you mean {' or '.join(ending)}?" if ending else _perhaps(key, known)
     parent = key.rpartition(".")[0]
     siblings = [name for name in known if name.rpartition(".")[0] == parent]
     there = (

@@ -88,9 +88,9 @@ class Data:
         None  # folder: a directory; hub: a name on the Hugging Face hub, or a local directory of that shape
     )
     manifest: str = (
-        "manifest.csv"  # folder: the CSV in path that lists the images; without it each sub-folder is a class
+        "manifest.csv"  # folder: the CSV in path that lists the images; without it each folder is a class, see README
     )
-    hub_split: str = "train"  # hub: which part of the data set is read (and split again here)
+    hub_split: str = "train"  # hub: which part of the data set is read, or several: train+test (and split again here)
     image_column: str | None = None  # holds the image or its file name; null: file, image, path, filename or image_id
     label_column: str = "label"  # column with the class
     labels: dict[str, int] = field(default_factory=lambda: {"benign": 0, "malignant": 1})  # class name -> 0 or 1
@@ -398,7 +398,7 @@ def _check_data(data: Data) -> None:
             f"data.phantom.shortcut.flip_test=false with it. Received: {data.augmented_copies}"
         )
     if data.name == "folder":
-        _check_folder(data.path)
+        _check_folder(data)
     if data.name == "hub" and not data.path:
         raise UserError(
             "data.path: data=hub needs the name of a data set, or a local directory of that shape. Received: null"
@@ -427,11 +427,16 @@ def _check_folds(split: Split) -> None:
         )
 
 
-def _check_folder(path: str | None) -> None:
-    if not path:
+def _check_folder(data: Data) -> None:
+    if not data.path:
         raise UserError("data.path: data=folder needs the directory that holds the images. Received: null")
-    if not Path(path).is_dir():
-        raise UserError(f"data.path: no such directory. Received: {path}")
+    if not Path(data.path).is_dir():
+        raise UserError(f"data.path: no such directory. Received: {data.path}")
+    manifest = Path(data.path) / data.manifest
+    if data.manifest != Data.manifest and not manifest.is_file():
+        raise UserError(
+            f"data.manifest: no such file: {manifest}. Name a CSV file in {data.path}. Received: {data.manifest}"
+        )
 
 
 def _check_model(model: Model) -> None:
@@ -494,6 +499,21 @@ def _check_pretraining(config: Pretraining) -> None:
         raise UserError(
             "model: the scratch CNN has no backbone to pretrain. Use model=mobilenet or model=efficientnet. "
             "Received: model=scratch"
+        )
+    if config.data.augmented_copies:
+        raise UserError(
+            "data.augmented_copies: a backbone is pretrained on phantoms as they are drawn, the factors of changed "
+            f"copies are not known. Use data.augmented_copies=0. Received: {config.data.augmented_copies}"
+        )
+    if config.data.phantom.shortcut.flip_test:
+        raise UserError(
+            "data.phantom.shortcut.flip_test: a backbone learns to tell ink where it is, it has no test part to flip. "
+            "Use data.phantom.shortcut.flip_test=false. Received: true"
+        )
+    if config.model.weights is not None:
+        raise UserError(
+            "model.weights: a backbone is pretrained from random weights. Use model.weights=null. "
+            f"Received: {config.model.weights}"
         )
     if pretrain.small_epochs > config.optim.epochs:
         raise UserError(

@@ -108,6 +108,7 @@ def test_folds_are_off_or_one_of_them_is_named(overrides):
         ("data.labels.malignant=0", "data.labels", "{'benign': 0, 'malignant': 0}"),
         ("data=folder", "data.path", "null"),
         ("data=folder data.path=/nowhere", "data.path", "/nowhere"),
+        (f"data=folder data.path={DIRECTORY} data.manifest=nope.csv", "data.manifest", "nope.csv"),
         ("data=hub", "data.path", "null"),
         (f"model=scratch model.weights={THIS_FILE}", "model.weights", THIS_FILE),
         ("model=mobilenet model.weights=null model.frozen=true", "model.frozen", "model.weights=null"),

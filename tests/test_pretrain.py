@@ -41,6 +41,9 @@ MISTAKES = [  # what is typed, how the message begins, what else it says
     ("-m model=mobilenet,efficientnet", "-m: belongs to python -m skinexp.train", "one run"),
     ("model=scratch", "model: the scratch CNN has no backbone", "Received: model=scratch"),
     ("data=folder data.path=.", "data: a backbone is pretrained on phantoms", "Received: data=folder"),
+    ("data.augmented_copies=2", "data.augmented_copies: a backbone is pretrained on phantoms as they", "Received: 2"),
+    ("data.phantom.shortcut.flip_test=true", "data.phantom.shortcut.flip_test: ", "Received: true"),
+    ("model.weights=phantom", "model.weights: a backbone is pretrained from random weights", "Received: phantom"),
     ("pretrain.small_epochs=99", "pretrain.small_epochs: must be at most optim.epochs=", "Received: 99"),
     ("pretrain.small_size=100", "pretrain.small_size: must be at most data.preprocess.size=96", "Received: 100"),
 ]

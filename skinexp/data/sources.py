@@ -1,6 +1,7 @@
 """Reads who is in a data set: a folder, a set of the Hugging Face hub, or generated phantoms."""
 
 import hashlib
+import itertools
 import logging
 import os
 from collections.abc import Callable, Iterable, Sequence
@@ -23,6 +24,10 @@ log = logging.getLogger(__name__)
 
 GROUP_COLUMNS = ("group", "lesion_id", "patient_id")  # in the order in which `data.split.group=auto` looks for them
 IMAGE_COLUMNS = ("file", "image", "path", "filename", "image_id")
+PARTS = {  # names of parts of a split that came with a set, as folders or on the hub, and what they are called here
+    "train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "test": "test",
+    "testing": "test",
+}  # fmt: skip
 UNLABELLED = "unlabelled"  # the class of an image whose label is missing
 
 
@@ -71,10 +76,20 @@ def _folder(options: Data, seed: int) -> tuple[pd.DataFrame, Reader, str]:
 
 
 def _ids(files: Sequence[str]) -> list[str]:
-    """File names without their suffix, or with it where that leaves two of one name."""
+    """File names without their suffix, or with it where that leaves two of one name; a file named twice is numbered."""
     names = [printable(file) for file in files]
-    short = [os.path.splitext(Path(name))[0] for name in names]
-    return short if len(set(short)) == len(short) else names
+    short = {name: os.path.splitext(Path(name))[0] for name in names}
+    return _numbered([short[name] for name in names] if len(set(short.values())) == len(short) else names)
+
+
+def _numbered(names: Sequence[str]) -> list[str]:
+    """The names; one that repeats has a number from its second time on, as in `a`, `a (2)`."""
+    taken, numbered = set(names), dict[str, None]()
+    for name in names:
+        others = (f"{name} ({number})" for number in itertools.count(2))
+        is_free = name not in numbered
+        numbered[name if is_free else next(new for new in others if new not in taken and new not in numbered)] = None
+    return list(numbered)
 
 
 def _with_suffixes(names: pd.Series, directory: Path) -> tuple[str, ...]:
@@ -107,15 +122,24 @@ def _read_manifest(manifest: Path, options: Data) -> pd.DataFrame:
 
 
 def _list_class_folders(directory: Path) -> pd.DataFrame:
+    """One row an image: file, class, and split where the class folders stand in folders train, val and test."""
     files = [Path(file) for file, _ in everything(directory) if is_image_name(file) and len(Path(file).parts) > 1]
+    is_split = all(_part(file.parts[0]) in PARTS.values() for file in files)
+    files = [file for file in files if len(file.parts) > 1 + is_split]
     if not files:
         raise UserError(
             f"data.path: {directory} holds neither a manifest.csv nor one sub-folder of images a class "
-            f"({directory.name}/benign/*.jpg, {directory.name}/malignant/*.jpg)"
+            f"({directory.name}/benign/*.jpg, {directory.name}/malignant/*.jpg; or {directory.name}/train/benign/*.jpg)"
         )
     # As objects: pandas' own strings refuse names that are no UTF-8.
     names = pd.Series([str(file) for file in files], dtype=object)
-    return pd.DataFrame({"file": names, "class": [printable(file.parts[0]) for file in files]})
+    frame = pd.DataFrame({"file": names, "class": [printable(file.parts[int(is_split)]) for file in files]})
+    return frame.assign(split=[_part(file.parts[0]) for file in files]) if is_split else frame
+
+
+def _part(name: str) -> str:
+    """What a part of a given split is called here; a name that is none of a part stays."""
+    return PARTS.get(name.lower(), name)
 
 
 def _hub(options: Data, seed: int) -> tuple[pd.DataFrame, Reader, str]:
@@ -123,7 +147,9 @@ def _hub(options: Data, seed: int) -> tuple[pd.DataFrame, Reader, str]:
 
     from skinexp.data.hub import open_dataset
 
-    dataset = open_dataset(str(options.path), options.hub_split)
+    names = options.hub_split.split("+")
+    parts = [open_dataset(str(options.path), name) for name in names]
+    dataset = datasets.concatenate_datasets(parts)
     column = _image_column(dataset.column_names, options.image_column, options.path)
     if not isinstance(dataset.features[column], datasets.Image):
         raise UserError(f"data.image_column: column {column!r} of {options.path} holds no images")
@@ -141,6 +167,9 @@ def _hub(options: Data, seed: int) -> tuple[pd.DataFrame, Reader, str]:
     frame["sha256"] = [hashlib.sha256(reader(position)).hexdigest() for position in range(len(dataset))]
     frame["path"] = [f"{options.path}[{position}]" for position in range(len(dataset))]
     frame["position"] = np.arange(len(frame))
+    if len(parts) > 1 and "split" not in frame:
+        given = [_part(name.partition("[")[0].strip()) for name in names]  # of a slice, such as train[:10%]
+        frame["split"] = np.repeat(np.array(given, dtype=object), [len(part) for part in parts])
     if "image_id" not in frame:
         frame.insert(0, "image_id", [f"{position:06d}" for position in range(len(frame))])
     return frame, reader, Path(str(options.path)).name

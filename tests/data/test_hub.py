@@ -116,6 +116,18 @@ def test_a_folder_of_images_by_class_is_a_data_set_too(tmp_path):
     assert [table.reader(position) for position in range(3)] == [encoded(0), encoded(40), encoded(80)]
 
 
+def test_several_parts_are_read_as_a_given_split(tmp_path):
+    directory = write(tmp_path / "lesions", [0, 1, 1, 0])
+    held = write(tmp_path / "held out", [1, 0])
+    (held / "train-00000-of-00001.parquet").rename(directory / "validation-00000-of-00001.parquet")
+    table = read(directory, hub_split="train+validation")
+    assert table.frame["label"].tolist() == [0, 1, 1, 0, 1, 0]
+    assert table.frame["split"].tolist() == [*4 * ["train"], *2 * ["val"]]
+    assert table.reader(5) == encoded(40)
+    assert read(directory, hub_split="train[:2]+train[3:]").frame["split"].tolist() == 3 * ["train"]
+    assert "split" not in read(directory).frame
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -12,6 +12,7 @@ from PIL import Image
 
 from skinexp.config import Data, Phantom, Shortcut, Split
 from skinexp.data import phantom, store
+from skinexp.data.audit.aside import left_aside
 from skinexp.data.readers import PhantomReader
 from skinexp.data.sources import load
 from skinexp.data.split import split
@@ -178,6 +179,18 @@ def test_a_manifest_that_cannot_be_used_is_refused_by_what_it_lacks(directory, f
         read(directory, frame, **options)
 
 
+def test_a_file_named_twice_is_two_images_with_an_id_each(directory):
+    write_jpeg(directory / "images" / "0 (2).jpg", 200)
+    files = [f"images/{name}.jpg" for name in ("0", "0 (2)", "1", "0", "1", "0")]
+    table = read(
+        directory, manifest(file=files, label=["benign", "malignant", "benign", "malignant", "benign", "benign"])
+    )
+    assert [name.removeprefix("images/") for name in table.frame["image_id"]] == [
+        *("0", "0 (2)", "1", "0 (3)", "1 (2)", "0 (4)")
+    ]
+    assert red(table) == [0, 5, 1, 0, 1, 0]
+
+
 def test_a_manifest_that_is_no_text_is_refused(directory):
     (directory / "manifest.csv").write_bytes((directory / "images" / "0.jpg").read_bytes())
     with pytest.raises(UserError, match=r"^data\.manifest: "):
@@ -220,6 +233,31 @@ def test_without_a_manifest_each_folder_is_a_class(class_folders):
     assert table.frame["label"].tolist() == [0, 0, 1, 1]
     assert red(table) == [0, 1, 2, 3]
     assert table.grouped_by is None
+
+
+@pytest.mark.parametrize(
+    "names", [("Train", "Test"), ("training", "validation"), ("TRAIN", "valid"), ("train", "testing")]
+)
+def test_folders_of_a_given_split_are_no_classes_but_a_column(tmp_path, names):
+    for shade, part in enumerate(names):
+        for label in ("benign", "malignant"):
+            write_jpeg(tmp_path / part / label / "a.jpg", 40 * shade)
+    write_jpeg(tmp_path / names[0] / "stray.jpg", 0)  # in no class
+    options = Data(name="folder", path=str(tmp_path))
+    frame = load(options, 0).frame.set_index("image_id")
+    other = "test" if "est" in names[1] else "val"
+    for label, name in enumerate(("benign", "malignant")):
+        assert frame.loc[f"{names[0]}/{name}/a", ["label", "split"]].tolist() == [label, "train"]
+        assert frame.loc[f"{names[1]}/{name}/a", ["label", "split"]].tolist() == [label, other]
+    aside = left_aside(load(options, 0), options)
+    assert aside.rows["reason"].tolist() == ["in no class folder"]
+
+
+def test_a_folder_called_train_beside_other_classes_is_a_class(class_folders):
+    write_jpeg(class_folders / "train" / "deeper" / "d.jpg", 0)
+    table = load(Data(name="folder", path=str(class_folders), exclude=["train"]), 0)
+    assert table.excluded == {"train": 1}
+    assert "split" not in table.frame
 
 
 def test_a_class_folder_can_be_left_out(class_folders):

@@ -35,6 +35,6 @@ def left_aside(table: Table, options: Data) -> Finding | None:
 def _why(file: str, has_manifest: bool) -> str:
     if has_manifest:
         return "not in the manifest"
-    if len(Path(file).parts) == 1:
+    if len(Path(file).parts) == 1 or is_image_name(file):
         return "in no class folder"
     return "its name does not end as an image's does"

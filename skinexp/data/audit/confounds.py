@@ -22,7 +22,7 @@ from skinexp.evaluation import holm
 STRONG_V, STRONG_AUC = 0.2, 0.1  # effects from which a link is one: V, and distance of the area from .5
 STRONG_FINER = 0.5  # V with a finer class, which may be linked although benign and malignant are not
 CHANCE = 0.001  # corrected p-value below which it is not chance
-MOST_LEVELS = 20  # of a column of words: ids have more
+MOST_LEVELS = 20  # of a column of words: ids have more; of one about acquisition, levels beyond the commonest are rare
 FEWEST = 10  # groups of a level, below which it is counted among the rare ones
 FEW_NUMBERS = 10  # different numbers up to which a column of numbers is read as words
 RARE, UNKNOWN = "rare", "unknown"
@@ -86,6 +86,7 @@ def links(frame: pd.DataFrame, looks: pd.DataFrame | None, groups: pd.Series) ->
     first = ~groups.duplicated().to_numpy()
     labels = frame.loc[first, "label"].to_numpy()
     found = [link for name, (values, ours) in columns.items() if (link := _link(name, values[first], labels, ours))]
+    found += [link for name in metadata_columns(frame) if (link := _of_known(name, frame.loc[first, name], labels))]
     if not found:
         return []
     corrected = holm([link.p_value for link in found])
@@ -147,14 +148,41 @@ def cramers_v(values: npt.ArrayLike, labels: npt.ArrayLike) -> tuple[float, floa
 def _link(name: str, values: pd.Series, labels: npt.NDArray[np.int64], acquisition: bool) -> Link | None:
     """None where the column cannot be linked with anything: one value, or almost as many as there are images."""
     known = values.dropna()
+    if not _is_numeric(values):
+        return _of_words(name, values, labels, acquisition)
+    magnitude = _of_numbers(name, values, labels, acquisition)
+    if not acquisition or (known % 1 != 0).any() or known.nunique() * FEWEST > len(known):
+        return magnitude
+    # Whole numbers may be names, as those of clinics are: the stronger of both readings, at the price of two tests.
+    code = _of_words(name, values, labels, acquisition)
+    readings = [replace(link, p_value=min(1.0, 2 * link.p_value)) for link in (magnitude, code) if link]
+    return max(readings, key=lambda link: (link.is_strong, -link.p_value), default=None)
+
+
+def _is_numeric(values: pd.Series) -> bool:
     numeric = pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)
-    if numeric and known.nunique() > FEW_NUMBERS:
-        return _of_numbers(name, values, labels, acquisition)
+    return numeric and values.nunique() > FEW_NUMBERS
+
+
+def _of_known(name: str, values: pd.Series, labels: npt.NDArray[np.int64]) -> Link | None:
+    """Of whether a number is known; among words, missing ones are a level already."""
+    known = values.notna()
+    if not _is_numeric(values) or min(known.sum(), (~known).sum()) < FEWEST:
+        return None
+    words = known.map({True: "known", False: UNKNOWN})
+    link = _of_words(f"whether {name} is known", words, labels, acquisition=False)
+    return link and replace(link, refines=False)  # no finer class, however pure
+
+
+def _of_words(name: str, values: pd.Series, labels: npt.NDArray[np.int64], acquisition: bool) -> Link | None:
     words = values.astype(object).where(values.notna(), UNKNOWN).astype(str)
     counts = words.value_counts()
-    if len(counts) < 2 or len(counts) > MOST_LEVELS:
+    if len(counts) > MOST_LEVELS and not acquisition:
+        return None  # names of patients or lesions: many images of each are few observations
+    kept = counts.index[counts >= FEWEST][:MOST_LEVELS]
+    words = words.where(words.isin(kept), RARE)
+    if words.nunique() < 2:
         return None
-    words = words.where(words.map(counts) >= FEWEST, RARE)
     value, p_value = cramers_v(words, labels)
     table = pd.crosstab(words.to_numpy(), labels).reindex(columns=[0, 1], fill_value=0)
     refines = bool((table.min(axis=1) == 0).all())

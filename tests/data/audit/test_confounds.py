@@ -86,12 +86,47 @@ def test_format_size_and_border_are_looked_at():
     assert {"file format", "width", "black border"} <= told
 
 
+@pytest.mark.parametrize("name", ["clinic {}", "{}"])
+def test_many_clinics_of_one_class_each_are_linked_by_word_and_by_number(name):
+    clinic = np.random.default_rng(1).integers(26, size=1500)
+    frame = table(1500, label=1 - clinic % 2, clinic=[name.format(number) for number in clinic])
+    if name == "{}":
+        frame["clinic"] = clinic
+    (finding,) = findings(linked(frame))
+    assert (finding.name, finding.rows["measure"].item()) == ("confounded", "V")
+    assert finding.rows["value"].item() > 0.8
+
+
+def test_levels_of_few_images_count_together():
+    frame = table(600)
+    small = np.arange(600) % 300  # two images of each
+    frame["source"] = np.where(frame["label"], "archive", [f"clinic {number}" for number in small])
+    (link,) = linked(frame)
+    assert (link.value, link.refines) == (pytest.approx(1, abs=0.01), True)
+
+
+def test_a_whole_number_that_is_a_magnitude_is_still_measured_by_its_area():
+    frame = table()
+    frame["exposure"] = 15 * frame["label"] + np.random.default_rng(1).integers(20, size=600)
+    (link,) = linked(frame)
+    assert (link.measure, link.value) == ("AUC", pytest.approx(roc_auc_score(frame["label"], frame["exposure"])))
+
+
+def test_a_number_that_is_known_of_one_class_alone_is_a_note():
+    frame = table()
+    age = np.random.default_rng(1).integers(20, 90, 600).astype(float)
+    (finding,) = findings(linked(frame.assign(age=np.where(frame["label"], np.nan, age))))
+    assert (finding.name, finding.severity) == ("linked", "note")
+    assert "whether age is known (Cramer's V 1.00" in finding.sentence
+    assert findings(linked(frame.assign(age=np.where(np.arange(600) % 3, np.nan, age)))) == []
+
+
 def test_ids_and_constant_columns_are_passed_over():
     assert linked(table(camera="one", source=[f"image {number}" for number in range(600)])) == []
 
 
 def test_nothing_fires_by_chance():
-    """Five unrelated columns in each of 200 sets."""
+    """Eight unrelated columns in each of 200 sets."""
     fired = 0
     for seed in range(200):
         draw = np.random.default_rng(1000 + seed)
@@ -103,6 +138,9 @@ def test_nothing_fires_by_chance():
             camera=draw.choice(["a", "b"], n, p=[0.9, 0.1]),
             clinic=draw.integers(12, size=n).astype(str),
             exposure=draw.normal(size=n),
+            device_code=draw.integers(40, size=n),
+            hospital=draw.integers(60, size=n).astype(str),
+            diameter=np.where(draw.random(n) < 0.4, np.nan, draw.normal(size=n)),
             age=draw.integers(20, 90, n),
         )
         fired += len(findings(linked(frame)))
