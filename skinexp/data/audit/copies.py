@@ -114,10 +114,11 @@ def _contradictory(frame: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
     ends = pairs[["first", "second"]].to_numpy()
     differ = low[ends].min(axis=1) != high[ends].max(axis=1)
     for pair in pairs[differ & (pairs["kind"] == NEAR)].itertuples():
-        one, other = (np.flatnonzero(same == same[place]) for place in (pair.first, pair.second))
-        words = pair.kind, pair.relation, pair.score
-        found |= {(image, partner): words for image in one for partner in other[labels[other] != labels[image]][:1]}
-        found |= {(partner, image): words for image in other for partner in one[labels[one] != labels[image]][:1]}
+        for here, there in ((pair.first, pair.second), (pair.second, pair.first)):
+            for image in np.flatnonzero(same == same[here]).tolist():
+                partners = np.flatnonzero((same == same[there]) & (labels != labels[image])).tolist()
+                for partner in partners[:1]:
+                    found[min(image, partner), max(image, partner)] = pair.kind, pair.relation, pair.score
     rows = [(*images, *words) for images, words in sorted(found.items())]
     return pd.DataFrame(rows, columns=list(duplicates.COLUMNS)).astype({"first": np.int64, "second": np.int64})
 
