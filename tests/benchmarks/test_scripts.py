@@ -151,7 +151,7 @@ def test_drawing_phantoms_is_measured_by_size(tmp_path):
 def test_preprocessing_is_measured_on_phantoms_and_written_between_its_marks(tmp_path):
     page = tmp_path / "phantoms.md"
     page.write_text("before\n<!-- preprocessing: begin -->\nold\n<!-- preprocessing: end -->\nafter\n")
-    result = kept("preprocessing", f"--phantoms 3 --docs {page}", tmp_path)
+    result = kept("preprocessing", f"--phantoms 12 --docs {page}", tmp_path)
     text = page.read_text()
     assert "old" not in text
     assert "| 224 px | **default** |" in text
