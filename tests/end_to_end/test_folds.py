@@ -4,6 +4,8 @@ import pandas as pd
 import pytest
 from sklearn import metrics
 
+pytestmark = pytest.mark.slow  # trainings that nothing else looks at
+
 FOLDS = ("0", "1")
 
 
