@@ -22,12 +22,13 @@ def describe(images: np.ndarray) -> NDArray[np.float32]:
     small = np.stack(
         [cv2.resize(np.asarray(image, np.float32), size, interpolation=cv2.INTER_AREA) for image in images]
     )
-    grey = small.mean(axis=3)
-    casts = small - grey[..., None]
-    numbers = [small.mean(axis=(1, 2)), small.std(axis=(1, 2)), casts.std(axis=(1, 2))]
+    small = np.ascontiguousarray(np.moveaxis(small, -1, 0))  # channels first, which are counted ten times as fast
+    grey = small.mean(axis=0)
+    casts = small - grey
+    numbers = [small.mean(axis=(2, 3)).T, small.std(axis=(2, 3)).T, casts.std(axis=(2, 3)).T]
     numbers += [np.percentile(grey, PERCENTILES, axis=(1, 2)).T]
     for ring in _rings():
-        numbers += [small[:, ring].mean(axis=1), grey[:, ring].std(axis=1)[:, None]]
+        numbers += [small[:, :, ring].mean(axis=2).T, grey[:, ring].std(axis=1)[:, None]]
     for scale in SCALES:
         coarse = grey.reshape(len(grey), SIDE // scale, scale, SIDE // scale, scale).mean(axis=(2, 4))
         numbers += [np.log1p(_steps(coarse)), np.log1p(_curvature(coarse))]

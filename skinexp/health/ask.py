@@ -4,9 +4,9 @@ Everything runs in a `keras.StatelessScope`: weights can be lent, and what a cal
 BatchNormalization, seeds) is forgotten.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import keras
@@ -33,12 +33,23 @@ class Answers:
         features: (n, c) pooled features; None where what was asked begins above them.
         entry: (n, s, s, 3) what the input scaling hands on; None as above.
         largest: of each rectified layer the largest activation of each unit (units,), by the layer's name.
+        kept: (n, ...) activations that were to be kept, by the layer's name.
     """
 
     logits: np.ndarray
     features: np.ndarray | None
     entry: np.ndarray | None
     largest: dict[str, np.ndarray]
+    kept: dict[str, np.ndarray] = field(default_factory=dict)
+
+    def split(self, count: int) -> tuple["Answers", "Answers"]:
+        """The first `count` images, and the others; `largest` stays that of all."""
+
+        def part(of: slice) -> "Answers":
+            parts = [None if values is None else values[of] for values in (self.logits, self.features, self.entry)]
+            return Answers(*parts, self.largest, {name: values[of] for name, values in self.kept.items()})
+
+        return part(slice(count)), part(slice(count, None))
 
 
 class Slope(NamedTuple):
@@ -93,27 +104,30 @@ class Questions:
             if len(variable.shape) > 1
         }
 
-    def answers(self, inputs: np.ndarray, training: bool = False) -> Answers:
-        """Asks in inference mode, or with the statistics of these very images where BatchNormalization learns."""
+    def answers(self, inputs: np.ndarray, training: bool = False, keep: Collection[str] = ()) -> Answers:
+        """Asks in inference mode, or with the statistics of these very images where BatchNormalization learns.
+
+        Args:
+            keep: layers whose activations are wanted.
+        """
         rectified = {one.name for one in self._layers if _is_rectified(one)}
 
         def ask(values: Any) -> dict[str, Any]:
-            kept: dict[str, Any] = {}
+            largest: dict[str, Any] = {}
+            outputs: dict[str, Any] = {}
             for one, output in self.walk(values, training):
                 if one.name in rectified:
-                    kept[f"largest/{one.name}"] = ops.max(output, axis=_all_but_channels(one, output))
-                if one.name in (FEATURES, ENTRY):
-                    kept[one.name] = output
-            return kept | {"logits": output[:, 0]}
+                    largest[one.name] = ops.max(output, axis=_all_but_channels(one, output))
+                if one.name in (FEATURES, ENTRY, *keep):
+                    outputs[one.name] = output
+            return {"largest": largest, "outputs": outputs, "logits": output[:, 0]}
 
         often = self._often and not training
-        found = {name: _array(value) for name, value in self._ask(("answers", training), ask, inputs, often).items()}
-        return Answers(
-            found["logits"],
-            found.get(FEATURES),
-            found.get(ENTRY),
-            {name.removeprefix("largest/"): value for name, value in found.items() if name.startswith("largest/")},
-        )
+        asked = self._ask(("answers", training, *keep), ask, inputs, often)
+        found = keras.tree.map_structure(_array, asked)
+        outputs = found["outputs"]
+        kept = {name: outputs[name] for name in keep}
+        return Answers(found["logits"], outputs.get(FEATURES), outputs.get(ENTRY), found["largest"], kept)
 
     def activation(self, inputs: np.ndarray, layer: str) -> np.ndarray:
         """(n, ...) float32 activation of a layer, in inference mode."""

@@ -77,8 +77,11 @@ class Doctor:
             entropy=probes.prior_entropy(batches.train.labels),
             chance_error=probes.chance_error(batches.val.labels),
         )
+        cuts = {phase.name: cut.find(phase, classifier) for phase in plan}
+        self._cuts = {name: layer for name, layer in cuts.items() if layer}  # where a phase may be cut, by its name
+        self._activations: dict[str, np.ndarray] = {}  # there, of validation images
         # A network that learns as a whole is asked as a whole, before, while and after; one that is cut only before.
-        self._whole = Questions(classifier.network, often=cut.find(plan[0], classifier) is None)
+        self._whole = Questions(classifier.network, often=plan[0].name not in self._cuts)
         self._ends = directory / FOLDER / FILE
         if self._on and self._ends.is_file():  # of an earlier life, whose phases do not come again
             self.chart.ends = json.loads(self._ends.read_text())
@@ -96,8 +99,7 @@ class Doctor:
         start = time.perf_counter()
         self._enter(self.chart.phases[0])
         self.chart.before |= image_readings.read(self._prepared, self._batches, self._config.seed)
-        self._look_at_network()
-        self._try_to_learn()
+        self._try_to_learn(*self._look_at_network())
         self.seconds["preflight"] = time.perf_counter() - start
         found = rules.diagnose(self.chart)
         if not found:
@@ -108,10 +110,18 @@ class Doctor:
             raise UserError(f"health.preflight: {sentence}. To train all the same: health.policy=warn")
         log.warning("Health    %s", sentence)
 
-    def _look_at_network(self) -> None:
+    def _look_at_network(self) -> tuple[np.ndarray, np.ndarray]:
+        """Asks about some validation images, and at once about those of the trial.
+
+        Returns:
+            (16, ...) what the first phase learns from, images or what a layer makes of them, and (16,) labels.
+        """
         chart, classifier = self.chart, self._classifier
         images, labels, groups = self._validation(VALIDATION_IMAGES)
-        answers = self._whole.answers(images)
+        trial, trial_labels = self._trial_images()
+        asked = self._whole.answers(np.concatenate([images, trial]), keep=self._cuts.values())
+        answers, of_trial = asked.split(len(images))
+        self._activations = answers.kept
         chart.before |= network_readings.of_answers(answers)
         chart.before |= network_readings.of_entry(answers.entry[:ENTRIES], images[:ENTRIES], chart.scaling[1])
         chart.before |= network_readings.of_weights(classifier, chart.phases[0].frozen)
@@ -122,28 +132,21 @@ class Doctor:
             others = [name for name in SCALINGS if name != chart.scaling[0]]
             cosines = network_readings.cosines_by_scaling(classifier.network, images[:32], others)
             chart.before |= {f"cosine_if_{name}": cosine for name, cosine in cosines.items()}
+        layer = self._cuts.get(chart.phases[0].name)
+        return of_trial.kept[layer] if layer else trial, trial_labels
 
-    def _try_to_learn(self) -> None:
+    def _try_to_learn(self, inputs: np.ndarray, labels: np.ndarray) -> None:
+        """Learns sixteen images by heart, from where the first phase starts."""
         chart, options = self.chart, self._config.optim
-        questions, experiment = self._experiment()
+        questions = Questions(self._classifier.network, self._cuts.get(chart.phases[0].name))
+        descent = questions.descent(inputs, labels)
+        start = [keras.ops.convert_to_numpy(variable) for variable in questions.variables]
+        experiment = Experiment(descent, start, descent(start))
         self._start = questions.kernels(experiment.start)
         chart.before |= network_readings.of_gradients(questions.kernels(experiment.slope.gradients), self._start)
         chart.trials = [attempt(experiment, options, chart.phases[0].lr)]
         if not chart.trials[0].fitted:
             chart.trials += other_rates(experiment, options, chart.phases[0].lr)
-
-    def _experiment(self) -> tuple[Questions, Experiment]:
-        """What the first phase trains, and the loss of sixteen training images from where it starts."""
-        network, train = self._classifier.network, self._batches.train
-        layer = cut.find(self.chart.phases[0], self._classifier)
-        members = _both_classes(train.labels, self._config.seed)
-        inputs = train.images.read(members)
-        if layer is not None:
-            inputs = self._whole.activation(inputs, layer)
-        questions = Questions(network, layer)
-        descent = questions.descent(inputs, train.labels[members])
-        start = [keras.ops.convert_to_numpy(variable) for variable in questions.variables]
-        return questions, Experiment(descent, start, descent(start))
 
     # --- while --------------------------------------------------------------------------------------------------------
 
@@ -158,7 +161,7 @@ class Doctor:
         network = self._classifier.network
         first = phase is self.chart.phases[0] and self._start
         start = first or Questions(network, layer).kernels()
-        images, _, _ = self._validation(Watch.IMAGES)
+        images, activations = self._watched(layer)
 
         def end(readings: Evidence, epochs: int) -> None:
             """Reads the weights as the phase leaves them, before those of the best epoch take their place."""
@@ -170,7 +173,15 @@ class Doctor:
         def count(seconds: float) -> None:
             self.seconds["epochs"] += seconds
 
-        return [Watch(self._whole, layer, images, end, count)]
+        return [Watch(self._whole, layer, images, activations, end, count)]
+
+    def _watched(self, layer: str | None) -> tuple[np.ndarray, np.ndarray | None]:
+        """The validation images that are followed, and their activations at a layer where those are known."""
+        val, seed = self._batches.val, self._config.seed
+        followed = image_readings.sample(val, seed, Watch.IMAGES)
+        known = self._activations.get(layer or "")
+        asked = image_readings.sample(val, seed, VALIDATION_IMAGES)
+        return val.read(followed), None if known is None else known[np.isin(asked, followed)]
 
     def _normalizations(self, epochs: int) -> Evidence:
         """How many layers use a batch's own statistics while they learn, and how much of theirs is from the start.
@@ -261,6 +272,14 @@ class Doctor:
     def _enter(self, phase: Phase) -> None:
         phases.enter(phase, self._classifier.network, self._dropout)
 
+    def _trial_images(self) -> tuple[np.ndarray, np.ndarray]:
+        """Training images for the trial, half of them of each class where there are enough, and their labels."""
+        train = self._batches.train
+        order = rng(self._config.seed, "health trial").permutation(train.count)
+        halves = [order[train.labels[order] == value][: TRIAL_IMAGES // 2] for value in (0, 1)]
+        members = np.concatenate(halves)
+        return train.images.read(members), train.labels[members]
+
     def _validation(self, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Images, labels and groups of some validation images."""
         images = self._batches.val
@@ -268,10 +287,3 @@ class Doctor:
         frame = self._prepared.table.frame
         groups = frame.loc[frame["split"] == "val", "group"].to_numpy()[members]
         return images.read(members), images.labels[members], groups
-
-
-def _both_classes(labels: np.ndarray, seed: int) -> np.ndarray:
-    """Members for the trial, half of them of each class where there are enough."""
-    order = rng(seed, "health trial").permutation(len(labels))
-    halves = [order[labels[order] == value][: TRIAL_IMAGES // 2] for value in (0, 1)]
-    return np.concatenate(halves)

@@ -9,7 +9,7 @@ from PIL import Image
 
 from skinexp.data.pipeline import Batches, Images
 from skinexp.data.store import Prepared
-from skinexp.data.table import Reader
+from skinexp.data.table import Table
 from skinexp.health import appearance, probes, shortcuts
 from skinexp.health.chart import Evidence
 from skinexp.randomness import rng
@@ -34,7 +34,7 @@ def read(prepared: Prepared, batches: Batches, seed: int) -> Evidence:
         "nonfinite_pixels": float(probes.nonfinite_count([pixels])),
         "prevalence": float(np.mean(batches.train.labels)),
         **_of_labels(prepared, batches, seed),
-        **_of_shortcuts(pixels, labels, groups, prepared.table.reader, training["position"].to_numpy()[members], seed),
+        **_of_shortcuts(pixels, labels, groups, original_sizes(prepared.table, training["position"], members), seed),
     }
 
 
@@ -83,14 +83,8 @@ def _mismatch_of_first_batch(batches: Batches, labels: np.ndarray) -> float:
     return float(np.mean(~same_image | (given[:, 0] != labels[order])))
 
 
-def _of_shortcuts(
-    pixels: np.ndarray, labels: np.ndarray, groups: np.ndarray, reader: Reader, positions: np.ndarray, seed: int
-) -> Evidence:
-    views = {
-        "colour": shortcuts.mean_colour(pixels),
-        "rim": shortcuts.rim(pixels),
-        "size": original_sizes(reader, positions[:FILES]),
-    }
+def _of_shortcuts(pixels: np.ndarray, labels: np.ndarray, groups: np.ndarray, sizes: np.ndarray, seed: int) -> Evidence:
+    views = {"colour": shortcuts.mean_colour(pixels), "rim": shortcuts.rim(pixels), "size": sizes}
     found: Evidence = {}
     for name, values in views.items():
         varies, shown = np.ptp(values, axis=0).any(), labels[: len(values)]
@@ -99,11 +93,17 @@ def _of_shortcuts(
     return found
 
 
-def original_sizes(reader: Reader, positions: np.ndarray) -> np.ndarray:
-    """(n, 2) height and width in pixels that images had as files; zeros where they are drawn, all alike."""
-    found = np.zeros((len(positions), 2))
-    for row, position in enumerate(positions):
-        source = reader(position)
+def original_sizes(table: Table, positions: pd.Series, members: np.ndarray) -> np.ndarray:
+    """(n, 2) height and width in pixels that images had as files; zeros where they are drawn, all alike.
+
+    Args:
+        positions: of the images of a part, in the table's source.
+        members: of that part; the first `FILES` of them are looked at.
+    """
+    looked_at = positions.to_numpy()[members[:FILES]]
+    found = np.zeros((len(looked_at), 2))
+    for row, position in enumerate([] if table.truth else looked_at):  # what is known beforehand was drawn
+        source = table.reader(position)
         if not isinstance(source, bytes):
             break
         with Image.open(io.BytesIO(source)) as image:

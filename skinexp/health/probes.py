@@ -5,12 +5,15 @@ Numbers that cannot be computed (a class is absent, nothing varies) are NaN: rul
 
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
+import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit
 from scipy.stats import ks_2samp
+from sklearn import config_context
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
@@ -58,7 +61,7 @@ def effective_rank(features: ArrayLike) -> float:
     if not np.isfinite(centred).all():
         return math.nan
     centred = centred - centred.mean(axis=0)
-    with threadpool_limits(1):  # too small to share out, like the probe
+    with threadpool_limits(1):
         products = centred @ centred.T if len(centred) < centred.shape[1] else centred.T @ centred
         energy = np.linalg.eigvalsh(products).clip(min=0)  # the squared singular values, and rounding errors around 0
     if not energy.sum() > 0:
@@ -84,10 +87,10 @@ def logistic_probe_auc(features: ArrayLike, labels: ArrayLike, groups: ArrayLike
     grouped = len(np.unique(np.asarray(groups))) < len(classes)
     splitter = StratifiedGroupKFold if grouped else StratifiedKFold  # which is ten times as fast
     folds = splitter(FOLDS, shuffle=True, random_state=seed)
-    with warnings.catch_warnings(), threadpool_limits(1):  # threads wait for each other longer than this computes
+    with warnings.catch_warnings(), _alone():
         # A fold without one of the classes does not count; features that hardly vary need not be fitted well.
         warnings.simplefilter("ignore")
-        areas = cross_val_score(_probe(values.shape[1]), values, classes, groups=groups, cv=folds, scoring="roc_auc")
+        areas = cross_val_score(_probe(values), values, classes, groups=groups, cv=folds, scoring="roc_auc")
     return math.nan if np.isnan(areas).all() else float(np.nanmean(areas))
 
 
@@ -101,8 +104,8 @@ def transferred_probe_auc(features: ArrayLike, labels: ArrayLike, others: ArrayL
     fitted, scored = _usable(features), _usable(others)
     if fitted is None or scored is None or len(set(labels)) < 2 or len(set(other_labels)) < 2:
         return math.nan
-    with threadpool_limits(1):
-        scores = _probe(fitted.shape[1]).fit(fitted, np.asarray(labels)).decision_function(scored)
+    with _alone():
+        scores = _probe(fitted).fit(fitted, np.asarray(labels)).decision_function(scored)
     return float(roc_auc_score(np.asarray(other_labels), scores))
 
 
@@ -190,9 +193,8 @@ def constant_share(images: np.ndarray) -> float:
     Args:
         images: (n, h, w, 3).
     """
-    values = images.astype(np.float32)
-    span = float(values.max() - values.min())
-    return float(np.mean(values.std(axis=(1, 2)).max(axis=1) <= 0.01 * span))
+    span = float(images.max()) - float(images.min())
+    return float(np.mean([cv2.meanStdDev(image)[1].max() <= 0.01 * span for image in images]))
 
 
 def noise_share(images: np.ndarray) -> float:
@@ -224,13 +226,26 @@ def relative_error(actual: ArrayLike, expected: ArrayLike) -> float:
     return error / max(float(wanted.std()), 1e-12)
 
 
-def _probe(features: int) -> Pipeline:
-    """Standardised features and a penalised logistic model.
+def _probe(features: np.ndarray) -> Pipeline:
+    """Standardised features and a penalised logistic model, for (n, c) features.
 
     The penalised solution lies in the space that the images span: turned into its axes, thousands of features are no
     more than there are images, and few enough for Newton's method.
     """
-    return make_pipeline(StandardScaler(), PCA(), LogisticRegression(C=STRENGTH / features, solver="newton-cholesky"))
+    images, width = features.shape
+    model = LogisticRegression(C=STRENGTH / width, solver="newton-cholesky")
+    turned = [PCA()] if width > images / 2 else []  # few features are no more anyhow
+    return make_pipeline(StandardScaler(), *turned, model)
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Inside, scikit-learn computes in one thread, and looks through no argument of ours that it has seen before.
+
+    The probes are small: threads would wait for each other longer than they compute.
+    """
+    with threadpool_limits(1), config_context(assume_finite=True, skip_parameter_validation=True):
+        yield
 
 
 def _usable(features: ArrayLike) -> NDArray[np.float64] | None:

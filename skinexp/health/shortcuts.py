@@ -4,6 +4,7 @@ Each of them is all that a logistic model gets to see. Where one predicts the la
 the network may have learned that instead of the lesion.
 """
 
+import cv2
 import numpy as np
 
 RIM = 0.06  # of a side: how wide the rim of a picture is
@@ -12,7 +13,7 @@ CORNER = 0.12  # of a side: a corner
 
 def mean_colour(images: np.ndarray) -> np.ndarray:
     """(n, 6) mean colour of (n, s, s, 3) images, and the share that each channel has in it."""
-    colours = images.mean(axis=(1, 2), dtype=np.float64)
+    colours = _means(images)
     return np.concatenate([colours, colours / np.maximum(colours.sum(axis=1, keepdims=True), 1e-12)], axis=1)
 
 
@@ -22,13 +23,17 @@ def rim(images: np.ndarray) -> np.ndarray:
 
     Less the whole picture's: else a rim would tell what the mean colour tells.
     """
-    values = images.astype(np.float64)
     side = images.shape[1]
     edge, corner = max(1, round(RIM * side)), max(1, round(CORNER * side))
-    edges = [values[:, :edge], values[:, -edge:], values[:, :, :edge], values[:, :, -edge:]]
+    edges = [images[:, :edge], images[:, -edge:], images[:, :, :edge], images[:, :, -edge:]]
     ends = (slice(None, corner), slice(-corner, None))
-    corners = [values[:, rows, columns] for rows in ends for columns in ends]
-    colours = np.stack([part.mean(axis=(1, 2)) for part in (*edges, *corners)], axis=1)
-    whole = values.mean(axis=(1, 2))[:, None]
-    darkness = np.stack([part.mean(axis=(1, 2, 3)) for part in edges], axis=1)
+    corners = [images[:, rows, columns] for rows in ends for columns in ends]
+    colours = np.stack([part.mean(axis=(1, 2), dtype=np.float64) for part in (*edges, *corners)], axis=1)
+    whole = _means(images)[:, None]
+    darkness = colours[:, : len(edges)].mean(axis=2)
     return np.concatenate([(colours - whole).reshape(len(images), -1), darkness], axis=1)
+
+
+def _means(images: np.ndarray) -> np.ndarray:
+    """(n, 3) mean colours."""
+    return np.array([cv2.mean(image)[:3] for image in images])

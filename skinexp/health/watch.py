@@ -28,6 +28,7 @@ class Watch(keras.callbacks.Callback):
         whole: Questions,
         layer: str | None,
         images: np.ndarray,
+        inputs: np.ndarray | None,
         at_end: Callable[[Evidence, int], None],
         count: Callable[[float], None],
     ):
@@ -36,6 +37,7 @@ class Watch(keras.callbacks.Callback):
             whole: the network.
             layer: where it is cut in this phase, if it is: what lies below is asked once.
             images: (n, s, s, 3) validation images.
+            inputs: their activations at that layer, where they are known.
             at_end: takes the last readings and the number of epochs so far, when the phase is over.
             count: takes the seconds of each look.
         """
@@ -43,18 +45,22 @@ class Watch(keras.callbacks.Callback):
         self._images, self._layer, self._whole = images, layer, whole
         self._at_end, self._count = at_end, count
         self._learning = Questions(whole.network, layer)
-        self._inputs: np.ndarray | None = None
-        self._begun: Kernels = {}
+        self._inputs = inputs
+        self._begun: Kernels = {}  # as the epoch begins
         self._epochs, self._latest = 0, (0, Evidence())  # the latest readings, with the epoch that they are from
 
     def on_epoch_begin(self, epoch, logs=None):
+        if self._begun:
+            return
         with self._counted():
             self._begun = self._learning.kernels()
 
     def on_epoch_end(self, epoch, logs=None):
         with self._counted():
             self._epochs = epoch + 1
-            moved = network_readings.movement(self._learning.kernels(), self._begun)
+            kernels = self._learning.kernels()
+            moved = network_readings.movement(kernels, self._begun)
+            self._begun = kernels
             logs["health/update_ratio"] = float(np.median(moved))
             if self._epochs.bit_count() == 1:  # a power of two
                 readings = self._readings()
