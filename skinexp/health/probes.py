@@ -203,11 +203,14 @@ def noise_share(images: np.ndarray) -> float:
     Args:
         images: (n, h, w, 3).
     """
-    grey = images.astype(np.float32).mean(axis=3)
-    centred = grey - grey.mean(axis=(1, 2), keepdims=True)
-    together = (centred[:, :, 1:] * centred[:, :, :-1]).mean(axis=(1, 2))
-    alone = np.square(centred).mean(axis=(1, 2))
-    return float(np.mean((together < 0.5 * alone) & (alone > 0)))
+    return float(np.mean([_is_noise(image) for image in images]))
+
+
+def _is_noise(image: np.ndarray) -> bool:
+    grey = cv2.transform(image.astype(np.float32), np.full((1, 3), 1 / 3))
+    centred = grey - grey.mean()
+    together, alone = (centred[:, 1:] * centred[:, :-1]).mean(), np.square(centred).mean()
+    return bool(together < 0.5 * alone)
 
 
 def duplicate_share(images: np.ndarray) -> float:

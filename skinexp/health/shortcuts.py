@@ -28,7 +28,7 @@ def rim(images: np.ndarray) -> np.ndarray:
     edges = [images[:, :edge], images[:, -edge:], images[:, :, :edge], images[:, :, -edge:]]
     ends = (slice(None, corner), slice(-corner, None))
     corners = [images[:, rows, columns] for rows in ends for columns in ends]
-    colours = np.stack([part.mean(axis=(1, 2), dtype=np.float64) for part in (*edges, *corners)], axis=1)
+    colours = np.stack([_means(part) for part in (*edges, *corners)], axis=1)
     whole = _means(images)[:, None]
     darkness = colours[:, : len(edges)].mean(axis=2)
     return np.concatenate([(colours - whole).reshape(len(images), -1), darkness], axis=1)
