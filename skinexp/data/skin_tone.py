@@ -60,7 +60,10 @@ def skin_tone(angles: NDArray[np.float64]) -> pd.Series:
 
 
 def skin_tones(images: Images) -> pd.Series:
-    """The band of each of these images, as `skin_tone` has it."""
+    """The band of each of these images, as `skin_tone` has it; missing where pixels are no bytes, which is a fault that
+    the doctor names."""
+    if images.pixels.dtype != np.uint8:
+        return skin_tone(np.full(len(images), np.nan))
     members = np.arange(len(images))
     parts = [members[start : start + AT_ONCE] for start in range(0, len(members), AT_ONCE)]
     angles = [individual_typology_angle(images.read(part)) for part in parts]

@@ -4,7 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
-from skinexp.data.skin_tone import individual_typology_angle, skin_tone
+from skinexp.data.pipeline import Images
+from skinexp.data.skin_tone import individual_typology_angle, skin_tone, skin_tones
 
 
 def plain(lightness, yellowness, redness=12.0, size=64):
@@ -75,3 +76,9 @@ def test_light_skin_under_a_blue_lamp_is_not_called_dark():
 def test_what_is_no_stack_of_rgb_photographs_is_refused():
     with pytest.raises(ValueError, match=r"images: must be RGB .* Received: shape \(2, 8, 8\), type float64"):
         individual_typology_angle(np.zeros((2, 8, 8)))
+
+
+def test_pixels_that_are_no_bytes_have_no_tone_and_stop_no_run():
+    pixels = np.full((3, 64, 64, 3), 0.5, np.float32)
+
+    assert skin_tones(Images(pixels, np.arange(3), np.zeros(3))).isna().tolist() == [True] * 3
