@@ -103,8 +103,10 @@ class Augmentation(keras.layers.Layer):
         self.brightens = options.brightness > 0
         self.contrasts = options.contrast > 0
         self.colours = options.colour_jitter > 0
-        # XLA has no kernel for TensorFlow's resampling: Keras then compiles the step without XLA.
-        self.supports_jit = not (self.resamples and keras.backend.backend() == "tensorflow")
+        self.shades = self.brightens or self.contrasts or self.colours
+        # XLA has no kernel for TensorFlow's resampling, nor for OpenCV: Keras then compiles the step without XLA.
+        on_tensorflow = keras.backend.backend() == "tensorflow"
+        self.supports_jit = not (on_tensorflow and (self.resamples or (self.shades and _on_tensorflows_cpu())))
 
     def call(self, images: Tensor, draws: Tensor) -> Tensor:
         """Applies draws to images.
@@ -116,13 +118,13 @@ class Augmentation(keras.layers.Layer):
         Returns:
             (n, height, width, 3) float32, 0..255.
         """
-        matrices, brightness, contrast, colour = ops.split(draws, [4, 5, 6], axis=1)
-        if self.resamples:
-            resample = _resample_with_opencv if _on_tensorflows_cpu() else _resample
-            images = resample(images, _transforms(matrices, *ops.shape(images)[1:3]))
-        else:
-            images = ops.cast(images, "float32")
-        if self.brightens or self.contrasts or self.colours:
+        matrices, *shades = ops.split(draws, [4, 5, 6], axis=1)
+        transforms = _transforms(matrices, *ops.shape(images)[1:3])
+        if _on_tensorflows_cpu() and (self.resamples or self.shades):
+            return self._with_opencv(images, transforms, *shades)
+        images = _resample(images, transforms) if self.resamples else ops.cast(images, "float32")
+        if self.shades:
+            brightness, contrast, colour = shades
             # Each step is linear in the pixels; together they are one multiplication and one addition.
             factor, summand = ops.ones_like(brightness), brightness
             if self.contrasts:
@@ -131,6 +133,33 @@ class Augmentation(keras.layers.Layer):
             images = images * (factor * colour)[:, None, None] + (summand * colour)[:, None, None]
             images = ops.clip(images, 0.0, 255.0)  # once, at the end: what one step saturates the next may bring back
         return images
+
+    def _with_opencv(self, images: Tensor, *drawn: Tensor) -> Tensor:
+        """The same on a CPU, image by image, which is faster (benchmarks/augmentation.py).
+
+        TensorFlow's kernels go over the whole batch one after the other, and it fits into no cache.
+        """
+        import tensorflow as tf
+
+        changed = tf.numpy_function(self._change, [images, *drawn], tf.float32, stateful=False)
+        changed.set_shape(images.shape)
+        return changed
+
+    def _change(self, images: np.ndarray, *drawn: np.ndarray) -> np.ndarray:
+        changed = _aligned(images.shape)
+        for image, target, *values in zip(images, changed, *drawn, strict=True):
+            transform, brightness, contrast, colour = values
+            if self.resamples:
+                _warp(image.astype(np.float32), transform, target)
+            else:
+                target[:] = image
+            if self.shades:
+                mean = np.array(cv2.mean(target)[:3]) if self.contrasts else 0.0
+                factor = contrast if self.contrasts else 1.0
+                factors, summands = factor * colour, (brightness + mean * (1 - factor)) * colour
+                cv2.transform(target, np.column_stack([np.diag(factors), summands]), dst=target)
+                np.clip(target, 0.0, 255.0, out=target)
+        return changed
 
     def compute_output_shape(self, images_shape: tuple, draws_shape: tuple) -> tuple:
         """The shape of the images."""
@@ -155,28 +184,15 @@ def _resample(images: Tensor, transforms: Tensor) -> Tensor:
     )
 
 
-def _resample_with_opencv(images: Tensor, transforms: Tensor) -> Tensor:
-    """The same as `_resample`; on a CPU several times as fast as TensorFlow's kernel (benchmarks/augmentation.py)."""
-    import tensorflow as tf
-
-    resampled = tf.numpy_function(_warp, [images, transforms], tf.float32, stateful=False)
-    resampled.set_shape(images.shape)
-    return resampled
-
-
-def _warp(images: np.ndarray, transforms: np.ndarray) -> np.ndarray:
-    size = images.shape[2], images.shape[1]
-    warped = _aligned(images.shape)
-    for image, transform, target in zip(images, transforms, warped, strict=True):
-        cv2.warpAffine(
-            image.astype(np.float32),
-            transform[:6].reshape(2, 3),
-            size,
-            dst=target,
-            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-            borderMode=cv2.BORDER_REFLECT,
-        )
-    return warped
+def _warp(image: np.ndarray, transform: np.ndarray, target: np.ndarray) -> None:
+    cv2.warpAffine(
+        image,
+        transform[:6].reshape(2, 3),
+        (image.shape[1], image.shape[0]),
+        dst=target,
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_REFLECT,
+    )
 
 
 def _aligned(shape: tuple[int, ...]) -> np.ndarray:

@@ -60,8 +60,10 @@ def skin_tone(angles: NDArray[np.float64]) -> pd.Series:
 
 
 def skin_tones(images: Images) -> pd.Series:
-    """The band of each of these images, as `skin_tone` has it; missing where pixels are no bytes, which is a fault that
-    the doctor names."""
+    """The band of each of these images, as `skin_tone` has it.
+
+    Missing where pixels are no bytes: that is a fault, which the doctor names.
+    """
     if images.pixels.dtype != np.uint8:
         return skin_tone(np.full(len(images), np.nan))
     members = np.arange(len(images))

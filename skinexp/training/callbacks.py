@@ -118,7 +118,7 @@ class BestWeights(keras.callbacks.Callback):
 
 
 class ProgressBar(keras.callbacks.Callback):
-    """A bar that moves with each batch and says how the last epoch went."""
+    """A bar that moves with the batches and says how the last epoch went."""
 
     def __init__(self, bar: terminal.Bar, phase: Phase, first: int):
         """
@@ -127,9 +127,13 @@ class ProgressBar(keras.callbacks.Callback):
         """
         super().__init__()
         self._bar, self._phase, self._first = bar, phase, first
+        self._begun = 0  # the first of the batches that are in work
+
+    def on_train_batch_begin(self, batch, logs=None):
+        self._begun = batch
 
     def on_train_batch_end(self, batch, logs=None):
-        self._bar.advance()
+        self._bar.advance(min(batch + 1, self.params["steps"]) - self._begun)  # several, where they are done at once
 
     def on_epoch_end(self, epoch, logs=None):
         done = f"{epoch - self._first + 1}/{self._phase.epochs}"

@@ -20,6 +20,7 @@ from skinexp.training.trainee import Trainee
 
 log = logging.getLogger(__name__)
 
+STEPS_AT_ONCE = 32  # of a head on its features, in one call; elsewhere than on TensorFlow they would be unrolled
 SHARE_OF_DISK = 0.5  # that cached features may take of what is free
 
 
@@ -30,9 +31,14 @@ class Course:
     model: keras.Model
     batches: EpochBatches
     validation: Any  # as Keras' validation_data
+    steps_at_once: int = 1
 
-    def compile(self, optimizer: keras.Optimizer, compute: Compute) -> None:
-        """Makes the model ready to be trained, with the loss and the metrics of every training."""
+    def compile(self, optimizer: keras.Optimizer, compute: Compute, steps_at_once: int = 1) -> None:
+        """Makes the model ready to be trained, with the loss and the metrics of every training.
+
+        Args:
+            steps_at_once: between which no callback is asked.
+        """
         self.model.compile(
             optimizer=optimizer,
             loss=keras.losses.BinaryCrossentropy(from_logits=True),
@@ -41,6 +47,7 @@ class Course:
                 keras.metrics.AUC(name="auc", from_logits=True),
             ],
             jit_compile=bool(compute.jit_compile),
+            steps_per_execution=steps_at_once,
         )
 
 
@@ -74,7 +81,9 @@ def course(
     labels = batches.train.labels
     drawn = features.FeatureBatches(draw, labels, batches.batch_size, config.seed, first, config.training.redraw)
     validation = features.validation_features(classifier, layer, batches, cache)
-    return Course(cut.Top(classifier, layer), drawn, validation)
+    # A step of the head takes less time than asking for it.
+    at_once = STEPS_AT_ONCE if layer == FEATURES and keras.backend.backend() == "tensorflow" else 1
+    return Course(cut.Top(classifier, layer), drawn, validation, at_once)
 
 
 def _views(phase: Phase, config: Config) -> int:
