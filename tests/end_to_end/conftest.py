@@ -22,6 +22,7 @@ with warnings.catch_warnings():
     import mlflow.store.tracking.sqlalchemy_store  # noqa: F401
 
 TRAIN = ("-m", "skinexp.train")
+SMALL = "experiment=smoke tracking.tensorboard=false data.limit=120 data.preprocess.size=64"  # of photographs
 PATIENCE = 300  # seconds for a training to begin on a busy machine
 
 Train = Callable[..., list["Command"]]
@@ -128,6 +129,13 @@ def three(commands: list[Command]) -> Command:
 def broken(commands: list[Command]) -> Command:
     """A sweep whose first job loses its loss."""
     return commands[3]
+
+
+@pytest.fixture(scope="session")
+def folder(train: Train, isic9: Path, weights: Path) -> Command:
+    """MobileNetV2 on a folder of photographs with a manifest."""
+    source = f"data=folder data.path={isic9} model.weights={weights}"
+    return train(f"{SMALL} {source} model=mobilenet model.alpha=0.35")[0]
 
 
 @pytest.fixture(scope="session")

@@ -17,8 +17,6 @@ from PIL import Image
 
 from skinexp.evaluation.calibration import Calibrator
 
-QUIET = "tracking.tensorboard=false tracking.system_metrics=false"
-
 
 @dataclass(frozen=True)
 class Evaluated:
@@ -56,9 +54,9 @@ def evaluate(tmp_path_factory) -> Evaluate:
 
 
 @pytest.fixture(scope="module")
-def trained(train):
+def trained(twice):
     """A small network, in whose store nothing else is looked at."""
-    return train(f"experiment=smoke {QUIET}")[0]
+    return twice[1]
 
 
 @pytest.fixture(scope="module")
@@ -186,9 +184,8 @@ def test_a_run_that_was_not_tracked_is_not_tracked_here(bare):
     assert "the run itself was not tracked" in bare.output
 
 
-def test_photographs_have_the_same_logits_in_their_own_directory(train, evaluate, isic9):
-    (run,) = train(f"experiment=smoke {QUIET} data=folder data.path={isic9} data.limit=60")
-    after = evaluate(run.place, f"{run.directory} data=folder data.path={isic9} data.limit=60").predictions
-    before = run.predictions().query("split == 'test'").set_index("image_id")["logit"]
+def test_photographs_have_the_same_logits_in_their_own_directory(folder, evaluate, isic9):
+    after = evaluate(folder.place, f"{folder.directory} data=folder data.path={isic9} data.limit=120").predictions
+    before = folder.predictions().query("split == 'test'").set_index("image_id")["logit"]
     np.testing.assert_allclose(after.set_index("image_id")["logit"].loc[before.index], before, atol=1e-5)
     assert "age" in after

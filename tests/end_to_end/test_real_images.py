@@ -3,23 +3,15 @@
 import pandas as pd
 import pytest
 
+from tests.end_to_end.conftest import SMALL
+
 JOBS = ("0", "1")  # scratch, mobilenet
-
-
-def smoke(weights) -> str:
-    return f"experiment=smoke tracking.tensorboard=false data.limit=120 data.preprocess.size=64 model.weights={weights}"
-
-
-@pytest.fixture(scope="module")
-def folder(train, isic9, weights):
-    """MobileNetV2 on a folder with a manifest."""
-    return train(f"{smoke(weights)} data=folder data.path={isic9} model=mobilenet model.alpha=0.35")[0]
 
 
 @pytest.fixture(scope="module")
 def hub(train, ham10000, weights):
     """A sweep on a local data set of the hub's shape, with one value of `model.weights` for all models."""
-    return train(f"-m {smoke(weights)} data=hub data.path={ham10000} model=scratch,mobilenet")[0]
+    return train(f"-m {SMALL} model.weights={weights} data=hub data.path={ham10000} model=scratch,mobilenet")[0]
 
 
 def test_a_folder_of_photographs_is_trained_on(folder):
