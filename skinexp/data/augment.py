@@ -104,9 +104,8 @@ class Augmentation(keras.layers.Layer):
         self.contrasts = options.contrast > 0
         self.colours = options.colour_jitter > 0
         self.shades = self.brightens or self.contrasts or self.colours
-        # XLA has no kernel for TensorFlow's resampling, nor for OpenCV: Keras then compiles the step without XLA.
-        on_tensorflow = keras.backend.backend() == "tensorflow"
-        self.supports_jit = not (on_tensorflow and (self.resamples or (self.shades and _on_tensorflows_cpu())))
+        # XLA has no kernel for TensorFlow's resampling: Keras then compiles the step without XLA.
+        self.supports_jit = not (self.resamples and keras.backend.backend() == "tensorflow")
 
     def call(self, images: Tensor, draws: Tensor) -> Tensor:
         """Applies draws to images.
@@ -119,10 +118,13 @@ class Augmentation(keras.layers.Layer):
             (n, height, width, 3) float32, 0..255.
         """
         matrices, *shades = ops.split(draws, [4, 5, 6], axis=1)
-        transforms = _transforms(matrices, *ops.shape(images)[1:3])
-        if _on_tensorflows_cpu() and (self.resamples or self.shades):
-            return self._with_opencv(images, transforms, *shades)
-        images = _resample(images, transforms) if self.resamples else ops.cast(images, "float32")
+        if self.resamples:
+            transforms = _transforms(matrices, *ops.shape(images)[1:3])
+            if _on_tensorflows_cpu():
+                return self._with_opencv(images, transforms, *shades)
+            images = _resample(images, transforms)
+        else:
+            images = ops.cast(images, "float32")
         if self.shades:
             brightness, contrast, colour = shades
             # Each step is linear in the pixels; together they are one multiplication and one addition.
@@ -149,10 +151,7 @@ class Augmentation(keras.layers.Layer):
         changed = _aligned(images.shape)
         for image, target, *values in zip(images, changed, *drawn, strict=True):
             transform, brightness, contrast, colour = values
-            if self.resamples:
-                _warp(image.astype(np.float32), transform, target)
-            else:
-                target[:] = image
+            _warp(image.astype(np.float32), transform, target)
             if self.shades:
                 mean = np.array(cv2.mean(target)[:3]) if self.contrasts else 0.0
                 factor = contrast if self.contrasts else 1.0

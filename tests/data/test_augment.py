@@ -7,6 +7,7 @@ import scipy.ndimage
 from keras import layers, ops
 
 from skinexp.config import Augment
+from skinexp.data import augment
 from skinexp.data.augment import COLUMNS, WIDTH, Augmentation, backward_matrices, draw
 from tests.backends import OTHERS, pass_on
 
@@ -260,6 +261,18 @@ def test_a_compiled_training_step_changes_images_as_a_plain_call_does(images):
     np.testing.assert_allclose(
         whole.predict([images, values], verbose=0), augmented(EVERYTHING, images, values), atol=0.01
     )
+
+
+@pytest.mark.parametrize(
+    "options",
+    [EVERYTHING, GEOMETRY, Augment(flip=True, brightness=0.3), Augment(zoom=0.2, contrast=0.3, colour_jitter=0.2)],
+    ids=["everything", "geometry", "brightness", "contrast and colour"],
+)
+def test_image_by_image_on_a_cpu_it_is_the_same_as_batch_by_batch(options, images, monkeypatch):
+    draws = draw(options, np.random.default_rng(0), len(images))
+    found = augmented(options, images, draws)
+    monkeypatch.setattr(augment, "_on_tensorflows_cpu", lambda: False)
+    np.testing.assert_allclose(found, augmented(options, images, draws), atol=0.01)
 
 
 @pytest.mark.slow
