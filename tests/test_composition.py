@@ -1,10 +1,9 @@
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 
 from skinexp import result
+from tests.commands import refusal, typed
+
+TRAIN = "skinexp.train"
 
 LONGEST = 250  # characters of a message: three lines of a terminal
 
@@ -41,16 +40,9 @@ MISTAKES = [  # what is typed, how the message begins, what else it says
 ]
 
 
-def train(arguments: str, directory: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "skinexp.train", *arguments.split()]
-    return subprocess.run(command, cwd=directory, capture_output=True, text=True)
-
-
 @pytest.mark.parametrize(("arguments", "begins", "says"), MISTAKES)
 def test_a_mistake_in_the_command_is_answered_in_one_line_and_leaves_no_store(arguments, begins, says, tmp_path):
-    finished = train(arguments, tmp_path)
-    assert finished.returncode == 2
-    (line,) = (finished.stdout + finished.stderr).splitlines()
+    line = refusal(TRAIN, arguments, tmp_path)
     assert line.startswith(begins)
     assert says in line
     assert len(line) <= LONGEST
@@ -58,14 +50,14 @@ def test_a_mistake_in_the_command_is_answered_in_one_line_and_leaves_no_store(ar
 
 
 def test_a_mistake_in_one_job_of_a_sweep_leaves_no_run_behind(tmp_path):
-    finished = train("-m model=scratch,resnet", tmp_path)
+    finished = typed(TRAIN, "-m model=scratch,resnet", tmp_path)
     assert finished.returncode == 2
     assert (finished.stdout + finished.stderr).startswith("model=resnet: no such option.")
     assert not list(tmp_path.rglob("result.json"))
 
 
 def test_a_mistake_that_depends_on_the_job_stops_that_job_alone(tmp_path):
-    finished = train("-m model=mobilenet,scratch model.weights=null model.frozen=true", tmp_path)
+    finished = typed(TRAIN, "-m model=mobilenet,scratch model.weights=null model.frozen=true", tmp_path)
     assert finished.returncode == 2
     errors = [result.load(directory)["error"] for directory in sorted(tmp_path.glob("multirun/*/*/[01]"))]
     assert [error.split(" has ")[0].split(" without ")[0] for error in errors] == [

@@ -10,17 +10,9 @@ from hydra import compose, initialize_config_dir
 from skinexp import config as schema
 from skinexp.config import GROUPS
 from skinexp.help_text import CONF, options, render
-
-HEAVY = ("tensorflow", "keras", "mlflow", "datasets", "matplotlib", "pandas", "sklearn")
+from tests.commands import imported
 
 LISTED = [(group, option) for group in [*GROUPS, "experiment"] for option in options(group)]
-
-REPORT_IMPORTS = f"""
-import atexit, runpy, sys
-atexit.register(lambda: print("HEAVY", sorted(set({HEAVY!r}) & set(sys.modules))))
-sys.argv = ["skinexp-train", *sys.argv[1:]]
-runpy.run_module("skinexp.train", run_name="__main__")
-"""
 
 
 def complete(line: str) -> list[str]:
@@ -66,11 +58,9 @@ def test_a_group_that_is_not_there_has_no_options():
     assert options("moddel") == []
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["--cfg", "job"], ["optim.lrr=1"], ["data.split.train=0.5"]])
+@pytest.mark.parametrize("arguments", ["--help", "--cfg job", "optim.lrr=1", "data.split.train=0.5"])
 def test_what_needs_no_model_imports_nothing_heavy(arguments, tmp_path):
-    command = [sys.executable, "-c", REPORT_IMPORTS, *arguments]
-    printed = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True).stdout
-    assert printed.splitlines()[-1] == "HEAVY []"
+    assert imported("skinexp.train", arguments, tmp_path) == "HEAVY []"
 
 
 def test_the_composed_configuration_is_shown_without_a_run(tmp_path):

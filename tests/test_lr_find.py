@@ -3,26 +3,18 @@
 import itertools
 import re
 import shlex
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from skinexp import config as schema
 from skinexp.config import Config, RangeTest, check
 from skinexp.errors import UserError
 from skinexp.help_text import CONF
+from tests import commands
+from tests.commands import imported, refusal, typed
 
-HEAVY = ("tensorflow", "keras", "mlflow", "datasets", "matplotlib", "pandas", "sklearn")
-REPORT_IMPORTS = f"""
-import atexit, runpy, sys
-atexit.register(lambda: print("HEAVY", sorted(set({HEAVY!r}) & set(sys.modules))))
-sys.argv = ["skinexp-lr-find", *sys.argv[1:]]
-runpy.run_module("skinexp.lr_find", run_name="__main__")
-"""
+LR_FIND = "skinexp.lr_find"
 OF_TRAINING = "belongs to python -m skinexp.train"
 
 MISTAKES = [  # what is typed, how the message begins, what else it says
@@ -36,32 +28,18 @@ MISTAKES = [  # what is typed, how the message begins, what else it says
 
 
 def composed(*overrides: str) -> Config:
-    schema.register(RangeTest)
-    try:
-        with initialize_config_dir(str(CONF), version_base="1.3"):
-            return OmegaConf.to_object(compose("lr_find", list(overrides)))
-    finally:
-        schema.register()
-
-
-def typed(arguments: str, directory: Path, program: str = "skinexp.lr_find") -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", program, *arguments.split()]
-    return subprocess.run(command, cwd=directory, capture_output=True, text=True)
+    return commands.composed("lr_find", RangeTest, *overrides)
 
 
 @pytest.mark.parametrize(("arguments", "begins", "says"), MISTAKES)
 def test_a_mistake_is_answered_in_one_line(arguments, begins, says, tmp_path):
-    finished = typed(arguments, tmp_path)
-    assert finished.returncode == 2
-    (line,) = (finished.stdout + finished.stderr).splitlines()
+    line = refusal(LR_FIND, arguments, tmp_path)
     assert line.startswith(begins)
     assert says in line
 
 
 def test_the_training_refuses_what_only_a_range_test_reads(tmp_path):
-    finished = typed("lr_find.steps=50", tmp_path, program="skinexp.train")
-    assert finished.returncode == 2
-    assert finished.stderr.startswith("lr_find: no such key.")
+    assert refusal("skinexp.train", "lr_find.steps=50", tmp_path).startswith("lr_find: no such key.")
 
 
 def test_it_composes_what_the_training_composes_and_its_own_keys():
@@ -97,13 +75,11 @@ def test_what_no_test_could_use_is_refused_by_key_with_what_was_received(overrid
 
 
 def test_the_help_lists_its_own_keys(tmp_path):
-    shown = typed("--help", tmp_path).stdout
+    shown = typed(LR_FIND, "--help", tmp_path).stdout
     for key in vars(RangeTest().lr_find):
         assert f"  lr_find.{key}=" in shown
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["--cfg", "job"], ["lr_find.stps=1"], ["lr_find.steps=1"]])
+@pytest.mark.parametrize("arguments", ["--help", "--cfg job", "lr_find.stps=1", "lr_find.steps=1"])
 def test_what_needs_no_model_imports_nothing_heavy(arguments, tmp_path):
-    command = [sys.executable, "-c", REPORT_IMPORTS, *arguments]
-    printed = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True).stdout
-    assert printed.splitlines()[-1] == "HEAVY []"
+    assert imported(LR_FIND, arguments, tmp_path) == "HEAVY []"

@@ -2,33 +2,24 @@
 
 import json
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
-from hydra import compose, initialize_config_dir
-from omegaconf import OmegaConf
 
 from skinexp import config as schema
 from skinexp import models
-from skinexp.config import Model, Phantom, Pretraining, check
+from skinexp.config import Config, Model, Phantom, Pretraining, check
 from skinexp.data import phantom
 from skinexp.data.pipeline import Images
 from skinexp.errors import UserError
-from skinexp.help_text import CONF
 from skinexp.models import packed
 from skinexp.pretraining import factors, network, recipe, statistics
+from tests import commands
+from tests.commands import imported, refusal, typed
 
-HEAVY = ("tensorflow", "keras", "mlflow", "datasets", "matplotlib", "pandas", "sklearn")
-REPORT_IMPORTS = f"""
-import atexit, runpy, sys
-atexit.register(lambda: print("HEAVY", sorted(set({HEAVY!r}) & set(sys.modules))))
-sys.argv = ["skinexp-pretrain", *sys.argv[1:]]
-runpy.run_module("skinexp.pretrain", run_name="__main__")
-"""
+PRETRAIN = "skinexp.pretrain"
 TINY = (
     "data.phantom.images=80 data.split.train=0.6 data.split.val=0.2 data.split.test=0.2 model.alpha=0.35 "
     "optim.epochs=2 pretrain.small_epochs=1 pretrain.small_size=32 data.preprocess.size=48 pretrain.statistics=32"
@@ -49,25 +40,13 @@ MISTAKES = [  # what is typed, how the message begins, what else it says
 ]
 
 
-def composed(*overrides: str) -> Pretraining:
-    schema.register(Pretraining)
-    try:
-        with initialize_config_dir(str(CONF), version_base="1.3"):
-            return OmegaConf.to_object(compose("pretrain", list(overrides)))
-    finally:
-        schema.register()
-
-
-def typed(arguments: str, directory: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "skinexp.pretrain", *arguments.split()]
-    return subprocess.run(command, cwd=directory, capture_output=True, text=True)
+def composed(*overrides: str) -> Config:
+    return commands.composed("pretrain", Pretraining, *overrides)
 
 
 @pytest.mark.parametrize(("arguments", "begins", "says"), MISTAKES)
 def test_a_mistake_is_answered_in_one_line(arguments, begins, says, tmp_path):
-    finished = typed(arguments, tmp_path)
-    assert finished.returncode == 2
-    (line,) = (finished.stdout + finished.stderr).splitlines()
+    line = refusal(PRETRAIN, arguments, tmp_path)
     assert line.startswith(begins)
     assert says in line
 
@@ -78,16 +57,14 @@ def test_the_recipe_passes_for_each_backbone(model):
 
 
 def test_the_help_lists_its_own_keys_with_the_values_of_the_recipe(tmp_path):
-    shown = typed("--help", tmp_path).stdout
+    shown = typed(PRETRAIN, "--help", tmp_path).stdout
     for key, value in vars(composed().pretrain).items():
         assert f"  pretrain.{key}={value:g} " in shown
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["--cfg", "job"], ["pretrain.small=1"], ["pretrain.warm_up=1"]])
+@pytest.mark.parametrize("arguments", ["--help", "--cfg job", "pretrain.small=1", "pretrain.warm_up=1"])
 def test_what_needs_no_model_imports_nothing_heavy(arguments, tmp_path):
-    command = [sys.executable, "-c", REPORT_IMPORTS, *arguments]
-    printed = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True).stdout
-    assert printed.splitlines()[-1] == "HEAVY []"
+    assert imported(PRETRAIN, arguments, tmp_path) == "HEAVY []"
 
 
 # The parts
@@ -180,7 +157,7 @@ def test_packed_weights_make_the_same_features_in_a_network_of_any_size(name, tm
 
 
 def pretrained_in(place: Path) -> Path:
-    finished = typed(TINY, place)
+    finished = typed(PRETRAIN, TINY, place)
     assert finished.returncode == 0, finished.stdout + finished.stderr
     return next(place.glob("outputs/*/*"))
 
