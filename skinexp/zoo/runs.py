@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import keras
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
@@ -61,6 +62,7 @@ def attend(case: Case, places: dict[str, str], cache: Path) -> Outcome:
         config = OmegaConf.to_object(compose("config", overrides))
     schema.check(config)
     config.compute = compute.configure(config).settle(config.compute)
+    keras.backend.clear_session()  # or each case would take longer than the one before
     with tempfile.TemporaryDirectory() as scratch:
         directory = Path(scratch)
         with case.hook(), Result(directory) as result, suppress(NonFiniteLoss):  # health.json says why

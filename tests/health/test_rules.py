@@ -182,11 +182,12 @@ def test_statistics_that_cost_the_order_of_the_images_are_named_before_what_foll
 
 
 def test_statistics_that_shift_all_answers_alike_come_after_what_costs_more(healthy):
-    healthy.after |= {**MISFIT, "inference_auc": 0.95}
+    healthy.after |= {**MISFIT, "inference_auc": 0.95, "val_loss": 0.8}
+    healthy.epochs = epochs([0.8, 0.6, 0.5], [0.9, 0.8, 0.85])
     cause = rules.diagnose(healthy)[0]
     assert (cause.name, cause.cure) == ("batchnorm_unfrozen_or_stale", None)
     assert "AUC 0.95" in cause.why
-    healthy.epochs = epochs([0.6, 0.1, 0.01, 0.01], [0.7, 0.55, 1.5, 1.6])
+    healthy.epochs = epochs([0.6, 0.1, 0.01, 0.01], [0.9, 0.8, 1.5, 1.6])
     cause = rules.diagnose(healthy)[0]
     assert (cause.name, cause.consequences) == ("overfitting", ("batchnorm_unfrozen_or_stale",))
 
@@ -273,6 +274,12 @@ def test_every_limit_says_where_it_comes_from():
 def test_a_cause_is_no_consequence_of_itself(dead):
     dead.after |= {"inference_loss": 1.4, "own_statistics_loss": 0.4, "stale_statistics": 0.97}
     assert rules.diagnose(dead)[0].consequences == ("class_prior_only",)
+
+
+def test_a_shift_of_a_few_training_images_that_validation_images_do_not_show_is_no_cause(healthy):
+    healthy.after |= {**MISFIT, "inference_auc": 0.95, "val_loss": 0.6}
+    healthy.epochs = epochs([0.8, 0.6, 0.5], [0.7, 0.6, 0.65])
+    assert rules.diagnose(healthy) == []
 
 
 def test_much_dropout_is_not_taken_for_a_rate_that_is_too_high(dead):

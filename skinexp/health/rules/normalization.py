@@ -36,9 +36,12 @@ def statistics_do_not_fit(chart: Chart) -> Diagnosis | None:
 
 
 def statistics_shift_answers(chart: Chart) -> Diagnosis | None:
-    """Likewise, but the order of images is intact: it shifts all answers alike, which a threshold makes up for."""
+    """Likewise, but the order of images is intact: it shifts all answers alike, which a threshold makes up for.
+
+    Those to validation images too: a few training images alone are no evidence.
+    """
     found = _misfit(chart)
-    if found is None or _order_lost(chart) or failed(chart):
+    if found is None or _order_lost(chart) or failed(chart) or not chart.after["val_loss"] > chart.entropy:
         return None
     area = chart.after.get("inference_auc", math.nan)
     intact = f"{found.why}; the order of the images is intact (AUC {area:.2f}), only the threshold 0.5 is not theirs"
