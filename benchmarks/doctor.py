@@ -86,8 +86,12 @@ def kinds(options: argparse.Namespace) -> list[Images]:
 
 def typed(options: argparse.Namespace) -> tuple[str, ...]:
     """What the command line said, without a path of this machine."""
-    few = ("--epochs", str(options.epochs)) if options.epochs else ()
-    return ("--images", "DIRECTORY", "--weights", "DIRECTORY", *few) if options.images else ()
+    words = ["--images", "DIRECTORY", "--weights", "DIRECTORY"] if options.images else []
+    if options.epochs:
+        words += ["--epochs", str(options.epochs)]
+    if set(options.models) < set(MODELS):
+        words += ["--models", *options.models]
+    return tuple(words)
 
 
 def take(place: Path, overrides: dict[str, Any]) -> Taken:
