@@ -39,7 +39,7 @@ LIMITS = {
     "awake": Limit(0.9, "the same of a backbone that tells images apart again; between the dead and the healthy ones"),
     "untrained": Limit(
         0.5,
-        "share of frozen kernels that could come from their initializer; 0 to 5 % after days of training, 15 to 35 % "
+        "share of frozen kernels that could come from their initializer; 0 to 5 % after days of training, 8 to 39 % "
         "after half an hour",
     ),
     "sure_and_wrong": Limit(10.0, "first loss in units of the labels' entropy; fresh heads start at 1 to 2"),

@@ -62,7 +62,7 @@ def attend(case: Case, places: dict[str, str], cache: Path) -> Outcome:
         config = OmegaConf.to_object(compose("config", overrides))
     schema.check(config)
     config.compute = compute.configure(config).settle(config.compute)
-    keras.backend.clear_session()  # or each case would take longer than the one before
+    keras.backend.clear_session()  # lets go of the networks of the cases before
     with tempfile.TemporaryDirectory() as scratch:
         directory = Path(scratch)
         with case.hook(), Result(directory) as result, suppress(NonFiniteLoss):  # health.json says why
