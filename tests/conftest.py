@@ -32,6 +32,9 @@ CHROMIUM_ARGUMENTS = [
     "--disable-sync",
 ]
 
+# Tests compile many programs and run each a few times. Set before a backend is imported, and inherited by commands.
+os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
+
 settings.register_profile("skinexp", deadline=None, max_examples=50)  # no test depends on a clock
 settings.load_profile("skinexp")
 

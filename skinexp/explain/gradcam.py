@@ -7,7 +7,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from skinexp.models.gradients import Tensor, differentiate
+from skinexp.models.gradients import Tensor, compiled, differentiate
 
 # (n, h, w, c) activations and the score's gradients with respect to them -> (n, c) weights of the channels. A class
 # activation map is this one function: another member of the family needs no more than another such function.
@@ -53,14 +53,15 @@ def gradcam(
     if signs.shape != (len(images),) or not np.isin(signs, (-1, 1)).all():
         raise ValueError(f"signs must be +1 or -1, one for each of the {len(images)} images. Received: {signs}")
     to_activation, to_logit = _split(model, layer)
+    look = compiled(to_activation)
     # Images do not interact: the gradient of the sum of all logits holds each image's own.
-    slope = differentiate(lambda at: ops.sum(to_logit(at[0])))
+    slope = compiled(differentiate(lambda at: ops.sum(to_logit(at[0]))))
     channels = _channel_axis(model)
     size = images.shape[1]
     maps = np.zeros((len(images), size, size), np.float32)
     for start in range(0, len(images), BATCH_SIZE):
         batch = slice(start, start + BATCH_SIZE)
-        activations = ops.stop_gradient(to_activation(ops.convert_to_tensor(np.asarray(images[batch], np.float32))))
+        activations = ops.stop_gradient(look(ops.convert_to_tensor(np.asarray(images[batch], np.float32))))
         _, (gradients,) = slope([activations])
         gradients = _to_float32(gradients, channels) * signs[batch, None, None, None]
         activations = _to_float32(activations, channels)

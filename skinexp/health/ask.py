@@ -14,7 +14,7 @@ import numpy as np
 from keras import ops
 
 from skinexp.models.classifier import FEATURES
-from skinexp.models.gradients import differentiate
+from skinexp.models.gradients import compiled, differentiate
 from skinexp.models.layout import channel_axis
 from skinexp.training import phases
 
@@ -148,7 +148,7 @@ class Questions:
         values = ops.convert_to_tensor(np.asarray(inputs, np.float32))
         with without_dropout(self.network):
             if name not in self._asked:
-                self._asked[name] = _graph(lent, state, values) if often else _compiled(lent)
+                self._asked[name] = _graph(lent, state, values) if often else compiled(lent)
             return self._asked[name](state, values)
 
     def descent(self, inputs: np.ndarray, labels: np.ndarray) -> "Descent":
@@ -175,7 +175,7 @@ class Descent:
         self._inputs = ops.convert_to_tensor(np.asarray(inputs, np.float32))
         self._labels = ops.convert_to_tensor(np.asarray(labels, np.float32).reshape(-1, 1))
         self._questions = questions
-        self._differentiate = _compiled(differentiate(self._loss))
+        self._differentiate = compiled(differentiate(self._loss))
 
     def __call__(self, weights: Sequence[Any]) -> Slope:
         with without_dropout(self._questions.network):
@@ -203,21 +203,12 @@ def _array(tensor: Any) -> np.ndarray:
     return np.asarray(ops.convert_to_numpy(ops.cast(tensor, "float32")))
 
 
-def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    """On JAX a compiled function: op by op, each would be compiled on its own."""
-    if keras.backend.backend() == "jax":
-        import jax
-
-        return jax.jit(function)
-    return function
-
-
 def _graph(function: Callable[..., Any], state: list[Any], values: Any) -> Callable[..., Any]:
-    """On TensorFlow a graph for any number of images, which costs as much as a few calls; elsewhere as `_compiled`."""
+    """On TensorFlow a graph for any number of images, which costs as much as a few calls; elsewhere as `compiled`."""
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
         weights = [tf.TensorSpec(array.shape, array.dtype) for array in state]
         images = tf.TensorSpec((None, *values.shape[1:]), values.dtype)
         return tf.function(function, input_signature=[weights, images], autograph=False)
-    return _compiled(function)
+    return compiled(function)

@@ -1,4 +1,4 @@
-"""Gradients on whichever backend Keras runs on."""
+"""Gradients and compiled functions on whichever backend Keras runs on."""
 
 from collections.abc import Callable
 from typing import Any
@@ -41,3 +41,12 @@ def differentiate(function: Callable[[list[Tensor]], Tensor]) -> Differentiated:
 
         return differentiated
     raise NotImplementedError(f"Gradients on tensorflow, jax or torch only. Received: backend={backend}")
+
+
+def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The same function, on JAX as one program: op by op, each would be compiled on its own."""
+    if keras.backend.backend() == "jax":
+        import jax
+
+        return jax.jit(function)
+    return function

@@ -31,14 +31,10 @@ class Course:
     model: keras.Model
     batches: EpochBatches
     validation: Any  # as Keras' validation_data
-    steps_at_once: int = 1
+    steps_at_once: int = 1  # between which no callback is asked
 
-    def compile(self, optimizer: keras.Optimizer, compute: Compute, steps_at_once: int = 1) -> None:
-        """Makes the model ready to be trained, with the loss and the metrics of every training.
-
-        Args:
-            steps_at_once: between which no callback is asked.
-        """
+    def compile(self, optimizer: keras.Optimizer, compute: Compute) -> None:
+        """Makes the model ready to be trained, with the loss and the metrics of every training."""
         self.model.compile(
             optimizer=optimizer,
             loss=keras.losses.BinaryCrossentropy(from_logits=True),
@@ -47,7 +43,7 @@ class Course:
                 keras.metrics.AUC(name="auc", from_logits=True),
             ],
             jit_compile=bool(compute.jit_compile),
-            steps_per_execution=steps_at_once,
+            steps_per_execution=self.steps_at_once,
         )
 
 

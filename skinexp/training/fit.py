@@ -80,7 +80,7 @@ def fit(
         first = sum(record["phase"] != phase.name for record in recorder.records)
         way = course(phase, layer, classifier, batches, config, first)
         optimizer = optimizers.build(config.optim, phase.lr, phase.epochs * way.batches.steps)
-        way.compile(optimizer, config.compute, way.steps_at_once)
+        way.compile(optimizer, config.compute)
         recorder.phase, memory.stoppers = phase, _stoppers(config.optim)
         with terminal.bar(phase.name, phase.epochs * way.batches.steps) as bar:
             bar.advance((done - first) * way.batches.steps)

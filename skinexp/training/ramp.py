@@ -4,6 +4,7 @@ import itertools
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import keras
@@ -37,7 +38,8 @@ def ramp(classifier: Classifier, batches: Batches, config: RangeTest) -> pd.Data
     planned = range_test.rates(config.lr_find)
     learns = phases.LEARNS[phase.name]
     log.info("Range     %s: %d steps at rates from %g to %g", learns, len(planned), planned[0], planned[-1])
-    way = course(phase, shortest_cut(phase, classifier, batches, config), classifier, batches, config, first=0)
+    layer = shortest_cut(phase, classifier, batches, config)
+    way = replace(course(phase, layer, classifier, batches, config, first=0), steps_at_once=1)
     way.compile(optimizers.without_schedule(config.optim, config.lr_find.min), config.compute)
     losses: list[float] = []
     with weights_kept(classifier.network), terminal.bar("Range", len(planned)) as bar:

@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import measure
@@ -12,6 +13,7 @@ import pandas as pd
 import photographs
 import pytest
 from PIL import Image
+from whole_job import Outcome
 
 SCRIPTS = Path(measure.__file__).parent
 
@@ -86,11 +88,13 @@ def test_tracking_and_checkpoints_are_measured_beside_a_training_that_writes_not
 
 
 @pytest.mark.slow
-def test_whole_jobs_of_several_calls_are_told_together(tmp_path):
-    tiny = "--photographs 60 --size 32 --share 0.02 --models"
-    kept("whole_job", f"{tiny} scratch", tmp_path)
-    result = kept("whole_job", f"{tiny} mobilenet", tmp_path)
+def test_a_whole_job_is_told_together_with_those_of_an_earlier_call(tmp_path):
     both = ("plain Keras script", "skinexp")
+    known = [Outcome("scratch", 0, 0.02, name, seconds=10.0, memory=500.0, auc=0.8, auc_error=0.1) for name in both]
+    settings = {"images": "60 phantoms", "weights": "random", "size": 32}
+    earlier = {"machine": measure.machine(), "facts": {"settings": settings, "jobs": list(map(asdict, known))}}
+    (tmp_path / "whole_job.json").write_text(json.dumps(earlier))
+    result = kept("whole_job", "--photographs 60 --size 32 --share 0.02 --models mobilenet", tmp_path)
     some = "2% of the epochs"
     assert names(result) == [f"{model}, {some}, {name}" for model in ("scratch", "mobilenet") for name in both]
     asked = [goal["asked"] for goal in result["goals"]]

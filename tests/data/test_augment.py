@@ -9,7 +9,6 @@ from keras import layers, ops
 from skinexp.config import Augment
 from skinexp.data import augment
 from skinexp.data.augment import COLUMNS, WIDTH, Augmentation, backward_matrices, draw
-from tests.backends import OTHERS, pass_on
 
 EVERYTHING = Augment(
     flip=True, rotation=0.1, zoom=0.2, brightness=0.1, contrast=0.2, quarter_turns=True, colour_jitter=0.1
@@ -273,9 +272,3 @@ def test_image_by_image_on_a_cpu_it_is_the_same_as_batch_by_batch(options, image
     found = augmented(options, images, draws)
     monkeypatch.setattr(augment, "_on_tensorflows_cpu", lambda: False)
     np.testing.assert_allclose(found, augmented(options, images, draws), atol=0.01)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("backend", OTHERS)
-def test_another_backend_passes_the_same_comparisons(backend):
-    pass_on(backend, __file__)

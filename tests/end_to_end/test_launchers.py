@@ -88,15 +88,15 @@ def test_a_terminal_shows_a_table_of_the_jobs_while_they_run(tmp_path):
         ("basic", "hydra"),
     ],
 )
-def test_hydras_own_launchers_run_a_sweep_of_three_jobs_one_of_which_fails(launcher, plugin, train):
+def test_hydras_own_launchers_run_a_sweep_one_of_whose_jobs_fails(launcher, plugin, train):
     if importlib.util.find_spec(plugin) is None:
         pytest.skip(f"not installed: uv sync --extra {launcher.partition('_')[0]}")
-    (command,) = train(f"{SMOKE} hydra/launcher={launcher} optim.lr=1e-3,1e30,1e-4")
+    (command,) = train(f"{SMOKE} hydra/launcher={launcher} optim.lr=1e30,1e-3")
     assert command.code == 1, command.output
-    assert [job["status"] for job in command.sweep["jobs"]] == ["finished", "failed", "finished"]
-    assert [command.run(str(job)).info.status for job in range(3)] == ["FINISHED", "FAILED", "FINISHED"]
+    assert [job["status"] for job in command.sweep["jobs"]] == ["failed", "finished"]
+    assert [command.run(job).info.status for job in ("0", "1")] == ["FAILED", "FINISHED"]
     assert command.parent.info.status == "FAILED"
     assert "comparison.html" in command.artifacts(command.parent)
-    parents = {command.run(str(job)).data.tags["mlflow.parentRunId"] for job in range(3)}
+    parents = {command.run(job).data.tags["mlflow.parentRunId"] for job in ("0", "1")}
     assert parents == {command.sweep["parent"]}
-    assert Path(command.directory / "1" / "traceback.txt").is_file()
+    assert Path(command.directory / "0" / "traceback.txt").is_file()

@@ -6,7 +6,6 @@ import pytest
 from keras import layers, ops
 
 from skinexp.explain.gradcam import gradcam
-from tests.backends import OTHERS, pass_on
 
 SIZE = 12
 KERNEL = np.array([[1.0, -0.5], [0.2, 0.3], [-0.4, 0.1]]) / 255  # of a 1x1 convolution: colours to two channels
@@ -167,9 +166,3 @@ def test_a_flat_mobilenet_is_explained_at_its_last_convolution():
     # interpolation by a whole factor preserves the mean.
     total = 9 * (for_malignant - for_benign).mean(axis=(1, 2))
     np.testing.assert_allclose(total, model.predict(images, verbose=0)[:, 0], rtol=1e-3)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("backend", OTHERS)
-def test_another_backend_passes_the_worked_examples(backend):
-    pass_on(backend, __file__, only="worked or left_as_it_was")

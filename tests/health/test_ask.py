@@ -1,13 +1,11 @@
 """Questions to a network: right answers, and a network that is the same afterwards."""
 
-from pathlib import Path
-
 import keras
 import numpy as np
 import pytest
 
 from skinexp.health.ask import Questions, without_dropout
-from tests.backends import OTHERS, pass_on
+from skinexp.models.classifier import FEATURES
 
 
 def weights_of(network: keras.Model) -> list[np.ndarray]:
@@ -65,6 +63,30 @@ def test_the_part_above_a_cut_answers_as_the_whole(network, discs):
     assert above.entry is None
 
 
+def test_what_was_asked_together_is_split_into_what_each_part_would_answer(network, discs):
+    images, _ = discs
+    questions = Questions(network)
+    for part, asked in zip(
+        questions.answers(images, keep=["relu0"]).split(30), (images[:30], images[30:]), strict=True
+    ):
+        alone = questions.answers(asked)
+        for one, other in [
+            (part.logits, alone.logits),
+            (part.features, alone.features),
+            (part.entry, alone.entry),
+            (part.kept["relu0"], questions.activation(asked, "relu0")),
+        ]:
+            np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
+
+
+def test_above_a_cut_nothing_is_there_to_split_but_the_logits(network, discs):
+    images, _ = discs
+    above = Questions(network, FEATURES)
+    first, rest = above.answers(Questions(network).activation(images, FEATURES)).split(10)
+    assert (first.logits.size, rest.logits.size) == (10, 30)
+    assert (rest.features, rest.entry) == (None, None)
+
+
 def test_the_gradient_is_the_slope_of_the_loss(network, discs):
     images, labels = discs
     questions = Questions(network)
@@ -107,9 +129,3 @@ def test_a_question_that_is_asked_again_is_answered_with_the_weights_of_now(netw
     before = questions.answers(images).logits
     network.get_layer("logit").bias.assign([3.0])
     np.testing.assert_allclose(questions.answers(images).logits, before + 3, rtol=1e-5, atol=1e-5)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("backend", OTHERS)
-def test_another_backend_gives_the_same_answers(backend):
-    pass_on(backend, __file__, Path(__file__).with_name("test_trial.py"))

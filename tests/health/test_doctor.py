@@ -12,6 +12,8 @@ from skinexp.data import pipeline, sources, store
 from skinexp.data.split import split
 from skinexp.errors import UserError
 from skinexp.health import Doctor
+from skinexp.health.ask import Questions
+from skinexp.models.classifier import FEATURES
 from skinexp.models.predict import predict
 
 
@@ -101,6 +103,27 @@ def test_a_doctor_of_a_run_that_goes_on_remembers_the_phases_that_are_over(atten
     directory, _, doctor, _ = attended
     *_, successor = attend(config, prepared, directory)
     assert successor.chart.ends == json.loads(json.dumps(doctor.chart.ends))
+
+
+def test_a_head_is_watched_from_what_the_preflight_asked_already(config, prepared, tmp_path, monkeypatch):
+    """The same readings as of a doctor that asks then, and not one more walk through the backbone."""
+    config = replace(config, model=Model("mobilenet", alpha=0.35, frozen=True))
+    classifier, batches, _ = attend(config, prepared, tmp_path)
+    readings = []
+    for preflight in (False, True):
+        options = replace(config, health=Health(preflight=preflight))
+        doctor = Doctor(classifier, prepared, batches, options, tmp_path)
+        doctor.preflight()
+        (watch,) = doctor.watch(doctor.chart.phases[0], FEATURES)
+        if preflight:
+            monkeypatch.delattr(Questions, "activation")
+        logs = {}
+        watch.on_epoch_begin(0)
+        watch.on_epoch_end(0, logs)
+        readings.append(logs)
+    asked_then, known = readings
+    assert known == pytest.approx(asked_then, abs=1e-5)
+    assert known["health/logit_std"] > 0
 
 
 def test_nothing_is_looked_at_where_the_policy_is_off(config, prepared, tmp_path):
