@@ -40,7 +40,7 @@ from skinexp.evaluation.weighted_roc import Ranking
 
 BEGIN, END = "<!-- coverage: begin -->", "<!-- coverage: end -->"  # about the table in the docs
 LEAST, MOST = 0.93, 0.97
-VERY_LARGE = 300_000  # lesions of the study that truth is read from
+VERY_LARGE = 300_000  # lesions
 PREVALENCE = 0.02
 THRESHOLDS = {"": 0.5}
 SHARES = ("accuracy", "recall", "specificity")
@@ -149,15 +149,17 @@ def _predictions(study: Study, logits: np.ndarray) -> pd.DataFrame:
     return pd.DataFrame(columns).assign(probability=expit(logits))
 
 
-def truths(setting: Setting, asked: Asked) -> dict[str, float]:
+def truths(setting: Setting, asked: Asked, lesions: int) -> dict[str, float]:
     """What each score is in a study so large that it is no longer a matter of luck."""
-    study = draw(setting, VERY_LARGE, np.random.default_rng(0))
+    study = draw(setting, lesions, np.random.default_rng(0))
     return {score: interval.estimate for _, score, interval in asked(study, 0, 1)}
 
 
-def coverage(setting: Setting, studies: int, resamples: int, asked: Asked = intervals) -> dict[str, float]:
+def coverage(
+    setting: Setting, studies: int, resamples: int, asked: Asked = intervals, very_large: int = VERY_LARGE
+) -> dict[str, float]:
     """`way: score` -> share of studies whose interval holds the truth. An interval that is NaN holds nothing."""
-    truth, held = truths(setting, asked), Counter[str]()
+    truth, held = truths(setting, asked, very_large), Counter[str]()
     for number in range(studies):
         study = draw(setting, setting.lesions, np.random.default_rng([1, number]))
         for way, score, interval in asked(study, number, resamples):
@@ -204,6 +206,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--studies", type=int, default=1_000)
     parser.add_argument("--resamples", type=int, default=1_000)
+    parser.add_argument(
+        "--very-large", type=int, default=VERY_LARGE, help="lesions of the study that truth is read from"
+    )
     parser.add_argument("--docs", type=Path, help="a file whose table is to be replaced")
     parser.add_argument(
         "--paired", action="store_true", help="ask the differences of two models in every score instead"
@@ -211,10 +216,10 @@ def main() -> None:
     options = parser.parse_args()
     if options.paired and options.docs:
         parser.error("--docs is for the intervals of one model: leave out --paired")
-    asked = [differences if options.paired else intervals] * len(SETTINGS)
-    counts = [options.studies] * len(SETTINGS), [options.resamples] * len(SETTINGS), asked
+    asked = differences if options.paired else intervals
+    given = ([each] * len(SETTINGS) for each in (options.studies, options.resamples, asked, options.very_large))
     with ProcessPoolExecutor(len(SETTINGS), multiprocessing.get_context("spawn")) as pool:
-        found = dict(zip((setting.name for setting in SETTINGS), pool.map(coverage, SETTINGS, *counts), strict=True))
+        found = dict(zip((setting.name for setting in SETTINGS), pool.map(coverage, SETTINGS, *given), strict=True))
     if options.paired:
         for name in next(iter(found.values())):
             print(f"{name:65}", *(f"{100 * shares[name]:5.1f} %" for shares in found.values()))

@@ -40,7 +40,9 @@ settings.load_profile("skinexp")
 
 
 # Files of `tests/end_to_end` that look at the same trainings, which each process would else make for itself.
-ON_SHARED_TRAININGS = ("single_run", "sweep", "compare", "evaluate", "health", "real_images", "ui_in_browser")
+ON_SHARED_TRAININGS = (
+    "single_run", "sweep", "compare", "evaluate", "health", "real_images", "resume", "ui_in_browser",
+)  # fmt: skip
 
 
 class InFewProcesses(LoadFileScheduling):

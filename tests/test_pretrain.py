@@ -168,6 +168,7 @@ def tiny(tmp_path_factory) -> Path:
     return pretrained_in(tmp_path_factory.mktemp("pretrain"))
 
 
+@pytest.mark.slow
 def test_it_leaves_weights_their_card_and_a_log(tiny):
     files = {file.name for file in tiny.iterdir() if file.is_file()}
     assert files == {f"{NAME}.npz", f"{NAME}.json", "pretrain.log"}
@@ -181,6 +182,7 @@ def test_the_same_command_makes_the_same_weights_to_the_bit(tiny, tmp_path):
     assert {**first, "seconds": 0} == {**second, "seconds": 0}
 
 
+@pytest.mark.slow
 def test_the_card_says_what_was_done(tiny):
     card = json.loads((tiny / f"{NAME}.json").read_text())
     assert card["command"] == f"python -m skinexp.pretrain {TINY}"
@@ -190,16 +192,19 @@ def test_the_card_says_what_was_done(tiny):
     assert card["licence"] == "Apache-2.0"
 
 
+@pytest.mark.slow
 def test_it_says_how_far_it_is_at_which_size(tiny):
     log = (tiny / "pretrain.log").read_text()
     assert re.findall(r"epoch (\d/2 at \d+ px)", log) == ["1/2 at 32 px", "2/2 at 48 px"]
 
 
+@pytest.mark.slow
 def test_a_network_takes_what_it_made(tiny):
     built = models.build(Model(name="mobilenet", alpha=0.35, weights=str(tiny / f"{NAME}.npz")), 32)
     assert built.pretrained
 
 
+@pytest.mark.slow
 def test_what_it_made_does_not_fit_another_width(tiny):
     with pytest.raises(UserError, match="does not fit"):
         models.build(Model(name="mobilenet", alpha=0.5, weights=str(tiny / f"{NAME}.npz")), 32)

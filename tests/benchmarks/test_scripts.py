@@ -118,7 +118,7 @@ def test_the_plain_script_leaves_what_a_user_would_look_at(tmp_path):
 @pytest.mark.slow
 @pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="JAX is an extra")
 def test_the_gpu_study_runs_small_anywhere_and_says_that_it_measured_nothing(tmp_path):
-    ended = run("gpu_study", "--small", tmp_path)
+    ended = run("gpu_study", "--small --models scratch", tmp_path)
     assert ended.returncode == 0, ended.stderr[-2000:]
     assert "No GPU figure was measured" in ended.stdout
     assert "times the bandwidth floor" in ended.stdout
@@ -136,7 +136,7 @@ def test_the_bootstrap_is_measured_beside_a_loop(tmp_path):
 def test_coverage_of_intervals_is_counted_and_written_between_its_marks(tmp_path):
     page = tmp_path / "evidence.md"
     page.write_text("before\n<!-- coverage: begin -->\nold\n<!-- coverage: end -->\nafter\n")
-    kept("interval_coverage", f"--studies 2 --resamples 20 --docs {page}", tmp_path)
+    kept("interval_coverage", f"--studies 2 --resamples 20 --very-large 3000 --docs {page}", tmp_path)
     text = page.read_text()
     assert text.startswith("before\n")
     assert text.endswith("<!-- coverage: end -->\nafter\n")

@@ -184,6 +184,7 @@ def test_a_run_that_was_not_tracked_is_not_tracked_here(bare):
     assert "the run itself was not tracked" in bare.output
 
 
+@pytest.mark.slow
 def test_photographs_have_the_same_logits_in_their_own_directory(folder, evaluate, isic9):
     after = evaluate(folder.place, f"{folder.directory} data=folder data.path={isic9} data.limit=120").predictions
     before = folder.predictions().query("split == 'test'").set_index("image_id")["logit"]

@@ -32,6 +32,7 @@ def parallel(tmp_path_factory) -> Command:
     return ended(process, place)
 
 
+@pytest.mark.slow
 def test_a_job_that_the_system_kills_is_told_as_such_and_stops_no_other(parallel):
     assert parallel.code == 1
     assert [job["status"] for job in parallel.sweep["jobs"]] == ["finished", "killed"]
@@ -41,11 +42,13 @@ def test_a_job_that_the_system_kills_is_told_as_such_and_stops_no_other(parallel
     assert parallel.parent.info.status == "FAILED"
 
 
+@pytest.mark.slow
 def test_jobs_that_run_at_once_share_out_the_cores(parallel):
     cores = len(os.sched_getaffinity(0))
     assert parallel.result("0")["compute"]["threads"] == max(1, cores // 2)
 
 
+@pytest.mark.slow
 def test_each_line_of_jobs_that_run_at_once_says_whose_it_is(parallel):
     for seed in (0, 1):
         assert f"seed={seed} | Data      phantom: 80 images" in parallel.output

@@ -23,8 +23,8 @@ def rates(train) -> Command:
 
 @pytest.fixture(scope="module")
 def collapse(train, weights) -> Command:
-    """One model at one learning rate, with the recipe's input ranges and normalizations."""
-    small = f"model=mobilenet model.alpha=0.35 model.weights={weights}"
+    """One model at one learning rate and with one input range: of what the recipe crosses, normalization is left."""
+    small = f"model=mobilenet model.alpha=0.35 model.weights={weights} model.input_scaling=unit"
     return train(f"experiment=collapse {small} optim.lr=1e-3 {TINY}")[0]
 
 
@@ -52,11 +52,9 @@ def test_a_sweep_that_a_recipe_asked_for_is_resumed_like_any_other(rates, tmp_pa
 
 def test_the_collapse_is_provoked_run_by_run(collapse):
     assert collapse.code == 0, collapse.output
-    assert collapse.sweep["varied"] == ["model.input_scaling", "model.batch_norm"]
-    made = [collapse.result(job)["config"]["model"] for job in ("0", "1", "2", "3")]
+    assert collapse.sweep["varied"] == ["model.batch_norm"]
+    made = [collapse.result(job)["config"]["model"] for job in ("0", "1")]
     assert [(model["input_scaling"], model["batch_norm"]) for model in made] == [
-        ("contract", "frozen"),
-        ("contract", "trained"),
         ("unit", "frozen"),
         ("unit", "trained"),
     ]

@@ -70,7 +70,7 @@ class Place:
         return pd.read_csv(self.directory / job / "history.csv").drop(columns="seconds")
 
 
-def single(root: Path, arguments: str) -> Place:
+def one_run(root: Path, arguments: str) -> Place:
     root.mkdir(parents=True, exist_ok=True)
     return Place(root, root / "run", [*arguments.split(), f"hydra.run.dir={root}/run"])
 
@@ -119,7 +119,7 @@ def logged_once(place: Place, job: str = "") -> None:
 @pytest.fixture(scope="module")
 def interrupted(tmp_path_factory) -> tuple[Place, dict[str, Any]]:
     """A sweep of two jobs whose launcher was killed in the second one's training, and went on; and what it left."""
-    place = sweep(tmp_path_factory.mktemp("interrupted"), "experiment=smoke tracking.tensorboard=false seed=0,1")
+    place = sweep(tmp_path_factory.mktemp("interrupted"), "experiment=smoke tracking.tensorboard=false seed=1,0")
     process = place.start()
     records = place.directory / "1" / "outbox" / "records.jsonl"
     assert wait_for(lambda: records.is_file() and "val/loss" in records.read_text(), process)
@@ -160,7 +160,7 @@ def test_a_resumed_sweep_runs_only_what_is_unfinished(interrupted):
     manifest = json.loads((place.directory / "sweep.json").read_text())
     assert (manifest["status"], manifest["lives"]) == ("finished", 2)
     assert [job["status"] for job in manifest["jobs"]] == ["finished", "finished"]
-    assert "seed=0 ───" not in (place.root / "life_2.txt").read_text()
+    assert "seed=1 ───" not in (place.root / "life_2.txt").read_text()
 
 
 def test_a_resumed_job_goes_on_in_its_own_mlflow_run(interrupted):
@@ -173,11 +173,9 @@ def test_a_resumed_job_goes_on_in_its_own_mlflow_run(interrupted):
     logged_once(place, "1")
 
 
-def test_a_resumed_job_ends_as_one_that_was_never_stopped(interrupted, tmp_path):
+def test_a_resumed_job_ends_as_one_that_was_never_stopped(interrupted, single):
     place, _ = interrupted
-    reference = single(tmp_path, "experiment=smoke tracking.tensorboard=false seed=1")
-    reference.finish()
-    same_scores(place, reference, "1")
+    same_scores(place, Place(single.place, single.directory, []), "1")
     assert not (place.directory / "1" / "checkpoints").exists()
 
 
@@ -198,7 +196,7 @@ def test_what_cannot_go_on_is_told_in_one_sentence(interrupted, tmp_path):
 @pytest.mark.slow
 def test_runs_that_are_killed_twenty_times_end_bit_for_bit_as_one_that_never_was(tmp_path, weights):
     arguments = f"{TINY} model.weights={weights}"
-    reference = single(tmp_path / "reference", arguments)
+    reference = one_run(tmp_path / "reference", arguments)
     reference.finish()
     assert reference.result()["phases"] == ["head", "fine_tune"]
     # Each stage once, and the training, the longest, as often as makes twenty; half of them beside the others.
@@ -217,11 +215,11 @@ def kill_again_and_again(stages: list[str], arguments: str, root: Path, referenc
     Returns:
         The stages in which runs were killed.
     """
-    moments, killed, place = random.Random(str(root.name)), [], single(root / "0", arguments)
+    moments, killed, place = random.Random(str(root.name)), [], one_run(root / "0", arguments)
     for number, stage in enumerate(stages):
         if place.lives and STAGES.index(stage) < STAGES.index(str(place.result().get("stage", STAGES[0]))):
             finish_and_compare(place, reference)
-            place = single(root / str(number), arguments)
+            place = one_run(root / str(number), arguments)
         process = place.start()
         if wait_for(partial(reached, place, stage), process):
             time.sleep(moments.uniform(0.0, 3.0 if stage == "training" else 0.3))
