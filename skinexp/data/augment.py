@@ -30,6 +30,7 @@ COLUMNS = (
 WIDTH = len(COLUMNS)
 
 ALIGNMENT = 64  # bytes, of TensorFlow's arrays
+BYTES = np.arange(256, dtype=np.float32)[None, :, None]  # as OpenCV takes a table of three channels
 
 Tensor = Any  # of whichever backend Keras runs on
 
@@ -87,10 +88,10 @@ def backward_matrices(
 
 
 class Augmentation(keras.layers.Layer):
-    """Changes images as drawn: geometry in one bilinear resampling, then brightness, contrast and colour, then a clip.
+    """Changes images as drawn: brightness, contrast and colour in one step and a clip, then geometry in one resampling.
 
-    Outside its frame an image continues as its mirror image. What no option switches on costs nothing; with nothing on,
-    pixels pass unchanged.
+    Resampling is bilinear; outside its frame an image continues as its mirror image. What no option switches on costs
+    nothing; with nothing on, pixels pass unchanged.
 
     Args:
         options: which changes were drawn for; the same as for `draw`.
@@ -100,10 +101,8 @@ class Augmentation(keras.layers.Layer):
         # Whatever the precision policy: in bfloat16, coordinates beyond 256 pixels would be rounded to even ones.
         super().__init__(dtype="float32", **kwargs)
         self.resamples = bool(options.flip or options.quarter_turns or options.rotation or options.zoom)
-        self.brightens = options.brightness > 0
         self.contrasts = options.contrast > 0
-        self.colours = options.colour_jitter > 0
-        self.shades = self.brightens or self.contrasts or self.colours
+        self.shades = bool(options.brightness or options.contrast or options.colour_jitter)
         # XLA has no kernel for TensorFlow's resampling: Keras then compiles the step without XLA.
         self.supports_jit = not (self.resamples and keras.backend.backend() == "tensorflow")
 
@@ -118,23 +117,27 @@ class Augmentation(keras.layers.Layer):
             (n, height, width, 3) float32, 0..255.
         """
         matrices, *shades = ops.split(draws, [4, 5, 6], axis=1)
-        if self.resamples:
-            transforms = _transforms(matrices, *ops.shape(images)[1:3])
-            if _on_tensorflows_cpu():
-                return self._with_opencv(images, transforms, *shades)
-            images = _resample(images, transforms)
-        else:
-            images = ops.cast(images, "float32")
+        transforms = _transforms(matrices, *ops.shape(images)[1:3]) if self.resamples else None
+        if self.resamples and _on_tensorflows_cpu():
+            return self._with_opencv(images, transforms, *shades)
+        images = ops.cast(images, "float32")
         if self.shades:
-            brightness, contrast, colour = shades
-            # Each step is linear in the pixels; together they are one multiplication and one addition.
-            factor, summand = ops.ones_like(brightness), brightness
-            if self.contrasts:
-                mean = ops.mean(images, axis=(1, 2))
-                factor, summand = contrast, summand + mean * (1 - contrast)
-            images = images * (factor * colour)[:, None, None] + (summand * colour)[:, None, None]
-            images = ops.clip(images, 0.0, 255.0)  # once, at the end: what one step saturates the next may bring back
-        return images
+            mean = ops.mean(images, axis=(1, 2)) if self.contrasts else 0.0
+            factors, summands = self._line(mean, *shades)
+            images = ops.clip(images * factors[:, None, None] + summands[:, None, None], 0.0, 255.0)
+        return _resample(images, transforms) if self.resamples else images
+
+    def _line(self, mean: Any, brightness: Any, contrast: Any, colour: Any) -> tuple[Any, Any]:
+        """Factor and summand of each channel: all three changes are linear in the pixels, and so are they together.
+
+        One clip at the end is enough, and better: what one change saturates the next may bring back.
+
+        Args:
+            mean: (..., 3) mean colour of the image, where contrast changes.
+        """
+        if not self.contrasts:
+            return colour, brightness * colour
+        return contrast * colour, (brightness + mean * (1 - contrast)) * colour
 
     def _with_opencv(self, images: Tensor, *drawn: Tensor) -> Tensor:
         """The same on a CPU, image by image, which is faster (benchmarks/augmentation.py).
@@ -149,16 +152,17 @@ class Augmentation(keras.layers.Layer):
 
     def _change(self, images: np.ndarray, *drawn: np.ndarray) -> np.ndarray:
         changed = _aligned(images.shape)
-        for image, target, *values in zip(images, changed, *drawn, strict=True):
-            transform, brightness, contrast, colour = values
-            _warp(image.astype(np.float32), transform, target)
-            if self.shades:
-                mean = np.array(cv2.mean(target)[:3]) if self.contrasts else 0.0
-                factor = contrast if self.contrasts else 1.0
-                factors, summands = factor * colour, (brightness + mean * (1 - factor)) * colour
-                cv2.transform(target, np.column_stack([np.diag(factors), summands]), dst=target)
-                np.clip(target, 0.0, 255.0, out=target)
+        for image, target, transform, *shades in zip(images, changed, *drawn, strict=True):
+            shaded = self._shade(image, *shades) if self.shades else image.astype(np.float32)
+            _warp(shaded, transform, target)
         return changed
+
+    def _shade(self, image: np.ndarray, *shades: np.ndarray) -> np.ndarray:
+        """One image; of bytes, a table says what becomes of each of the 256 values."""
+        factors, summands = self._line(np.float32(cv2.mean(image)[:3]) if self.contrasts else 0.0, *shades)
+        values = BYTES if image.dtype == np.uint8 else image
+        shaded = np.clip(values * factors + summands, 0.0, 255.0, dtype=np.float32)
+        return cv2.LUT(image, shaded) if values is BYTES else shaded
 
     def compute_output_shape(self, images_shape: tuple, draws_shape: tuple) -> tuple:
         """The shape of the images."""

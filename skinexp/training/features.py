@@ -31,7 +31,7 @@ from skinexp.training import cut
 
 log = logging.getLogger(__name__)
 
-VERSION = 3  # raise it when the same inputs give other features
+VERSION = 4  # raise it when the same inputs give other features
 
 
 class FeatureBatches(EpochBatches):
