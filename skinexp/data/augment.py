@@ -159,7 +159,8 @@ class Augmentation(keras.layers.Layer):
 
     def _shade(self, image: np.ndarray, *shades: np.ndarray) -> np.ndarray:
         """One image; of bytes, a table says what becomes of each of the 256 values."""
-        factors, summands = self._line(np.float32(cv2.mean(image)[:3]) if self.contrasts else 0.0, *shades)
+        mean = np.array(cv2.mean(image)[:3], np.float32) if self.contrasts else 0.0
+        factors, summands = self._line(mean, *shades)
         values = BYTES if image.dtype == np.uint8 else image
         shaded = np.clip(values * factors + summands, 0.0, 255.0, dtype=np.float32)
         return cv2.LUT(image, shaded) if values is BYTES else shaded

@@ -235,6 +235,19 @@ def test_pixels_stay_within_their_range(images):
     assert (result.min(), result.max()) == (0, 255)
 
 
+def test_light_changes_before_the_geometry(images):
+    """So that all of it happens to bytes, of which there are 256."""
+    draws = draw(EVERYTHING, np.random.default_rng(0), len(images))
+    shaded = augmented(Augment(brightness=0.1, contrast=0.2, colour_jitter=0.1), images, draws)
+    np.testing.assert_allclose(augmented(EVERYTHING, images, draws), augmented(GEOMETRY, shaded, draws), atol=0.01)
+
+
+def test_bytes_and_floats_are_changed_alike(images):
+    draws = draw(EVERYTHING, np.random.default_rng(0), len(images))
+    floats = augmented(EVERYTHING, images.astype(np.float32), draws)
+    np.testing.assert_allclose(augmented(EVERYTHING, images, draws), floats, atol=0.01)
+
+
 def test_a_reduced_precision_policy_changes_nothing(images):
     draws = draw(EVERYTHING, np.random.default_rng(0), len(images))
     expected = augmented(EVERYTHING, images, draws)
