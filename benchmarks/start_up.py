@@ -1,10 +1,12 @@
 """Claim: on a warm cache, a training begins shortly after Keras can be imported at all.
 
     uv run python benchmarks/start_up.py                        # on phantoms; about 3 minutes on 2 cores
-    uv run python benchmarks/start_up.py --trees OLD .          # the same of two checkouts
+    uv run python benchmarks/start_up.py --trees OLD . --weights DIRECTORY    # the same of two checkouts
 
-From the command to the line that says that training begins: imports, checks, data table, prepared images, the run in
-MLflow, the network with its weights. Beside it, what no training can do without: `import keras`.
+From the command to the line that says that training begins: imports, checks, data table, prepared images, a quick audit,
+the run in MLflow, the network with its weights, the doctor's preflight. Beside it, what no training can do without,
+`import keras`, and the newest checkout without what looks at data and network. Random weights, which stand in where none
+are given, have the doctor ask more questions than good ones.
 """
 
 import argparse
@@ -22,6 +24,7 @@ from runs import folder, run
 
 KERAS = "import keras"
 BEGINS = "Training "  # how that line begins
+UNSEEN = ("data.audit=off", "health.policy=off")
 
 
 def main() -> None:
@@ -29,12 +32,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--trees", type=Path, nargs="+", default=[Path()], help="checkouts to compare")
     parser.add_argument("--photographs", type=int, default=600)
+    parser.add_argument("--weights", type=Path, help="a directory of .weights.h5 files; random ones without it")
     parser.add_argument("--runs", type=int, default=7)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         place = Path(scratch)
         images = photographs.draw(place / "photographs", options.photographs).resolve()
-        weights = photographs.stand_in_weights(place / "weights").resolve()
+        weights = (options.weights or photographs.stand_in_weights(place / "weights")).resolve()
         overrides = {**folder(images, weights), "model": "mobilenet", "data.preprocess.size": 96, "optim.epochs": 1}
         overrides |= {"model.fine_tune.epochs": 0, "tracking.system_metrics": "false"}
         command = [sys.executable, "-u", "-m", "skinexp.train", *(f"{key}={value}" for key, value in overrides.items())]
@@ -43,6 +47,7 @@ def main() -> None:
             contestants[f"skinexp{'' if tree == Path() else f' at {commit(tree)}'}"] = partial(
                 begin, command, place, tree
             )
+        contestants["skinexp, neither audit nor doctor"] = partial(begin, [*command, *UNSEEN], place, options.trees[-1])
         seconds = medians(in_turns(contestants, options.runs))
     rows = [Row(name, value, "s") for name, value in seconds.items()]
     report(__file__, "Seconds from the command to the beginning of the training, on a warm cache.", rows, against=KERAS)

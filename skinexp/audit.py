@@ -10,6 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 from skinexp import config as schema
 from skinexp import help_text, provenance
 from skinexp.config import Config
+from skinexp.config_check import check
 from skinexp.door import Door
 from skinexp.sweep import jobs
 from skinexp.terminal import libraries_write_to
@@ -61,7 +62,7 @@ def compose_and_audit(composed: DictConfig) -> None:
             "git": asdict(provenance.git_state()),
             "data": asdict(config.data),
         }
-        schema.check(config)
+        check(config)
 
         from skinexp import data_audit
 

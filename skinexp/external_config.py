@@ -7,6 +7,7 @@ from typing import Any
 from skinexp import config as schema
 from skinexp import help_text
 from skinexp.config import Config
+from skinexp.config_check import check
 from skinexp.errors import UserError
 
 TAKEN = ("data", "seed")  # of an experiment's keys
@@ -53,7 +54,7 @@ def composed(overrides: list[str]) -> Config:
         if not composition.is_mistake(error):
             raise
         raise UserError(composition.explain(error)) from error
-    schema.check(config)
+    check(config)
     return config
 
 

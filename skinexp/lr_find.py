@@ -10,6 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 from skinexp import config as schema
 from skinexp import help_text, provenance
 from skinexp.config import LrFind, RangeTest
+from skinexp.config_check import check
 from skinexp.door import Door
 from skinexp.sweep import jobs
 from skinexp.terminal import libraries_write_to
@@ -44,7 +45,7 @@ def compose_and_search(composed: DictConfig) -> None:
     with jobs.in_one_sentence(file), libraries_write_to(file):
         config = OmegaConf.to_object(composed)
         about = {"command": provenance.command_line(), "git": asdict(provenance.git_state()), "config": asdict(config)}
-        schema.check(config)
+        check(config)
 
         from skinexp import compute
 

@@ -12,6 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from skinexp import composition, help_text, provenance, tracking
 from skinexp import config as schema
+from skinexp.config_check import check
 from skinexp.digest import digest
 from skinexp.errors import UserError, told
 from skinexp.result import Result
@@ -33,7 +34,7 @@ def compose_and_run(composed: DictConfig) -> float:
         result.add(command=job.command or provenance.command_line(), git=git, parent_run_id=job.parent_run_id)
         result.add(config=asdict(config), config_digest=digest(config))
         (job.directory / "packages.txt").write_text("\n".join(provenance.packages()) + "\n")
-        schema.check(config)
+        check(config)
 
         tags = {"model": config.model.name, "sweep": job.sweep and job.sweep.name}
         tags |= {f"git_{name}": value for name, value in git.items()}

@@ -18,7 +18,8 @@ from omegaconf import OmegaConf
 from skinexp import config as schema
 from skinexp.compute import Choice, Gpu, Machine, choose, look, setup
 from skinexp.compute.machine import gpus
-from skinexp.config import Augment, Compute, Config, Model, check
+from skinexp.config import Augment, Compute, Config, Model
+from skinexp.config_check import check
 from skinexp.errors import UserError
 from skinexp.help_text import CONF
 from skinexp.models import MODELS

@@ -9,7 +9,8 @@ from hydra.types import RunMode
 from omegaconf import OmegaConf
 
 from skinexp import config as schema
-from skinexp.config import GROUPS, Config, check
+from skinexp.config import GROUPS, Config
+from skinexp.config_check import check
 from skinexp.errors import UserError
 from skinexp.help_text import CONF, options
 

@@ -8,7 +8,8 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from skinexp.config import Config, RangeTest, check
+from skinexp.config import Config, RangeTest
+from skinexp.config_check import check
 from skinexp.errors import UserError
 from skinexp.help_text import CONF
 from tests import commands

@@ -10,7 +10,8 @@ import pytest
 
 from skinexp import config as schema
 from skinexp import models
-from skinexp.config import Config, Model, Phantom, Pretraining, check
+from skinexp.config import Config, Model, Phantom, Pretraining
+from skinexp.config_check import check
 from skinexp.data import phantom
 from skinexp.data.pipeline import Images
 from skinexp.errors import UserError

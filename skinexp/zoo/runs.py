@@ -12,7 +12,7 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from skinexp import compute, experiment, health, tracking
-from skinexp import config as schema
+from skinexp.config_check import check
 from skinexp.help_text import CONF
 from skinexp.job import Job
 from skinexp.result import Result
@@ -60,7 +60,7 @@ def attend(case: Case, places: dict[str, str], cache: Path) -> Outcome:
     overrides = [override.format(**places) for override in (*case.overrides, *QUIET, f"data.cache={cache}")]
     with initialize_config_dir(str(CONF), version_base="1.3"):
         config = OmegaConf.to_object(compose("config", overrides))
-    schema.check(config)
+    check(config)
     config.compute = compute.configure(config).settle(config.compute)
     keras.backend.clear_session()  # lets go of the networks of the cases before
     with tempfile.TemporaryDirectory() as scratch:
