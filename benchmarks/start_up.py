@@ -3,10 +3,10 @@
     uv run python benchmarks/start_up.py                        # on phantoms; about 3 minutes on 2 cores
     uv run python benchmarks/start_up.py --trees OLD . --weights DIRECTORY    # the same of two checkouts
 
-From the command to the line that says that training begins: imports, checks, data table, prepared images, a quick audit,
-the run in MLflow, the network with its weights, the doctor's preflight. Beside it, what no training can do without,
-`import keras`, and the newest checkout without what looks at data and network. Random weights, which stand in where none
-are given, have the doctor ask more questions than good ones.
+From the command to the line that says that training begins: imports, checks, data table, prepared images, a quick
+audit, the run in MLflow, the network with its weights, the doctor's preflight. Beside it, what no training can do
+without, `import keras`, and the newest checkout without what looks at data and network. Random weights, which stand in
+where none are given, have the doctor ask more questions than good ones.
 """
 
 import argparse
