@@ -27,7 +27,6 @@ from sklearn.metrics import roc_auc_score
 
 from skinexp.config import Data
 from skinexp.data import sources
-from skinexp.data.split import split
 
 EPOCHS = {"scratch": (47, 0), "mobilenet": (86, 30), "efficientnet": (86, 30)}  # first phase, fine-tuning
 GOALS = {"scratch": 1.2, "mobilenet": 5.0, "efficientnet": 5.0}
@@ -90,33 +89,37 @@ def contest(
 ) -> list[Outcome]:
     """Both jobs of one model and seed."""
     place.mkdir()
-    data = Data("folder", str(images), exclude=["premalignant"])
-    frame = sources.load(data, seed).frame
-    frame["split"] = split(frame, data.split, seed)
-    frame["file"] = [str(Path(path).relative_to(images)) for path in frame["path"]]
-    frame[["file", "label", "split"]].to_csv(place / "split.csv", index=False)
     first, second = (round(options.share * epochs) for epochs in EPOCHS[model])
     common = {"model": model, "size": options.size, "epochs": max(1, first), "fine_tune": second, "seed": seed}
 
-    ended = run(plain_command(place, images, weights, **common), place, "plain.log")
-    plain = pd.read_csv(place / "plain" / "predictions.csv").merge(frame[["file", "image_id"]], on="file")
-    theirs = roc_auc_score(plain["label"], plain["probability"])
-    outcomes = [Outcome(model, seed, options.share, PLAIN, ended.seconds, ended.memory, theirs)]
+    job, result = train(place, "skinexp", overrides(images, weights, **common))
+    ours = pd.read_parquet(place / "skinexp" / "predictions.parquet")
+    listed = images_as_split(images, ours, seed)
+    listed[["file", "label", "split"]].to_csv(place / "split.csv", index=False)
+    script = run(plain_command(place, images, weights, **common), place, "plain.log")
+    theirs = pd.read_csv(place / "plain" / "predictions.csv").merge(listed[["file", "image_id"]], on="file")
 
-    ended, result = train(place, "skinexp", overrides(images, weights, **common))
-    predictions = pd.read_parquet(place / "skinexp" / "predictions.parquet")
-    ours = predictions[predictions["split"] == "test"]
-    both = plain.merge(ours[["image_id", "logit"]], on="image_id")
-    if not len(both) == len(plain) == len(ours):
-        raise ValueError(f"split: the two jobs were tested on different images. Received: {len(plain)}, {len(ours)}")
-    auc = roc_auc_score(both["label"], both["logit"])
-    error = difference_error(both["label"].to_numpy(), both["logit"].to_numpy(), both["probability"].to_numpy())
-    outcomes.append(
-        Outcome(model, seed, options.share, OURS, ended.seconds, ended.memory, auc, error, result["seconds"])
-    )
+    both = theirs.merge(ours.loc[ours["split"] == "test", ["image_id", "logit"]], on="image_id")
+    if not len(both) == len(theirs) == (ours["split"] == "test").sum():
+        raise ValueError(f"split: the two jobs were tested on different images. Received: {len(theirs)}, {len(ours)}")
+    labels, logits, probabilities = (both[name].to_numpy() for name in ("label", "logit", "probability"))
+    error = difference_error(labels, logits, probabilities)
+    known = (model, seed, options.share)
+    outcomes = [
+        Outcome(*known, PLAIN, script.seconds, script.memory, roc_auc_score(labels, probabilities)),
+        Outcome(*known, OURS, job.seconds, job.memory, roc_auc_score(labels, logits), error, result["seconds"]),
+    ]
     for outcome in outcomes:
         print(f"{model}, seed {seed}, {outcome.contestant}: {outcome.seconds:.0f} s, AUC {outcome.auc:.3f}", flush=True)
     return outcomes
+
+
+def images_as_split(images: Path, predictions: pd.DataFrame, seed: int) -> pd.DataFrame:
+    """One row an image, with its file, and the part of the split that a training of skinexp has put it in."""
+    frame = sources.load(Data("folder", str(images), exclude=["premalignant"]), seed).frame
+    frame["file"] = [str(Path(path).relative_to(images)) for path in frame["path"]]
+    frame["split"] = frame["image_id"].map(predictions.set_index("image_id")["split"]).fillna("train")
+    return frame
 
 
 def plain_command(

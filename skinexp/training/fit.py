@@ -18,6 +18,7 @@ from skinexp.training.callbacks import BestWeights, EpochOrder, ProgressBar, Rec
 from skinexp.training.course import course, shortest_cut
 from skinexp.training.memory import Memory
 from skinexp.training.phases import Phase
+from skinexp.training.tensorboard import TensorBoard
 
 log = logging.getLogger(__name__)
 
@@ -127,9 +128,7 @@ def _tensorboard(config: Config, directory: Path) -> list[keras.callbacks.Callba
     if not config.tracking.tensorboard:
         return []
     return [
-        keras.callbacks.TensorBoard(
-            str(directory / "tensorboard"), histogram_freq=int(config.tracking.histograms), write_graph=False
-        )
+        TensorBoard(str(directory / "tensorboard"), histogram_freq=int(config.tracking.histograms), write_graph=False)
     ]
 
 
