@@ -13,7 +13,7 @@ import pandas as pd
 import photographs
 import pytest
 from PIL import Image
-from whole_job import Outcome
+from whole_job import Outcome, images_as_split
 
 SCRIPTS = Path(measure.__file__).parent
 
@@ -88,6 +88,13 @@ def test_tracking_and_checkpoints_are_measured_beside_a_training_that_writes_not
 
 
 @pytest.mark.slow
+def test_histograms_are_measured_beside_keras_own(tmp_path):
+    result = kept("histograms", "--models mobilenet --runs 1", tmp_path)
+    assert names(result) == ["mobilenet, skinexp", "mobilenet, Keras' callback"]
+    assert [goal["asked"] for goal in result["goals"]] == ["5 times mobilenet, Keras' callback"]
+
+
+@pytest.mark.slow
 def test_a_whole_job_is_told_together_with_those_of_an_earlier_call(tmp_path):
     both = ("plain Keras script", "skinexp")
     known = [Outcome("scratch", 0, 0.02, name, seconds=10.0, memory=500.0, auc=0.8, auc_error=0.1) for name in both]
@@ -100,6 +107,14 @@ def test_a_whole_job_is_told_together_with_those_of_an_earlier_call(tmp_path):
     asked = [goal["asked"] for goal in result["goals"]]
     assert asked[0] == f"1.2 times scratch, {some}, plain Keras script"
     assert asked[2:] == [f"5 times mobilenet, {some}, plain Keras script"]  # random features: no AUC is asked for
+
+
+def test_the_plain_script_is_given_the_split_of_the_other_job(tmp_path):
+    images = photographs.draw(tmp_path, count=40, size=48)
+    files = pd.read_csv(images / "manifest.csv")["file"]
+    predicted = pd.DataFrame({"image_id": [Path(file).stem for file in files[:2]], "split": ["test", "val"]})
+    given = images_as_split(images, predicted, seed=0).set_index("file")["split"]
+    assert given[files].tolist() == ["test", "val"] + 38 * ["train"]
 
 
 @pytest.mark.slow
