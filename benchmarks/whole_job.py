@@ -99,9 +99,10 @@ def contest(
     script = run(plain_command(place, images, weights, **common), place, "plain.log")
     theirs = pd.read_csv(place / "plain" / "predictions.csv").merge(listed[["file", "image_id"]], on="file")
 
-    both = theirs.merge(ours.loc[ours["split"] == "test", ["image_id", "logit"]], on="image_id")
-    if not len(both) == len(theirs) == (ours["split"] == "test").sum():
-        raise ValueError(f"split: the two jobs were tested on different images. Received: {len(theirs)}, {len(ours)}")
+    tested = ours[ours["split"] == "test"]
+    both = theirs.merge(tested[["image_id", "logit"]], on="image_id")
+    if not len(both) == len(theirs) == len(tested):
+        raise ValueError(f"split: the two jobs were tested on different images. Received: {len(theirs)}, {len(tested)}")
     labels, logits, probabilities = (both[name].to_numpy() for name in ("label", "logit", "probability"))
     error = difference_error(labels, logits, probabilities)
     known = (model, seed, options.share)
