@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock
+
 from skinexp.files import replace_text
 
 FILE = "result.json"
@@ -93,6 +95,7 @@ def load(directory: Path) -> dict[str, Any]:
 
 def mark(directory: Path, status: str, error: str = LOST) -> None:
     """Says of a run that could not say so itself how it ended; what a run has said itself stays."""
-    values = load(directory)
-    if values.get("status", "running") == "running" or values.get("error") == LOST:
-        replace_text(directory / FILE, json.dumps({**values, "status": status, "error": error}, indent=2) + "\n")
+    with FileLock(directory / ".result.lock"):  # the launcher and the courier of a job that was killed both do so
+        values = load(directory)
+        if values.get("status", "running") == "running" or values.get("error") == LOST:
+            replace_text(directory / FILE, json.dumps({**values, "status": status, "error": error}, indent=2) + "\n")

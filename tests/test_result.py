@@ -1,5 +1,6 @@
 import json
 import math
+import threading
 
 import pytest
 
@@ -98,3 +99,21 @@ def test_a_run_is_read_back(tmp_path):
 
 def test_a_directory_without_a_run_reads_as_nothing(tmp_path):
     assert result.load(tmp_path) == {}
+
+
+def test_of_two_that_say_at_once_how_a_killed_run_ended_the_one_who_knows_why_is_believed(tmp_path, monkeypatch):
+    Result(tmp_path).save()  # and the system kills the process
+    knows = threading.Thread(target=result.mark, args=(tmp_path, "killed", "memory ran out"))
+
+    def slowly(directory):
+        values = load(directory)
+        if not knows.ident:
+            knows.start()
+            knows.join(0.5)  # by when it has written, unless it waits
+        return values
+
+    load = result.load
+    monkeypatch.setattr(result, "load", slowly)
+    result.mark(tmp_path, "killed")
+    knows.join()
+    assert strictly(tmp_path)["error"] == "memory ran out"
