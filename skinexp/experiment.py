@@ -58,9 +58,11 @@ def run(config: Config, job: Job, result: Result, record: tracking.Run) -> float
         classifier = models.build(config.model, config.data.preprocess.size)
         classifier.network.jit_compile = config.compute.jit_compile  # for predictions; training says it itself
         result.add(model={"name": config.model.name, "parameters": classifier.parameters})
+    with result.stage("training"):
+        foreseen = training.foreseen(classifier, batches, config)  # the doctor may look at it too
     with result.stage("preflight"):
         doctor = health.Doctor(classifier, prepared, batches, config, directory)
-        doctor.preflight()
+        doctor.preflight(foreseen)
     with result.stage("training"), _diagnosed(doctor, result, record):
         trained = training.fit(classifier, batches, config, directory, on_epoch=record.epoch, watch=doctor.watch)
         trained.history.to_csv(directory / "history.csv", index=False)

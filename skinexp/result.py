@@ -55,14 +55,15 @@ class Result:
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """Says that a stage has begun, and adds the seconds spent inside to `seconds`."""
+        """Says that a stage has begun, and adds the seconds spent inside to `seconds`; it may have several parts."""
         start = time.perf_counter()
         self.add(stage=name)
         self.save()  # so that whoever finds a run that was killed knows where it was
         try:
             yield
         finally:
-            self.values["seconds"][name] = round(time.perf_counter() - start, 3)
+            seconds = self.values["seconds"]
+            seconds[name] = round(seconds.get(name, 0.0) + time.perf_counter() - start, 3)
 
     def save(self) -> None:
         """Writes the file whole or not at all."""

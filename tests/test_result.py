@@ -67,6 +67,14 @@ def test_seconds_are_told_by_stage_and_in_total_also_where_a_stage_fails(tmp_pat
     assert seconds["total"] >= seconds["training"] >= 0
 
 
+def test_the_seconds_of_a_stage_are_those_of_all_its_parts(tmp_path):
+    run = Result(tmp_path)
+    run.values["seconds"]["training"] = 3.0
+    with run.stage("training"):
+        pass
+    assert 3.0 <= strictly(tmp_path)["seconds"]["training"] <= run.values["seconds"]["training"] < 4.0
+
+
 def test_no_half_written_file_stays(tmp_path):
     with Result(tmp_path) as run:
         run.add(values=list(range(1_000)))

@@ -4,24 +4,23 @@ Everything runs in a `keras.StatelessScope`: weights can be lent, and what a cal
 BatchNormalization, seeds) is forgotten.
 """
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
 from skinexp.models.classifier import FEATURES
-from skinexp.models.gradients import compiled, differentiate
+from skinexp.models.gradients import compiled, pullback
 from skinexp.models.layout import channel_axis
 from skinexp.training import phases
 
 RECTIFIED = ("relu", "relu6")
 Kernels = dict[str, np.ndarray]  # by the path of the variable, such as block1_conv1/kernel
-
-ENTRY = "input_scaling"  # the layer that hands pixels to the backbone
 
 
 @dataclass(frozen=True)
@@ -30,33 +29,25 @@ class Answers:
 
     Attributes:
         logits: (n,).
-        features: (n, c) pooled features; None where what was asked begins above them.
-        entry: (n, s, s, 3) what the input scaling hands on; None as above.
-        largest: of each rectified layer the largest activation of each unit (units,), by the layer's name.
-        kept: (n, ...) activations that were to be kept, by the layer's name.
+        features: (n, c) pooled features.
+        largest: of each rectified layer that was asked the largest activation of each unit (units,), by its name.
     """
 
     logits: np.ndarray
-    features: np.ndarray | None
-    entry: np.ndarray | None
+    features: np.ndarray
     largest: dict[str, np.ndarray]
-    kept: dict[str, np.ndarray] = field(default_factory=dict)
-
-    def split(self, count: int) -> tuple["Answers", "Answers"]:
-        """The first `count` images, and the others; `largest` stays that of all."""
-
-        def part(of: slice) -> "Answers":
-            parts = [None if values is None else values[of] for values in (self.logits, self.features, self.entry)]
-            return Answers(*parts, self.largest, {name: values[of] for name, values in self.kept.items()})
-
-        return part(slice(count)), part(slice(count, None))
 
 
-class Slope(NamedTuple):
-    """A loss in nats, and its gradient with respect to each array of weights."""
+@dataclass(frozen=True)
+class Slope:
+    """A loss in nats, and its gradient with respect to each array of weights, computed when it is asked for."""
 
     loss: float
-    gradients: list[Any]
+    _pull: Callable[[], list[Any]]
+
+    @cached_property
+    def gradients(self) -> list[Any]:
+        return self._pull()
 
 
 @contextmanager
@@ -85,11 +76,13 @@ class Questions:
         names = [one.name for one in network.layers]
         self._layers = network.layers[names.index(layer) + 1 if layer else 1 :]
         self._cut = network.get_layer(layer).output if layer else network.inputs[0]
-        self.variables: list[keras.Variable] = [
-            variable for one in self._layers if one.trainable for variable in one.trainable_weights
-        ]
         self._state = [variable for one in self._layers for variable in one.variables]
         self._asked: dict[Any, Callable[..., Any]] = {}  # questions that were asked before, compiled
+
+    @property
+    def variables(self) -> list[keras.Variable]:
+        """What learns, in the phase that was entered last."""
+        return [variable for one in self._layers if one.trainable for variable in one.trainable_weights]
 
     def kernels(self, values: Sequence[Any] | None = None) -> Kernels:
         """What learns, less biases and the like, which begin at 0.
@@ -104,30 +97,22 @@ class Questions:
             if len(variable.shape) > 1
         }
 
-    def answers(self, inputs: np.ndarray, training: bool = False, keep: Collection[str] = ()) -> Answers:
-        """Asks in inference mode, or with the statistics of these very images where BatchNormalization learns.
-
-        Args:
-            keep: layers whose activations are wanted.
-        """
+    def answers(self, inputs: np.ndarray, training: bool = False) -> Answers:
+        """Asks in inference mode, or with the statistics of these very images where BatchNormalization learns."""
         rectified = {one.name for one in self._layers if _is_rectified(one)}
 
         def ask(values: Any) -> dict[str, Any]:
             largest: dict[str, Any] = {}
-            outputs: dict[str, Any] = {}
+            features = values  # where the cut is there
             for one, output in self.walk(values, training):
                 if one.name in rectified:
                     largest[one.name] = ops.max(output, axis=_all_but_channels(one, output))
-                if one.name in (FEATURES, ENTRY, *keep):
-                    outputs[one.name] = output
-            return {"largest": largest, "outputs": outputs, "logits": output[:, 0]}
+                if one.name == FEATURES:
+                    features = output
+            return {"largest": largest, "features": features, "logits": output[:, 0]}
 
-        often = self._often and not training
-        asked = self._ask(("answers", training, *keep), ask, inputs, often)
-        found = keras.tree.map_structure(_array, asked)
-        outputs = found["outputs"]
-        kept = {name: outputs[name] for name in keep}
-        return Answers(found["logits"], outputs.get(FEATURES), outputs.get(ENTRY), found["largest"], kept)
+        asked = self._ask(("answers", training), ask, inputs, self._often and not training)
+        return Answers(**keras.tree.map_structure(_array, asked))
 
     def activation(self, inputs: np.ndarray, layer: str) -> np.ndarray:
         """(n, ...) float32 activation of a layer, in inference mode."""
@@ -175,12 +160,12 @@ class Descent:
         self._inputs = ops.convert_to_tensor(np.asarray(inputs, np.float32))
         self._labels = ops.convert_to_tensor(np.asarray(labels, np.float32).reshape(-1, 1))
         self._questions = questions
-        self._differentiate = compiled(differentiate(self._loss))
+        self._evaluate = pullback(self._loss)
 
     def __call__(self, weights: Sequence[Any]) -> Slope:
         with without_dropout(self._questions.network):
-            loss, gradients = self._differentiate(list(weights))
-        return Slope(float(_array(loss)), gradients)
+            loss, pull = self._evaluate(list(weights))
+        return Slope(float(_array(loss)), pull)
 
     def _loss(self, weights: list[Any]) -> Any:
         with keras.StatelessScope(state_mapping=list(zip(self._questions.variables, weights, strict=True))):

@@ -24,6 +24,7 @@ from skinexp.health import image_readings, network_readings, probes, rules, word
 from skinexp.health.ask import Kernels, Questions
 from skinexp.health.chart import Chart, Evidence
 from skinexp.health.diagnosis import Verdict
+from skinexp.health.rules.outcome import failed
 from skinexp.health.thresholds import limit
 from skinexp.health.trial import IMAGES as TRIAL_IMAGES
 from skinexp.health.trial import Experiment, attempt, other_rates
@@ -37,12 +38,13 @@ from skinexp.randomness import rng
 from skinexp.result import plain
 from skinexp.training import cut, phases
 from skinexp.training.checkpoints import FOLDER
+from skinexp.training.course import Course
 from skinexp.training.phases import Phase
 
 log = logging.getLogger(__name__)
 
 FILE = "health.json"
-VALIDATION_IMAGES = 64  # whose features are looked at before training
+VALIDATION_IMAGES = 64  # whose features are looked at before training, where what lies below them is known
 ENTRIES = 16  # of them, whose pixels are followed into the backbone
 MODE_IMAGES = 32  # that are asked about in both modes of BatchNormalization
 
@@ -60,6 +62,7 @@ class Doctor:
         self.file = directory / FILE
         self.seconds = dict.fromkeys(("preflight", "epochs", "verdict"), 0.0)  # that the doctor's questions took
         self._start: Kernels = {}  # what the first phase trains, as it was before
+        self._looked_below = False
         self._on = config.health.policy != "off"
         plan = phases.plan(classifier, config.model, config.optim)
         self._dropout = phases.dropout_rates(classifier.network)
@@ -77,19 +80,20 @@ class Doctor:
             entropy=probes.prior_entropy(batches.train.labels),
             chance_error=probes.chance_error(batches.val.labels),
         )
-        cuts = {phase.name: cut.find(phase, classifier) for phase in plan}
-        self._cuts = {name: layer for name, layer in cuts.items() if layer}  # where a phase may be cut, by its name
-        self._activations: dict[str, np.ndarray] = {}  # there, of validation images
-        # A network that learns as a whole is asked as a whole, before, while and after; one that is cut only before.
-        self._whole = Questions(classifier.network, often=plan[0].name not in self._cuts)
+        self._cuts = [cut.find(phase, classifier) for phase in plan]  # below which nothing learns, phase by phase
+        # A network that learns as a whole is asked again and again, one that is cut only where it fails.
+        self._whole = Questions(classifier.network, often=self._cuts[0] is None)
         self._ends = directory / FOLDER / FILE
         if self._on and self._ends.is_file():  # of an earlier life, whose phases do not come again
             self.chart.ends = json.loads(self._ends.read_text())
 
     # --- before -------------------------------------------------------------------------------------------------------
 
-    def preflight(self) -> None:
+    def preflight(self, foreseen: np.ndarray | None = None) -> None:
         """Looks at images, labels and the untrained network, and tries to make it learn sixteen images.
+
+        Args:
+            foreseen: (n, ...) activations of the validation images where the first phase is cut, if they are known.
 
         Raises:
             UserError: where something is wrong and `health.policy` is `stop`.
@@ -99,7 +103,10 @@ class Doctor:
         start = time.perf_counter()
         self._enter(self.chart.phases[0])
         self.chart.before |= image_readings.read(self._prepared, self._batches, self._config.seed)
-        self._try_to_learn(*self._look_at_network())
+        self._look_at_network(foreseen)
+        self._try_to_learn(foreseen)
+        if not self.chart.trials[0].fitted or self._sees_nothing():
+            self._look_below(self._cuts[0])
         self.seconds["preflight"] = time.perf_counter() - start
         found = rules.diagnose(self.chart)
         if not found:
@@ -110,36 +117,34 @@ class Doctor:
             raise UserError(f"health.preflight: {sentence}. To train all the same: health.policy=warn")
         log.warning("Health    %s", sentence)
 
-    def _look_at_network(self) -> tuple[np.ndarray, np.ndarray]:
-        """Asks about some validation images, and at once about those of the trial.
-
-        Returns:
-            (16, ...) what the first phase learns from, images or what a layer makes of them, and (16,) labels.
-        """
-        chart, classifier = self.chart, self._classifier
-        images, labels, groups = self._validation(VALIDATION_IMAGES)
-        trial, trial_labels = self._trial_images()
-        asked = self._whole.answers(np.concatenate([images, trial]), keep=self._cuts.values())
-        answers, of_trial = asked.split(len(images))
-        self._activations = answers.kept
+    def _look_at_network(self, foreseen: np.ndarray | None) -> None:
+        """Asks about some validation images."""
+        chart, classifier, seed = self.chart, self._classifier, self._config.seed
+        val, frame = self._batches.val, self._prepared.table.frame
+        members = image_readings.sample(val, seed, VALIDATION_IMAGES if self._cuts[0] else Watch.IMAGES)
+        labels, groups = val.labels[members], frame.loc[frame["split"] == "val", "group"].to_numpy()[members]
+        answers = self._begins().answers(self._seen(members, foreseen))
         chart.before |= network_readings.of_answers(answers)
-        chart.before |= network_readings.of_entry(answers.entry[:ENTRIES], images[:ENTRIES], chart.scaling[1])
+        chart.before |= network_readings.of_entry(classifier.network, val.read(members[:ENTRIES]), chart.scaling[1])
         chart.before |= network_readings.of_weights(classifier, chart.phases[0].frozen)
         chart.before["initial_loss"] = probes.cross_entropy(labels, answers.logits)
-        chart.before["probe_auc"] = probes.logistic_probe_auc(answers.features, labels, groups, self._config.seed)
+        chart.before["probe_auc"] = probes.logistic_probe_auc(answers.features, labels, groups, seed)
         chart.before["probe_error"] = probes.chance_error(labels)
-        if classifier.pretrained and chart.before["feature_cosine"] > limit("constant_features"):
+        if classifier.pretrained and self._sees_nothing():
             others = [name for name in SCALINGS if name != chart.scaling[0]]
-            cosines = network_readings.cosines_by_scaling(classifier.network, images[:32], others)
+            cosines = network_readings.cosines_by_scaling(classifier.network, val.read(members[:32]), others)
             chart.before |= {f"cosine_if_{name}": cosine for name, cosine in cosines.items()}
-        layer = self._cuts.get(chart.phases[0].name)
-        return of_trial.kept[layer] if layer else trial, trial_labels
 
-    def _try_to_learn(self, inputs: np.ndarray, labels: np.ndarray) -> None:
-        """Learns sixteen images by heart, from where the first phase starts."""
-        chart, options = self.chart, self._config.optim
-        questions = Questions(self._classifier.network, self._cuts.get(chart.phases[0].name))
-        descent = questions.descent(inputs, labels)
+    def _try_to_learn(self, foreseen: np.ndarray | None) -> None:
+        """Learns sixteen images by heart, from where the first phase starts.
+
+        Validation images, which may be known already where the network is cut: nothing of what is learned stays.
+        """
+        chart, options, val = self.chart, self._config.optim, self._batches.val
+        order = rng(self._config.seed, "health trial").permutation(len(val))
+        members = np.concatenate([order[val.labels[order] == value][: TRIAL_IMAGES // 2] for value in (0, 1)])
+        questions = self._begins()
+        descent = questions.descent(self._seen(members, foreseen), val.labels[members])
         start = [keras.ops.convert_to_numpy(variable) for variable in questions.variables]
         experiment = Experiment(descent, start, descent(start))
         self._start = questions.kernels(experiment.start)
@@ -148,24 +153,50 @@ class Doctor:
         if not chart.trials[0].fitted:
             chart.trials += other_rates(experiment, options, chart.phases[0].lr)
 
+    def _begins(self) -> Questions:
+        """What the first phase trains."""
+        layer = self._cuts[0]
+        return Questions(self._classifier.network, layer) if layer else self._whole
+
+    def _seen(self, members: np.ndarray, foreseen: np.ndarray | None) -> np.ndarray:
+        """(k, ...) what that sees of validation images: pixels, or activations at the cut."""
+        layer = self._cuts[0]
+        if layer and foreseen is not None:
+            return foreseen[members]
+        images = self._batches.val.read(members)
+        return self._whole.activation(images, layer) if layer else images
+
+    def _sees_nothing(self) -> bool:
+        """Whether all images look alike to the backbone."""
+        return self.chart.before["feature_cosine"] > limit("constant_features")
+
+    def _look_below(self, layer: str | None) -> None:
+        """Looks for dead units below a cut as well: where something is wrong, and once, as nothing changes there."""
+        if layer is None or self._looked_below:
+            return
+        self._looked_below = True
+        val, before = self._batches.val, self.chart.before
+        images = val.read(image_readings.sample(val, self._config.seed, VALIDATION_IMAGES))
+        below = {one.name for one in cut.below(self._classifier, layer)}
+        largest = [values for name, values in self._whole.answers(images).largest.items() if name in below]
+        before["dead_units"] = max([before.get("dead_units", 0.0), *map(probes.dead_share, largest)])
+
     # --- while --------------------------------------------------------------------------------------------------------
 
-    def watch(self, phase: Phase, layer: str | None) -> list[keras.callbacks.Callback]:
-        """What looks at a phase as it goes on.
-
-        Args:
-            layer: where the network is cut in this phase, if it is.
-        """
+    def watch(self, phase: Phase, way: Course) -> list[keras.callbacks.Callback]:
+        """What looks at a phase as it goes on."""
         if not self._on:
             return []
-        network = self._classifier.network
+        questions = Questions(self._classifier.network, way.layer) if way.layer else self._whole
         first = phase is self.chart.phases[0] and self._start
-        start = first or Questions(network, layer).kernels()
-        images, activations = self._watched(layer)
+        start = first or questions.kernels()
+        val = self._batches.val
+        followed = image_readings.sample(val, self._config.seed, Watch.IMAGES)
+        inputs = val.read(followed) if way.activations is None else way.activations[followed]
 
         def end(readings: Evidence, epochs: int) -> None:
             """Reads the weights as the phase leaves them, before those of the best epoch take their place."""
-            moved = network_readings.of_training(Questions(network, layer).kernels(), start)
+            moved = network_readings.of_training(questions.kernels(), start)
             self.chart.ends[phase.name] = readings | moved | self._normalizations(epochs)
             self._ends.parent.mkdir(parents=True, exist_ok=True)
             replace_text(self._ends, json.dumps(plain(self.chart.ends)))
@@ -173,15 +204,7 @@ class Doctor:
         def count(seconds: float) -> None:
             self.seconds["epochs"] += seconds
 
-        return [Watch(self._whole, layer, images, activations, end, count)]
-
-    def _watched(self, layer: str | None) -> tuple[np.ndarray, np.ndarray | None]:
-        """The validation images that are followed, and their activations at a layer where those are known."""
-        val, seed = self._batches.val, self._config.seed
-        followed = image_readings.sample(val, seed, Watch.IMAGES)
-        known = self._activations.get(layer or "")
-        asked = image_readings.sample(val, seed, VALIDATION_IMAGES)
-        return val.read(followed), None if known is None else known[np.isin(asked, followed)]
+        return [Watch(questions, inputs, end, count)]
 
     def _normalizations(self, epochs: int) -> Evidence:
         """How many layers use a batch's own statistics while they learn, and how much of theirs is from the start.
@@ -194,11 +217,17 @@ class Doctor:
         stale = [probes.remaining_start(layer.momentum, updates) for layer in learning]
         return {"normalizations_learning": float(len(learning))} | ({"stale_statistics": max(stale)} if stale else {})
 
+    def _statistics_are_suspect(self) -> bool:
+        """Whether normalizations learned, and something is wrong that their running statistics may be to blame for."""
+        chart = self.chart
+        if not chart.after["normalizations_learning"]:
+            return False
+        stale = chart.after["stale_statistics"] > limit("stale")
+        return chart.pretrained or stale or failed(chart) or not chart.after["val_loss"] <= chart.entropy
+
     def _modes(self) -> Evidence:
-        """The same images with running statistics and with their own, where any normalization learns."""
-        network, train = self._classifier.network, self._batches.train
-        if not network_readings.learning_normalizations(network):
-            return {}
+        """The same training images with running statistics and with their own."""
+        train = self._batches.train
         members = image_readings.sample(train.images, self._config.seed, MODE_IMAGES)
         return network_readings.of_modes(self._whole, train.images.read(members), train.labels[members])
 
@@ -231,8 +260,11 @@ class Doctor:
             "probe_error": chart.chance_error,
             "nonfinite_answers": float(probes.nonfinite_count([logits, features])),
             **self._normalizations(len(history)),
-            **self._modes(),
         }
+        if failed(chart):
+            self._look_below(self._cuts[-1])
+        if self._statistics_are_suspect():
+            chart.after |= self._modes()
         self.seconds["verdict"] = time.perf_counter() - start
         return self._judge()
 
@@ -271,19 +303,3 @@ class Doctor:
 
     def _enter(self, phase: Phase) -> None:
         phases.enter(phase, self._classifier.network, self._dropout)
-
-    def _trial_images(self) -> tuple[np.ndarray, np.ndarray]:
-        """Training images for the trial, half of them of each class where there are enough, and their labels."""
-        train = self._batches.train
-        order = rng(self._config.seed, "health trial").permutation(train.count)
-        halves = [order[train.labels[order] == value][: TRIAL_IMAGES // 2] for value in (0, 1)]
-        members = np.concatenate(halves)
-        return train.images.read(members), train.labels[members]
-
-    def _validation(self, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Images, labels and groups of some validation images."""
-        images = self._batches.val
-        members = image_readings.sample(images, self._config.seed, count)
-        frame = self._prepared.table.frame
-        groups = frame.loc[frame["split"] == "val", "group"].to_numpy()[members]
-        return images.read(members), images.labels[members], groups

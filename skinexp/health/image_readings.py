@@ -75,7 +75,8 @@ def _mismatch_of_first_batch(batches: Batches, labels: np.ndarray) -> float:
     """Share of the first training batch whose label is not its image's in the table; 1 where its shape is wrong."""
     train = batches.train
     train.begin(0)
-    (images, _), given = next(iter(train.dataset().take(1).as_numpy_iterator()))
+    rows, *beside = (part[: batches.batch_size] for part in train.plan())
+    (images, _), given = train.arrange(train.images.pixels[rows], *beside)  # as the data set does, but without one
     if given.shape != (len(images), 1):
         return 1.0  # against (n, 1) logits a loss would compare each image with every label
     order = train.order()[: len(images)]

@@ -11,32 +11,30 @@ from skinexp.health.chart import Evidence
 from skinexp.models import Classifier
 from skinexp.models.scaling import SCALINGS
 
+ENTRY = "input_scaling"  # the layer that hands pixels to the backbone
 KERNELS = 16  # whose distribution is looked at, at most: from the first layer to the last
 
 
 def of_answers(answers: Answers) -> Evidence:
     """Readings of one answer: features, spread of logits, dead units, values that are no numbers."""
-    found: Evidence = {
+    return {
         "logit_std": float(np.std(answers.logits)),
         "predicted_positive": probes.predicted_positive(answers.logits),
         "dead_units": max(map(probes.dead_share, answers.largest.values()), default=0.0),
-        "nonfinite_answers": float(probes.nonfinite_count([answers.logits])),
+        "nonfinite_answers": float(probes.nonfinite_count([answers.logits, answers.features])),
+        "feature_cosine": probes.mean_pairwise_cosine(answers.features),
+        "feature_rank": probes.effective_rank(answers.features),
     }
-    if answers.features is not None:
-        found["feature_cosine"] = probes.mean_pairwise_cosine(answers.features)
-        found["feature_rank"] = probes.effective_rank(answers.features)
-        found["nonfinite_answers"] += probes.nonfinite_count([answers.features])
-    return found
 
 
-def of_entry(entry: np.ndarray, pixels: np.ndarray, expected: str) -> Evidence:
+def of_entry(network: keras.Model, pixels: np.ndarray, expected: str) -> Evidence:
     """How far what enters the backbone is from what its contract makes of pixels 0..255.
 
     Args:
-        entry: (n, s, s, 3) what the network's input scaling hands on.
-        pixels: (n, s, s, 3) the images that it was given.
+        pixels: (n, s, s, 3) images.
         expected: the contract, a key of `SCALINGS`.
     """
+    entry = keras.ops.convert_to_numpy(network.get_layer(ENTRY)(np.asarray(pixels, np.float32)))
     return {
         "input_error": probes.relative_error(entry, _scaled(pixels, expected)),
         "input_min": float(entry.min()),
@@ -46,14 +44,13 @@ def of_entry(entry: np.ndarray, pixels: np.ndarray, expected: str) -> Evidence:
 
 def cosines_by_scaling(network: keras.Model, pixels: np.ndarray, scalings: list[str]) -> dict[str, float]:
     """The features' mean pairwise cosine if pixels came as each of some scalings would have them."""
-    here = network.get_layer("input_scaling").get_config()
+    here = network.get_layer(ENTRY).get_config()
     questions = Questions(network)
     found = {}
     for scaling in scalings:
         # Pixels that the network's own scaling turns into those of the other: the graph stays as it is.
         lent = (_scaled(pixels, scaling) - here["offset"]) / here["scale"]
-        features = questions.answers(lent).features
-        found[scaling] = math.nan if features is None else probes.mean_pairwise_cosine(features)
+        found[scaling] = probes.mean_pairwise_cosine(questions.answers(lent).features)
     return found
 
 

@@ -8,44 +8,39 @@ import keras
 import numpy as np
 
 from skinexp.health import network_readings
-from skinexp.health.ask import Answers, Kernels, Questions
+from skinexp.health.ask import Kernels, Questions
 from skinexp.health.chart import Evidence
 
+LOOKED_AT = frozenset(4**power for power in range(10))  # epochs, counted from 1
 LOGGED = ("feature_cosine", "logit_std", "predicted_positive", "dead_units")
 
 
 class Watch(keras.callbacks.Callback):
     """Adds readings to the epoch's logs, from where they go to history.csv and MLflow.
 
-    How far the weights moved is read after every epoch, what the network answers to a few images after the 1st, 2nd,
-    4th, 8th, ...: what a look costs is shared by ever more epochs.
+    How far the weights moved is read after every epoch, what the network answers to a few images after the 1st, 4th,
+    16th, ...: what a look costs is shared by ever more epochs.
     """
 
     IMAGES = 32
 
     def __init__(
         self,
-        whole: Questions,
-        layer: str | None,
-        images: np.ndarray,
-        inputs: np.ndarray | None,
+        questions: Questions,
+        inputs: np.ndarray,
         at_end: Callable[[Evidence, int], None],
         count: Callable[[float], None],
     ):
         """
         Args:
-            whole: the network.
-            layer: where it is cut in this phase, if it is: what lies below is asked once.
-            images: (n, s, s, 3) validation images.
-            inputs: their activations at that layer, where they are known.
+            questions: to what the phase trains.
+            inputs: (n, ...) what that sees of some validation images.
             at_end: takes the last readings and the number of epochs so far, when the phase is over.
             count: takes the seconds of each look.
         """
         super().__init__()
-        self._images, self._layer, self._whole = images, layer, whole
+        self._questions, self._inputs = questions, inputs
         self._at_end, self._count = at_end, count
-        self._learning = Questions(whole.network, layer)
-        self._inputs = inputs
         self._begun: Kernels = {}  # as the epoch begins
         self._epochs, self._latest = 0, (0, Evidence())  # the latest readings, with the epoch that they are from
 
@@ -53,16 +48,16 @@ class Watch(keras.callbacks.Callback):
         if self._begun:
             return
         with self._counted():
-            self._begun = self._learning.kernels()
+            self._begun = self._questions.kernels()
 
     def on_epoch_end(self, epoch, logs=None):
         with self._counted():
             self._epochs = epoch + 1
-            kernels = self._learning.kernels()
+            kernels = self._questions.kernels()
             moved = network_readings.movement(kernels, self._begun)
             self._begun = kernels
             logs["health/update_ratio"] = float(np.median(moved))
-            if self._epochs.bit_count() == 1:  # a power of two
+            if self._epochs in LOOKED_AT:
                 readings = self._readings()
                 logs |= {f"health/{name}": readings[name] for name in LOGGED if name in readings}
 
@@ -73,16 +68,9 @@ class Watch(keras.callbacks.Callback):
     def _readings(self) -> Evidence:
         epoch, readings = self._latest
         if epoch != self._epochs or not readings:
-            readings = network_readings.of_answers(self._answers())
+            readings = network_readings.of_answers(self._questions.answers(self._inputs))
             self._latest = (self._epochs, readings)
         return readings
-
-    def _answers(self) -> Answers:
-        if self._layer is None:
-            return self._whole.answers(self._images)
-        if self._inputs is None:
-            self._inputs = self._whole.activation(self._images, self._layer)
-        return self._learning.answers(self._inputs)
 
     @contextmanager
     def _counted(self) -> Iterator[None]:

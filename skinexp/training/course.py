@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 
 from skinexp.config import Compute, Config
+from skinexp.data import pipeline
 from skinexp.data.augment import Augmentation
-from skinexp.data.pipeline import Batches, EpochBatches, evaluation_batches
+from skinexp.data.pipeline import Batches, EpochBatches
 from skinexp.models import Classifier
 from skinexp.models.classifier import FEATURES
-from skinexp.training import cut, features
+from skinexp.training import cut, features, phases
 from skinexp.training.phases import Phase
 from skinexp.training.trainee import Trainee
 
@@ -26,12 +28,23 @@ SHARE_OF_DISK = 0.5  # that cached features may take of what is free
 
 @dataclass(frozen=True)
 class Course:
-    """What a phase trains, and on what."""
+    """What a phase trains, and on what.
+
+    Attributes:
+        model: what is trained.
+        batches: of training images, or of their activations at the cut.
+        validation: as Keras' validation_data.
+        layer: where the network is cut; None for the whole network.
+        activations: (n, ...) of the validation images there; None for the whole network.
+        steps_at_once: between which no callback is asked.
+    """
 
     model: keras.Model
     batches: EpochBatches
-    validation: Any  # as Keras' validation_data
-    steps_at_once: int = 1  # between which no callback is asked
+    validation: Any
+    layer: str | None = None
+    activations: np.ndarray | None = None
+    steps_at_once: int = 1
 
     def compile(self, optimizer: keras.Optimizer, compute: Compute) -> None:
         """Makes the model ready to be trained, with the loss and the metrics of every training."""
@@ -60,6 +73,16 @@ def shortest_cut(phase: Phase, classifier: Classifier, batches: Batches, config:
     return layer if _fits(size, Path(config.data.cache)) else None
 
 
+def foreseen(classifier: Classifier, batches: Batches, config: Config) -> np.ndarray | None:
+    """(n, ...) activations of the validation images where the first phase is cut; None where it is not.
+
+    They are computed now, and the training finds them in the cache: others may look at them before it begins.
+    """
+    phase = phases.plan(classifier, config.model, config.optim)[0]
+    layer = shortest_cut(phase, classifier, batches, config)
+    return features.validation_features(classifier, layer, batches, Path(config.data.cache)) if layer else None
+
+
 def course(
     phase: Phase, layer: str | None, classifier: Classifier, batches: Batches, config: Config, first: int
 ) -> Course:
@@ -71,15 +94,16 @@ def course(
     augmentation = Augmentation(config.augment)
     if layer is None:
         trainee = Trainee(classifier.network, augmentation)
-        return Course(trainee, batches.train, evaluation_batches(batches.val, batches.batch_size))
+        return Course(trainee, batches.train, pipeline.evaluation_batches(batches.val, batches.batch_size))
     cache, views = Path(config.data.cache), _views(phase, config)
     draw = partial(features.training_features, classifier, layer, batches, augmentation, views, cache)
     labels = batches.train.labels
     drawn = features.FeatureBatches(draw, labels, batches.batch_size, config.seed, first, config.training.redraw)
-    validation = features.validation_features(classifier, layer, batches, cache)
+    seen = features.validation_features(classifier, layer, batches, cache)
+    validation = pipeline.in_order(seen, np.arange(len(seen)), batches.val.labels, batches.batch_size)
     # A step of the head takes less time than asking for it.
     at_once = STEPS_AT_ONCE if layer == FEATURES and keras.backend.backend() == "tensorflow" else 1
-    return Course(cut.Top(classifier, layer), drawn, validation, at_once)
+    return Course(cut.Top(classifier, layer), drawn, validation, layer, seen, at_once)
 
 
 def _views(phase: Phase, config: Config) -> int:

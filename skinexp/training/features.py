@@ -15,7 +15,6 @@ from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from skinexp import terminal
 from skinexp.data import pipeline
@@ -94,10 +93,10 @@ def training_features(
     return _cached(classifier, layer, batches.train.images, batches.batch_size, augmentation, draws, cache)
 
 
-def validation_features(classifier: Classifier, layer: str, batches: Batches, cache: Path) -> tf.data.Dataset:
-    """Batches (features, labels) of the validation images, not augmented."""
+def validation_features(classifier: Classifier, layer: str, batches: Batches, cache: Path) -> np.ndarray:
+    """(n, ...) float32 activations of the validation images, not augmented."""
     (features,) = _cached(classifier, layer, batches.val, batches.batch_size, None, [None], cache)
-    return pipeline.in_order(features, np.arange(len(batches.val)), batches.val.labels, batches.batch_size)
+    return features
 
 
 def size(classifier: Classifier, layer: str, batches: Batches, views: int) -> int:
@@ -129,7 +128,8 @@ def _cached(
     file = cache / "features" / f"{key}.npy"
     with alone(cache, key, "computes the same features"):
         if file.is_file():
-            log.info("Features  found in the cache")
+            # Those of validation images have often been asked for just before.
+            log.log(logging.DEBUG if augmentation is None else logging.INFO, "Features  found in the cache")
         else:
             file.parent.mkdir(parents=True, exist_ok=True)
             unfinished = file.with_suffix(".part.npy")

@@ -15,14 +15,14 @@ from skinexp.data.pipeline import Batches
 from skinexp.models import Classifier
 from skinexp.training import checkpoints, optimizers, phases
 from skinexp.training.callbacks import BestWeights, EpochOrder, ProgressBar, Record, Recorder
-from skinexp.training.course import course, shortest_cut
+from skinexp.training.course import Course, course, shortest_cut
 from skinexp.training.memory import Memory
 from skinexp.training.phases import Phase
 from skinexp.training.tensorboard import TensorBoard
 
 log = logging.getLogger(__name__)
 
-Watching = Callable[[Phase, str | None], list[keras.callbacks.Callback]]  # a phase, and the layer where it is cut
+Watching = Callable[[Phase, Course], list[keras.callbacks.Callback]]
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def fit(
     config: Config,
     directory: Path,
     on_epoch: Callable[[Record], None] = lambda record: None,
-    watch: Watching = lambda phase, layer: [],
+    watch: Watching = lambda phase, way: [],
 ) -> Training:
     """Trains the network in place; goes on where a training in this directory was interrupted, with the same outcome.
 
@@ -92,7 +92,7 @@ def fit(
                 epochs=first + phase.epochs,
                 callbacks=[
                     EpochOrder(way.batches),
-                    *watch(phase, layer),
+                    *watch(phase, way),
                     recorder,
                     best,
                     *memory.stoppers,

@@ -17,7 +17,6 @@ def test_the_answers_are_what_the_network_predicts(network, discs):
     answers = Questions(network).answers(images)
     np.testing.assert_allclose(answers.logits, network.predict(images, verbose=0)[:, 0], rtol=1e-4, atol=1e-5)
     assert answers.features.shape == (40, 8)
-    np.testing.assert_allclose(answers.entry, images / 255, atol=1e-6)
     assert set(answers.largest) == {"relu0", "relu1"}
 
 
@@ -60,31 +59,20 @@ def test_the_part_above_a_cut_answers_as_the_whole(network, discs):
     whole = Questions(network)
     above = Questions(network, "relu0").answers(whole.activation(images, "relu0"))
     np.testing.assert_allclose(above.logits, whole.answers(images).logits, rtol=1e-5, atol=1e-6)
-    assert above.entry is None
+    np.testing.assert_allclose(above.features, whole.answers(images).features, rtol=1e-5, atol=1e-6)
+    assert set(above.largest) == {"relu1"}
 
 
-def test_what_was_asked_together_is_split_into_what_each_part_would_answer(network, discs):
+def test_where_the_cut_is_at_the_features_what_is_given_are_the_features(network, discs):
     images, _ = discs
+    features = Questions(network).activation(images, FEATURES)
+    np.testing.assert_array_equal(Questions(network, FEATURES).answers(features).features, features)
+
+
+def test_what_learns_is_what_the_phase_says_that_was_entered_last(network):
     questions = Questions(network)
-    for part, asked in zip(
-        questions.answers(images, keep=["relu0"]).split(30), (images[:30], images[30:]), strict=True
-    ):
-        alone = questions.answers(asked)
-        for one, other in [
-            (part.logits, alone.logits),
-            (part.features, alone.features),
-            (part.entry, alone.entry),
-            (part.kept["relu0"], questions.activation(asked, "relu0")),
-        ]:
-            np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
-
-
-def test_above_a_cut_nothing_is_there_to_split_but_the_logits(network, discs):
-    images, _ = discs
-    above = Questions(network, FEATURES)
-    first, rest = above.answers(Questions(network).activation(images, FEATURES)).split(10)
-    assert (first.logits.size, rest.logits.size) == (10, 30)
-    assert (rest.features, rest.entry) == (None, None)
+    network.get_layer("conv0").trainable = network.get_layer("bn0").trainable = False
+    assert set(questions.kernels()) == {"conv1/kernel", "logit/kernel"}
 
 
 def test_the_gradient_is_the_slope_of_the_loss(network, discs):
@@ -92,14 +80,14 @@ def test_the_gradient_is_the_slope_of_the_loss(network, discs):
     questions = Questions(network)
     start = [keras.ops.convert_to_numpy(variable) for variable in questions.variables]
     descent = questions.descent(images, labels)
-    _, gradients = descent(start)
+    gradients = descent(start).gradients
     kernel = [variable.path for variable in questions.variables].index("logit/kernel")
     gradient = keras.ops.convert_to_numpy(gradients[kernel])
     step = np.zeros_like(start[kernel])
     step[3] = 1e-2
     ahead = [*start[:kernel], start[kernel] + step, *start[kernel + 1 :]]
     behind = [*start[:kernel], start[kernel] - step, *start[kernel + 1 :]]
-    slope = (descent(ahead)[0] - descent(behind)[0]) / 2e-2
+    slope = (descent(ahead).loss - descent(behind).loss) / 2e-2
     assert gradient[3, 0] == pytest.approx(slope, rel=0.01)
 
 
@@ -107,8 +95,8 @@ def test_weights_that_the_loss_does_not_depend_on_have_gradient_zero(network, di
     images, labels = discs
     network.get_layer("logit").kernel.assign(np.zeros((8, 1)))
     questions = Questions(network)
-    _, gradients = questions.descent(images, labels)([variable.value for variable in questions.variables])
-    assert not keras.ops.convert_to_numpy(gradients[0]).any()
+    slope = questions.descent(images, labels)([variable.value for variable in questions.variables])
+    assert not keras.ops.convert_to_numpy(slope.gradients[0]).any()
 
 
 def test_dropout_is_back_even_after_an_error(network):

@@ -13,7 +13,7 @@ from keras import ops
 from skinexp import models
 from skinexp.config import Augment, Model
 from skinexp.data.augment import Augmentation
-from skinexp.data.pipeline import Batches, Images
+from skinexp.data.pipeline import Images
 from skinexp.errors import UserError
 from skinexp.models import Classifier
 from skinexp.models.classifier import FEATURES
@@ -26,13 +26,6 @@ LIGHT = Augment(flip=True, rotation=0.05, brightness=0.1)
 def own_features(classifier: Classifier, pixels: np.ndarray) -> np.ndarray:
     network = classifier.network
     return ops.convert_to_numpy(keras.Function(network.inputs[0], network.get_layer(FEATURES).output)(pixels))
-
-
-def validation(classifier: Classifier, parts: Batches, cache: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Features and labels of the validation images."""
-    read = features.validation_features(classifier, FEATURES, parts, cache).as_numpy_iterator()
-    values, labels = zip(*read, strict=True)
-    return np.concatenate(values), np.concatenate(labels)
 
 
 def everything(images) -> np.ndarray:
@@ -51,12 +44,11 @@ def test_cached_features_are_what_the_network_computes(backbone, classifier, bat
         built = models.build(Model(name="mobilenet", alpha=0.35, weights=file), 32)
     parts = batches()
     trained = features.training_features(built, FEATURES, parts, Augmentation(Augment()), 3, tmp_path)
-    validated, labels = validation(built, parts, tmp_path)
+    validated = features.validation_features(built, FEATURES, parts, tmp_path)
     assert trained.shape[:2] == (1, 60)  # without augmentation all views are one
     # Sums in another order: on some processors a feature in ten thousand differs by more than its last two digits.
     np.testing.assert_allclose(trained[0], own_features(built, everything(parts.train.images)), rtol=1e-4, atol=1e-4)
     np.testing.assert_allclose(validated, own_features(built, everything(parts.val)), rtol=1e-4, atol=1e-4)
-    np.testing.assert_array_equal(labels[:, 0], parts.val.labels)
     assert validated.std(axis=0).max() > 0.01
 
 
@@ -148,17 +140,21 @@ def test_a_computation_that_was_stopped_is_done_again(classifier, batches, tmp_p
     with monkeypatch.context() as broken:
         broken.setattr(Images, "read", lambda images, members: 1 / 0)
         with pytest.raises(ZeroDivisionError):
-            validation(classifier(), parts, tmp_path)
-    expected, _ = validation(classifier(), parts, tmp_path / "elsewhere")
-    np.testing.assert_array_equal(validation(classifier(), parts, tmp_path)[0], expected)
+            features.validation_features(classifier(), FEATURES, parts, tmp_path)
+    expected = features.validation_features(classifier(), FEATURES, parts, tmp_path / "elsewhere")
+    np.testing.assert_array_equal(features.validation_features(classifier(), FEATURES, parts, tmp_path), expected)
 
 
 def test_jobs_that_need_the_same_features_at_once_compute_them_once(classifier, batches, tmp_path, caplog):
     """Threads here; the lock is a file's and keeps processes apart in the same way."""
-    caplog.set_level("INFO")
+    caplog.set_level("DEBUG")
+
+    def compute(tiny: Classifier) -> np.ndarray:
+        return features.validation_features(tiny, FEATURES, batches(), tmp_path)
+
     networks = [classifier() for _ in range(3)]
     with ThreadPoolExecutor() as pool:
-        found = list(pool.map(lambda tiny: validation(tiny, batches(), tmp_path)[0], networks))
+        found = list(pool.map(compute, networks))
     assert sum("Features  of 28 images" in line for line in caplog.messages) == 1
     assert sum("Features  found in the cache" in line for line in caplog.messages) == 2
     for other in found[1:]:
