@@ -195,5 +195,6 @@ def _graph(function: Callable[..., Any], state: list[Any], values: Any) -> Calla
 
         weights = [tf.TensorSpec(array.shape, array.dtype) for array in state]
         images = tf.TensorSpec((None, *values.shape[1:]), values.dtype)
-        return tf.function(function, input_signature=[weights, images], autograph=False)
+        # Concrete: TensorFlow warns of functions that are drawn again and again, as in a process that trains often.
+        return tf.function(function, input_signature=[weights, images], autograph=False).get_concrete_function()
     return compiled(function)

@@ -276,9 +276,13 @@ def test_a_cause_is_no_consequence_of_itself(dead):
     assert rules.diagnose(dead)[0].consequences == ("class_prior_only",)
 
 
-def test_a_shift_of_a_few_training_images_that_validation_images_do_not_show_is_no_cause(healthy):
-    healthy.after |= {**MISFIT, "inference_auc": 0.95, "val_loss": 0.6}
-    healthy.epochs = epochs([0.8, 0.6, 0.5], [0.7, 0.6, 0.65])
+@pytest.mark.parametrize("validation", [[0.7, 0.6, 0.65], [0.6, 0.9, 0.65]], ids=["never", "in the kept epoch alone"])
+def test_a_shift_that_validation_images_hardly_show_is_no_cause(healthy, validation):
+    healthy.after |= {**MISFIT, "inference_auc": 0.95, "val_loss": validation[1]}
+    healthy.epochs = epochs([0.8, 0.6, 0.5], validation)
+    healthy.monitor = "val/auc"
+    for epoch, area in zip(healthy.epochs, [0.8, 0.9, 0.85], strict=True):
+        epoch["val/auc"] = area
     assert rules.diagnose(healthy) == []
 
 

@@ -1,6 +1,7 @@
 """What is wrong with the running statistics of BatchNormalization."""
 
 import math
+import statistics
 from dataclasses import replace
 
 from skinexp.health.chart import Chart, Evidence
@@ -38,10 +39,11 @@ def statistics_do_not_fit(chart: Chart) -> Diagnosis | None:
 def statistics_shift_answers(chart: Chart) -> Diagnosis | None:
     """Likewise, but the order of images is intact: it shifts all answers alike, which a threshold makes up for.
 
-    Those to validation images too: a few training images alone are no evidence.
+    Those to validation images too, and not in one epoch alone: a few training images are no evidence, and one batch may
+    move the statistics of a healthy network for a while.
     """
     found = _misfit(chart)
-    if found is None or _order_lost(chart) or failed(chart) or not chart.after["val_loss"] > chart.entropy:
+    if found is None or _order_lost(chart) or failed(chart) or not _loss_around_kept(chart) > chart.entropy:
         return None
     area = chart.after.get("inference_auc", math.nan)
     intact = f"{found.why}; the order of the images is intact (AUC {area:.2f}), only the threshold 0.5 is not theirs"
@@ -54,6 +56,12 @@ def _misfit(chart: Chart) -> Diagnosis | None:
         return None
     why = f"running statistics do not fit: {_two_losses(chart.after)}"
     return Diagnosis(NAME, LIKELY, why, "optim.batch_size=32", {"mode_gap": gap})
+
+
+def _loss_around_kept(chart: Chart) -> float:
+    """Validation loss in the median of the kept epoch, the one before and the one after."""
+    kept = int(chart.after["best_epoch"]) - 1
+    return statistics.median(chart.course("val/loss")[max(0, kept - 1) : kept + 2])
 
 
 def _order_lost(chart: Chart) -> bool:
