@@ -204,7 +204,7 @@ class Doctor:
         def count(seconds: float) -> None:
             self.seconds["epochs"] += seconds
 
-        return [Watch(questions, inputs, end, count)]
+        return [Watch(questions, inputs, self.chart.entropy, end, count)]
 
     def _normalizations(self, epochs: int) -> Evidence:
         """How many layers use a batch's own statistics while they learn, and how much of theirs is from the start.

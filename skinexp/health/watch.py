@@ -10,6 +10,7 @@ import numpy as np
 from skinexp.health import network_readings
 from skinexp.health.ask import Kernels, Questions
 from skinexp.health.chart import Evidence
+from skinexp.health.thresholds import limit
 
 LOOKED_AT = frozenset(4**power for power in range(10))  # epochs, counted from 1
 LOGGED = ("feature_cosine", "logit_std", "predicted_positive", "dead_units")
@@ -19,7 +20,8 @@ class Watch(keras.callbacks.Callback):
     """Adds readings to the epoch's logs, from where they go to history.csv and MLflow.
 
     How far the weights moved is read after every epoch, what the network answers to a few images after the 1st, 4th,
-    16th, ...: what a look costs is shared by ever more epochs.
+    16th, ...: what a look costs is shared by ever more epochs. There is one at the end too where training images were
+    not learned.
     """
 
     IMAGES = 32
@@ -28,6 +30,7 @@ class Watch(keras.callbacks.Callback):
         self,
         questions: Questions,
         inputs: np.ndarray,
+        entropy: float,
         at_end: Callable[[Evidence, int], None],
         count: Callable[[float], None],
     ):
@@ -35,14 +38,17 @@ class Watch(keras.callbacks.Callback):
         Args:
             questions: to what the phase trains.
             inputs: (n, ...) what that sees of some validation images.
+            entropy: of the labels, in nats.
             at_end: takes the last readings and the number of epochs so far, when the phase is over.
             count: takes the seconds of each look.
         """
         super().__init__()
-        self._questions, self._inputs = questions, inputs
+        self._questions, self._inputs, self._entropy = questions, inputs, entropy
+        self._suspect = True  # whether training images are not learned
         self._at_end, self._count = at_end, count
         self._begun: Kernels = {}  # as the epoch begins
-        self._epochs, self._latest = 0, (0, Evidence())  # the latest readings, with the epoch that they are from
+        self._epochs = 0
+        self._readings, self._read = Evidence(), -1  # of the latest look, and after how many epochs that was
 
     def on_epoch_begin(self, epoch, logs=None):
         if self._begun:
@@ -53,24 +59,25 @@ class Watch(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         with self._counted():
             self._epochs = epoch + 1
+            self._suspect = not logs["loss"] < limit("weak_fit") * self._entropy
             kernels = self._questions.kernels()
             moved = network_readings.movement(kernels, self._begun)
             self._begun = kernels
             logs["health/update_ratio"] = float(np.median(moved))
             if self._epochs in LOOKED_AT:
-                readings = self._readings()
-                logs |= {f"health/{name}": readings[name] for name in LOGGED if name in readings}
+                self._look()
+                logs |= {f"health/{name}": self._readings[name] for name in LOGGED}
 
     def on_train_end(self, logs=None):
         with self._counted():
-            self._at_end(self._readings(), self._epochs)
+            if self._suspect or not self._readings:
+                self._look()
+            self._at_end(self._readings, self._epochs)
 
-    def _readings(self) -> Evidence:
-        epoch, readings = self._latest
-        if epoch != self._epochs or not readings:
-            readings = network_readings.of_answers(self._questions.answers(self._inputs))
-            self._latest = (self._epochs, readings)
-        return readings
+    def _look(self) -> None:
+        if self._read != self._epochs:
+            self._readings = network_readings.of_answers(self._questions.answers(self._inputs))
+            self._read = self._epochs
 
     @contextmanager
     def _counted(self) -> Iterator[None]:

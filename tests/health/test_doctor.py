@@ -1,6 +1,7 @@
 """The doctor on trainings in this process: what it reads, when, and what it remembers when a run goes on."""
 
 import json
+import math
 from dataclasses import asdict, replace
 
 import keras
@@ -14,6 +15,7 @@ from skinexp.data.split import split
 from skinexp.errors import UserError
 from skinexp.health import Doctor, probes
 from skinexp.health.ask import Questions
+from skinexp.health.watch import Watch
 from skinexp.models.predict import predict
 
 
@@ -87,6 +89,22 @@ def test_answers_are_read_after_epochs_1_and_4_and_movements_after_each(attended
     history = attended[1].history
     assert history["health/logit_std"].notna().tolist() == [True, False, False, True]
     assert history["health/update_ratio"].between(1e-4, 1).all()
+
+
+@pytest.mark.parametrize(("loss", "looks"), [(0.2, 2), (0.68, 3), (math.nan, 3)])
+def test_answers_are_read_at_the_end_too_where_training_images_were_not_learned(loss, looks, network, discs):
+    ends = []
+    questions = Questions(network)
+    asked = []
+    questions.answers = lambda inputs: asked.append(inputs) or Questions(network).answers(inputs)
+    watch = Watch(questions, discs[0], math.log(2), lambda readings, epochs: ends.append((readings, epochs)), float)
+    for epoch in range(5):
+        watch.on_epoch_begin(epoch)
+        watch.on_epoch_end(epoch, {"loss": loss})
+    watch.on_train_end()
+    assert len(asked) == looks
+    assert ends[0][0]["logit_std"] > 0
+    assert ends[0][1] == 5
 
 
 def test_the_kept_weights_have_the_validation_loss_of_the_best_epoch(attended):

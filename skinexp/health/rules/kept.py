@@ -38,10 +38,8 @@ def underfitting_capacity(chart: Chart) -> Diagnosis | None:
     loss = chart.last_epoch("train/loss") / chart.entropy
     if not (failed(chart) and chart.error is None and loss > limit("weak_fit")):
         return None
-    probe, plain = chart.last("probe_auc"), chart.before.get("appearance_auc_train", math.nan)
-    informed = informative(probe, chart.last("probe_error")) or informative(
-        plain, chart.before.get("appearance_error_train", math.nan)
-    )
+    probe, (plain, plain_error) = chart.last("probe_auc"), _plain_numbers(chart)
+    informed = informative(probe, chart.last("probe_error")) or informative(plain, plain_error)
     shrunk = chart.last("weight_norm")
     seen = {
         "train_loss_over_entropy": loss,
@@ -67,6 +65,15 @@ def underfitting_capacity(chart: Chart) -> Diagnosis | None:
     else:
         return None
     return Diagnosis("underfitting_capacity", LIKELY if informed else POSSIBLE, why, cure, seen)
+
+
+def _plain_numbers(chart: Chart) -> tuple[float, float]:
+    """ROC-AUC of plain numbers about images, and its error: within training images if that was asked, else across."""
+    for part, counted in (("train", "train"), ("transferred", "val")):
+        area = chart.before.get(f"appearance_auc_{part}", math.nan)
+        if math.isfinite(area):
+            return area, chart.before[f"appearance_error_{counted}"]
+    return math.nan, math.nan
 
 
 def _more_epochs(chart: Chart) -> int:
