@@ -12,12 +12,18 @@ from numpy.typing import NDArray
 
 SIDE = 48  # pixels that pictures are made smaller to: enough for what is counted here
 RINGS = (0.0, 0.25, 0.5, 0.75, 1.0)  # of half a side, around the middle
+AT_ONCE = 32  # images, so that what is computed of them stays in the processor's cache
 PERCENTILES = (2, 10, 25, 50, 75, 90, 98)
 SCALES = 3  # that texture is looked at in, each half as fine as the one before
 
 
 def describe(images: np.ndarray) -> NDArray[np.float32]:
     """(n, k) numbers about (n, s, s, 3) images in any range."""
+    starts = range(0, len(images), AT_ONCE)
+    return np.concatenate([_describe(images[start : start + AT_ONCE]) for start in starts])
+
+
+def _describe(images: np.ndarray) -> NDArray[np.float32]:
     size = (SIDE, SIDE)
     small = np.stack([cv2.resize(image, size, interpolation=cv2.INTER_AREA) for image in images]).astype(np.float32)
     small = np.ascontiguousarray(np.moveaxis(small, -1, 0))  # channels first, which are counted ten times as fast

@@ -87,9 +87,11 @@ def logistic_probe_auc(features: ArrayLike, labels: ArrayLike, groups: ArrayLike
     folds = splitter(FOLDS, shuffle=True, random_state=seed)
     with warnings.catch_warnings(), _alone():
         warnings.simplefilter("ignore")  # features that hardly vary need not be fitted well
+        (turned,) = _standardised(values)
         areas = [
-            auc(classes[held_out], _probe(values[fitted], classes[fitted], values[held_out]))
+            auc(classes[held_out], _scores(turned[fitted], classes[fitted], turned[held_out], values.shape[1]))
             for fitted, held_out in folds.split(values, classes, groups)
+            if len(np.unique(classes[fitted])) == 2
         ]
     return math.nan if np.isnan(areas).all() else float(np.nanmean(areas))  # a fold without one of the classes is none
 
@@ -105,7 +107,8 @@ def transferred_probe_auc(features: ArrayLike, labels: ArrayLike, others: ArrayL
     if fitted is None or scored is None or len(set(labels)) < 2 or len(set(other_labels)) < 2:
         return math.nan
     with _alone():
-        return auc(other_labels, _probe(fitted, np.asarray(labels), scored))
+        known, others = _standardised(fitted, scored)
+        return auc(other_labels, _scores(known, np.asarray(labels), others, fitted.shape[1]))
 
 
 def auc(labels: ArrayLike, logits: ArrayLike) -> float:
@@ -234,26 +237,34 @@ def relative_error(actual: ArrayLike, expected: ArrayLike) -> float:
     return error / max(float(wanted.std()), 1e-12)
 
 
-def _probe(features: np.ndarray, labels: np.ndarray, others: np.ndarray) -> NDArray[np.float64]:
-    """(m,) scores of a penalised logistic model on standardised features.
+def _standardised(features: np.ndarray, *others: np.ndarray) -> list[NDArray[np.float64]]:
+    """(n, k) standardised features, and others by the same numbers.
 
-    The penalised solution lies in the space that the images span: turned into its axes, thousands of features are no
-    more than there are images, and few enough for Newton's method. Without a pipeline and its checks, which take longer
-    than the fit.
-
-    Args:
-        features: (n, c) to fit on, with labels (n,).
-        others: (m, c) to score.
+    The penalised solution of a probe lies in the space that the images span: turned into its axes, thousands of
+    features are no more than there are images, and few enough for Newton's method.
     """
     images, width = features.shape
     mean, spread = features.mean(axis=0), features.std(axis=0)
     spread[spread <= SMALLEST * np.abs(mean)] = 1.0  # does not vary but for rounding
-    fitted, scored = (features - mean) / spread, (others - mean) / spread
-    if width > images / 2:  # few features are no more anyhow
-        axes = np.linalg.qr(fitted.T)[0]
-        fitted, scored = fitted @ axes, scored @ axes
+    parts = [(part - mean) / spread for part in (features, *others)]
+    if width <= images / 2:
+        return parts  # few features are no more anyhow
+    axes = np.linalg.qr(parts[0].T)[0]
+    return [part @ axes for part in parts]
+
+
+def _scores(features: np.ndarray, labels: np.ndarray, others: np.ndarray, width: int) -> NDArray[np.float64]:
+    """(m,) scores of a penalised logistic model.
+
+    Fitted without scikit-learn's pipelines and their checks, which take longer than the fit.
+
+    Args:
+        features: (n, k) standardised ones to fit on, with labels (n,).
+        others: (m, k) likewise, to score.
+        width: how many features there were before they were turned.
+    """
     model = LogisticRegression(C=STRENGTH / width, solver="newton-cholesky")
-    return model.fit(fitted, labels).decision_function(scored)
+    return model.fit(features, labels).decision_function(others)
 
 
 def _one_thread() -> AbstractContextManager[None]:

@@ -12,16 +12,16 @@ from skinexp.health.ask import Kernels, Questions
 from skinexp.health.chart import Evidence
 from skinexp.health.thresholds import limit
 
-LOOKED_AT = frozenset(4**power for power in range(10))  # epochs, counted from 1
+LOOKED_AT = frozenset(5**power for power in range(10))  # epochs, counted from 1
 LOGGED = ("feature_cosine", "logit_std", "predicted_positive", "dead_units")
 
 
 class Watch(keras.callbacks.Callback):
     """Adds readings to the epoch's logs, from where they go to history.csv and MLflow.
 
-    How far the weights moved is read after every epoch, what the network answers to a few images after the 1st, 4th,
-    16th, ...: what a look costs is shared by ever more epochs. There is one at the end too where training images were
-    not learned.
+    How far the weights moved is read after every epoch, what the network answers to a few images after the 1st, 5th,
+    25th, ...: what a look costs is shared by ever more epochs. There is one at the end of the phase too where training
+    images were not learned.
     """
 
     IMAGES = 32
@@ -39,7 +39,7 @@ class Watch(keras.callbacks.Callback):
             questions: to what the phase trains.
             inputs: (n, ...) what that sees of some validation images.
             entropy: of the labels, in nats.
-            at_end: takes the last readings and the number of epochs so far, when the phase is over.
+            at_end: takes the last readings, if there were any, and the number of epochs so far, when the phase is over.
             count: takes the seconds of each look.
         """
         super().__init__()
@@ -70,7 +70,7 @@ class Watch(keras.callbacks.Callback):
 
     def on_train_end(self, logs=None):
         with self._counted():
-            if self._suspect or not self._readings:
+            if self._suspect:
                 self._look()
             self._at_end(self._readings, self._epochs)
 

@@ -85,6 +85,12 @@ def test_a_class_with_too_few_images_leaves_the_probe_without_an_answer():
     assert math.isnan(probes.logistic_probe_auc(np.ones((8, 2)), [0] * 7 + [1], np.arange(8)))
 
 
+def test_a_class_that_is_one_group_cannot_be_on_both_sides_and_is_not_probed():
+    labels = np.repeat([0, 1], [30, 6])
+    groups = np.where(labels == 1, -1, np.arange(36) // 2)
+    assert math.isnan(probes.logistic_probe_auc(np.random.default_rng(0).normal(size=(36, 4)), labels, groups))
+
+
 def test_turned_labels_of_one_part_turn_the_transferred_area():
     rng = np.random.default_rng(3)
     labels = np.tile([0, 1], 40)
