@@ -17,7 +17,7 @@ import tensorflow as tf
 from measure import Row, at_least, in_fresh_process, in_turns, medians, peak_memory, report
 from plain_keras import augmentation
 
-from skinexp.config import Augment
+from skinexp.config.schema import Augment
 from skinexp.data import augment
 
 LIGHT = Augment(flip=True, rotation=0.05, zoom=0.1, brightness=0.01, contrast=0.01)

@@ -15,9 +15,10 @@ import numpy as np
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from skinexp import config as schema
-from skinexp.data import phantom, preprocess
-from skinexp.help_text import CONF
+from skinexp.config import schema
+from skinexp.config.conf_files import CONF
+from skinexp.data import phantom
+from skinexp.data.preparation import preprocess
 
 SIDE, GAP, COLUMNS = 128, 4, 11  # pixels of a cell, pixels between cells, cells a row
 SEED = 2

@@ -22,8 +22,8 @@ import pandas as pd
 from measure import Goal, Row, report
 from siblings import COPYINGS, Copying
 
-from skinexp.data import preprocess
 from skinexp.data.duplicates import clusters, find_duplicates
+from skinexp.data.preparation import preprocess
 
 HALVES = ("chosen", "held-out")
 PRECISION = 0.99

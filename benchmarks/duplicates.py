@@ -15,9 +15,9 @@ import numpy as np
 from measure import Goal, Row, figure, in_fresh_process, peak_memory, report
 from threadpoolctl import threadpool_limits
 
-from skinexp import config
+from skinexp.config import schema
 from skinexp.data import phantom
-from skinexp.data.duplicates import agreement, find_duplicates, limits, views
+from skinexp.data.duplicates import agreement, find_duplicates, search_limits, views
 from skinexp.data.duplicates.nearest import nearest
 from skinexp.data.duplicates.vectors import WIDTH
 
@@ -51,7 +51,9 @@ def search(count: int) -> dict[str, float]:
     with peak_memory() as peak, threadpool_limits(1):
         vectors, of = drawn(count)
         start = time.process_time()
-        one, other = nearest(np.ascontiguousarray(vectors[:, 0]), vectors, limits.NEIGHBOURS, limits.FARTHEST)
+        one, other = nearest(
+            np.ascontiguousarray(vectors[:, 0]), vectors, search_limits.NEIGHBOURS, search_limits.FARTHEST
+        )
         seconds = time.process_time() - start
     proposed = set(zip(one.tolist(), other.tolist(), strict=True))
     copies = np.arange(count - len(of), count)
@@ -61,9 +63,9 @@ def search(count: int) -> dict[str, float]:
 
 def parts(phantoms: int) -> dict[str, float]:
     """Images and pairs a second on one thread, and seconds of the quick search."""
-    options = config.Phantom(size=180)
+    options = schema.Phantom(size=180)
     images = [phantom.render(0, number, options).image for number in range(phantoms)]
-    small = [phantom.render(0, number, config.Phantom(size=96)).image for number in range(phantoms)]
+    small = [phantom.render(0, number, schema.Phantom(size=96)).image for number in range(phantoms)]
     with threadpool_limits(1):
         start = time.process_time()
         for image in images:

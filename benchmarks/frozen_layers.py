@@ -15,7 +15,7 @@ import tensorflow as tf
 from measure import Row, in_turns, medians, report
 
 from skinexp import models
-from skinexp.config import Model
+from skinexp.config.schema import Model
 from skinexp.models.classifier import FEATURES
 from skinexp.models.extractor import extractor
 

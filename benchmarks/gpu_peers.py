@@ -21,7 +21,7 @@ import numpy as np
 from gpu_watch import Watch
 from runs import NEVER
 
-from skinexp.config import Augment, Compute, Config, Data, FineTune, Model, Optim, Tracking, Training
+from skinexp.config.schema import Augment, Compute, Config, Data, FineTune, Model, Optim, Tracking, Training
 
 LIGHT = Augment(flip=True, rotation=0.05, zoom=0.1, brightness=0.01, contrast=0.01)
 TORCHES = ("torch", "torch compiled", "torch compiled, CUDA graphs")

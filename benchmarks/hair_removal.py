@@ -18,8 +18,9 @@ import cv2
 import numpy as np
 from measure import Goal, Row, figure, report
 
-from skinexp import config
-from skinexp.data import phantom, preprocess
+from skinexp.config import schema
+from skinexp.data import phantom
+from skinexp.data.preparation import preprocess
 
 ORIGINALS = (450, 1024)  # pixels a side
 FINALS = (224, 96)
@@ -137,7 +138,7 @@ def on_phantoms(count: int) -> dict[tuple[int, int, str], Score]:
     scores = {}
     for side in ORIGINALS:
         print(f"drawing {count} pictures of {side} px", flush=True)
-        hairy = config.Phantom(size=side, hair=1.0, light_hair=0.0, border=0.0, ruler=0.0, gel=0.0, ink=0.0, jpeg=0.0)
+        hairy = schema.Phantom(size=side, hair=1.0, light_hair=0.0, border=0.0, ruler=0.0, gel=0.0, ink=0.0, jpeg=0.0)
         bald = replace(hairy, hair=0.0)
         drawn = [(phantom.render(SEED, n, hairy), phantom.render(SEED, n, bald).image) for n in range(count)]
         for final in FINALS:

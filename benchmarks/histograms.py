@@ -15,7 +15,7 @@ import keras
 from measure import Goal, Row, at_least, in_turns, medians, peak_memory, report
 
 from skinexp import models
-from skinexp.config import Model
+from skinexp.config.schema import Model
 from skinexp.training.tensorboard import TensorBoard
 
 CALLBACKS = {"skinexp": TensorBoard, "Keras' callback": keras.callbacks.TensorBoard}

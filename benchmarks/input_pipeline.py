@@ -24,8 +24,9 @@ import numpy as np
 import photographs
 from measure import Goal, Row, at_least, in_turns, medians, peak_memory, report
 
-from skinexp.config import Augment, Data, Preprocess
-from skinexp.data import sources, store
+from skinexp.config.schema import Augment, Data, Preprocess
+from skinexp.data import sources
+from skinexp.data.preparation import image_cache
 from skinexp.data.table import Table
 
 LIGHT = Augment(flip=True, rotation=0.05, zoom=0.1, brightness=0.01, contrast=0.01)  # as conf/augment/light.yaml
@@ -64,7 +65,7 @@ def main() -> None:
         data = Data("folder", str(images), exclude=["premalignant"], cache=str(place / "cache"))
         data.preprocess = Preprocess(size=options.size)
         table = sources.load(data, seed=0)
-        pixels = repeated(store.prepare(table, data).images, options.epoch, place / "epoch.npy")
+        pixels = repeated(image_cache.prepare(table, data).images, options.epoch, place / "epoch.npy")
         # Before TensorFlow is imported: the workers are forked, and its threads would not come along.
         loaders = {size: torch_loader(pixels, size) for size in options.batch_sizes}
         rows: list[Row] = []

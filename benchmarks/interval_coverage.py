@@ -30,13 +30,13 @@ from skinexp.evaluation import (
     score_differences,
     wilson,
 )
-from skinexp.evaluation.bootstrap import limits, tail
-from skinexp.evaluation.delong import auc_components
-from skinexp.evaluation.interval import QUANTILE
-from skinexp.evaluation.jackknife import POSITIVE
-from skinexp.evaluation.jackknife import SHARES as BETWEEN
-from skinexp.evaluation.resampling import group_weights
-from skinexp.evaluation.weighted_roc import Ranking
+from skinexp.evaluation.intervals.bootstrap import limits, tail
+from skinexp.evaluation.intervals.delong import auc_components
+from skinexp.evaluation.intervals.interval import QUANTILE
+from skinexp.evaluation.intervals.jackknife import POSITIVE
+from skinexp.evaluation.intervals.jackknife import SHARES as BETWEEN
+from skinexp.evaluation.intervals.resampling import group_weights
+from skinexp.evaluation.metrics.weighted_roc import Ranking
 
 BEGIN, END = "<!-- coverage: begin -->", "<!-- coverage: end -->"  # about the table in the docs
 LEAST, MOST = 0.93, 0.97

@@ -23,7 +23,7 @@ import psutil
 from measure import Goal, Row, figure, report
 
 from skinexp import compute, tracking
-from skinexp.config import Augment, Config, Data, Model, Optim, Preprocess, Tracking
+from skinexp.config.schema import Augment, Config, Data, Model, Optim, Preprocess, Tracking
 
 ON, OFF = "tracked, with checkpoints", "nothing written"
 MOST = 0.03  # of the training time
@@ -114,11 +114,12 @@ def train(config: Config, directory: Path, written: bool) -> Taken:
     """What one training takes."""
     config.compute = compute.configure(config).settle(config.compute)
     from skinexp import models, training
-    from skinexp.data import pipeline, sources, store
+    from skinexp.data import pipeline, sources
+    from skinexp.data.preparation import image_cache
     from skinexp.data.split import split
     from skinexp.training import checkpoints
 
-    prepared = store.prepare(sources.load(config.data, config.seed), config.data)
+    prepared = image_cache.prepare(sources.load(config.data, config.seed), config.data)
     frame = prepared.table.frame
     frame["split"] = split(frame, config.data.split, config.seed)
     batches = pipeline.batches(prepared.images, frame, config.augment, config.optim.batch_size, config.seed)
@@ -132,7 +133,7 @@ def train(config: Config, directory: Path, written: bool) -> Taken:
     record = tracking.start(config.tracking, directory, directory.name, {})
     record.confirm()
     record.params(dataclasses.asdict(config))
-    (courier,) = (child for child in psutil.Process().children() if "skinexp.tracking.courier" in child.cmdline())
+    (courier,) = (child for child in psutil.Process().children() if "skinexp.tracking.uploader" in child.cmdline())
     before, watch, start = processor_time(courier), Stopwatch(), time.perf_counter()
     with patch.object(checkpoints, "write", watch.around(checkpoints.write)):
         training.fit(classifier, batches, config, directory, on_epoch=watch.around(record.epoch))

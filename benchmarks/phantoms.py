@@ -16,8 +16,9 @@ import time
 import cv2
 from measure import Goal, Row, figure, report
 
-from skinexp.config import Data, Phantom, Preprocess
-from skinexp.data import phantom, sources, store
+from skinexp.config.schema import Data, Phantom, Preprocess
+from skinexp.data import phantom, sources
+from skinexp.data.preparation import image_cache
 
 ASKED, AT = 100, 128  # images a second, pixels a side
 
@@ -41,7 +42,7 @@ def prepared(count: int) -> float:
             preprocess=Preprocess(size=64, crop_border=False, remove_hair=False),
         )
         start = time.perf_counter()
-        store.prepare(sources.load(options, 0), options)
+        image_cache.prepare(sources.load(options, 0), options)
         return count / (time.perf_counter() - start)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import cv2
 
-from skinexp.config import Phantom
+from skinexp.config.schema import Phantom
 from skinexp.data import phantom
 
 SIZE = 300  # pixels a side of a drawn photograph

@@ -187,7 +187,7 @@ def compute_when_asked(
     import numpy as np
 
     from skinexp import models
-    from skinexp.config import Model
+    from skinexp.config.schema import Model
 
     keras.config.set_dtype_policy(precision)
     keras.config.set_image_data_format(layout)

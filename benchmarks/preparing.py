@@ -25,8 +25,8 @@ import pandas as pd
 import photographs
 from measure import Goal, Row, at_least, in_fresh_process, in_turns, medians, peak_memory, report
 
-from skinexp.config import Data, Preprocess
-from skinexp.data import store
+from skinexp.config.schema import Data, Preprocess
+from skinexp.data.preparation import image_cache
 from skinexp.data.readers import FileReader
 from skinexp.data.table import Table
 
@@ -78,7 +78,7 @@ def in_pool(function: Callable[[str], np.ndarray], files: Sequence[str], process
 
 def prepare(table: Table, options: Data, directory: Path) -> None:
     """All files with skinexp, into a fresh cache."""
-    store.prepare(table, replace(options, cache=str(directory / "cache")))
+    image_cache.prepare(table, replace(options, cache=str(directory / "cache")))
     shutil.rmtree(directory / "cache")
 
 

@@ -3,7 +3,7 @@
     python benchmarks/preprocessing.py [--phantoms 60] [--docs docs/phantoms.md]
 
 Phantoms are drawn with a disturbance and without it, so that the truth is known to the pixel. Each setting of
-`skinexp/data/preprocess.py` is tried beside the others, one changed at a time. Five minutes on one core.
+`skinexp/data/preparation/preprocess.py` is tried beside the others, one changed at a time. Five minutes on one core.
 """
 
 import argparse
@@ -18,13 +18,14 @@ import numpy as np
 from hair_removal import enlarged, near_twice, widened, write_into
 from measure import Goal, Row, figure, report
 
-from skinexp import config
-from skinexp.data import phantom, preprocess
+from skinexp.config import schema
+from skinexp.data import phantom
 from skinexp.data.phantom.planes import Canvas, Grid
+from skinexp.data.preparation import preprocess
 
 SIDE, FINALS = 450, (224, 64)  # pixels a side of the drawn picture, and of what becomes of it
 SEED = 11
-CLEAN = config.Phantom(size=SIDE, hair=0.0, light_hair=0.0, border=0.0, ruler=0.0, gel=0.0, ink=0.0, jpeg=0.0)
+CLEAN = schema.Phantom(size=SIDE, hair=0.0, light_hair=0.0, border=0.0, ruler=0.0, gel=0.0, ink=0.0, jpeg=0.0)
 BEGIN, END = "<!-- preprocessing: begin -->", "<!-- preprocessing: end -->"  # about the tables in the docs
 
 HAIR_SETTINGS: tuple[Mapping[str, float], ...] = (
@@ -90,7 +91,7 @@ def found(picture: np.ndarray, final: int) -> np.ndarray:
 
 def prepared(picture: np.ndarray, final: int, is_on: bool = True) -> np.ndarray:
     """The picture at its final size."""
-    options = config.Preprocess(size=final, crop_border=False, remove_hair=is_on)
+    options = schema.Preprocess(size=final, crop_border=False, remove_hair=is_on)
     return preprocess.apply(picture, options).astype(int)
 
 
@@ -143,7 +144,7 @@ class Drawn:
 
 def framed(count: int, kind: str | None = None) -> list[phantom.Phantom]:
     """Phantoms with a border, of one kind where it is named; hair and all else as usual."""
-    options = config.Phantom(size=SIDE, border=1.0)
+    options = schema.Phantom(size=SIDE, border=1.0)
     indices = [index for index in range(20 * count) if kind in (None, phantom.factors(SEED, index, options).frame)]
     return [phantom.render(SEED, index, options) for index in indices[:count]]
 

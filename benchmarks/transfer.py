@@ -23,14 +23,15 @@ import pandas as pd
 from keras import ops
 
 from skinexp import models
-from skinexp.config import Data, Model, Phantom, Preprocess
-from skinexp.data import sources, store
+from skinexp.config.schema import Data, Model, Phantom, Preprocess
+from skinexp.data import sources
+from skinexp.data.preparation import image_cache
 from skinexp.health.probes import logistic_probe_auc
-from skinexp.models import packed
+from skinexp.models import packed_weights
 from skinexp.models.backbones import CONTRACTS
 from skinexp.models.classifier import FEATURES
 from skinexp.models.weights import shipped
-from skinexp.pretraining import statistics
+from skinexp.pretraining import batchnorm_statistics
 
 BATCH = 64
 PHANTOMS, PHOTOGRAPHS = "phantoms", "photographs"
@@ -96,7 +97,7 @@ def phantoms(options: argparse.Namespace, seed: int) -> Images:
 def read(options: Data, size: int, seed: int = 0) -> Images:
     """Images as a training prepares them."""
     options.preprocess = Preprocess(size=size)
-    prepared = store.prepare(sources.load(options, seed), options)
+    prepared = image_cache.prepare(sources.load(options, seed), options)
     frame = prepared.table.frame
     return Images(prepared.images[frame["row"]], frame["label"].to_numpy(), frame["group"].to_numpy())
 
@@ -107,14 +108,16 @@ def features(model: str, weights: str | None, size: int, images: Images, seed: i
     keras.utils.set_random_seed(seed)
     network = models.build(Model(name=model, weights=weights), size).network
     if weights is None:
-        statistics.settle(network, (batch.astype(np.float32) for batch in images.batches() if len(batch) == BATCH))
+        batchnorm_statistics.settle(
+            network, (batch.astype(np.float32) for batch in images.batches() if len(batch) == BATCH)
+        )
     pooled = keras.Model(network.inputs, network.get_layer(FEATURES).output)
     return np.concatenate([ops.convert_to_numpy(pooled.predict_on_batch(batch)) for batch in images.batches()])
 
 
 def told(names: list[str]) -> str:
     """What each backbone tells of held-out phantoms, as its card says: one line a factor, in Markdown."""
-    cards = [json.loads(packed.card_of(shipped(CONTRACTS[name], 1.0)).read_text()) for name in names]
+    cards = [json.loads(packed_weights.card_of(shipped(CONTRACTS[name], 1.0)).read_text()) for name in names]
     columns = [card["held_out"]["told"] for card in cards]
     lines = [["factor", "score", *(f"`{name}`" for name in names)], ["---"] * (2 + len(names))]
     for factor, scores in columns[0].items():

@@ -25,7 +25,7 @@ from measure import Goal, Row, at_least, earlier, report
 from runs import NEVER, folder, run, train
 from sklearn.metrics import roc_auc_score
 
-from skinexp.config import Data
+from skinexp.config.schema import Data
 from skinexp.data import sources
 
 EPOCHS = {"scratch": (47, 0), "mobilenet": (86, 30), "efficientnet": (86, 30)}  # first phase, fine-tuning

@@ -7,13 +7,14 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
-from skinexp import config as schema
-from skinexp import help_text, provenance
-from skinexp.config import Config
-from skinexp.config_check import check
-from skinexp.door import Door
+from skinexp.cli.command import Door
+from skinexp.config import schema
+from skinexp.config.conf_files import CONF
+from skinexp.config.schema import Config
+from skinexp.config.validation import check
+from skinexp.core.terminal import libraries_write_to
+from skinexp.runs import provenance
 from skinexp.sweep import jobs
-from skinexp.terminal import libraries_write_to
 
 schema.register()
 
@@ -50,7 +51,7 @@ All groups and keys: python -m skinexp.train --help
 """
 
 
-@hydra.main(version_base="1.3", config_path=str(help_text.CONF), config_name="audit")
+@hydra.main(version_base="1.3", config_path=str(CONF), config_name="audit")
 def compose_and_audit(composed: DictConfig) -> None:
     """Hydra's configuration to plain dataclasses, provenance, then the story in `data_audit.run`."""
     directory = Path(HydraConfig.get().runtime.output_dir).resolve()
@@ -64,9 +65,9 @@ def compose_and_audit(composed: DictConfig) -> None:
         }
         check(config)
 
-        from skinexp import data_audit
+        from skinexp.workflows import auditing
 
-        data_audit.run(config, directory, about)
+        auditing.run(config, directory, about)
 
 
 def main() -> None:

@@ -4,12 +4,12 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from skinexp.config import Tracking
-from skinexp.errors import UserError, told
-from skinexp.result import FILE
+from skinexp.config.schema import Tracking
+from skinexp.core.errors import UserError, told
+from skinexp.runs.result import FILE
 
 if TYPE_CHECKING:
-    from skinexp.report.records import RunRecord
+    from skinexp.runs.run_summary import RunRecord
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -36,17 +36,18 @@ def compare(runs: list[str], uri: str, output: Path | None, where: str | None = 
     Raises:
         UserError: where something named is not there, or a search finds nothing.
     """
-    from skinexp.report import comparison, summary  # later than --help: these bring matplotlib
-    from skinexp.report.records import load
+    from skinexp.report.console import run_table  # later than --help: these bring matplotlib
+    from skinexp.report.pages import comparison_files
+    from skinexp.runs.run_summary import load
 
     found = [pair for run in runs for pair in _find(run, Tracking(uri=uri))]
     if where is not None:
         found += _search(where, Tracking(uri=uri))
     records = _each_once([load(directory, name) for directory, name in found])
     is_sweep = len(runs) == 1 and where is None and (Path(runs[0]) / "sweep.json").is_file()
-    page = comparison.compare(records, output or Path(runs[0] if is_sweep else "comparison"))
-    summary.show(records)
-    summary.show_next_steps(page, uri)
+    page = comparison_files.compare(records, output or Path(runs[0] if is_sweep else "comparison"))
+    run_table.show(records)
+    run_table.show_next_steps(page, uri)
     return page
 
 
@@ -68,22 +69,22 @@ def _find(run: str, options: Tracking) -> list[tuple[Path, str | None]]:
     if (directory / FILE).is_file():
         return [(directory, None)]
     if directory.is_dir():
-        from skinexp.sweep.lifetime import job_directories
+        from skinexp.sweep.sweep_run import job_directories
 
         if jobs := job_directories(directory):
             return [(job, None) for job in jobs]
         raise UserError(f"{run}: holds neither a run ({FILE}) nor runs of a sweep")
-    from skinexp.tracking import store
+    from skinexp.tracking import mlflow_store
 
-    stored = store.find(options, run)
+    stored = mlflow_store.find(options, run)
     ids = stored.children or (stored.id,)
-    return [(store.download(options, run_id), None) for run_id in ids]
+    return [(mlflow_store.download(options, run_id), None) for run_id in ids]
 
 
 def _search(where: str, options: Tracking) -> list[tuple[Path, str | None]]:
-    from skinexp.tracking import store
+    from skinexp.tracking import mlflow_store
 
-    return [(store.download(options, run_id), None) for run_id in store.search(options, where)]
+    return [(mlflow_store.download(options, run_id), None) for run_id in mlflow_store.search(options, where)]
 
 
 def _parser() -> argparse.ArgumentParser:

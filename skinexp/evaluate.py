@@ -11,11 +11,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from skinexp import external_config, finished
-from skinexp.config import Config, Tracking
-from skinexp.errors import UserError, told
-from skinexp.finished import Finished
-from skinexp.result import FILE, Result, load
+from skinexp.config import evaluation_config
+from skinexp.config.schema import Config, Tracking
+from skinexp.core.errors import UserError, told
+from skinexp.runs import lookup
+from skinexp.runs.lookup import Finished
+from skinexp.runs.result import FILE, Result, load
 
 if TYPE_CHECKING:
     from skinexp import tracking
@@ -83,14 +84,14 @@ def evaluate(name: str, overrides: list[str], output: Path | None = None, uri: s
     Raises:
         UserError: where the run has no model, or no images are named that it can be tested on.
     """
-    config = external_config.composed(overrides)
-    run = finished.find(name, uri)
+    config = evaluation_config.composed(overrides)
+    run = lookup.find(name, uri)
     config.data = replace(config.data, preprocess=run.preprocess)
-    config = external_config.with_prevalence(config, overrides, run.result)
+    config = evaluation_config.with_prevalence(config, overrides, run.result)
 
+    from skinexp.core.terminal import libraries_write_to
     from skinexp.data import sources
     from skinexp.sweep import jobs
-    from skinexp.terminal import libraries_write_to
 
     table = sources.load(config.data, config.seed, one_class=True)
     directory = _directory(output)
@@ -103,12 +104,12 @@ def evaluate(name: str, overrides: list[str], output: Path | None = None, uri: s
 
 
 def _run(run: Finished, config: Config, table: "Table", directory: Path, overrides: list[str]) -> None:
-    from skinexp import provenance
+    from skinexp.runs import provenance
 
     name = f"{run.name} on {table.name}"
     git = asdict(provenance.git_state())
     with Result(directory, name=name, overrides=overrides) as result:
-        settings = external_config.settings(config, run.result)
+        settings = evaluation_config.settings(config, run.result)
         result.add(command=provenance.command_line(), git=git, config=settings, model=run.result.get("model"))
         result.add(evaluates={"run_id": run.run_id, "name": run.name, "run": run.named})
         tags = {"evaluates": run.run_id or run.named, "model": run.model, "mlflow.source.name": "skinexp.evaluate"}
@@ -117,13 +118,13 @@ def _run(run: Finished, config: Config, table: "Table", directory: Path, overrid
 
         from skinexp import compute
 
-        like_the_run = external_config.like_the_run(config, run.result)
+        like_the_run = evaluation_config.like_the_run(config, run.result)
         chosen = compute.configure(like_the_run)  # before anything else imports Keras
         result.add(compute=asdict(chosen))
 
-        from skinexp import external_test
+        from skinexp.workflows import external_validation
 
-        external_test.run(run, table, config, directory, result, record)
+        external_validation.run(run, table, config, directory, result, record)
         record.await_answer()
         result.add(run_id=record.id, experiment_id=record.experiment_id)
 
@@ -158,7 +159,7 @@ def _directory(output: Path | None) -> Path:
 @contextmanager
 def _logging_to(file: Path) -> Iterator[None]:
     """The story on the terminal, everything in a file, as Hydra sets it up for a training."""
-    from skinexp.terminal import Handler
+    from skinexp.core.terminal import Handler
 
     ours, root = logging.getLogger("skinexp"), logging.getLogger()
     terminal, whole = Handler(), logging.FileHandler(file)
@@ -177,12 +178,12 @@ def _logging_to(file: Path) -> Iterator[None]:
 
 
 def _show_next_steps(directory: Path, run: Finished) -> None:
-    from skinexp.report import summary
-    from skinexp.terminal import console, from_here
+    from skinexp.core.terminal import console, from_here
+    from skinexp.report.console import run_table
 
     what = "Predictions, figures and result.json"
     if run.tracking is not None:
-        summary.show_next_steps(directory, run.tracking.uri, what)
+        run_table.show_next_steps(directory, run.tracking.uri, what)
     else:
         console.print(f"{what}: {from_here(directory)}", markup=False, soft_wrap=True)
         console.print("MLflow: nothing, as the run itself was not tracked", markup=False, soft_wrap=True)

@@ -7,13 +7,14 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
-from skinexp import config as schema
-from skinexp import help_text, provenance
-from skinexp.config import LrFind, RangeTest
-from skinexp.config_check import check
-from skinexp.door import Door
+from skinexp.cli.command import Door
+from skinexp.config import schema
+from skinexp.config.conf_files import CONF
+from skinexp.config.schema import LrFind, RangeTest
+from skinexp.config.validation import check
+from skinexp.core.terminal import libraries_write_to
+from skinexp.runs import provenance
 from skinexp.sweep import jobs
-from skinexp.terminal import libraries_write_to
 
 schema.register(RangeTest)
 
@@ -37,7 +38,7 @@ All groups and keys of the training
 """
 
 
-@hydra.main(version_base="1.3", config_path=str(help_text.CONF), config_name="lr_find")
+@hydra.main(version_base="1.3", config_path=str(CONF), config_name="lr_find")
 def compose_and_search(composed: DictConfig) -> None:
     """Hydra's configuration to plain dataclasses, provenance, then the story in `lr_search.run`."""
     directory = Path(HydraConfig.get().runtime.output_dir).resolve()
@@ -52,9 +53,9 @@ def compose_and_search(composed: DictConfig) -> None:
         chosen = compute.configure(config)  # before anything else imports Keras
         config.compute = chosen.settle(config.compute)
 
-        from skinexp import lr_search
+        from skinexp.workflows import lr_range_test
 
-        lr_search.run(config, directory, about | {"compute": asdict(chosen)})
+        lr_range_test.run(config, directory, about | {"compute": asdict(chosen)})
 
 
 def main() -> None:

@@ -7,13 +7,14 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
-from skinexp import config as schema
-from skinexp import help_text, provenance
-from skinexp.config import Pretrain, Pretraining
-from skinexp.config_check import check
-from skinexp.door import Door
+from skinexp.cli.command import Door
+from skinexp.config import schema
+from skinexp.config.conf_files import CONF
+from skinexp.config.schema import Pretrain, Pretraining
+from skinexp.config.validation import check
+from skinexp.core.terminal import libraries_write_to
+from skinexp.runs import provenance
 from skinexp.sweep import jobs
-from skinexp.terminal import libraries_write_to
 
 schema.register(Pretraining)
 
@@ -44,7 +45,7 @@ All groups and keys
 """
 
 
-@hydra.main(version_base="1.3", config_path=str(help_text.CONF), config_name="pretrain")
+@hydra.main(version_base="1.3", config_path=str(CONF), config_name="pretrain")
 def compose_and_pretrain(composed: DictConfig) -> None:
     """Hydra's configuration to plain dataclasses, provenance, then the story in `pretraining.recipe.run`."""
     directory = Path(HydraConfig.get().runtime.output_dir).resolve()
@@ -59,9 +60,9 @@ def compose_and_pretrain(composed: DictConfig) -> None:
         chosen = compute.configure(config)  # before anything else imports Keras
         config.compute = chosen.settle(config.compute)
 
-        from skinexp.pretraining import recipe
+        from skinexp.workflows import pretraining
 
-        recipe.run(config, directory, about | {"computed": str(chosen)})
+        pretraining.run(config, directory, about | {"computed": str(chosen)})
 
 
 def main() -> None:

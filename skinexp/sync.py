@@ -9,9 +9,9 @@ from pathlib import Path
 
 from filelock import Timeout
 
-from skinexp.errors import UserError, told
-from skinexp.terminal import from_here
-from skinexp.tracking import courier
+from skinexp.core.errors import UserError, told
+from skinexp.core.terminal import from_here
+from skinexp.tracking import uploader
 from skinexp.tracking.outbox import Outbox, find
 
 LEFT = 1  # exit code: something could not be delivered
@@ -82,7 +82,7 @@ def _bury(outbox: Outbox) -> None:
     try:
         with outbox.writer.acquire(blocking=False):
             if not outbox.closed:
-                courier.bury(outbox)
+                uploader.bury(outbox)
     except Timeout:
         return  # it is at work
 

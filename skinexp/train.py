@@ -10,18 +10,21 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
-from skinexp import composition, help_text, provenance, tracking
-from skinexp import config as schema
-from skinexp.config_check import check
-from skinexp.digest import digest
-from skinexp.errors import UserError, told
-from skinexp.result import Result
+from skinexp import tracking
+from skinexp.cli import help_text
+from skinexp.config import config_errors, schema
+from skinexp.config.conf_files import CONF
+from skinexp.config.validation import check
+from skinexp.core.digest import digest
+from skinexp.core.errors import UserError, told
+from skinexp.runs import provenance
+from skinexp.runs.result import Result
 from skinexp.sweep import callback, jobs, resume
 
 schema.register()
 
 
-@hydra.main(version_base="1.3", config_path=str(help_text.CONF), config_name="config")
+@hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")
 def compose_and_run(composed: DictConfig) -> float:
     """One job: Hydra's configuration to plain dataclasses, provenance, then the story in `experiment.run`."""
     job = jobs.job_of(HydraConfig.get())
@@ -47,10 +50,10 @@ def compose_and_run(composed: DictConfig) -> float:
         result.add(compute=asdict(chosen))
         config.compute = chosen.settle(config.compute)
 
-        from skinexp import experiment
+        from skinexp.workflows import training
 
-        score = experiment.run(config, job, result, record)
-        result.at_end(experiment.forget_training)  # not before the result says that the run is finished
+        score = training.run(config, job, result, record)
+        result.at_end(training.forget_training)  # not before the result says that the run is finished
     return score  # NaN where the job failed: `reported` has written why, and a sweep goes on
 
 
@@ -78,9 +81,9 @@ def _run() -> None:
         jobs.stop_at_once(resume.advice())
     except Exception as error:
         callback.close("failed")
-        if not composition.is_mistake(error):
+        if not config_errors.is_mistake(error):
             raise
-        raise UserError(composition.explain(error)) from error
+        raise UserError(config_errors.explain(error)) from error
 
 
 def _interrupt(signal_number: int, frame: object) -> None:

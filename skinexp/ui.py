@@ -17,8 +17,8 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import IO
 
-from skinexp.config import Tracking
-from skinexp.errors import UserError, told
+from skinexp.config.schema import Tracking
+from skinexp.core.errors import UserError, told
 
 LOOPBACK = "127.0.0.1"
 PORT = 5000
@@ -52,7 +52,7 @@ def show(uri: str, port: int, browser: bool) -> None:
     Raises:
         UserError: where there is no such store, or no server can be had on it.
     """
-    from skinexp.terminal import console  # later than --help
+    from skinexp.core.terminal import console  # later than --help
 
     _check(uri)
     free = _free_port(port)

@@ -7,9 +7,9 @@ from pathlib import Path
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from skinexp import config as schema
-from skinexp.config import Config
-from skinexp.help_text import CONF
+from skinexp.config import schema
+from skinexp.config.conf_files import CONF
+from skinexp.config.schema import Config
 
 HEAVY = ("tensorflow", "keras", "mlflow", "datasets", "matplotlib", "pandas", "sklearn")  # seconds to import
 REPORT_IMPORTS = f"""

@@ -11,7 +11,7 @@ import pytest
 from mlflow import MlflowClient
 
 from skinexp.compare import compare, main
-from skinexp.errors import UserError
+from skinexp.core.errors import UserError
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # SQLAlchemy warns about MLflow, on being imported

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from skinexp import evaluate, external_config
+from skinexp import evaluate
+from skinexp.config import evaluation_config
 
 HEAVY = "{'tensorflow', 'keras', 'mlflow', 'matplotlib', 'pandas', 'datasets', 'sklearn'}"
 
@@ -119,13 +120,13 @@ TRAINED = {  # what a run says of itself
 )
 def test_answers_are_meant_for_those_whom_the_run_s_are_unless_the_command_says_otherwise(words, trained, prevalence):
     words = ["data=phantom", *words]
-    config = external_config.with_prevalence(external_config.composed(words), words, trained)
+    config = evaluation_config.with_prevalence(evaluation_config.composed(words), words, trained)
     assert config.evaluate.prevalence == prevalence
-    assert external_config.settings(config, trained)["evaluate"]["prevalence"] == prevalence
+    assert evaluation_config.settings(config, trained)["evaluate"]["prevalence"] == prevalence
 
 
 def test_an_evaluation_has_the_configuration_of_its_run_on_other_images():
-    settings = external_config.settings(external_config.composed(["data=phantom", "seed=5"]), TRAINED)
+    settings = evaluation_config.settings(evaluation_config.composed(["data=phantom", "seed=5"]), TRAINED)
     assert (settings["seed"], settings["data"]["seed"], settings["data"]["name"]) == (1, 5, "phantom")
     assert (settings["optim"], settings["trained_on"]) == ({"lr": 0.001}, {"name": "folder", "path": "lesions"})
     assert settings["evaluate"]["threshold"] == "youden"

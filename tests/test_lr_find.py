@@ -8,10 +8,10 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from skinexp.config import Config, RangeTest
-from skinexp.config_check import check
-from skinexp.errors import UserError
-from skinexp.help_text import CONF
+from skinexp.config.conf_files import CONF
+from skinexp.config.schema import Config, RangeTest
+from skinexp.config.validation import check
+from skinexp.core.errors import UserError
 from tests import commands
 from tests.commands import imported, refusal, typed
 

@@ -8,15 +8,16 @@ import keras
 import numpy as np
 import pytest
 
-from skinexp import config as schema
 from skinexp import models
-from skinexp.config import Config, Model, Phantom, Pretraining
-from skinexp.config_check import check
+from skinexp.config import schema
+from skinexp.config.schema import Config, Model, Phantom, Pretraining
+from skinexp.config.validation import check
+from skinexp.core.errors import UserError
 from skinexp.data import phantom
 from skinexp.data.pipeline import Images
-from skinexp.errors import UserError
-from skinexp.models import packed
-from skinexp.pretraining import factors, network, recipe, statistics
+from skinexp.models import packed_weights
+from skinexp.pretraining import batchnorm_statistics, factor_network, phantom_targets
+from skinexp.workflows import pretraining
 from tests import commands
 from tests.commands import imported, refusal, typed
 
@@ -72,8 +73,8 @@ def test_what_needs_no_model_imports_nothing_heavy(arguments, tmp_path):
 
 
 def test_factors_are_numbers_from_0_to_1_with_a_name_each():
-    vectors = factors.of(range(400), 0, Phantom())
-    assert vectors.shape == (400, len(factors.TARGETS))
+    vectors = phantom_targets.of(range(400), 0, Phantom())
+    assert vectors.shape == (400, len(phantom_targets.TARGETS))
     assert vectors.min() >= 0
     assert vectors.max() <= 1
     assert (vectors.std(axis=0) > 0).all()
@@ -81,23 +82,23 @@ def test_factors_are_numbers_from_0_to_1_with_a_name_each():
 
 def test_factors_are_those_of_the_phantom_at_that_position():
     drawn = phantom.factors(3, 7, Phantom())
-    vector = dict(zip(factors.TARGETS, factors.of([7], 3, Phantom())[0], strict=True))
+    vector = dict(zip(phantom_targets.TARGETS, phantom_targets.of([7], 3, Phantom())[0], strict=True))
     assert vector["asymmetry"] == drawn.asymmetry / 2
     assert {name for name in phantom.COLOURS if vector[name]} == set(drawn.colours)
 
 
 def test_who_knows_the_factors_tells_them_all():
-    truth = factors.of(range(200), 0, Phantom())
+    truth = phantom_targets.of(range(200), 0, Phantom())
     labels = np.array([phantom.factors(0, index, Phantom(label_noise=0.0)).label for index in range(200)])
     logits = np.log((truth + 1e-6) / (1 - truth + 1e-6))
-    told = factors.told(logits, truth, labels)
-    assert set(told) == {*factors.TARGETS, "malignant"}
+    told = phantom_targets.told(logits, truth, labels)
+    assert set(told) == {*phantom_targets.TARGETS, "malignant"}
     assert all(next(iter(score.values())) > 0.999 for score in told.values())
 
 
 def test_who_knows_nothing_tells_nothing():
-    truth = factors.of(range(200), 0, Phantom())
-    told = factors.told(np.zeros_like(truth), truth, truth[:, 0] > 0.5)
+    truth = phantom_targets.of(range(200), 0, Phantom())
+    told = phantom_targets.told(np.zeros_like(truth), truth, truth[:, 0] > 0.5)
     assert all(score.get("roc_auc", 0.5) == 0.5 for score in told.values())
     assert all(score.get("r2", 0) <= 0 for score in told.values())
 
@@ -112,7 +113,7 @@ def small_network() -> keras.Model:
 
 def test_settled_statistics_are_those_of_all_batches_together(small_network):
     rows = np.random.default_rng(0).normal((3, -2, 0, 1), (2, 1, 0.1, 5), (64, 4)).astype(np.float32)
-    statistics.settle(small_network, np.split(rows, 4))
+    batchnorm_statistics.settle(small_network, np.split(rows, 4))
     layer = small_network.get_layer("first")
     np.testing.assert_allclose(layer.moving_mean, rows.mean(axis=0), rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(layer.moving_variance, rows.var(axis=0), rtol=0.1)
@@ -121,7 +122,7 @@ def test_settled_statistics_are_those_of_all_batches_together(small_network):
 def test_settling_leaves_momentum_and_what_learns_as_they_were(small_network):
     before = [np.array(weight) for weight in small_network.trainable_weights]
     momenta = [small_network.get_layer(name).momentum for name in ("first", "second")]
-    statistics.settle(small_network, [np.ones((8, 4), np.float32)])
+    batchnorm_statistics.settle(small_network, [np.ones((8, 4), np.float32)])
     for weight, value in zip(small_network.trainable_weights, before, strict=True):
         np.testing.assert_array_equal(weight, value)
     assert [small_network.get_layer(name).momentum for name in ("first", "second")] == momenta
@@ -131,7 +132,7 @@ def test_batches_carry_the_factors_of_their_images():
     pixels = np.arange(12, dtype=np.uint8)[:, None, None, None] * np.ones((1, 32, 32, 3), np.uint8)
     truth = np.arange(12, dtype=np.float32)[:, None] * np.array([1, 10], np.float32)
     images = Images(pixels, np.arange(12), truth)
-    batches = recipe.FactorBatches(images, schema.Augment(), batch_size=5, seed=0)
+    batches = pretraining.FactorBatches(images, schema.Augment(), batch_size=5, seed=0)
     seen = [(batch[0].numpy(), values.numpy()) for batch, values in batches.dataset()]
     assert sum(len(values) for _, values in seen) == 12
     for read, values in seen:
@@ -140,11 +141,11 @@ def test_batches_carry_the_factors_of_their_images():
 
 @pytest.mark.parametrize("name", ["mobilenet", "efficientnet"])
 def test_packed_weights_make_the_same_features_in_a_network_of_any_size(name, tmp_path):
-    pretrained = network.build(Model(name=name, alpha=0.35 if name == "mobilenet" else 1.0), count=3)
+    pretrained = factor_network.build(Model(name=name, alpha=0.35 if name == "mobilenet" else 1.0), count=3)
     pixels = np.random.default_rng(0).integers(0, 256, (4, 64, 64, 3)).astype(np.float32)
-    statistics.settle(pretrained.network, [pixels])
+    batchnorm_statistics.settle(pretrained.network, [pixels])
     file = tmp_path / "some.npz"
-    packed.write(pretrained.backbone, file, {"licence": "mine"})
+    packed_weights.write(pretrained.backbone, file, {"licence": "mine"})
     built = models.build(Model(name=name, alpha=0.35 if name == "mobilenet" else 1.0, weights=str(file)), 64)
     pooled = keras.Function(built.network.inputs[0], built.network.get_layer("features").output)
     for weight in pretrained.backbone.weights:

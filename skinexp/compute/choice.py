@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from skinexp.compute.machine import Machine
-from skinexp.config import Augment, Compute, Config
-from skinexp.errors import UserError
+from skinexp.config.schema import Augment, Compute, Config
+from skinexp.core.errors import UserError
 
 NAMES = {"tensorflow": "TensorFlow", "jax": "JAX", "torch": "PyTorch"}
 FASTER_IN_BFLOAT16 = {("tensorflow", "scratch"), ("torch", "scratch")}  # on a CPU; the others gain nothing or lose

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from skinexp.compute.choice import NAMES, Choice, choose
 from skinexp.compute.machine import look
-from skinexp.config import Config
-from skinexp.errors import UserError
-from skinexp.randomness import rng
+from skinexp.config.schema import Config
+from skinexp.core.errors import UserError
+from skinexp.core.randomness import rng
 
 log = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from skinexp.config import Augment
+from skinexp.config.schema import Augment
 
 # What a row of draws holds. The first four are a matrix that maps a point of the changed image to the point of the
 # original that it shows, in pixels from the image's centre, x to the right and y down.

@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 import tensorflow as tf
 
-from skinexp.config import Augment
+from skinexp.config.schema import Augment
+from skinexp.core.digest import digest_of_arrays
+from skinexp.core.randomness import rng
 from skinexp.data import augment
-from skinexp.digest import digest_of_arrays
-from skinexp.randomness import rng
 
 
 @dataclass

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from skinexp.config import Phantom
-from skinexp.data.listing import why_no_file
+from skinexp.config.schema import Phantom
+from skinexp.data.sources.listing import why_no_file
 
 LARGEST_FILE = 2**29  # bytes: half a gibibyte, far above any photograph
 

@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 from sklearn.model_selection import StratifiedGroupKFold, train_test_split
 
-from skinexp.config import Split
+from skinexp.config.schema import Split
+from skinexp.core.errors import UserError
+from skinexp.core.randomness import rng
 from skinexp.data.table import CLASS_NAMES
-from skinexp.errors import UserError
-from skinexp.randomness import rng
 
 NAMES = ("train", "val", "test")
 LARGEST_STRATUM = 4  # groups of so many images and more are balanced together

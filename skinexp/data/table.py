@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from skinexp.digest import digest
+from skinexp.core.digest import digest
 
 CLASS_NAMES = ("benign", "malignant")
 

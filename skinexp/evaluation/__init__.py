@@ -1,30 +1,35 @@
 """What predictions are worth: arrays and tables in, numbers out. Knows scikit-learn, and nothing of ours."""
 
-from skinexp.evaluation.bootstrap import Bootstrap, bootstrap
-from skinexp.evaluation.calibration import Calibrator, fit_calibrator
 from skinexp.evaluation.cases import CLASSES, why_undefined
-from skinexp.evaluation.curves import PrecisionRecallPoints, RocPoints, precision_recall_points, roc_points
-from skinexp.evaluation.delong import PairedAuc, delong_interval, delong_test
-from skinexp.evaluation.difference import independent_difference
-from skinexp.evaluation.differences import score_differences
+from skinexp.evaluation.decision.calibration import Calibrator, fit_calibrator
+from skinexp.evaluation.decision.net_benefit import decision_curve, net_benefit
+from skinexp.evaluation.decision.prevalence import at_prevalence
+from skinexp.evaluation.decision.threshold_rules import ThresholdRule, choose_threshold, parse_rule
+from skinexp.evaluation.decision.youden import youden_threshold
 from skinexp.evaluation.evaluate import Evaluation, evaluate
 from skinexp.evaluation.evidence import Evidence, evidence, judge
 from skinexp.evaluation.folds import FoldAreas, fold_areas, pool_folds
-from skinexp.evaluation.holm import holm
-from skinexp.evaluation.interval import Interval
-from skinexp.evaluation.mcnemar import McNemar, mcnemar
-from skinexp.evaluation.net_benefit import decision_curve, net_benefit
-from skinexp.evaluation.pairs import PairedComparison, compare_pairs
-from skinexp.evaluation.prevalence import at_prevalence
-from skinexp.evaluation.probability_scores import probability_scores
-from skinexp.evaluation.ranking_scores import ranking_scores
-from skinexp.evaluation.reliability import reliability_points
-from skinexp.evaluation.scores import classification_report, confusion_counts, threshold_scores
-from skinexp.evaluation.seeds import SeedComparison, SeedSummary, compare_seeds, summarise_seeds
+from skinexp.evaluation.intervals.bootstrap import Bootstrap, bootstrap
+from skinexp.evaluation.intervals.delong import PairedAuc, delong_interval, delong_test
+from skinexp.evaluation.intervals.independent_difference import independent_difference
+from skinexp.evaluation.intervals.interval import Interval
+from skinexp.evaluation.intervals.wilson import grouped_wilson, wilson
+from skinexp.evaluation.metrics.curve_points import (
+    PrecisionRecallPoints,
+    RocPoints,
+    precision_recall_points,
+    roc_points,
+)
+from skinexp.evaluation.metrics.probability_scores import probability_scores
+from skinexp.evaluation.metrics.ranking_scores import ranking_scores
+from skinexp.evaluation.metrics.reliability_points import reliability_points
+from skinexp.evaluation.metrics.threshold_scores import classification_report, confusion_counts, threshold_scores
+from skinexp.evaluation.paired.holm import holm
+from skinexp.evaluation.paired.mcnemar import McNemar, mcnemar
+from skinexp.evaluation.paired.model_pairs import PairedComparison, compare_pairs
+from skinexp.evaluation.paired.score_differences import score_differences
+from skinexp.evaluation.paired.seed_comparison import SeedComparison, SeedSummary, compare_seeds, summarise_seeds
 from skinexp.evaluation.subgroups import Subgroups, subgroups
-from skinexp.evaluation.threshold_rules import ThresholdRule, choose_threshold, parse_rule
-from skinexp.evaluation.thresholds import youden_threshold
-from skinexp.evaluation.wilson import grouped_wilson, wilson
 
 __all__ = [
     "CLASSES",

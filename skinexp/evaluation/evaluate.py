@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from skinexp.evaluation.probability_scores import probability_scores
-from skinexp.evaluation.ranking_scores import ranking_scores
-from skinexp.evaluation.scores import classification_report, threshold_scores
+from skinexp.evaluation.decision.youden import youden_threshold
+from skinexp.evaluation.metrics.probability_scores import probability_scores
+from skinexp.evaluation.metrics.ranking_scores import ranking_scores
+from skinexp.evaluation.metrics.threshold_scores import classification_report, threshold_scores
 from skinexp.evaluation.tables import require_columns
-from skinexp.evaluation.thresholds import youden_threshold
 
 COLUMNS = ("split", "label", "logit", "probability")  # of a predictions table, those that scores are computed from
 

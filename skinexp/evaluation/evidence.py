@@ -5,12 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from skinexp.evaluation.bootstrap import RESAMPLES
-from skinexp.evaluation.calibration import Calibrator, fit_calibrator
+from skinexp.evaluation.decision.calibration import Calibrator, fit_calibrator
+from skinexp.evaluation.decision.prevalence import at_prevalence
+from skinexp.evaluation.decision.threshold_rules import choose_threshold, parse_rule
+from skinexp.evaluation.intervals.bootstrap import RESAMPLES
 from skinexp.evaluation.judgement import UNDEFINED, Judgement, judge_answers
-from skinexp.evaluation.prevalence import at_prevalence
 from skinexp.evaluation.tables import require_columns
-from skinexp.evaluation.threshold_rules import choose_threshold, parse_rule
 
 
 @dataclass(frozen=True)

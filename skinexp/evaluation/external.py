@@ -2,10 +2,10 @@
 
 import pandas as pd
 
-from skinexp.evaluation.calibration import Calibrator
+from skinexp.evaluation.decision.calibration import Calibrator
 from skinexp.evaluation.evaluate import Evaluation, answers
-from skinexp.evaluation.ranking_scores import ranking_scores
-from skinexp.evaluation.scores import classification_report, threshold_scores
+from skinexp.evaluation.metrics.ranking_scores import ranking_scores
+from skinexp.evaluation.metrics.threshold_scores import classification_report, threshold_scores
 
 
 def evaluate_external(predictions: pd.DataFrame, threshold: float, calibrator: Calibrator) -> Evaluation:

@@ -9,8 +9,8 @@ import pandas as pd
 
 from skinexp.evaluation.cases import warn_undefined, why_undefined
 from skinexp.evaluation.evaluate import answers
-from skinexp.evaluation.ranking_scores import ranking_scores
-from skinexp.evaluation.scores import threshold_scores
+from skinexp.evaluation.metrics.ranking_scores import ranking_scores
+from skinexp.evaluation.metrics.threshold_scores import threshold_scores
 from skinexp.evaluation.tables import require_columns
 
 

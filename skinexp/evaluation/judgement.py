@@ -6,20 +6,20 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from skinexp.evaluation.bootstrap import RESAMPLES, Bootstrap, bootstrap
 from skinexp.evaluation.cases import why_undefined
-from skinexp.evaluation.count_scores import COUNT_SCORES
-from skinexp.evaluation.delong import delong_interval
-from skinexp.evaluation.difference import independent_difference
-from skinexp.evaluation.interval import Interval
-from skinexp.evaluation.prevalence import at_prevalence
-from skinexp.evaluation.probability_scores import PROBABILITY_SCORES, ProbabilityScorer
-from skinexp.evaluation.ranking_scores import RANKING
-from skinexp.evaluation.reliability import reliability_points
-from skinexp.evaluation.scorer import Part, ThresholdScorer
+from skinexp.evaluation.decision.prevalence import at_prevalence
+from skinexp.evaluation.intervals.bootstrap import RESAMPLES, Bootstrap, bootstrap
+from skinexp.evaluation.intervals.delong import delong_interval
+from skinexp.evaluation.intervals.independent_difference import independent_difference
+from skinexp.evaluation.intervals.interval import Interval
+from skinexp.evaluation.intervals.wilson import grouped_wilson
+from skinexp.evaluation.metrics.count_scores import COUNT_SCORES
+from skinexp.evaluation.metrics.probability_scores import PROBABILITY_SCORES, ProbabilityScorer
+from skinexp.evaluation.metrics.ranking_scores import RANKING
+from skinexp.evaluation.metrics.reliability_points import reliability_points
+from skinexp.evaluation.metrics.weighted_metrics import Part, ThresholdScorer
 from skinexp.evaluation.subgroups import Subgroups, subgroups
 from skinexp.evaluation.tables import groups_of
-from skinexp.evaluation.wilson import grouped_wilson
 
 UNDEFINED = Interval(math.nan, math.nan, math.nan)
 CHOSEN, CALIBRATED = "_chosen", "_calibrated"  # ends of the names of scores

@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtri
 
-from skinexp.evaluation.delong import NEGLIGIBLE, Components, auc_components, delong_interval
-from skinexp.evaluation.difference import independent_difference
-from skinexp.evaluation.interval import LEVEL, Interval
+from skinexp.evaluation.intervals.delong import NEGLIGIBLE, Components, auc_components, delong_interval
+from skinexp.evaluation.intervals.independent_difference import independent_difference
+from skinexp.evaluation.intervals.interval import LEVEL, Interval
+from skinexp.evaluation.intervals.wilson import grouped_wilson
 from skinexp.evaluation.tables import groups_of, require_columns
-from skinexp.evaluation.wilson import grouped_wilson
 
 FEWEST = 10  # images of either class, below which a level has no area: its interval would be most of 0..1
 MOST_LEVELS = 20  # of a column: a table of more is read by no one, and finds a gap by chance

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from skinexp.config import Explain
+from skinexp.config.schema import Explain
 from skinexp.data.pipeline import Images
 from skinexp.explain.gradcam import gradcam
 from skinexp.explain.selection import outcomes, shared

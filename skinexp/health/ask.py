@@ -14,9 +14,9 @@ import keras
 import numpy as np
 from keras import ops
 
+from skinexp.models.channel_layout import channel_axis
 from skinexp.models.classifier import FEATURES
 from skinexp.models.gradients import compiled, pullback
-from skinexp.models.layout import channel_axis
 from skinexp.training import phases
 
 RECTIFIED = ("relu", "relu6")

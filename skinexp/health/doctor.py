@@ -15,11 +15,12 @@ import keras
 import numpy as np
 import pandas as pd
 
-from skinexp.config import Config
+from skinexp.config.schema import Config
+from skinexp.core.atomic_files import replace_text
+from skinexp.core.errors import UserError
+from skinexp.core.randomness import rng
 from skinexp.data.pipeline import Batches
-from skinexp.data.store import Prepared
-from skinexp.errors import UserError
-from skinexp.files import replace_text
+from skinexp.data.preparation.image_cache import Prepared
 from skinexp.health import image_readings, network_readings, probes, rules, words
 from skinexp.health.ask import Kernels, Questions
 from skinexp.health.chart import Chart, Evidence
@@ -31,14 +32,13 @@ from skinexp.health.trial import Experiment, attempt, other_rates
 from skinexp.health.watch import Watch
 from skinexp.models import Classifier
 from skinexp.models.backbones import CONTRACTS
-from skinexp.models.predict import Predictions
+from skinexp.models.prediction import Predictions
 from skinexp.models.scaling import SCALINGS
 from skinexp.models.scratch import CONTRACT as SCRATCH_CONTRACT
-from skinexp.randomness import rng
-from skinexp.result import plain
+from skinexp.runs.result import plain
 from skinexp.training import cut, phases
 from skinexp.training.checkpoints import FOLDER
-from skinexp.training.course import Course
+from skinexp.training.phase_task import Course
 from skinexp.training.phases import Phase
 
 log = logging.getLogger(__name__)

@@ -7,13 +7,13 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
+from skinexp.core.randomness import rng
 from skinexp.data.pipeline import Batches, Images
-from skinexp.data.store import Prepared
+from skinexp.data.preparation.image_cache import Prepared
 from skinexp.data.table import Table
 from skinexp.health import appearance, probes, shortcuts
 from skinexp.health.chart import Evidence
 from skinexp.health.rules.outcome import informative
-from skinexp.randomness import rng
 
 IMAGES = 256  # of each part: as many as a fraction of a second's work
 FILES = 128  # that are opened once more, for their size

@@ -12,7 +12,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from skinexp.config import Optim
+from skinexp.config.schema import Optim
 from skinexp.health.ask import Descent, Slope
 from skinexp.health.thresholds import limit
 from skinexp.training import optimizers

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from skinexp.config import Model
+from skinexp.config.schema import Model
 from skinexp.models.classifier import Classifier
 from skinexp.models.scratch import scratch
 from skinexp.models.transfer import transfer

@@ -2,7 +2,7 @@
 
 import keras
 
-from skinexp.models.layout import arrange
+from skinexp.models.channel_layout import arrange
 
 SCALINGS = {
     "unit": {"scale": 1 / 255, "offset": 0.0},  # 0..1

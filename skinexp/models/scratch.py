@@ -5,9 +5,9 @@ import logging
 import keras
 from keras import layers
 
-from skinexp.config import Model
+from skinexp.config.schema import Model
+from skinexp.models.channel_layout import channel_axis
 from skinexp.models.classifier import FEATURES, Classifier
-from skinexp.models.layout import channel_axis
 from skinexp.models.scaling import scale_pixels
 
 log = logging.getLogger(__name__)

@@ -3,7 +3,7 @@
 import keras
 from keras import layers
 
-from skinexp.config import Model
+from skinexp.config.schema import Model
 from skinexp.models import weights
 from skinexp.models.backbones import CONTRACTS
 from skinexp.models.classifier import FEATURES, Classifier

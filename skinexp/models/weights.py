@@ -7,10 +7,10 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from skinexp.errors import UserError
-from skinexp.models import packed
+from skinexp.core.errors import UserError
+from skinexp.models import packed_weights
 from skinexp.models.backbones import Contract
-from skinexp.models.layout import image_shape
+from skinexp.models.channel_layout import image_shape
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ def load(source: str, contract: Contract, alpha: float, backbone: keras.Model) -
         _copy(_download(contract, alpha), backbone)
     else:
         file = shipped(contract, alpha) if source == "phantom" else _find(Path(source), contract, alpha)
-        read = packed.read if file.suffix == packed.SUFFIX else _read
+        read = packed_weights.read if file.suffix == packed_weights.SUFFIX else _read
         read(file, backbone)
         log.info("Weights   %s", "learned on phantoms, which come with skinexp" if source == "phantom" else file)
     for layer in backbone.layers:
@@ -47,7 +47,7 @@ def load(source: str, contract: Contract, alpha: float, backbone: keras.Model) -
 
 def shipped(contract: Contract, alpha: float) -> Path:
     """The file of a backbone's weights that comes with skinexp."""
-    return packed.SHIPPED / f"{contract.file_prefix(alpha)}phantom{packed.SUFFIX}"
+    return packed_weights.SHIPPED / f"{contract.file_prefix(alpha)}phantom{packed_weights.SUFFIX}"
 
 
 def _read(file: Path, backbone: keras.Model) -> None:

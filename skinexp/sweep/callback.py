@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
-from skinexp.errors import told
+from skinexp.core.errors import told
 from skinexp.sweep import resume
 
 if TYPE_CHECKING:
-    from skinexp.sweep.lifetime import Sweep
+    from skinexp.sweep.sweep_run import Sweep
 
 running: "Sweep | None" = None  # the sweep that this process started and has not closed
 
@@ -24,12 +24,12 @@ class SweepCallback(Callback):
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Creates the sweep's directory, its manifest and its parent run."""
-        from skinexp.sweep import lifetime
+        from skinexp.sweep import sweep_run
 
         global running
         directory = Path(config.hydra.sweep.dir).resolve()
         with told():  # Hydra turns errors of callbacks into warnings, but lets an exit pass
-            running = lifetime.begin(directory, config, again=directory == resume.asked)
+            running = sweep_run.begin(directory, config, again=directory == resume.asked)
         resume.place = directory
 
 
@@ -38,7 +38,7 @@ def close(status: str) -> None:
     global running
     if running is None:
         return
-    from skinexp.sweep import lifetime
+    from skinexp.sweep import sweep_run
 
     sweep, running = running, None
-    lifetime.end(sweep, status)
+    sweep_run.end(sweep, status)

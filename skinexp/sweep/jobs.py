@@ -13,12 +13,12 @@ from hydra.conf import HydraConf
 from hydra.types import RunMode
 from rich.markup import escape
 
-from skinexp import result
-from skinexp.errors import MISTAKEN, UserError
-from skinexp.job import Job
+from skinexp.core.errors import MISTAKEN, UserError
+from skinexp.core.terminal import console, libraries_write_to
+from skinexp.runs import result
+from skinexp.runs.job import Job
 from skinexp.sweep import resume
 from skinexp.sweep.manifest import Manifest
-from skinexp.terminal import console, libraries_write_to
 
 log = logging.getLogger(__name__)
 
@@ -100,12 +100,12 @@ def in_one_sentence(file: Path) -> Iterator[None]:
 
 
 def _show(job: Job) -> None:
-    from skinexp.report import summary  # later than the command line: these bring matplotlib
-    from skinexp.report.records import load
+    from skinexp.report.console import run_table  # later than the command line: these bring matplotlib
+    from skinexp.runs.run_summary import load
 
     configuration = result.load(job.directory)["config"]
-    summary.show([load(job.directory, configuration["model"]["name"])])
-    summary.show_next_steps(job.directory, configuration["tracking"]["uri"])
+    run_table.show([load(job.directory, configuration["model"]["name"])])
+    run_table.show_next_steps(job.directory, configuration["tracking"]["uri"])
 
 
 def stop_at_once(words: str) -> NoReturn:

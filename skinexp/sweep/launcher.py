@@ -17,13 +17,14 @@ from hydra.core.utils import JobReturn, JobStatus, configure_log, setup_globals
 from hydra.types import HydraContext
 from omegaconf import DictConfig, open_dict
 
-from skinexp import result, terminal
 from skinexp.compute.machine import gpus
+from skinexp.core import terminal
+from skinexp.runs import result
 from skinexp.sweep import jobs
-from skinexp.sweep.board import Board
-from skinexp.sweep.child import Child
-from skinexp.sweep.job_process import Task
+from skinexp.sweep.job_main import Task
+from skinexp.sweep.job_process import Child
 from skinexp.sweep.manifest import Manifest
+from skinexp.sweep.progress_table import Board
 
 log = logging.getLogger(__name__)
 

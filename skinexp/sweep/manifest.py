@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from skinexp.files import replace_text
+from skinexp.core.atomic_files import replace_text
 
 FILE = "sweep.json"
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import yaml
 
-from skinexp.errors import UserError
+from skinexp.core.errors import UserError
+from skinexp.core.terminal import from_here
 from skinexp.sweep import manifest
 from skinexp.sweep.manifest import Manifest
-from skinexp.terminal import from_here
 
 ARGUMENT = re.compile(r"\+*resume=(?P<directory>.*)")
 ALLOWED = re.compile(r"(-m|--multirun|hydra/launcher=.*|\+*hydra\.launcher\..*)$")  # how, not what

@@ -2,7 +2,7 @@
 
 import os
 
-from skinexp.tracking.run import Run, start
+from skinexp.tracking.tracked_run import Run, start
 from skinexp.tracking.untracked import Untracked
 
 __all__ = ["Run", "Untracked", "start"]

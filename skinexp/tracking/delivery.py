@@ -11,9 +11,9 @@ from mlflow.entities import DatasetInput, InputTag, LoggedModelOutput, Metric, P
 from mlflow.models import Model
 from mlflow.models.model import MLMODEL_FILE_NAME
 
-from skinexp.tracking import store
+from skinexp.tracking import mlflow_store
+from skinexp.tracking.mlflow_store import KEY_TAG
 from skinexp.tracking.outbox import Outbox, Record
-from skinexp.tracking.store import KEY_TAG
 
 log = logging.getLogger(__name__)
 
@@ -66,14 +66,14 @@ class Delivery:
         count = 0
         for records, offset in _together(self._outbox.read(self._state.offset)):
             try:
-                with store.one_writer(self._uri):
+                with mlflow_store.one_writer(self._uri):
                     self._connect()
                     self._hand_over(records)
             except Unavailable:
                 raise
             except Exception as error:  # of MLflow, of the database, of an object store's client
-                if not store.is_final(error):
-                    raise Unavailable(store.explain(self._uri, error)) from error
+                if not mlflow_store.is_final(error):
+                    raise Unavailable(mlflow_store.explain(self._uri, error)) from error
                 log.error("cannot be delivered: %s", records, exc_info=True)
                 self._state.rejected += len(records)
             self._state.offset = offset
@@ -83,7 +83,7 @@ class Delivery:
 
     def _connect(self) -> None:
         if self._client is None:
-            self._state.experiment_id = store.connect(self._uri, self._outbox.opening["experiment"])
+            self._state.experiment_id = mlflow_store.connect(self._uri, self._outbox.opening["experiment"])
             self._client = mlflow.MlflowClient()
 
     @property
@@ -106,7 +106,7 @@ class Delivery:
                 parent = self._find(record["parent"])
                 if parent is None:
                     raise Unavailable("the run that it belongs to is not there yet")
-                tags[store.PARENT_TAG] = parent
+                tags[mlflow_store.PARENT_TAG] = parent
             self._state.attempted = True
             self._outbox.note(self._state)
             created = self._store.create_run(

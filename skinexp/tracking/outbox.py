@@ -15,8 +15,8 @@ from typing import Any
 
 from filelock import FileLock
 
-from skinexp.errors import NO_ROOM, UserError
-from skinexp.files import replace_text
+from skinexp.core.atomic_files import replace_text
+from skinexp.core.errors import NO_ROOM, UserError
 
 STATUSES = {"finished": "FINISHED", "failed": "FAILED", "killed": "KILLED"}  # of a run, in MLflow's words
 FOLDER = "outbox"  # in the run's directory

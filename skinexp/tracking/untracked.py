@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from skinexp.tracking.run import Run
+from skinexp.tracking.tracked_run import Run
 
 
 class Untracked(Run):

@@ -2,7 +2,7 @@
 
 from skinexp.training.callbacks import NonFiniteLoss
 from skinexp.training.checkpoints import forget
-from skinexp.training.course import foreseen
 from skinexp.training.fit import Training, fit
+from skinexp.training.phase_task import foreseen
 
 __all__ = ["NonFiniteLoss", "Training", "fit", "foreseen", "forget"]

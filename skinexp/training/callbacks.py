@@ -8,9 +8,9 @@ from collections.abc import Callable
 import keras
 import numpy as np
 
-from skinexp import terminal
+from skinexp.core import terminal
+from skinexp.core.randomness import rng
 from skinexp.data.pipeline import EpochBatches
-from skinexp.randomness import rng
 from skinexp.training.phases import Phase, learning
 
 log = logging.getLogger(__name__)

@@ -16,10 +16,10 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from skinexp.config import Config
+from skinexp.config.schema import Config
+from skinexp.core.digest import digest, digest_of_arrays
+from skinexp.core.errors import NO_ROOM, UserError
 from skinexp.data.pipeline import Batches
-from skinexp.digest import digest, digest_of_arrays
-from skinexp.errors import NO_ROOM, UserError
 from skinexp.models import Classifier
 from skinexp.training.callbacks import Record
 from skinexp.training.phases import Phase

@@ -16,16 +16,16 @@ from typing import Any
 import keras
 import numpy as np
 
-from skinexp import terminal
+from skinexp.core import terminal
+from skinexp.core.digest import digest, digest_of_arrays
+from skinexp.core.errors import UserError
+from skinexp.core.randomness import rng
 from skinexp.data import pipeline
 from skinexp.data.augment import Augmentation
-from skinexp.data.lock import alone
 from skinexp.data.pipeline import Batches, EpochBatches, Images
-from skinexp.digest import digest, digest_of_arrays
-from skinexp.errors import UserError
+from skinexp.data.preparation.cache_lock import alone
 from skinexp.models import Classifier
 from skinexp.models.extractor import Extractor, extractor
-from skinexp.randomness import rng
 from skinexp.training import cut
 
 log = logging.getLogger(__name__)

@@ -9,14 +9,14 @@ from pathlib import Path
 import keras
 import pandas as pd
 
-from skinexp import terminal
-from skinexp.config import Config, Model, Optim
+from skinexp.config.schema import Config, Model, Optim
+from skinexp.core import terminal
 from skinexp.data.pipeline import Batches
 from skinexp.models import Classifier
 from skinexp.training import checkpoints, optimizers, phases
 from skinexp.training.callbacks import BestWeights, EpochOrder, ProgressBar, Record, Recorder
-from skinexp.training.course import Course, course, shortest_cut
-from skinexp.training.memory import Memory
+from skinexp.training.checkpoint_callback import Memory
+from skinexp.training.phase_task import Course, course, shortest_cut
 from skinexp.training.phases import Phase
 from skinexp.training.tensorboard import TensorBoard
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import keras
 
-from skinexp.config import Optim
+from skinexp.config.schema import Optim
 
 Schedule = float | keras.optimizers.schedules.LearningRateSchedule
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import keras
 
-from skinexp.config import Model, Optim
+from skinexp.config.schema import Model, Optim
 from skinexp.models import Classifier
 
 LEARNS = {

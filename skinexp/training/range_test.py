@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from skinexp.config import LrFind
+from skinexp.config.schema import LrFind
 
 REACH = 0.5  # common logarithms of the rate that the running average reaches back
 BOUND = 4.0  # the test stops where the average is above so many times its minimum

@@ -4,8 +4,8 @@ import argparse
 import os
 from pathlib import Path
 
-from skinexp.errors import told
-from skinexp.terminal import libraries_write_to
+from skinexp.core.errors import told
+from skinexp.core.terminal import libraries_write_to
 
 
 def main() -> None:
@@ -14,10 +14,10 @@ def main() -> None:
     if (options.photographs is None) != (options.weights is None):
         _parser().error("--photographs and --weights: give both, or neither")
     with told(), libraries_write_to(Path(os.devnull)):
-        from skinexp import config  # later than --help: these bring Keras
+        from skinexp.config import schema  # later than --help: these bring Keras
         from skinexp.zoo import visit
 
-        config.register()
+        schema.register()
         right = visit.visit(options.photographs, options.weights, options.only, options.output, options.markdown)
     raise SystemExit(0 if right else 1)
 

@@ -10,13 +10,13 @@ import keras
 import numpy as np
 from keras import layers
 
-from skinexp import experiment
 from skinexp.data.pipeline import Batches
-from skinexp.data.store import Prepared
+from skinexp.data.preparation.image_cache import Prepared
 from skinexp.data.table import Table
 from skinexp.models import Classifier
 from skinexp.models.classifier import FEATURES
 from skinexp.training.callbacks import BestWeights
+from skinexp.workflows import training
 
 Hook = Callable[[], AbstractContextManager[None]]
 
@@ -40,7 +40,7 @@ def network(change: Callable[[keras.Model], None]) -> Hook:
         change(classifier.network)
         return classifier
 
-    return returning(experiment.models, "build", changed)
+    return returning(training.models, "build", changed)
 
 
 def another_network(draw: Callable[[int], keras.Model], last: str) -> Hook:
@@ -49,7 +49,7 @@ def another_network(draw: Callable[[int], keras.Model], last: str) -> Hook:
     def another(classifier: Classifier) -> Classifier:
         return Classifier(draw(classifier.network.input_shape[1]), (), last, pretrained=False)
 
-    return returning(experiment.models, "build", another)
+    return returning(training.models, "build", another)
 
 
 def images(change: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> Hook:
@@ -60,7 +60,7 @@ def images(change: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> Hook:
         labels[prepared.table.frame["row"]] = prepared.table.frame["label"]
         return replace(prepared, images=change(np.array(prepared.images), labels))
 
-    return returning(experiment.store, "prepare", changed)
+    return returning(training.store, "prepare", changed)
 
 
 def table_labels(change: Callable[[np.ndarray], np.ndarray]) -> Hook:
@@ -69,7 +69,7 @@ def table_labels(change: Callable[[np.ndarray], np.ndarray]) -> Hook:
     def changed(table: Table) -> Table:
         return replace(table, frame=table.frame.assign(label=change(table.frame["label"].to_numpy())))
 
-    return returning(experiment.sources, "load", changed)
+    return returning(training.sources, "load", changed)
 
 
 def training_labels(change: Callable[[np.ndarray], np.ndarray]) -> Hook:
@@ -79,7 +79,7 @@ def training_labels(change: Callable[[np.ndarray], np.ndarray]) -> Hook:
         batches.train.labels = change(batches.train.labels)
         return batches
 
-    return returning(experiment.pipeline, "batches", changed)
+    return returning(training.pipeline, "batches", changed)
 
 
 @contextmanager

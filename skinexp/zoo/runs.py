@@ -11,12 +11,13 @@ import keras
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from skinexp import compute, experiment, health, tracking
-from skinexp.config_check import check
-from skinexp.help_text import CONF
-from skinexp.job import Job
-from skinexp.result import Result
+from skinexp import compute, health, tracking
+from skinexp.config.conf_files import CONF
+from skinexp.config.validation import check
+from skinexp.runs.job import Job
+from skinexp.runs.result import Result
 from skinexp.training import NonFiniteLoss
+from skinexp.workflows import training
 from skinexp.zoo.cases import Case
 
 QUIET = ("explain=none", "tracking.tensorboard=false")  # what the doctor does not need
@@ -66,7 +67,7 @@ def attend(case: Case, places: dict[str, str], cache: Path) -> Outcome:
     with tempfile.TemporaryDirectory() as scratch:
         directory = Path(scratch)
         with case.hook(), Result(directory) as result, suppress(NonFiniteLoss):  # health.json says why
-            experiment.run(config, Job(case.name, tuple(overrides), directory), result, tracking.Untracked())
+            training.run(config, Job(case.name, tuple(overrides), directory), result, tracking.Untracked())
         found: dict[str, Any] = json.loads((directory / health.FILE).read_text())
         seconds = result.values["seconds"]
     return Outcome(

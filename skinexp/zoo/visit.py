@@ -11,9 +11,9 @@ import keras
 from rich import box
 from rich.table import Table
 
-from skinexp.errors import UserError
+from skinexp.core.errors import UserError
+from skinexp.core.terminal import console
 from skinexp.models.backbones import CONTRACTS
-from skinexp.terminal import console
 from skinexp.zoo.cases import FAULTS, HEALTHY, Case
 from skinexp.zoo.runs import Outcome, attend
 

@@ -6,7 +6,7 @@ import pytest
 import scipy.ndimage
 from keras import layers, ops
 
-from skinexp.config import Augment
+from skinexp.config.schema import Augment
 from skinexp.data import augment
 from skinexp.data.augment import COLUMNS, WIDTH, Augmentation, backward_matrices, draw
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from skinexp.config import Augment
+from skinexp.config.schema import Augment
 from skinexp.data.pipeline import Batches, Images, TrainingBatches, batches, column, evaluation_batches, steps
 from skinexp.data.split import NAMES
 
@@ -174,7 +174,7 @@ def test_a_memory_map_is_not_copied_to_be_read(tmp_path):
     script = """
 import sys
 import numpy as np, psutil, tensorflow as tf
-from skinexp.config import Augment
+from skinexp.config.schema import Augment
 from skinexp.data.pipeline import Images, TrainingBatches
 
 def own():

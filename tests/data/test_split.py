@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from skinexp.config import Split
+from skinexp.config.schema import Split
+from skinexp.core.errors import UserError
 from skinexp.data.pipeline import steps
 from skinexp.data.split import NAMES, split
-from skinexp.errors import UserError
 
 FRACTIONS = {"train": 0.70, "val": 0.15, "test": 0.15}
 

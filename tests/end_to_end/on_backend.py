@@ -17,15 +17,15 @@ import keras  # noqa: E402
 import numpy as np  # noqa: E402
 
 from skinexp import models  # noqa: E402
-from skinexp.config import Augment, Model, Phantom  # noqa: E402
+from skinexp.config.schema import Augment, Model, Phantom  # noqa: E402
 from skinexp.data.augment import Augmentation  # noqa: E402
 from skinexp.data.phantom import render  # noqa: E402
 from skinexp.explain.gradcam import gradcam  # noqa: E402
 from skinexp.models import Classifier  # noqa: E402
 from skinexp.models.backbones import CONTRACTS  # noqa: E402
 from skinexp.models.classifier import FEATURES  # noqa: E402
+from skinexp.training.augmented_model import Trainee  # noqa: E402
 from skinexp.training.cut import Top  # noqa: E402
-from skinexp.training.trainee import Trainee  # noqa: E402
 
 SIZE, IMAGES = 64, 8
 WEIGHTS = Path(directory)

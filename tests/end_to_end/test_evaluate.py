@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from skinexp.evaluation.calibration import Calibrator
+from skinexp.evaluation.decision.calibration import Calibrator
 
 
 @dataclass(frozen=True)

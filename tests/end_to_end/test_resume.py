@@ -18,7 +18,7 @@ import psutil
 import pytest
 from mlflow import MlflowClient
 
-from skinexp import result
+from skinexp.runs import result
 
 PATIENCE = 300  # seconds for what must happen on a busy machine
 KILLS = 20
@@ -123,7 +123,7 @@ def interrupted(tmp_path_factory) -> tuple[Place, dict[str, Any]]:
     process = place.start()
     records = place.directory / "1" / "outbox" / "records.jsonl"
     assert wait_for(lambda: records.is_file() and "val/loss" in records.read_text(), process)
-    jobs = [child for child in psutil.Process(process.pid).children() if "job_process" in " ".join(child.cmdline())]
+    jobs = [child for child in psutil.Process(process.pid).children() if "job_main" in " ".join(child.cmdline())]
     process.kill()
     process.wait()
     psutil.wait_procs(jobs, PATIENCE)  # they end with their launcher

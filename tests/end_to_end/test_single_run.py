@@ -124,7 +124,7 @@ def test_the_saved_model_says_how_images_are_prepared_for_it(single):
 
 def test_the_log_holds_the_story_too(single):
     log = (single.directory / "train.log").read_text()
-    assert "INFO skinexp.data.store: Prepared  80 images at 32 px" in log
+    assert "INFO skinexp.data.preparation.image_cache: Prepared  80 images at 32 px" in log
 
 
 def test_the_same_command_gives_the_same_logits_bit_by_bit(twice):

@@ -9,14 +9,15 @@ import numpy as np
 import pytest
 
 from skinexp import models, training
-from skinexp.config import Config, Data, FineTune, Health, Model, Optim, Phantom, Preprocess, Tracking
-from skinexp.data import pipeline, sources, store
+from skinexp.config.schema import Config, Data, FineTune, Health, Model, Optim, Phantom, Preprocess, Tracking
+from skinexp.core.errors import UserError
+from skinexp.data import pipeline, sources
+from skinexp.data.preparation import image_cache
 from skinexp.data.split import split
-from skinexp.errors import UserError
 from skinexp.health import Doctor, probes
 from skinexp.health.ask import Questions
 from skinexp.health.watch import Watch
-from skinexp.models.predict import predict
+from skinexp.models.prediction import predict
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +37,7 @@ def config(tmp_path_factory) -> Config:
 
 def prepare(config):
     """Images and their split."""
-    prepared = store.prepare(sources.load(config.data, config.seed), config.data)
+    prepared = image_cache.prepare(sources.load(config.data, config.seed), config.data)
     frame = prepared.table.frame
     frame["split"] = split(frame, config.data.split, config.seed)
     return prepared

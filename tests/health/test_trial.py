@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from skinexp.config import Optim
+from skinexp.config.schema import Optim
 from skinexp.health import trial
 from skinexp.health.ask import Questions
 from skinexp.health.trial import Experiment, attempt, other_rates

@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 
-from skinexp.errors import UserError
+from skinexp.core.errors import UserError
 from skinexp.zoo import visit
 from skinexp.zoo.cases import FAULTS, HEALTHY
 from skinexp.zoo.runs import Outcome

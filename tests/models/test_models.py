@@ -9,7 +9,7 @@ import pytest
 from keras import ops
 
 from skinexp import models
-from skinexp.config import Head, Model
+from skinexp.config.schema import Head, Model
 from skinexp.models import MODELS, Classifier
 from skinexp.models.archive import load_metadata, save_model
 from skinexp.models.backbones import CONTRACTS

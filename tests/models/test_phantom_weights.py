@@ -10,13 +10,14 @@ import numpy as np
 import pytest
 
 from skinexp import models
-from skinexp.config import Data, Model, Phantom, Preprocess
-from skinexp.data import sources, store
-from skinexp.errors import UserError
+from skinexp.config.schema import Data, Model, Phantom, Preprocess
+from skinexp.core.errors import UserError
+from skinexp.data import sources
+from skinexp.data.preparation import image_cache
 from skinexp.health import network_readings
 from skinexp.health.probes import logistic_probe_auc, mean_pairwise_cosine
 from skinexp.health.thresholds import limit
-from skinexp.models import Classifier, packed, weights
+from skinexp.models import Classifier, packed_weights, weights
 from skinexp.models.backbones import CONTRACTS
 from skinexp.models.classifier import FEATURES
 from skinexp.models.extractor import extractor
@@ -31,7 +32,7 @@ def file_of(name: str) -> Path:
 
 
 def card_of(name: str) -> dict:
-    return json.loads(packed.card_of(file_of(name)).read_text())
+    return json.loads(packed_weights.card_of(file_of(name)).read_text())
 
 
 @cache  # what it returns is read only
@@ -44,7 +45,7 @@ def phantoms(tmp_path_factory):
     """Pixels and labels of phantoms as a run with seed 0 has them."""
     cache = str(tmp_path_factory.mktemp("cache"))
     options = Data(phantom=Phantom(images=160), preprocess=Preprocess(size=SIZE), cache=cache, workers=1)
-    prepared = store.prepare(sources.load(options, 0), options)
+    prepared = image_cache.prepare(sources.load(options, 0), options)
     return np.array(prepared.images), prepared.table.frame["label"].to_numpy()
 
 
@@ -62,7 +63,7 @@ def features(named, phantoms) -> np.ndarray:
 def copy(named, tmp_path_factory) -> Path:
     """The weights with their card, somewhere else."""
     place = tmp_path_factory.mktemp("copy")
-    shutil.copy(packed.card_of(file_of(named)), place)
+    shutil.copy(packed_weights.card_of(file_of(named)), place)
     return Path(shutil.copy(file_of(named), place))
 
 
@@ -158,14 +159,14 @@ def test_a_file_with_one_other_bit_is_refused_by_its_hash(named, copy):
     content[len(content) // 2] ^= 1
     damaged = copy.with_name("damaged.npz")
     damaged.write_bytes(content)
-    shutil.copy(packed.card_of(copy), packed.card_of(damaged))
+    shutil.copy(packed_weights.card_of(copy), packed_weights.card_of(damaged))
     assert "is damaged: its SHA-256 is" in refusal(damaged, named)
 
 
 def test_a_file_that_was_cut_off_is_refused(named, copy):
     short = copy.with_name("short.npz")
     short.write_bytes(copy.read_bytes()[:10_000])
-    shutil.copy(packed.card_of(copy), packed.card_of(short))
+    shutil.copy(packed_weights.card_of(copy), packed_weights.card_of(short))
     assert "is damaged" in refusal(short, named)
 
 
@@ -175,8 +176,8 @@ def test_a_file_without_its_card_is_refused(named, copy):
 
 
 def test_shipped_weights_that_are_damaged_say_what_to_do(named, copy, monkeypatch):
-    monkeypatch.setattr(packed, "SHIPPED", copy.parent)
-    packed.card_of(copy).write_text(json.dumps({"sha256": "0" * 64}))
+    monkeypatch.setattr(packed_weights, "SHIPPED", copy.parent)
+    packed_weights.card_of(copy).write_text(json.dumps({"sha256": "0" * 64}))
     with pytest.raises(UserError, match=r"is damaged: .*Install skinexp again$"):
         load(Path("phantom"), named)
 
@@ -184,12 +185,12 @@ def test_shipped_weights_that_are_damaged_say_what_to_do(named, copy, monkeypatc
 def test_weights_of_another_width_do_not_fit(tmp_path):
     place = tmp_path / "weights.npz"
     shutil.copy(file_of("mobilenet"), place)
-    shutil.copy(packed.card_of(file_of("mobilenet")), packed.card_of(place))
+    shutil.copy(packed_weights.card_of(file_of("mobilenet")), packed_weights.card_of(place))
     assert "does not fit" in refusal(place, "mobilenet", alpha=0.35)
 
 
 def test_weights_of_another_backbone_do_not_fit(tmp_path):
     place = tmp_path / "weights.npz"
     shutil.copy(file_of("mobilenet"), place)
-    shutil.copy(packed.card_of(file_of("mobilenet")), packed.card_of(place))
+    shutil.copy(packed_weights.card_of(file_of("mobilenet")), packed_weights.card_of(place))
     assert "it is of MobileNetV2" in refusal(place, "efficientnet")

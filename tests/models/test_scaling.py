@@ -6,7 +6,7 @@ import pytest
 from keras import ops
 
 from skinexp import models
-from skinexp.config import Model
+from skinexp.config.schema import Model
 from skinexp.models.backbones import CONTRACTS
 from skinexp.models.scaling import SCALINGS, scale_pixels
 

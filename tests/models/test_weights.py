@@ -11,8 +11,8 @@ import pytest
 from keras import ops
 
 from skinexp import models
-from skinexp.config import Model
-from skinexp.errors import UserError
+from skinexp.config.schema import Model
+from skinexp.core.errors import UserError
 from skinexp.models import Classifier, weights
 from skinexp.models.backbones import CONTRACTS
 from skinexp.models.classifier import FEATURES

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from skinexp.report.comparison import compare
-from skinexp.report.records import RunRecord, load
+from skinexp.report.pages.comparison_files import compare
+from skinexp.runs.run_summary import RunRecord, load
 from tests.report.runs import DAY, IMAGES, maps, predicted, write_run
 
 Run = Callable[..., RunRecord]

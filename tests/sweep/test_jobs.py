@@ -8,8 +8,8 @@ from hydra.conf import HydraConf
 from hydra.types import RunMode
 from omegaconf import OmegaConf
 
-from skinexp.errors import UserError
-from skinexp.job import Job
+from skinexp.core.errors import UserError
+from skinexp.runs.job import Job
 from skinexp.sweep import jobs
 from skinexp.sweep.manifest import Manifest
 

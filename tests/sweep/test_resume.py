@@ -6,7 +6,7 @@ import sys
 import pytest
 import yaml
 
-from skinexp.errors import UserError
+from skinexp.core.errors import UserError
 from skinexp.sweep import resume
 from skinexp.sweep.manifest import Manifest
 

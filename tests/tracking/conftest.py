@@ -21,9 +21,9 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 
 from skinexp import tracking
-from skinexp.config import Tracking
-from skinexp.result import status_of
-from skinexp.tracking import run as run_module
+from skinexp.config.schema import Tracking
+from skinexp.runs.result import status_of
+from skinexp.tracking import tracked_run as run_module
 from skinexp.tracking.delivery import Delivery
 from skinexp.tracking.outbox import Outbox
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from skinexp.errors import UserError
+from skinexp.core.errors import UserError
 from skinexp.tracking.outbox import Delivered, Outbox, find
 
 

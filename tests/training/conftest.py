@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from keras import layers
 
-from skinexp.config import Augment, Config, Data, FineTune, Model, Optim, Tracking
+from skinexp.config.schema import Augment, Config, Data, FineTune, Model, Optim, Tracking
 from skinexp.data import pipeline
 from skinexp.data.pipeline import Batches
 from skinexp.models import Classifier

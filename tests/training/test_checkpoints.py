@@ -12,12 +12,13 @@ import pandas as pd
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from skinexp import models, terminal
-from skinexp.config import Augment, Config, Model, ReduceLr
+from skinexp import models
+from skinexp.config.schema import Augment, Config, Model, ReduceLr
+from skinexp.core import terminal
+from skinexp.core.errors import UserError
 from skinexp.data.pipeline import Batches
-from skinexp.errors import UserError
 from skinexp.models import Classifier
-from skinexp.training import checkpoints, course, features, fit, memory, phases
+from skinexp.training import checkpoint_callback, checkpoints, features, fit, phase_task, phases
 from skinexp.training.callbacks import Record
 from skinexp.training.checkpoints import FILE, Checkpoint, fingerprint
 
@@ -59,7 +60,7 @@ def live(classifier, batches) -> Callable[..., Outcome]:
                 raise Killed
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(memory, "SHARE_OF_TIME", share)
+            patch.setattr(checkpoint_callback, "SHARE_OF_TIME", share)
             training = fit(built, parts, config, directory, on_epoch)
         history = training.history.drop(columns="seconds")
         logits = built.network.predict(parts.test.read(np.arange(len(parts.test))), batch_size=16, verbose=0)[:, 0]
@@ -179,11 +180,11 @@ def test_a_training_that_is_done_leaves_the_same_layers_learning(usual, classifi
 
 
 def test_killed_at_the_end_of_a_phase_it_ends_as_if_it_had_not_been(usual, undisturbed, live, tmp_path, monkeypatch):
-    def killed(_: memory.Memory) -> None:
+    def killed(_: checkpoint_callback.Memory) -> None:
         raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr(memory.Memory, "finish_phase", killed)
+        patch.setattr(checkpoint_callback.Memory, "finish_phase", killed)
         with pytest.raises(Killed):
             live(usual, tmp_path)
     resumed = live(usual, tmp_path)
@@ -206,7 +207,7 @@ def test_killed_while_features_are_computed_it_goes_on_with_features(usual, undi
         patch.setattr(features, "_compute", killed_at_the_third)
         with pytest.raises(Killed):
             live(fresh, tmp_path)
-    monkeypatch.setattr(course, "SHARE_OF_DISK", 1e-15)
+    monkeypatch.setattr(phase_task, "SHARE_OF_DISK", 1e-15)
     resumed = live(fresh, tmp_path)
     assert resumed.told == [4, 5]
     same(resumed, undisturbed)

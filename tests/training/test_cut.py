@@ -6,7 +6,7 @@ import pytest
 from keras import ops
 
 from skinexp import models
-from skinexp.config import Model, Optim
+from skinexp.config.schema import Model, Optim
 from skinexp.models import Classifier
 from skinexp.models.classifier import FEATURES
 from skinexp.models.extractor import extractor

@@ -11,13 +11,13 @@ import pytest
 from keras import ops
 
 from skinexp import models
-from skinexp.config import Augment, Model
+from skinexp.config.schema import Augment, Model
+from skinexp.core.errors import UserError
 from skinexp.data.augment import Augmentation
 from skinexp.data.pipeline import Images
-from skinexp.errors import UserError
 from skinexp.models import Classifier
 from skinexp.models.classifier import FEATURES
-from skinexp.training import course, features, fit
+from skinexp.training import features, fit, phase_task
 from skinexp.training.features import FeatureBatches
 
 LIGHT = Augment(flip=True, rotation=0.05, brightness=0.1)
@@ -179,7 +179,7 @@ def test_a_disk_that_has_become_full_is_told_in_a_sentence(classifier, batches, 
 
 
 def test_what_would_fill_the_disk_is_not_kept(classifier, batches, config, tmp_path, monkeypatch, caplog):
-    monkeypatch.setattr(course, "SHARE_OF_DISK", 1e-15)
+    monkeypatch.setattr(phase_task, "SHARE_OF_DISK", 1e-15)
     data, training = replace(config.data, cache=str(tmp_path)), replace(config.training, features="auto")
     fit(classifier(), batches(), replace(config, data=data, training=training), tmp_path)
     assert "Features  not kept: they would take" in caplog.text

@@ -12,13 +12,13 @@ from keras import ops
 from scipy.special import expit
 from sklearn.metrics import accuracy_score, log_loss, roc_auc_score
 
-from skinexp.config import Augment, Config, ReduceLr
+from skinexp.config.schema import Augment, Config, ReduceLr
 from skinexp.data.augment import Augmentation
 from skinexp.data.pipeline import Batches
 from skinexp.models import Classifier
 from skinexp.training import NonFiniteLoss, Training, fit
+from skinexp.training.augmented_model import Trainee
 from skinexp.training.callbacks import BestWeights, Record
-from skinexp.training.trainee import Trainee
 
 Weights = dict[str, list[np.ndarray]]  # of each layer
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from skinexp.config import Optim
+from skinexp.config.schema import Optim
 from skinexp.training.optimizers import OPTIMIZERS, build
 
 CLASSES = {"adam": keras.optimizers.Adam, "adamw": keras.optimizers.AdamW, "sgd": keras.optimizers.SGD}

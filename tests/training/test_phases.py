@@ -6,7 +6,7 @@ import pytest
 from keras import ops
 
 from skinexp import models
-from skinexp.config import FineTune, Model, Optim
+from skinexp.config.schema import FineTune, Model, Optim
 from skinexp.models import Classifier
 from skinexp.models.classifier import FEATURES
 from skinexp.training.phases import Phase, dropout_rates, enter, plan

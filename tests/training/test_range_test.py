@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from skinexp.config import LrFind
+from skinexp.config.schema import LrFind
 from skinexp.training import range_test
 from skinexp.training.range_test import suggest, table
 

@@ -8,7 +8,7 @@ import pandas as pd
 
 from skinexp.data import duplicates
 from skinexp.data.audit.finding import SERIOUS, WARNING, Finding
-from skinexp.data.duplicates.pairs import NEAR, SAME_FILE, SAME_PIXELS
+from skinexp.data.duplicates.copy_pairs import NEAR, SAME_FILE, SAME_PIXELS
 from skinexp.data.table import CLASS_NAMES
 
 TURNED = ("flip", "mirror", "turn", "rotat", "crop", "zoom", "brightness", "contrast")  # in the words of a relation

@@ -9,15 +9,15 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from skinexp import terminal
-from skinexp.config import Data
-from skinexp.data import preprocess
-from skinexp.data.audit import aside, confounds, copies, files, grouping, sizes
+from skinexp.config.schema import Data
+from skinexp.core import terminal
+from skinexp.core.errors import UserError, listed
+from skinexp.data.audit import class_sizes, confounds, copies, file_checks, grouping, unused_files
 from skinexp.data.audit.finding import Finding, Findings
 from skinexp.data.duplicates import clusters, find_duplicates
-from skinexp.data.store import Prepared
+from skinexp.data.preparation import preprocess
+from skinexp.data.preparation.image_cache import Prepared
 from skinexp.data.table import Reader, Table
-from skinexp.errors import UserError, listed
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ def audit(table: Table, options: Data) -> Findings:
     """Looks at all files of a table, as they are, and compares all pictures with each other."""
     frame = table.frame
     with _told("Auditing") as progress:
-        looks = files.look_at_all(frame, table.reader, options.workers, progress)
+        looks = file_checks.look_at_all(frame, table.reader, options.workers, progress)
         usable = looks["reason"].isna().to_numpy()
         # Files that hold nothing are no duplicates of each other.
         sha256 = [
@@ -41,8 +41,8 @@ def audit(table: Table, options: Data) -> Findings:
         read = _original(table.reader, frame["position"].tolist(), usable)
         pairs = find_duplicates(read, sha256, options.workers, progress)
     found = _findings("full", table, pairs, looks)
-    unusable = files.unusable(frame["path"].tolist(), looks["reason"].tolist())
-    return found.having(unusable, aside.left_aside(table, options), *files.findings(frame, looks))
+    unusable = file_checks.unusable(frame["path"].tolist(), looks["reason"].tolist())
+    return found.having(unusable, unused_files.left_aside(table, options), *file_checks.findings(frame, looks))
 
 
 def audit_prepared(prepared: Prepared, options: Data) -> Findings:
@@ -73,7 +73,7 @@ def audit_prepared(prepared: Prepared, options: Data) -> Findings:
             log.info("Many images are copies of others: looking for cut and zoomed ones as well")
             pairs = search(quick=False)
         found = _findings("quick", prepared.table, pairs, None, cuts)
-    return found.having(files.unusable(list(prepared.bad), list(prepared.bad.values())))
+    return found.having(file_checks.unusable(list(prepared.bad), list(prepared.bad.values())))
 
 
 def _findings(mode: str, table: Table, pairs: pd.DataFrame, looks: pd.DataFrame | None, cuts: bool = True) -> Findings:
@@ -87,7 +87,7 @@ def _findings(mode: str, table: Table, pairs: pd.DataFrame, looks: pd.DataFrame 
         _given_split(table, together),
         grouping.giant(frame, groups),
         *confounds.findings(confounds.links(frame, looks, groups)),
-        *sizes.findings(frame, groups),
+        *class_sizes.findings(frame, groups),
     )
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from skinexp.data.duplicates import limits, registration
+from skinexp.data.duplicates import registration, search_limits
 from skinexp.data.duplicates.registration import Matrix, centred, laid_on
 from skinexp.data.duplicates.views import Floats, Window
 
@@ -52,7 +52,7 @@ class Match:
     @property
     def convinces(self) -> bool:
         """Whether the two pictures show the same photograph."""
-        return self.details >= limits.DETAILS and self.everywhere >= limits.EVERYWHERE
+        return self.details >= search_limits.DETAILS and self.everywhere >= search_limits.EVERYWHERE
 
 
 def compare(one: Picture, seen: Window, other: Picture, whole: Window) -> Match | None:
@@ -72,7 +72,7 @@ def compare(one: Picture, seen: Window, other: Picture, whole: Window) -> Match 
         return None
     matrix = registration.refined(one.grey, other.grey, rough, FINE_STEPS)
     laid, used = laid_on(one.grey, matrix)
-    if used.mean() < limits.LEAST_OVERLAP:
+    if used.mean() < search_limits.LEAST_OVERLAP:
         return None
     details, everywhere = _details(laid, other.grey, used)
     spreads = [math.sqrt(float((centred(picture, used) ** 2).sum() / used.sum())) for picture in (laid, other.grey)]
@@ -83,11 +83,11 @@ def compare(one: Picture, seen: Window, other: Picture, whole: Window) -> Match 
 def _rough(one: Floats, seen: Window, other: Floats, whole: Window) -> Matrix | None:
     """The matrix, from small copies, of the start that ends best."""
     small, other_small = (cv2.resize(each, (COARSE, COARSE), interpolation=cv2.INTER_AREA) for each in (one, other))
-    best, found = limits.LEAST_COARSE, None
+    best, found = search_limits.LEAST_COARSE, None
     for start in registration.starts(small, seen, other_small, whole):
         matrix = registration.refined(small, other_small, start, COARSE_STEPS)
         laid, used = laid_on(small, matrix)
-        if used.mean() < limits.LEAST_OVERLAP:
+        if used.mean() < search_limits.LEAST_OVERLAP:
             continue
         agreement = _correlation(laid, other_small, used)
         if agreement > best:
@@ -103,9 +103,12 @@ def _details(laid: Floats, other: Floats, used: Floats) -> tuple[float, float]:
     if not used.any():
         return 0.0, 0.0
     bands = _band(laid), _band(other)
-    if min(float((centred(band, used) ** 2).sum() / used.sum()) for band in bands) < limits.LEAST_DETAIL**2:
+    if min(float((centred(band, used) ** 2).sum() / used.sum()) for band in bands) < search_limits.LEAST_DETAIL**2:
         return 0.0, 0.0
-    most = [max(limits.STRONGEST * float(np.median(np.abs(band[used > 0]))), limits.LEAST_DETAIL) for band in bands]
+    most = [
+        max(search_limits.STRONGEST * float(np.median(np.abs(band[used > 0]))), search_limits.LEAST_DETAIL)
+        for band in bands
+    ]
     held = [np.clip(band, -each, each) for band, each in zip(bands, most, strict=True)]
     return max(_correlation(*bands, used), 0.0), max(_correlation(held[0], held[1], used), 0.0)
 

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from skinexp.data.duplicates.limits import LEAST_OVERLAP
+from skinexp.data.duplicates.search_limits import LEAST_OVERLAP
 from skinexp.data.duplicates.views import Floats, Window
 
 Matrix = npt.NDArray[np.float64]  # (2, 3): from a point of one picture to a point of the other, -1..1 from the centre

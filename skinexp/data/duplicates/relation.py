@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from skinexp.data.duplicates import limits
+from skinexp.data.duplicates import search_limits
 from skinexp.data.duplicates.agreement import Match, Picture
 from skinexp.data.duplicates.registration import inverted
 
@@ -28,11 +28,11 @@ def _place(first: Picture, second: Picture, match: Match) -> Iterator[str]:
     yield from _turn(pixels)
     shown, larger = _scale(match.matrix[:, :2]), _scale(pixels)
     same_size = set(shapes[0]) == set(shapes[1])
-    if shown > limits.NAMED_SCALE:
+    if shown > search_limits.NAMED_SCALE:
         yield "zoomed" if same_size else "cropped"
-    elif np.abs(match.matrix[:, 2]).max() > 2 * limits.NAMED_SCALE:  # of half the side
+    elif np.abs(match.matrix[:, 2]).max() > 2 * search_limits.NAMED_SCALE:  # of half the side
         yield "shifted" if same_size else "cropped"
-    if larger > limits.NAMED_SCALE and not same_size:
+    if larger > search_limits.NAMED_SCALE and not same_size:
         yield "resized"
 
 
@@ -47,7 +47,7 @@ def _turn(pixels: npt.NDArray[np.float64]) -> Iterator[str]:
     turned = 90 * (quarters % (2 if mirrored else 4))  # mirrored and turned by half is mirrored the other way
     if turned:
         yield f"turned {turned} degrees"
-    if abs(degrees - 90 * quarters) > limits.NAMED_TURN:
+    if abs(degrees - 90 * quarters) > search_limits.NAMED_TURN:
         yield f"rotated by about {abs(degrees - 90 * quarters):.0f} degrees"
 
 
@@ -57,7 +57,7 @@ def _scale(linear: npt.NDArray[np.float64]) -> float:
 
 
 def _light(match: Match) -> Iterator[str]:
-    if abs(match.lighter) > limits.NAMED_LIGHT:
+    if abs(match.lighter) > search_limits.NAMED_LIGHT:
         yield "brighter" if match.lighter > 0 else "darker"
-    if abs(math.log(max(match.gain, 1e-3))) > limits.NAMED_CONTRAST:
+    if abs(math.log(max(match.gain, 1e-3))) > search_limits.NAMED_CONTRAST:
         yield "more contrast" if match.gain > 1 else "less contrast"

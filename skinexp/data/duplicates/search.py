@@ -16,10 +16,10 @@ import numpy.typing as npt
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from skinexp.data.duplicates import limits
+from skinexp.data.duplicates import search_limits
 from skinexp.data.duplicates.agreement import Picture, compare
+from skinexp.data.duplicates.copy_pairs import NEAR, SAME_FILE, SAME_PIXELS, Pair, repeats, table
 from skinexp.data.duplicates.nearest import Half, nearest
-from skinexp.data.duplicates.pairs import NEAR, SAME_FILE, SAME_PIXELS, Pair, repeats, table
 from skinexp.data.duplicates.relation import relation, swapped
 from skinexp.data.duplicates.vectors import WIDTH, whitening
 from skinexp.data.duplicates.views import Floats, Pixels, describe, resized, windows
@@ -146,8 +146,8 @@ def _near(
     seen: _Seen, rows: npt.NDArray[np.int64], quick: bool, threads: ThreadPoolExecutor, tell: Progress
 ) -> Iterator[Pair]:
     """Pairs of rows that are proposed, and confirmed."""
-    most = limits.QUICK_NEIGHBOURS if quick else limits.NEIGHBOURS
-    farthest = limits.QUICK_FARTHEST if quick else limits.FARTHEST
+    most = search_limits.QUICK_NEIGHBOURS if quick else search_limits.NEIGHBOURS
+    farthest = search_limits.QUICK_FARTHEST if quick else search_limits.FARTHEST
     vectors = seen.vectors[rows] if len(rows) < len(seen.vectors) else seen.vectors
     one, other = nearest(vectors[:, 0], vectors, most, farthest, partial(tell, "proposing pairs"))
     pairs = list(zip(rows[one].tolist(), rows[other].tolist(), strict=True))

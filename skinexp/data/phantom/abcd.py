@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from skinexp.config import Phantom as Options
+from skinexp.config.schema import Phantom as Options
 from skinexp.data.phantom.planes import stream
 
 COLOURS = {  # the six of the ABCD rule, as RGB in 0..1 on light skin, with how often each is a lesion's first colour

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from skinexp.config import Phantom as Options
+from skinexp.config.schema import Phantom as Options
 from skinexp.data.phantom import artefacts, camera, structures
 from skinexp.data.phantom.abcd import Factors, factors
 from skinexp.data.phantom.lesion import HUE, Geometry, pigment

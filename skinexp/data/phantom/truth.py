@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import expit, roots_sh_jacobi
 
-from skinexp.config import Phantom as Options
+from skinexp.config.schema import Phantom as Options
 from skinexp.data.phantom.abcd import (
     BETA,
     COLOURS,

@@ -5,12 +5,13 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from skinexp.config import Data, Phantom, Split
-from skinexp.data import sources, store
+from skinexp.config.schema import Data, Phantom, Split
+from skinexp.core.errors import UserError
+from skinexp.data import sources
 from skinexp.data.audit import SERIOUS, WARNING, Findings, acted_on, audit, audit_prepared, of_split
 from skinexp.data.phantom import render
+from skinexp.data.preparation import image_cache
 from skinexp.data.split import split
-from skinexp.errors import UserError
 
 IMAGES = 60  # in a planted set: enough for classes of 30
 
@@ -189,7 +190,7 @@ def test_few_cases_are_a_warning(planted, tmp_path):
 
 
 def prepared_and_found(options: Data):
-    prepared = store.prepare(sources.load(options, seed=0), options)
+    prepared = image_cache.prepare(sources.load(options, seed=0), options)
     findings = audit_prepared(prepared, options)
     return *acted_on(prepared, findings, options), findings
 

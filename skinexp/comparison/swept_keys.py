@@ -1,0 +1,73 @@
+"""Which keys the configurations of some runs differ in, and which values they take."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, TypeAlias
+
+from skinexp.runs.run_summary import RunRecord
+
+Value: TypeAlias = str | int | float | bool | None
+
+# What makes no other experiment of a run: its repetition, its bookkeeping, where it keeps what it prepares.
+APART = ("seed", "data.split.fold", "objective", "resume", "tracking", "explain", "data.cache", "data.workers")
+
+
+def settings(record: RunRecord) -> dict[str, Value]:
+    """A run's configuration by full key, in the configuration's order; empty where the run left none."""
+    return dict(_flat(record.find("config"), ""))
+
+
+def varied(records: Sequence[RunRecord]) -> dict[str, list[Value]]:
+    """The keys in which runs differ, each with its values: numbers ascending, others as they first occur.
+
+    A key whose value follows from that of an earlier one is left out: a model brings its own learning rate for
+    fine-tuning, and who compares models has not chosen it. Seeds are left out as well: they repeat an experiment.
+    """
+    configurations = [found for record in records if (found := settings(record))]
+    if not configurations:
+        return {}
+    first = configurations[0]
+    shared = [key for key in first if all(key in other for other in configurations)]
+    differing: dict[str, list[Value]] = {}
+    for key in shared:
+        values = [configuration[key] for configuration in configurations]
+        if len(set(values)) > 1 and not any(_follows(values, earlier) for earlier in differing.values()):
+            differing[key] = values
+    return {key: _in_order(values) for key, values in differing.items()}
+
+
+def shown(value: Value) -> str:
+    """A value as a command line has it."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def is_number(value: Value) -> bool:
+    """Whether values of its kind have an order."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _flat(node: Any, prefix: str) -> Iterator[tuple[str, Value]]:
+    if not isinstance(node, Mapping):
+        return
+    for name, value in node.items():
+        key = f"{prefix}{name}"
+        if key in APART:
+            continue
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{key}.")
+        else:
+            yield key, json.dumps(value) if isinstance(value, list) else value
+
+
+def _follows(values: Sequence[Value], earlier: Sequence[Value]) -> bool:
+    """Whether each value of the earlier key comes with one value of this key alone."""
+    return len(set(zip(earlier, values, strict=True))) == len(set(earlier))
+
+
+def _in_order(values: Sequence[Value]) -> list[Value]:
+    distinct = list(dict.fromkeys(values))
+    return sorted(distinct, key=float) if all(map(is_number, distinct)) else distinct  # type: ignore[arg-type]

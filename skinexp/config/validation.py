@@ -1,0 +1,213 @@
+"""What is refused before any data is read: values out of bounds, and what only several keys together can tell."""
+
+import dataclasses
+import math
+from pathlib import Path
+from typing import Any
+
+from skinexp.config.schema import Config, Data, LrFind, Model, Pretraining, RangeTest, Split
+from skinexp.core.errors import UserError
+
+SHORTEST_RANGE = 100  # times the smallest rate: one tenfold for the descent, and one for what is around it
+
+MOBILENET_WIDTHS = (0.35, 0.5, 0.75, 1.0, 1.3, 1.4)  # that ImageNet weights exist for
+
+
+def check(config: Config) -> None:
+    """Refuses, by key, what no run could use; reads no data.
+
+    Raises:
+        UserError: with the key, what was received, and what to do.
+    """
+    _check_fields(config, "")
+    if config.resume is not None:
+        raise UserError(f"resume: belongs on the command line, not in a file. Received: {config.resume}")
+    _check_data(config.data)
+    _check_model(config.model)
+    _check_threshold(config.evaluate.threshold)
+    if config.compute.threads is not None and config.compute.backend == "jax":
+        raise UserError(
+            "compute.threads: JAX shares out threads by itself. Use compute.threads=null. "
+            f"Received: {config.compute.threads}"
+        )
+    if isinstance(config, RangeTest):
+        _check_rates(config.lr_find)
+    if isinstance(config, Pretraining):
+        _check_pretraining(config)
+
+
+def _check_fields(node: Any, prefix: str) -> None:
+    known = {item.name for item in dataclasses.fields(node)}
+    if added := sorted(set(vars(node)) - known):  # Hydra's +key=value adds keys that nothing reads
+        raise UserError(f"{prefix}{added[0]}: no such key. All keys: python -m skinexp.train --cfg job")
+    for item in dataclasses.fields(node):
+        key, value = f"{prefix}{item.name}", getattr(node, item.name)
+        if dataclasses.is_dataclass(value):
+            _check_fields(value, f"{key}.")
+        elif value is not None:
+            _check_value(key, value, item.metadata)
+
+
+def _check_value(key: str, value: Any, metadata: Any) -> None:
+    if "choices" in metadata and value not in metadata["choices"]:
+        raise UserError(f"{key}: must be one of {', '.join(metadata['choices'])}. Received: {value}")
+    if "bounds" in metadata:
+        above, least, most, below = metadata["bounds"]
+        if not (value > above and value >= least and value <= most and value < below):  # also refuses nan
+            raise UserError(f"{key}: must be {_bounds_in_words(above, least, most, below)}. Received: {value}")
+
+
+def _bounds_in_words(above: float, least: float, most: float, below: float) -> str:
+    bounds = (("above", above), ("at least", least), ("at most", most), ("below", below))
+    return " and ".join(f"{word} {bound:g}" for word, bound in bounds if math.isfinite(bound))
+
+
+def _check_data(data: Data) -> None:
+    split = data.split
+    total = split.train + split.val + split.test
+    if not math.isclose(total, 1.0, abs_tol=1e-6):
+        raise UserError(
+            f"data.split: the fractions must sum to 1. "
+            f"Received: train={split.train}, val={split.val}, test={split.test} (sum {total:g})"
+        )
+    _check_folds(split)
+    if set(data.labels.values()) != {0, 1}:
+        raise UserError(
+            f"data.labels: must give at least one class the label 0 and one the label 1. Received: {data.labels}"
+        )
+    if both := sorted(set(data.labels) & set(data.exclude)):
+        raise UserError(
+            f"data.exclude: {both[0]} also has a label in data.labels; a class is used or left out, not both"
+        )
+    if data.augmented_copies and data.phantom.shortcut.flip_test:
+        raise UserError(
+            "data.augmented_copies: copies would carry a flipped shortcut out of the test part. Use "
+            f"data.phantom.shortcut.flip_test=false with it. Received: {data.augmented_copies}"
+        )
+    if data.name == "folder":
+        _check_folder(data)
+    if data.name == "hub" and not data.path:
+        raise UserError(
+            "data.path: data=hub needs the name of a data set, or a local directory of that shape. Received: null"
+        )
+
+
+def _check_folds(split: Split) -> None:
+    if not split.folds:
+        if split.fold is not None:
+            raise UserError(
+                "data.split.fold: says which fold of a cross-validation is tested, so it needs data.split.folds as "
+                f"well. Received: fold={split.fold}, folds={'null' if split.folds is None else 0}"
+            )
+        return
+    if split.folds < 2:
+        raise UserError(f"data.split.folds: must be at least 2, or null for a single split. Received: {split.folds}")
+    every = ",".join(map(str, range(split.folds))) if split.folds <= 10 else f"0,...,{split.folds - 1}"
+    if split.fold is None:
+        raise UserError(
+            f"data.split.fold: a run tests one fold of the {split.folds}. "
+            f"Run them all as a sweep: -m data.split.fold={every}. Received: null"
+        )
+    if not 0 <= split.fold < split.folds:
+        raise UserError(
+            f"data.split.fold: must be at least 0 and below data.split.folds={split.folds}. Received: {split.fold}"
+        )
+
+
+def _check_folder(data: Data) -> None:
+    if not data.path:
+        raise UserError("data.path: data=folder needs the directory that holds the images. Received: null")
+    if not Path(data.path).is_dir():
+        raise UserError(f"data.path: no such directory. Received: {data.path}")
+    manifest = Path(data.path) / data.manifest
+    if data.manifest != Data.manifest and not manifest.is_file():
+        raise UserError(
+            f"data.manifest: no such file: {manifest}. Name a CSV file in {data.path}. Received: {data.manifest}"
+        )
+
+
+def _check_model(model: Model) -> None:
+    if model.name == "scratch":
+        if model.frozen:
+            raise UserError(
+                "model.frozen: the scratch CNN has no backbone to freeze. Use model=mobilenet or model=efficientnet"
+            )
+        if model.weights and Path(model.weights).is_file():
+            raise UserError(f"model.weights: the scratch CNN takes no weights file. Received: {model.weights}")
+    elif model.frozen and model.weights is None:
+        raise UserError(
+            "model.frozen: a backbone without weights cannot be frozen, its features would be constant. "
+            "Give model.weights=phantom, imagenet, a file or a directory; or model.frozen=false. "
+            "Received: model.weights=null"
+        )
+    widths = MOBILENET_WIDTHS if model.name == "mobilenet" else (1.0,)
+    if model.alpha not in widths:
+        raise UserError(
+            f"model.alpha: {model.name} exists in width {', '.join(map(str, widths))}. Received: {model.alpha}"
+        )
+    if model.weights == "phantom" and model.alpha != 1.0:
+        raise UserError(
+            "model.weights: those that come with skinexp are of width 1. Use model.alpha=1.0, or make some of this "
+            "width (python -m skinexp.pretrain), or use model.weights=null. "
+            f"Received: model.weights=phantom, model.alpha={model.alpha}"
+        )
+    if model.weights not in (None, "imagenet", "phantom") and not Path(model.weights).exists():
+        raise UserError(
+            f"model.weights: must be null, phantom, imagenet, a .weights.h5 file, or a directory of such files. "
+            f"No such file or directory: {model.weights}"
+        )
+
+
+def _check_threshold(rule: str) -> None:
+    from skinexp.evaluation.decision.threshold_rules import parse_rule  # later than --help: it brings scikit-learn
+
+    try:
+        parse_rule(rule)
+    except ValueError as error:
+        raise UserError(f"evaluate.threshold: {error}") from None
+
+
+def _check_rates(lr_find: LrFind) -> None:
+    if lr_find.max < SHORTEST_RANGE * lr_find.min:
+        raise UserError(
+            f"lr_find.max: must be at least {SHORTEST_RANGE} times lr_find.min, or a descent cannot be told from what "
+            f"is around it. Received: lr_find.min={lr_find.min:g}, lr_find.max={lr_find.max:g}"
+        )
+
+
+def _check_pretraining(config: Pretraining) -> None:
+    pretrain, size = config.pretrain, config.data.preprocess.size
+    if config.data.name != "phantom":
+        raise UserError(
+            f"data: a backbone is pretrained on phantoms, whose factors are known. Use data=phantom. "
+            f"Received: data={config.data.name}"
+        )
+    if config.model.name == "scratch":
+        raise UserError(
+            "model: the scratch CNN has no backbone to pretrain. Use model=mobilenet or model=efficientnet. "
+            "Received: model=scratch"
+        )
+    if config.data.augmented_copies:
+        raise UserError(
+            "data.augmented_copies: a backbone is pretrained on phantoms as they are drawn, the factors of changed "
+            f"copies are not known. Use data.augmented_copies=0. Received: {config.data.augmented_copies}"
+        )
+    if config.data.phantom.shortcut.flip_test:
+        raise UserError(
+            "data.phantom.shortcut.flip_test: a backbone learns to tell ink where it is, it has no test part to flip. "
+            "Use data.phantom.shortcut.flip_test=false. Received: true"
+        )
+    if config.model.weights is not None:
+        raise UserError(
+            "model.weights: a backbone is pretrained from random weights. Use model.weights=null. "
+            f"Received: {config.model.weights}"
+        )
+    if pretrain.small_epochs > config.optim.epochs:
+        raise UserError(
+            f"pretrain.small_epochs: must be at most optim.epochs={config.optim.epochs}. "
+            f"Received: {pretrain.small_epochs}"
+        )
+    if pretrain.small_size > size:
+        raise UserError(
+            f"pretrain.small_size: must be at most data.preprocess.size={size}. Received: {pretrain.small_size}"
+        )

@@ -1,0 +1,82 @@
+"""A few images at a time: decoded, preprocessed and written into the cache file by whichever process does it.
+
+Worker processes import this file, so it imports little.
+"""
+
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from skinexp.config.schema import Preprocess
+from skinexp.data.preparation import preprocess
+
+Reader = Callable[[int], bytes | np.ndarray]  # as in data.table, which workers do not import for pandas' sake
+
+
+@dataclass(frozen=True)
+class Target:
+    """The file that holds the pixels of all images, one after the other, and how they are prepared."""
+
+    file: Path
+    offset: int  # of the first image
+    options: Preprocess
+
+    @property
+    def row_bytes(self) -> int:
+        return 3 * self.options.size**2
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Images that stand side by side in the cache file."""
+
+    first: int  # row of the first one
+    positions: Sequence[int]  # of all of them in the source
+    reader: Reader  # knows these positions at least
+
+    @property
+    def size(self) -> int:
+        return len(self.positions)
+
+
+@dataclass(frozen=True)
+class Written:
+    """A chunk that is in the cache file."""
+
+    first: int
+    size: int
+    checksum: int  # CRC-32 of its pixels
+    bad: dict[int, str] = field(default_factory=dict)  # row and reason of images without pixels: zeros stand for them
+
+
+def write(chunk: Chunk, target: Target) -> Written:
+    """Prepares a chunk and writes its pixels where they belong."""
+    bad, checksum = {}, 0
+    with target.file.open("r+b", buffering=0) as stream:
+        stream.seek(target.offset + chunk.first * target.row_bytes)
+        for row, position in enumerate(chunk.positions, chunk.first):
+            prepared = prepare_one(chunk.reader, target.options, position)
+            if isinstance(prepared, str):
+                bad[row] = prepared
+            pixels = bytes(target.row_bytes) if isinstance(prepared, str) else prepared.tobytes()
+            checksum = zlib.crc32(pixels, checksum)
+            left = memoryview(pixels)
+            while left:  # a disk that is nearly full takes a part first, and then says so
+                left = left[stream.write(left) :]
+    return Written(chunk.first, chunk.size, checksum, bad)
+
+
+def prepare_one(reader: Reader, options: Preprocess, position: int) -> np.ndarray | str:
+    """One prepared image, or the reason why there is none."""
+    try:
+        pixels = reader(position)
+        if isinstance(pixels, bytes):
+            pixels = preprocess.decode(pixels, preprocess.draft_side(options.size))
+        return preprocess.apply(pixels, options)
+    except preprocess.ImageError as error:
+        return str(error)
+    except OSError as error:
+        return error.strerror or str(error)

@@ -1,0 +1,151 @@
+"""Prepares every image once, in parallel processes, into a content-addressed cache that training memory-maps."""
+
+import json
+import logging
+import shutil
+from collections.abc import Generator, Iterator
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import joblib
+import numpy as np
+
+from skinexp.config.schema import Data
+from skinexp.core import terminal
+from skinexp.core.digest import digest
+from skinexp.core.errors import NO_ROOM, UserError, listed
+from skinexp.data import readers
+from skinexp.data.preparation import chunks, preprocess, worker_pool
+from skinexp.data.preparation.cache_lock import alone
+from skinexp.data.preparation.chunks import Chunk, Written, prepare_one
+from skinexp.data.preparation.unfinished_cache import BAD, CHUNK, IMAGES, Unfinished
+from skinexp.data.table import Reader, Table
+
+__all__ = ["Prepared", "prepare", "prepare_one", "read"]
+
+log = logging.getLogger(__name__)
+
+VERSION = 3  # of the preparation: raise it when the same image and options give other pixels
+FEWEST_FOR_PROCESSES = 200  # below, starting processes costs more than it saves
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Images as the model sees them.
+
+    Attributes:
+        images: (N, size, size, 3) uint8 RGB, memory-mapped.
+        table: one row an image, in the order of `images`; images that cannot be read are not in it.
+        bad: path and reason of each image left out.
+        directory: where the cache keeps them.
+    """
+
+    images: np.ndarray
+    table: Table
+    bad: dict[str, str]
+    directory: Path
+
+
+def prepare(table: Table, options: Data) -> Prepared:
+    """Decodes and preprocesses all images of a table, or finds them in the cache.
+
+    A preparation that was stopped goes on where it was. Of several that prepare the same images at the same time, one
+    does it and the others wait.
+
+    Raises:
+        UserError: where images cannot be read and `data.on_bad_image` is `fail`; the message lists them by path. Or
+            where the disk has no room for them.
+    """
+    key = digest(VERSION, options.preprocess, table.frame["sha256"].tolist())
+    directory = Path(options.cache) / "prepared" / key
+    if directory.is_dir() or not _fill(directory, table, options):
+        log.info("Prepared  %s images, found in the cache", f"{len(table.frame):,}")
+    else:
+        log.info("Prepared  %s images at %d px", f"{len(table.frame):,}", options.preprocess.size)
+    reasons = json.loads((directory / BAD).read_text())
+    bad = {table.frame["path"].iloc[int(row)]: reason for row, reason in reasons.items()}
+    _report(bad, len(table.frame), options.on_bad_image)
+    images = np.load(directory / IMAGES, mmap_mode="c")  # copy-on-write: a tensor may share it
+    readable = np.setdiff1d(np.arange(len(table.frame)), [int(row) for row in reasons])
+    frame = table.frame.iloc[readable].reset_index(drop=True)
+    # Bad images leave rows of zeros behind: `row` skips them without a copy of the rest.
+    return Prepared(images, replace(table, frame=frame.assign(row=readable)), bad, directory)
+
+
+def read(reader: Reader, position: int) -> np.ndarray:
+    """The original picture, (height, width, 3) uint8 RGB."""
+    pixels = reader(position)
+    return preprocess.decode(pixels) if isinstance(pixels, bytes) else pixels
+
+
+def _fill(directory: Path, table: Table, options: Data) -> bool:
+    """Prepares what is not prepared yet; False where another job has done so meanwhile."""
+    unprepared = len(table.frame)
+    try:
+        with alone(Path(options.cache), directory.name, "prepares the same images"):
+            if directory.is_dir():
+                return False
+            unfinished = Unfinished(directory, len(table.frame), options.preprocess)
+            unprepared -= unfinished.done_rows
+            if shutil.disk_usage(directory.parent).free < unprepared * unfinished.target.row_bytes:
+                raise _no_room(options, unprepared)
+            if before := unfinished.done_rows:
+                log.info("Preparing %s images, %s were done before", f"{unfinished.rows:,}", f"{before:,}")
+            with (
+                terminal.bar("Preparing", unfinished.rows) as progress,
+                closing(_write(unfinished, table, options.workers)) as chunks_written,  # ends the processes in any case
+            ):
+                progress.advance(unfinished.done_rows)
+                for written in chunks_written:
+                    unfinished.mark(written)
+                    unprepared -= written.size
+                    progress.advance(written.size)
+            unfinished.finish()
+    except OSError as error:
+        if error.errno in NO_ROOM:
+            raise _no_room(options, unprepared) from error
+        raise
+    return True
+
+
+def _write(unfinished: Unfinished, table: Table, processes: int | None) -> Generator[Written, None, None]:
+    """Writes all chunks that are left; here where they are few, else in processes."""
+    positions = table.frame["position"].to_numpy()
+
+    def left() -> Iterator[Chunk]:
+        for rows in unfinished.left():
+            wanted = positions[rows.start : rows.stop].tolist()
+            yield Chunk(rows.start, wanted, readers.part(table.reader, wanted))
+
+    images = unfinished.rows - unfinished.done_rows
+    processes = min(processes or joblib.cpu_count(), -(-images // CHUNK))
+    if processes <= 1 or images < FEWEST_FOR_PROCESSES:
+        return (chunks.write(chunk, unfinished.target) for chunk in left())
+    return worker_pool.write_all(left(), unfinished.target, processes)
+
+
+def _no_room(options: Data, images: int) -> UserError:
+    needed, free = 3 * images * options.preprocess.size**2, shutil.disk_usage(_existing(Path(options.cache))).free
+    return UserError(
+        f"data.cache: the disk of {options.cache} has no room for {images:,} more images of {options.preprocess.size} "
+        f"px: {needed:,} bytes are needed and {free:,} are free. Free some, or name another directory: "
+        f"data.cache=<directory>. What is done is kept"
+    )
+
+
+def _existing(path: Path) -> Path:
+    """The path, or the nearest directory above it that is there."""
+    return path if path.exists() else _existing(path.parent)
+
+
+def _report(bad: dict[str, str], total: int, policy: str) -> None:
+    if not bad:
+        return
+    lines = listed([f"{path}: {reason}" for path, reason in bad.items()])
+    if policy == "fail":
+        raise UserError(
+            f"data.on_bad_image: {len(bad)} of {total:,} images cannot be used:\n{lines}\n"
+            f"Repair or remove them, or leave them out with data.on_bad_image=skip"
+        )
+    log.warning("Left out %d of %s images that cannot be used:\n%s", len(bad), f"{total:,}", lines)

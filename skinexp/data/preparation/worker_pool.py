@@ -1,0 +1,107 @@
+"""Worker processes from the parent's side: each gets its next chunk when it has answered the last."""
+
+import pickle
+import queue
+import subprocess
+import sys
+from collections.abc import Generator, Iterable
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from contextlib import ExitStack, suppress
+from itertools import islice
+
+from skinexp.core import child_processes
+from skinexp.core.errors import UserError
+from skinexp.data.preparation.chunks import Chunk, Target, Written
+
+KILLED = 9  # signal.SIGKILL, a name that Windows lacks
+
+
+def write_all(chunks: Iterable[Chunk], target: Target, processes: int) -> Generator[Written, None, None]:
+    """Has chunks written in parallel, as many at a time as there are processes; they come back as they are done."""
+    with ExitStack() as stack:
+        workers = [stack.enter_context(Worker(target)) for _ in range(processes)]
+        threads = stack.enter_context(ThreadPoolExecutor(processes))  # that wait, one for each process
+        for worker in workers:
+            stack.callback(worker.stop)  # before the threads are waited for: they wait for the processes
+        idle: queue.SimpleQueue[Worker] = queue.SimpleQueue()
+        for worker in workers:
+            idle.put(worker)
+
+        def write(chunk: Chunk) -> Written:
+            worker = idle.get()
+            try:
+                return worker.write(chunk)
+            finally:
+                idle.put(worker)
+
+        left = iter(chunks)
+        under_way = {threads.submit(write, chunk) for chunk in islice(left, processes)}
+        while under_way:
+            done, under_way = wait(under_way, return_when=FIRST_COMPLETED)
+            under_way |= {threads.submit(write, chunk) for chunk in islice(left, len(done))}
+            for future in done:
+                yield future.result()
+
+
+class Worker:
+    """One process; see `skinexp.data.preparation.worker`."""
+
+    def __init__(self, target: Target) -> None:
+        environment = {
+            **child_processes.environment(),
+            "OPENBLAS_NUM_THREADS": "1",  # NumPy's; it would start one for each core
+            # Linux's allocator then keeps the memory of one picture for the next, which saves a tenth of the time.
+            "MALLOC_MMAP_THRESHOLD_": str(2**25),
+            "MALLOC_TRIM_THRESHOLD_": str(2**27),
+        }
+        command = [sys.executable, "-m", "skinexp.data.preparation.worker"]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)
+        self._target: Target | None = target  # sent with the first chunk
+
+    def __enter__(self) -> "Worker":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.stop()
+        for stream in (self._process.stdin, self._process.stdout):
+            if stream is not None:
+                with suppress(BrokenPipeError):
+                    stream.close()
+
+    def write(self, chunk: Chunk) -> Written:
+        """Waits for the answer.
+
+        Raises:
+            UserError: where the process was killed.
+            Exception: whatever the process met.
+        """
+        questions, answers = self._process.stdin, self._process.stdout
+        if questions is None or answers is None:
+            raise RuntimeError("a worker process without pipes")
+        try:
+            if self._target is not None:
+                pickle.dump(self._target, questions)
+                self._target = None
+            pickle.dump(chunk, questions)
+            questions.flush()
+            answer = pickle.load(answers)
+        except (EOFError, BrokenPipeError) as error:
+            raise _ended(self._process.wait(), chunk) from error
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def stop(self) -> None:
+        """Ends the process, whatever it does."""
+        self._process.kill()
+        self._process.wait()
+
+
+def _ended(code: int, chunk: Chunk) -> Exception:
+    rows = f"images {chunk.first} to {chunk.first + chunk.size - 1}"
+    if code == -KILLED:
+        return UserError(
+            f"data.workers: the system killed a process that prepared {rows}, most often because memory ran out. What "
+            f"is done is kept. Go on with fewer processes, such as data.workers=1"
+        )
+    return RuntimeError(f"a process that prepared {rows} ended with code {code}")

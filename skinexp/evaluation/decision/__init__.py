@@ -1,0 +1,1 @@
+"""From probabilities to decisions: calibration, operating thresholds, prevalence, net benefit."""

@@ -1,0 +1,1 @@
+"""Confidence intervals of scores, for independent images and for images in groups."""

@@ -1,0 +1,120 @@
+"""Intervals of smooth scores from what it does to them to leave groups out.
+
+Percentiles of resamples fall short for scores whose distribution is skewed and whose error hangs on few images: the
+highest ranked benign ones, the most certain wrong ones. Here an interval is symmetric on a scale on which the score is
+not skewed, and as wide as Student's distribution asks for with as many degrees of freedom as the scatter of the groups'
+parts allows. It needs a score that changes little where a group is left out, not one that is read off at one point of
+a curve.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import expit, logit, stdtrit
+
+from skinexp.evaluation.intervals.interval import LEVEL, Interval
+from skinexp.evaluation.intervals.resampling import CHUNK, checked_groups
+from skinexp.evaluation.metrics.weighted_metrics import Part
+
+BLOCKS = 100  # of groups with a malignant image, and of others, at most: more are left out several at a time
+FEWEST = 3.0  # degrees of freedom: with less, the scatter hangs on one or two groups, and says little about others
+ROUNDING = 1e-9  # standard error, relative to a score, that is none
+SHARES = {"average_precision": 1.0, "pauc_isic2024": 0.2}  # scores that lie between 0 and this
+POSITIVE = ("calibration_slope", "calibration_slope_calibrated")  # scores that are above 0
+
+
+@dataclass(frozen=True)
+class Error:
+    """How sure a score is: its variance, and of how many degrees of freedom that is known."""
+
+    variance: float
+    freedom: float
+
+
+def jackknife_intervals(
+    score: Part, estimates: dict[str, float], labels: ArrayLike, groups: ArrayLike
+) -> dict[str, Interval]:
+    """95 % intervals of the scores that are smooth, as long as they are not at an end of their range.
+
+    Groups with a malignant image and others are left out apart, as they are drawn apart in resamples: each is compared
+    with its like.
+
+    Args:
+        score: (weightings, n) weights of images -> scores.
+        estimates: what they are of all images.
+        labels: (n,) array of 0/1.
+        groups: (n,) names of lesions or patients.
+
+    Returns:
+        By score; without those whose error cannot be known, as where there is but one group of a kind, or where all of
+        it comes from one group (a benign image ranked above all others).
+
+    Raises:
+        ValueError: where a label is not 0 or 1, the lengths differ, or a group has no name.
+
+    Reference: Davison & Hinkley, Bootstrap Methods and their Application (1997), chapter 2.7 (jackknife) and 5.2
+    (transformed scales); Satterthwaite, Biometrics Bulletin 2 (1946) (degrees of freedom).
+    """
+    names = [name for name in (*SHARES, *POSITIVE) if name in estimates]
+    blocks = _blocks(labels, groups)
+    if not names or min(map(len, blocks), default=1) < 2:
+        return {}
+    left_out = [_scored(score, block, names) for block in blocks]
+    found = {}
+    for place, name in enumerate(names):
+        error = _error([values[:, place] for values in left_out])
+        if (interval := _interval(name, estimates[name], error)) is not None:
+            found[name] = interval
+    return found
+
+
+def _blocks(labels: ArrayLike, groups: ArrayLike) -> list[NDArray[np.bool_]]:
+    """For either kind of groups that is there, (blocks, n) which images each block leaves out."""
+    label_array, group_of_image, group_count = checked_groups(labels, groups)
+    malignant = np.bincount(group_of_image, weights=label_array, minlength=group_count) > 0
+    found = []
+    for kind in (malignant, ~malignant):
+        if size := int(kind.sum()):
+            block = np.full(group_count, -1)
+            block[kind] = np.arange(size) % min(size, BLOCKS)
+            found.append(block[group_of_image] == np.arange(min(size, BLOCKS))[:, None])
+    return found
+
+
+def _scored(score: Part, left_out: NDArray[np.bool_], names: list[str]) -> NDArray[np.float64]:
+    """(blocks, names) the scores without each block; chunk by chunk, as resamples are."""
+    chunks = [score(weights) for weights in _weights(left_out)]
+    return np.column_stack([np.concatenate([chunk[name] for chunk in chunks]) for name in names])
+
+
+def _weights(left_out: NDArray[np.bool_]) -> Iterator[NDArray[np.float64]]:
+    rows = max(1, CHUNK // left_out.shape[1])
+    for start in range(0, len(left_out), rows):
+        yield (~left_out[start : start + rows]).astype(np.float64)
+
+
+def _error(left_out: list[NDArray[np.float64]]) -> Error:
+    """From a score without each block, of either kind of groups; NaN where it is undefined without one."""
+    variance = doubt = 0.0
+    for values in left_out:
+        squares = (values - values.mean()) ** 2
+        shrink = (len(values) - 1) / len(values)
+        variance += shrink * float(squares.sum())
+        doubt += shrink**2 * float((squares**2).sum() - squares.sum() ** 2 / len(values))
+    return Error(variance, max(1.0, 2 * variance**2 / doubt) if doubt > 0 else math.inf)
+
+
+def _interval(name: str, estimate: float, error: Error) -> Interval | None:
+    """Symmetric for the logit of a share, for the logarithm of what is positive; None where it cannot be."""
+    most = SHARES.get(name, math.inf)
+    varies = error.variance > (ROUNDING * estimate) ** 2
+    if not (0 < estimate < most and varies and error.freedom >= FEWEST):  # NaN included
+        return None
+    half = float(stdtrit(error.freedom, (1 + LEVEL) / 2)) * math.sqrt(error.variance) / estimate
+    if math.isinf(most):
+        return Interval(estimate, estimate * math.exp(-half), estimate * math.exp(half))
+    middle, half = float(logit(estimate / most)), half / (1 - estimate / most)
+    return Interval(estimate, most * float(expit(middle - half)), most * float(expit(middle + half)))

@@ -1,0 +1,90 @@
+"""Whether a probability means what it says: how far probabilities are from outcomes, one by one and on average."""
+
+import math
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from skinexp.evaluation.cases import checked_probabilities, warn_undefined, why_undefined
+from skinexp.evaluation.metrics.recalibration import Recalibration
+
+BINS = 15  # of equal width in 0..1, as most papers on neural networks have it
+PROBABILITY_SCORES = ("brier", "log_loss", "ece", "calibration_slope", "calibration_intercept")
+NOISE = "ece_noise"
+CLOSEST = float(np.finfo(np.float64).eps)  # to 0 and 1: log loss and logit are finite from here on
+
+
+def probability_bins(probabilities: NDArray[np.float64]) -> NDArray[np.int64]:
+    """The bin of each probability; a probability on an edge belongs to the bin below, as in scikit-learn."""
+    return np.searchsorted(np.linspace(0, 1, BINS + 1)[1:-1], probabilities).astype(np.int64)
+
+
+class ProbabilityScorer:
+    """The scores of the same probabilities under many weightings at once."""
+
+    def __init__(self, labels: ArrayLike, probabilities: ArrayLike) -> None:
+        """Works out each image's part in each score.
+
+        Args:
+            labels: (n,) array of 0/1.
+            probabilities: (n,) array in 0..1, without NaN.
+
+        Raises:
+            ValueError: where a label is not 0 or 1, a probability lies outside 0..1, or the lengths differ.
+        """
+        label_array, probability_array = checked_probabilities(labels, probabilities)
+        inside = np.clip(probability_array, CLOSEST, 1 - CLOSEST)  # one certain and wrong image is not infinitely bad
+        gap = probability_array - label_array
+        in_bin = probability_bins(probability_array)[:, None] == np.arange(BINS)
+        surprise = -np.log(np.where(label_array == 1, inside, 1 - inside))
+        self._parts = np.column_stack([np.ones(len(gap)), gap**2, surprise, in_bin * gap[:, None]])
+        self._bin_means = self._parts[:, 3:].mean(axis=0) if len(gap) else np.full(BINS, np.nan)
+        self._recalibration = Recalibration(label_array, np.log(inside) - np.log1p(-inside))
+
+    def __call__(self, weights: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+        """Each score as a (weightings,) array, and how far a weighting's bins are from those of all images.
+
+        Args:
+            weights: (weightings, n) how often each image counts.
+        """
+        sums = weights @ self._parts
+        images = sums[:, 0]
+        slope, intercept = self._recalibration(weights)
+        return {
+            "brier": sums[:, 1] / images,
+            "log_loss": sums[:, 2] / images,
+            # Mean gap between probability and outcome in each bin, weighted by its images: these cancel.
+            "ece": np.abs(sums[:, 3:]).sum(axis=1) / images,
+            NOISE: np.abs(sums[:, 3:] - images[:, None] * self._bin_means).sum(axis=1) / images,
+            "calibration_slope": slope,
+            "calibration_intercept": intercept,
+        }
+
+
+def probability_scores(labels: ArrayLike, probabilities: ArrayLike) -> dict[str, float]:
+    """How far probabilities are from outcomes.
+
+    Args:
+        labels: (n,) array of 0/1.
+        probabilities: (n,) array in 0..1.
+
+    Returns:
+        `brier` (mean squared difference), `log_loss` (mean negative logarithm of the probability given to what came
+        true, clipped at 2e-16), `ece` (expected calibration error over 15 bins of equal width), `calibration_slope`
+        (1 where logits are as far apart as they should be, below 1 where they are too extreme) and
+        `calibration_intercept` (0 where probabilities are right on average; above 0 where they are too low). NaN,
+        with a warning, where a class is absent or a probability is NaN. Slope and intercept may be NaN by themselves:
+        see `Recalibration`.
+
+    Raises:
+        ValueError: where a label is not 0 or 1, a probability lies outside 0..1, or the lengths differ.
+
+    Reference: Guo et al., ICML 2017 (expected calibration error); Cox, Biometrika 45 (1958) (slope and intercept).
+    """
+    label_array, probability_array = checked_probabilities(labels, probabilities)
+    reason = why_undefined(label_array, probability_array)
+    if reason is not None:
+        warn_undefined("calibration", reason)
+        return dict.fromkeys(PROBABILITY_SCORES, math.nan)
+    scores = ProbabilityScorer(label_array, probability_array)(np.ones((1, len(label_array))))
+    return {name: float(scores[name][0]) for name in PROBABILITY_SCORES}

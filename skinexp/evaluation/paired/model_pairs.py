@@ -1,0 +1,107 @@
+"""Every pair of models on the same test images: by how much they differ, and whether that is chance."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+
+from skinexp.evaluation.cases import warn_undefined, why_undefined
+from skinexp.evaluation.intervals.bootstrap import RESAMPLES
+from skinexp.evaluation.intervals.delong import Components, PairedAuc, auc_components, paired_auc
+from skinexp.evaluation.intervals.resampling import checked_groups
+from skinexp.evaluation.paired.alignment import Thresholds, in_one_order
+from skinexp.evaluation.paired.holm import holm
+from skinexp.evaluation.paired.mcnemar import mcnemar_of_right
+from skinexp.evaluation.paired.score_differences import COLUMNS, score_differences
+from skinexp.evaluation.tables import groups_of
+
+PAIR_COLUMNS = ["a", "b", "auc_a", "auc_b", "difference", "low", "high", "p_value", "p_holm", "only_a_right"]
+PAIR_COLUMNS += ["only_b_right", "mcnemar_p_value", "mcnemar_p_holm", "mcnemar_exact"]
+
+
+@dataclass(frozen=True)
+class PairedComparison:
+    """All pairs of models.
+
+    Attributes:
+        pairs: a row a pair: `a`, `b`, `auc_a`, `auc_b`, `difference`, `low`, `high`, `p_value` (DeLong), `p_holm`,
+            `only_a_right`, `only_b_right`, `mcnemar_p_value`, `mcnemar_p_holm`, `mcnemar_exact`.
+        differences: a row a pair and score, from `score_differences`.
+    """
+
+    pairs: pd.DataFrame
+    differences: pd.DataFrame
+
+
+def compare_pairs(
+    tables: Mapping[str, pd.DataFrame],
+    thresholds: Thresholds | None = None,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> PairedComparison:
+    """Compares every pair of models that were tested on the same images.
+
+    Both tests and the resamples take images of one group together. Differences are a - b. Holm's correction runs over
+    all pairs, apart for the areas and for the calls: each table answers one question.
+
+    Args:
+        tables: name of a model -> its predictions of the test split, columns `image_id`, `label`, `logit`,
+            `probability` and, where images come in groups, `group`. Rows may be in any order.
+        thresholds: name -> from which probability on this model calls an image malignant: a number, or one for each
+            row of its table; 0.5 without.
+        resamples: of groups, for the differences of scores; 0 leaves these out, and with them almost all of the time.
+        seed: the same seed gives the same numbers.
+
+    Returns:
+        A `PairedComparison`. What a model with a probability that is not finite takes part in is NaN, with a warning.
+
+    Raises:
+        ValueError: where fewer than two models are given, a column is missing, an image appears twice, or two test
+            sets differ: the message names both and the digests of their images and labels.
+    """
+    ordered = in_one_order(tables, thresholds)
+    first = next(iter(ordered.values()))
+    labels, group_of_image, group_count = checked_groups(first["label"], groups_of(first))
+    areas = {name: _area(name, labels, table, group_of_image) for name, table in ordered.items()}
+    right = {name: _right(table) for name, table in ordered.items()}
+    pairs = []
+    for a, b in combinations(ordered, 2):
+        (area_a, area_b), (right_a, right_b) = (areas[a], areas[b]), (right[a], right[b])
+        area = paired_auc(area_a, area_b) if area_a and area_b else PairedAuc(*[math.nan] * 7)
+        calls = None
+        if right_a is not None and right_b is not None:
+            calls = mcnemar_of_right(right_a, right_b, group_of_image, group_count)
+        pairs.append(
+            {"a": a, "b": b, **area._asdict()}
+            | {"only_a_right": calls.only_a_right if calls else math.nan}
+            | {"only_b_right": calls.only_b_right if calls else math.nan}
+            | {"mcnemar_p_value": calls.p_value if calls else math.nan}
+            | {"mcnemar_exact": calls.exact if calls else None}
+        )
+    table = pd.DataFrame(pairs)
+    table = table.assign(p_holm=holm(table["p_value"]), mcnemar_p_holm=holm(table["mcnemar_p_value"]))[PAIR_COLUMNS]
+    differences = score_differences(tables, thresholds, resamples, seed) if resamples else pd.DataFrame(columns=COLUMNS)
+    return PairedComparison(table, differences)
+
+
+def _area(
+    name: str, labels: np.ndarray, table: pd.DataFrame, group_of_image: np.ndarray
+) -> tuple[float, Components] | None:
+    logits = table["logit"].to_numpy(dtype=float)
+    reason = why_undefined(labels, logits)
+    if reason is None:
+        return auc_components(labels, logits, group_of_image)
+    warn_undefined(f"DeLong's test of {name}", reason)
+    return None
+
+
+def _right(table: pd.DataFrame) -> np.ndarray | None:
+    """Which images are called right; None where that is unknown, or there are none."""
+    answers = table[["probability", "threshold"]].to_numpy(dtype=float)
+    # NaN compares as "benign", which the model did not say.
+    if np.isnan(answers).any() or not len(answers):
+        return None
+    return (answers[:, 0] >= answers[:, 1]) == (table["label"].to_numpy() == 1)

@@ -1,0 +1,85 @@
+"""How far models differ in each score, with intervals from resamples that all of them share."""
+
+from collections.abc import Iterable, Mapping
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from skinexp.evaluation.cases import warn_undefined, why_undefined
+from skinexp.evaluation.intervals.bootstrap import RESAMPLES, score_limits, tail
+from skinexp.evaluation.intervals.resampling import group_weights
+from skinexp.evaluation.metrics.probability_scores import NOISE
+from skinexp.evaluation.metrics.weighted_metrics import Scorer
+from skinexp.evaluation.paired.alignment import Thresholds, in_one_order
+from skinexp.evaluation.tables import groups_of
+
+COLUMNS = ["a", "b", "score", "estimate_a", "estimate_b", "difference", "low", "high"]
+Replicates = NDArray[np.float64]
+
+
+def score_differences(
+    tables: Mapping[str, pd.DataFrame],
+    thresholds: Thresholds | None = None,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """The paired cluster bootstrap of every score, for every pair of models.
+
+    Resamples are drawn once, and each model is scored once in each of them: a pair is the difference of two models'
+    scores in the same resamples. So n models take the time of n bootstraps.
+
+    Args:
+        tables: as `compare_pairs`.
+        thresholds: likewise.
+        resamples: of groups.
+        seed: the same seed gives the same numbers.
+
+    Returns:
+        A row a pair and score: `a`, `b`, `score`, `estimate_a`, `estimate_b`, `difference` (a - b), `low`, `high`.
+        Limits are NaN where no resample has another difference than all images: it then shows nothing of how far off
+        that is. A model whose predictions cannot be scored is left out, with a warning.
+
+    Raises:
+        ValueError: as `compare_pairs`.
+    """
+    ordered = in_one_order(tables, thresholds)
+    first = next(iter(ordered.values()))
+    labels, groups = first["label"].to_numpy(), groups_of(first)
+    scorers = _scorers(ordered)
+    once = np.ones((1, len(labels)))
+    estimates = {name: scorer(once) for name, scorer in scorers.items()}
+    replicates = _replicates(scorers, group_weights(labels, groups, resamples, seed)) if scorers else {}
+    beyond = tail(labels, groups)
+    rows = []
+    for a, b in combinations(scorers, 2):
+        for score in sorted(replicates[a].keys() & replicates[b].keys()):
+            of_a, of_b = (float(estimates[name][score][0]) for name in (a, b))
+            found = score_limits(of_a - of_b, replicates[a][score] - replicates[b][score], beyond)
+            rows.append((a, b, score, of_a, of_b, of_a - of_b, *found))
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def _scorers(tables: Mapping[str, pd.DataFrame]) -> dict[str, Scorer]:
+    """By model; none for one whose predictions cannot be scored."""
+    scorers = {}
+    for name, table in tables.items():
+        labels = table["label"].to_numpy()
+        reason = why_undefined(labels, table["logit"]) or why_undefined(labels, table["probability"])
+        if reason is None:
+            scorers[name] = Scorer(labels, table["logit"], table["probability"], {"": table["threshold"].to_numpy()})
+        else:
+            warn_undefined(f"every difference from {name}", reason)
+    return scorers
+
+
+def _replicates(
+    scorers: Mapping[str, Scorer], resamples: Iterable[NDArray[np.float64]]
+) -> dict[str, dict[str, Replicates]]:
+    """Of each model each score in each resample."""
+    chunks = [{name: scorer(weights) for name, scorer in scorers.items()} for weights in resamples]
+    return {
+        name: {score: np.concatenate([chunk[name][score] for chunk in chunks]) for score in scores if score != NOISE}
+        for name, scores in chunks[0].items()
+    }

@@ -1,0 +1,109 @@
+"""Weights packed into a small file, with a card beside it that says where they come from and what the file must hold.
+
+The file is NumPy's .npz: `layer/weight` -> array, kernels in float16. What is one number a channel stays in float32: it
+takes little room, and float16 has hardly a digit for a small variance.
+"""
+
+import hashlib
+import io
+import json
+import re
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from skinexp.core.errors import UserError
+
+SHIPPED = Path(__file__).parent / "pretrained"  # what comes with skinexp
+SUFFIX = ".npz"
+
+DAMAGED = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)
+
+
+def write(backbone: keras.Model, file: Path, about: dict[str, Any]) -> dict[str, Any]:
+    """Writes a backbone's weights and their card.
+
+    Args:
+        file: of the weights; the card goes beside it.
+        about: what the card shall say beyond what the file holds.
+
+    Returns:
+        The card.
+    """
+    packed = io.BytesIO()
+    np.savez(packed, **{name: _packed(array) for name, array in arrays(backbone).items()})
+    content = packed.getvalue()
+    file.write_bytes(content)
+    card = {"file": file.name, "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest(), **about}
+    card_of(file).write_text(json.dumps(card, indent=2) + "\n")
+    return card
+
+
+def read(file: Path, backbone: keras.Model) -> dict[str, Any]:
+    """Puts packed weights into a backbone.
+
+    Returns:
+        The card.
+
+    Raises:
+        UserError: where the file is not what its card says, or does not fit.
+    """
+    card, content = _checked(file)
+    try:
+        with np.load(io.BytesIO(content), allow_pickle=False) as stored:
+            held = {name: stored[name] for name in stored}
+        wanted = {name: weight.shape for name, weight in _weights(backbone).items()}
+        if {name: array.shape for name, array in held.items()} != wanted:
+            raise ValueError(f"it is of {card.get('backbone', 'another network')}")
+    except DAMAGED as error:
+        raise UserError(f"model.weights: {file} does not fit {backbone.name} without its top: {error}") from error
+    for name, weight in _weights(backbone).items():
+        weight.assign(held[name].astype(weight.dtype))
+    return card
+
+
+def card_of(file: Path) -> Path:
+    """Where the card of a weights file is."""
+    return file.with_suffix(".json")
+
+
+def arrays(backbone: keras.Model) -> dict[str, np.ndarray]:
+    """`layer/weight` -> array, the same for each network that is built the same way."""
+    return {name: keras.ops.convert_to_numpy(weight) for name, weight in _weights(backbone).items()}
+
+
+def _weights(backbone: keras.Model) -> dict[str, keras.Variable]:
+    named = {}
+    for layer in backbone.layers:
+        # Keras counts the layers that nobody named: normalization, normalization_1, ... as they are built.
+        stem = re.sub(r"_\d+$", "", layer.name) if isinstance(layer, keras.layers.Normalization) else layer.name
+        named |= {f"{stem}/{weight.name}": weight for weight in layer.weights}
+    return named
+
+
+def _packed(array: np.ndarray) -> np.ndarray:
+    return array.astype(np.float16) if array.ndim > 1 else array
+
+
+def _checked(file: Path) -> tuple[dict[str, Any], bytes]:
+    """The card, and the bytes that it vouches for."""
+    try:
+        card, content = json.loads(card_of(file).read_text()), file.read_bytes()
+        expected = card["sha256"]
+    except DAMAGED as error:
+        reason = f"its card {card_of(file).name} cannot be read" if file.is_file() else "no such file"
+        raise UserError(f"model.weights: {file} does not fit: {reason}{_cure(file)}") from error
+    found = hashlib.sha256(content).hexdigest()
+    if found != expected:
+        raise UserError(
+            f"model.weights: {file} is damaged: its SHA-256 is {found[:12]}..., and its card says "
+            f"{str(expected)[:12]}...{_cure(file)}"
+        )
+    return card, content
+
+
+def _cure(file: Path) -> str:
+    return ". Install skinexp again" if file.parent == SHIPPED else ""

@@ -1,0 +1,82 @@
+"""What the terminal shows when the work is done: a table of the runs, and where to look next."""
+
+import math
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich import box
+from rich.markup import escape
+from rich.table import Table
+
+from skinexp.comparison import cross_validation
+from skinexp.config.schema import Tracking
+from skinexp.core.number_format import clock, three_decimals
+from skinexp.core.terminal import console, from_here
+from skinexp.runs.result import TRACEBACK
+from skinexp.runs.run_summary import RunRecord
+
+COLUMNS = {  # metric -> heading
+    "test/roc_auc": "ROC-AUC",
+    "test/average_precision": "average\nprecis.",
+    "test/accuracy": "accuracy",
+    "test/recall": "sensi-\ntivity",
+    "test/specificity": "speci-\nficity",
+    "test/f1": "F1",
+}
+
+
+def show(runs: Sequence[RunRecord]) -> None:
+    """Prints a line a run: its scores on the test images at threshold 0.5, or what stopped it.
+
+    The folds of a cross-validation are one line.
+    """
+    pooled = cross_validation.pool(runs)
+    records = pooled.records
+    is_ill = any(record.health and record.health.verdict != "ok" for record in records)
+    padding = (0, 0 if is_ill else 1)  # one more column leaves no room for it in 80 characters
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True, padding=padding)
+    table.add_column("run", overflow="fold", min_width=12)
+    if is_ill:
+        table.add_column("health", no_wrap=True)
+    for heading in (*COLUMNS.values(), "time"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    best = max((record.roc_auc for record in records if math.isfinite(record.roc_auc)), default=math.nan)
+    for record in records:
+        who = [escape(record.name), *([_health(record)] if is_ill else [])]
+        if record.finished:
+            cells = [three_decimals(record.metric(key)) for key in COLUMNS]
+            marked = record.roc_auc == best and len(records) > 1
+            cells[0] = f"[bold]{cells[0]}[/bold]" if marked else cells[0]
+            table.add_row(*who, *cells, clock(record.find("seconds", "total")))
+        else:
+            table.add_row(*who, f"[red]{record.status}[/red]")
+    console.print("\n[bold]Test scores[/bold] (threshold 0.5)")
+    console.print(table)
+    for record in records:
+        if record.error:
+            console.print(f"{record.name}: {record.error}\n", style="red", markup=False, soft_wrap=True)
+        if not record.finished and (trace := record.directory / TRACEBACK).is_file():
+            console.print(trace.read_text(), style="dim", markup=False, soft_wrap=True)
+    for sentence in pooled.sentences:
+        console.print(sentence, markup=False, soft_wrap=True)
+
+
+def _health(record: RunRecord) -> str:
+    verdict = record.health.verdict if record.health else ""
+    colour = {"warning": "yellow", "collapsed": "red"}.get(verdict)
+    return f"[{colour}]{verdict}[/{colour}]" if colour else verdict
+
+
+def show_next_steps(place: Path, tracking_uri: str, what: str = "") -> None:
+    """Prints where the results are and the one command that opens the MLflow UI."""
+    what = what or ("Comparison page" if place.suffix == ".html" else "Figures, model and predictions")
+    console.print(f"{what}: {from_here(place)}", markup=False, soft_wrap=True)
+    console.print(f"MLflow UI: {_way_to_the_ui(tracking_uri)}", markup=False, soft_wrap=True)
+
+
+def _way_to_the_ui(tracking_uri: str) -> str:
+    if tracking_uri.startswith("http"):
+        return tracking_uri
+    command = "uv run python -m skinexp.ui"
+    return command if tracking_uri == Tracking.uri else f"{command} --uri {shlex.quote(tracking_uri)}"

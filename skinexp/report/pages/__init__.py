@@ -1,0 +1,1 @@
+"""Pages and documents: numbers in, HTML and Markdown out."""

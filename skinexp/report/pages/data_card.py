@@ -1,0 +1,143 @@
+"""The data card: what a set is made of, how it was prepared and shared out, and what its audit found.
+
+It asks the questions of Gebru et al., "Datasheets for Datasets", Communications of the ACM 64 (2021), and answers those
+that the set itself answers; the rest is left to who collected it.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from skinexp.data.audit import Findings
+from skinexp.data.table import CLASS_NAMES, Table, metadata_columns
+from skinexp.report.pages.audit_page import title_of
+
+MOST_LEVELS = 12  # of a column that the card counts
+CONFOUNDS = ("confounded", "linked")  # findings that are listed as confounds
+UNKNOWN = "not stated"
+
+
+def render(
+    table: Table, findings: Findings, preprocess: Mapping[str, Any], source: str, bad: Mapping[str, str], command: str
+) -> str:
+    """The card as Markdown.
+
+    Args:
+        table: with a column `split` where the images have been shared out.
+        preprocess: the options that images were prepared with; empty where they were not.
+        source: where the images came from.
+        bad: path and reason of each image that could not be used.
+        command: that wrote the card.
+    """
+    frame = table.frame
+    parts = [
+        f"# Data card: {_plain(table.name)}",
+        "What this set is made of, after *Datasheets for Datasets* (Gebru et al. 2021). Written by "
+        f"`{_plain(command)}`. Why the set was made, who took the pictures, and whether patients agreed, is for those "
+        "to say who collected it.",
+        "## Source and licence",
+        _list(
+            {
+                "Source": f"`{_plain(source)}`",
+                "Licence": _plain(table.licence or f"{UNKNOWN} (data.licence=... says it here)"),
+                "Data digest": f"`{table.digest}` (changes with any image, label or group)",
+            }
+        ),
+        "## Composition",
+        _composition(table, bad),
+        _by_split(frame) if "split" in frame else "",
+        _by_column(frame),
+        "## Preprocessing",
+        _list({name: str(value) for name, value in preprocess.items()}) if preprocess else "None: files as they are.",
+        "## Audit",
+        _audit(findings),
+        "## Known confounds",
+        _confounds(findings),
+        "## Uses",
+        "Research on classifiers of dermoscopic images. Not for diagnosis: scores on this set say nothing about "
+        "patients who are not like those in it.",
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _composition(table: Table, bad: Mapping[str, str]) -> str:
+    frame, groups = table.frame, table.frame["group"]
+    sizes = groups.value_counts()
+    grouped_by = f"{table.grouped_by or 'image'}{', joined with copies' if table.joined_with_copies else ''}"
+    facts = {
+        "Images": f"{len(frame):,}",
+        "Classes": ", ".join(f"{count:,} {name}" for name, count in table.counts().items()),
+        "Groups": f"{groups.nunique():,}, by {grouped_by}; at most {int(sizes.max()):,} images in one",
+    }
+    if table.excluded:
+        facts["Left out on purpose"] = ", ".join(f"{count:,} {name}" for name, count in table.excluded.items())
+    if bad:
+        facts["Left out because they cannot be used"] = f"{len(bad):,} (audit.json lists them)"
+    return _list(facts)
+
+
+def _by_split(frame: pd.DataFrame) -> str:
+    rows = []
+    for name, part in frame.groupby("split", sort=False):
+        counts = [int((part["label"] == label).sum()) for label in range(len(CLASS_NAMES))]
+        rows.append([str(name), *(f"{count:,}" for count in counts), f"{len(part):,}", f"{part['group'].nunique():,}"])
+    order = {"train": 0, "val": 1, "test": 2}
+    return _table(["split", *CLASS_NAMES, "images", "groups"], sorted(rows, key=lambda row: order.get(row[0], 3)))
+
+
+def _by_column(frame: pd.DataFrame) -> str:
+    """Images of each level of what is known about them."""
+    rows = []
+    for column in metadata_columns(frame):
+        values = frame[column]
+        if pd.api.types.is_numeric_dtype(values) and values.nunique() > MOST_LEVELS:
+            low, middle, high = values.quantile([0, 0.5, 1])
+            rows.append([column, f"{low:.4g} to {high:.4g}, median {middle:.4g}", f"{values.notna().sum():,}"])
+        elif 1 < values.nunique() <= MOST_LEVELS:
+            counts = values.fillna("unknown").astype(str).value_counts()
+            rows += [[column, str(level), f"{count:,}"] for level, count in counts.items()]
+    return _table(["column", "value", "images"], rows) if rows else ""
+
+
+def _audit(findings: Findings) -> str:
+    if findings.mode == "off":
+        return "Nobody looked (data.audit=off)."
+    how = "all files" if findings.mode == "full" else "the prepared images, quickly"
+    if not findings.found:
+        return f"Looked at {how}: nothing speaks against them."
+    lines = [f"* **{title_of(finding)}** ({finding.severity}): {_plain(finding.sentence)}." for finding in findings]
+    return f"Looked at {how}.\n\n" + "\n".join(lines)
+
+
+def _confounds(findings: Findings) -> str:
+    if findings.mode == "off":
+        return "Nobody looked."
+    rows = [
+        [str(row["column"]), str(row["measure"]), f"{row['value']:.2f}", str(row["detail"])]
+        for finding in findings
+        if finding.name in CONFOUNDS
+        for _, row in finding.rows.iterrows()
+    ]
+    if not rows:
+        return "None was found among what is known about the images."
+    what = "V: Cramer's V (0 to 1). AUC: area under the ROC curve of the column for malignant."
+    return f"{_table(['column', 'measure', 'value', 'in words'], rows)}\n\n{what}"
+
+
+def _list(facts: Mapping[str, str]) -> str:
+    return "\n".join(f"* {name}: {value}" for name, value in facts.items())
+
+
+def _table(head: list[str], rows: list[list[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(map(_cell, line))} |" for line in lines)
+
+
+def _cell(text: str) -> str:
+    return _plain(text).replace("|", "\\|")
+
+
+def _plain(text: str) -> str:
+    """On one line, without what Markdown or HTML would read as its own."""
+    return " ".join(text.split()).replace("<", "&lt;").replace("`", "'")

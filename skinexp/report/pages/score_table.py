@@ -1,0 +1,220 @@
+"""The score tables of a comparison: the scores that a reader looks for first, and behind them all others, by theme."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Literal
+
+from skinexp.core.number_format import ABSENT, cosine, duration, limits, percent, three_decimals, two_digits, whole
+from skinexp.runs.run_summary import RunRecord, by_area
+
+LIMITS = ("_low", "_high")  # ends of the names of metrics that are the limits of another one
+
+AT_THRESHOLD = {
+    "accuracy": "accuracy",
+    "balanced_accuracy": "balanced accuracy",
+    "precision": "precision",
+    "recall": "recall (sensitivity)",
+    "specificity": "specificity",
+    "npv": "negative predictive value",
+    "f1": "F1",
+    "mcc": "MCC",
+    "net_benefit": "net benefit",
+}
+USUAL = ("accuracy", "precision", "recall", "specificity", "f1")
+CALIBRATION: dict[str, tuple[str, Literal["", "highest", "lowest"]]] = {
+    "brier": ("Brier score", "lowest"),
+    "ece": ("ECE", "lowest"),
+    "log_loss": ("log loss", "lowest"),
+    "calibration_slope": ("slope", ""),
+    "calibration_intercept": ("intercept", ""),
+}
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a score table."""
+
+    group: str
+    label: str
+    keys: tuple[str, ...]  # where a run's result holds the value
+    show: Callable[[float], str]
+    best: Literal["", "highest", "lowest"] = ""
+
+    @property
+    def score(self) -> str:
+        """The name that an interval of it has; empty where there can be none."""
+        return self.keys[-1].removeprefix("test/") if self.keys[-1].startswith("test/") else ""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A value of a score table: how it reads, what it sorts by, and whether it is its column's best."""
+
+    text: str
+    order: float | None  # None: the run has no such value, and comes last however the table is sorted
+    limits: str = ""
+    ranked: bool = False
+    best: bool = False
+    opens_group: bool = False
+
+
+@dataclass(frozen=True)
+class ScoreTable:
+    """One table: its columns by group, and a row a run, the run with the highest test ROC-AUC first."""
+
+    title: str
+    groups: list[tuple[str, list[Column]]]
+    rows: list[tuple[RunRecord, list[Cell]]]
+
+    @property
+    def has_limits(self) -> bool:
+        """Whether any of its scores has an interval."""
+        return any(cell.limits for _, cells in self.rows for cell in cells)
+
+
+def tables(finished: Sequence[RunRecord], comparable: bool) -> list[ScoreTable]:
+    """The score tables, that of the main scores first; columns and tables without a value are left out.
+
+    Args:
+        finished: the runs.
+        comparable: whether they were tested on the same images, so that a best one may be marked.
+    """
+    made = []
+    for title, columns in _themes(finished).items():
+        shown = _measured(columns, finished)
+        if shown or title == "Scores":
+            groups = [(group, list(members)) for group, members in groupby(shown, key=lambda column: column.group)]
+            made.append(ScoreTable(title, groups, _rows(shown, finished, comparable)))
+    return made
+
+
+def _themes(finished: Sequence[RunRecord]) -> dict[str, list[Column]]:
+    """All columns that a score table can have, by the title of their table."""
+    themes = {
+        "Scores": [
+            _score("Ranking", "ROC-AUC", "test/roc_auc"),
+            _score("Ranking", "average precision", "test/average_precision"),
+            *_at_threshold("At threshold 0.5", "test/{}", USUAL),
+        ],
+        "Ranking, in detail": [
+            _score("Test", "sensitivity at 90 % specificity", "test/sensitivity_at_90_specificity"),
+            _score("Test", "sensitivity at 95 % specificity", "test/sensitivity_at_95_specificity"),
+            _score("Test", "specificity at 90 % sensitivity", "test/specificity_at_90_sensitivity"),
+            _score("Test", "specificity at 95 % sensitivity", "test/specificity_at_95_sensitivity"),
+            _score("Partial area above 80 % sensitivity", "ISIC 2024", "test/pauc_isic2024"),
+            _score("Partial area above 80 % sensitivity", "ISIC scorer", "test/pauc_isic_scorer"),
+            *_fold_scores("ROC-AUC", "roc_auc"),
+            *_fold_scores("Accuracy", "accuracy"),
+            _score("Validation", "ROC-AUC", "val/roc_auc"),
+            _score("Validation", "average precision", "val/average_precision"),
+        ],
+        "Calibration": [*_calibration("As trained", ""), *_calibration("Calibrated on validation", "_calibrated")],
+        "More at threshold 0.5": _at_threshold("Test, threshold 0.5", "test/{}", [*AT_THRESHOLD], leave_out=USUAL),
+        "At thresholds chosen on validation": [
+            _plain("Chosen threshold", "threshold", "threshold/chosen", three_decimals),
+            *_at_threshold("Chosen threshold", "test/{}_chosen", [*AT_THRESHOLD]),
+            Column("At a given prevalence", "prevalence", ("config", "evaluate", "prevalence"), "{:g}".format),
+            _plain("At a given prevalence", "PPV", "test/ppv_at_prevalence", three_decimals),
+            _plain("At a given prevalence", "NPV", "test/npv_at_prevalence", three_decimals),
+            _plain("At a given prevalence", "net benefit", "test/net_benefit_at_prevalence", three_decimals),
+            _plain("Youden threshold", "threshold", "threshold/youden", three_decimals),
+            *_at_threshold("Youden threshold", "test/{}_youden", [*AT_THRESHOLD]),
+        ],
+        "Training, answers and features": [
+            _fact("seed", "config", "seed"),
+            _fact("parameters", "model", "parameters"),
+            _fact("epochs", "epochs"),
+            _fact("best epoch", "best_epoch"),
+            Column("Training", "time", ("seconds", "total"), duration),
+            _plain("Answers on test", "called malignant", "test/predicted_positive", percent),
+            _plain("Answers on test", "spread of logits", "test/logit_std", two_digits),
+            Column("Features", "cosine", ("health", "feature_cosine"), cosine),
+            Column("Features", "AUC of a probe", ("health", "probe_auc"), three_decimals),
+        ],
+        "On validation images": [
+            *_at_threshold("Threshold 0.5", "val/{}", [*AT_THRESHOLD]),
+            *_at_threshold("Youden threshold", "val/{}_youden", [*AT_THRESHOLD]),
+        ],
+    }
+    return themes | {"Further metrics": _further(themes, finished)}
+
+
+def _further(themes: dict[str, list[Column]], finished: Sequence[RunRecord]) -> list[Column]:
+    """Metrics that no table has, but for the limits of intervals, and those of folds that `folds.csv` holds."""
+    known = {column.keys[-1] for columns in themes.values() for column in columns}
+    found = dict.fromkeys(key for record in finished for key in record.metrics if key not in known)
+    derived = (*LIMITS, "_mean", "_sd")
+    return [_plain("Metric", key, key, three_decimals) for key in found if not key.endswith(derived)]
+
+
+def _rows(
+    columns: Sequence[Column], finished: Sequence[RunRecord], comparable: bool
+) -> list[tuple[RunRecord, list[Cell]]]:
+    best = {column: _best(column, finished) if comparable else None for column in columns}
+    opening = {next(members) for _, members in groupby(columns, key=lambda column: column.group)}
+
+    def cell(column: Column, record: RunRecord) -> Cell:
+        value = record.number(*column.keys)
+        return Cell(
+            text=ABSENT if math.isnan(value) else column.show(value),
+            order=None if math.isnan(value) else value,
+            limits=limits(record.interval(column.score)) if column.score and not math.isnan(value) else "",
+            ranked=bool(column.best),
+            best=column.show(value) == best[column] and _may_be_best(column, record),
+            opens_group=column in opening,
+        )
+
+    return [(record, [cell(column, record) for column in columns]) for record in by_area(finished)]
+
+
+def _at_threshold(group: str, pattern: str, names: Sequence[str], leave_out: Sequence[str] = ()) -> list[Column]:
+    return [_score(group, AT_THRESHOLD[name], pattern.format(name)) for name in names if name not in leave_out]
+
+
+def _calibration(group: str, suffix: str) -> list[Column]:
+    return [
+        Column(group, label, ("metrics", f"test/{name}{suffix}"), three_decimals, best)
+        for name, (label, best) in CALIBRATION.items()
+    ]
+
+
+def _fold_scores(label: str, name: str) -> list[Column]:
+    """Of a cross-validation, beside the scores of all its images."""
+    group = f"{label}, fold by fold"
+    return [
+        _plain(group, "mean", f"test/{name}_mean", three_decimals),
+        _plain(group, "standard deviation", f"test/{name}_sd", three_decimals),
+    ]
+
+
+def _score(group: str, label: str, metric: str) -> Column:
+    return Column(group, label, ("metrics", metric), three_decimals, best="highest")
+
+
+def _plain(group: str, label: str, metric: str, show: Callable[[float], str]) -> Column:
+    return Column(group, label, ("metrics", metric), show)
+
+
+def _fact(label: str, *keys: str) -> Column:
+    return Column("Training", label, keys, whole)
+
+
+def _measured(columns: Sequence[Column], finished: Sequence[RunRecord]) -> list[Column]:
+    """The columns in which at least one run has a value."""
+    return [column for column in columns if any(not math.isnan(record.number(*column.keys)) for record in finished)]
+
+
+def _best(column: Column, finished: Sequence[RunRecord]) -> str | None:
+    """The column's best value as it is shown; None where no run stands out."""
+    values = [record.number(*column.keys) for record in finished if _may_be_best(column, record)]
+    shown = {column.show(value): value for value in values if not math.isnan(value)}
+    if not column.best or len(shown) < 2:
+        return None
+    return (max if column.best == "highest" else min)(shown, key=lambda text: shown[text])
+
+
+def _may_be_best(column: Column, record: RunRecord) -> bool:
+    """A collapsed run calls all images benign, or none: its specificity or recall of 1 is no merit."""
+    return not (record.collapsed and (column.group.endswith("threshold 0.5") or column.group == "As trained"))

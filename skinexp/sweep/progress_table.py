@@ -1,0 +1,143 @@
+"""What a person sees of a sweep's jobs while they run: a live table on a terminal, elsewhere each job's story."""
+
+import math
+import threading
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from rich import box
+from rich.console import Group
+from rich.live import Live
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from skinexp.core import terminal
+from skinexp.core.number_format import clock
+from skinexp.runs import result
+from skinexp.sweep import jobs
+from skinexp.sweep.job_process import Child, Event
+
+COLOURS = {"finished": "green", "failed": "red", "killed": "yellow", "running": "bold", "waiting": "dim"}
+
+
+@dataclass
+class Progress:
+    """How far a job is in what it does now."""
+
+    title: str = ""
+    words: str = ""
+    done: int = 0
+    total: int = 0
+    since: float = 0.0
+
+    @property
+    def left(self) -> float | None:
+        """Seconds, if it goes on as it went; None where that cannot be known."""
+        if not 0 < self.done <= self.total:
+            return None
+        return (time.monotonic() - self.since) / self.done * (self.total - self.done)
+
+
+class Board:
+    """Shows jobs; a context manager around their running."""
+
+    def __init__(self, children: Sequence[Child], several: bool):
+        self._children, self._several = children, several
+        self._progress = {id(child): Progress() for child in children}
+        self._lock = threading.Lock()
+        live = terminal.console.is_terminal
+        self._live = Live(get_renderable=self._view, console=terminal.console, refresh_per_second=4) if live else None
+
+    def __enter__(self) -> "Board":
+        if self._live is not None:
+            self._live.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._live is not None:
+            self._live.stop()
+
+    def begin(self, child: Child) -> None:
+        """Says that a job has begun."""
+        if self._live is None and not self._several:
+            terminal.console.print()
+            terminal.console.rule(f"[bold]{escape(child.name)}[/bold]", align="left")
+
+    def hear(self, child: Child, event: Event) -> None:
+        """Takes what a job says."""
+        with self._lock:
+            if "bar" in event:
+                self._move(self._progress[id(child)], event)
+            elif self._live is None:
+                mark = f"{child.name} | " if self._several else ""
+                terminal.show_line(mark + event["line"], event["level"])
+            elif event["level"] in terminal.STYLES:
+                terminal.show_line(f"{child.name}: {event['line']}", event["level"])
+
+    def end(self, child: Child) -> None:
+        """Says that a job has ended."""
+        if self._live is None and self._several:
+            terminal.show_line(f"{child.name} | {child.status}", "INFO")
+
+    @staticmethod
+    def _move(progress: Progress, event: Event) -> None:
+        if progress.title != event["bar"]:
+            progress.title, progress.since = event["bar"], time.monotonic()
+        progress.done, progress.total = event["done"], event["total"]
+        progress.words = event["words"] or f"{event['done']:,}/{event['total']:,}"
+
+    def _view(self) -> Group:
+        left = _sweep_left(self._children)
+        words = "" if left is None else f"about {clock(left)} left in all, if jobs go on taking as long as they took"
+        return Group(self._table(), Text(words, style="dim"))
+
+    def _table(self) -> Table:
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+        table.add_column("", justify="right")
+        table.add_column("run", overflow="fold", min_width=12)
+        table.add_column("status")
+        table.add_column("", overflow="ellipsis", no_wrap=True)
+        table.add_column("time", justify="right")
+        table.add_column("left", justify="right")
+        for number, child in enumerate(self._children):
+            status = child.status
+            progress = self._progress[id(child)] if status == "running" else Progress()
+            doing = f"{progress.title} {progress.words}" if progress.title else _stage(child)
+            words = doing if status == "running" else _outcome(child, status)
+            coloured = f"[{COLOURS[status]}]{status}[/]" if status in COLOURS else status
+            times = (_time(_elapsed(child)), _time(progress.left))
+            table.add_row(str(number), escape(child.name), coloured, escape(words), *times)
+        return table
+
+
+def _time(seconds: float | None) -> str:
+    return "" if seconds is None else clock(seconds)
+
+
+def _stage(child: Child) -> str:
+    return str(result.load(child.directory).get("stage") or "")
+
+
+def _outcome(child: Child, status: str) -> str:
+    if status == "finished":
+        score = jobs.score(result.load(child.directory))
+        return "" if math.isnan(score) else f"validation score {score:.3f}"
+    return str(result.load(child.directory).get("error") or "") if status in ("failed", "killed") else ""
+
+
+def _elapsed(child: Child) -> float | None:
+    return None if child.began is None else (child.ended or time.monotonic()) - child.began
+
+
+def _sweep_left(children: Iterable[Child]) -> float | None:
+    """Seconds until the last job ends; None before the first one has, and after the last."""
+    took = [child.ended - child.began for child in children if child.began is not None and child.ended is not None]
+    running = [time.monotonic() - child.began for child in children if child.began is not None and child.ended is None]
+    waiting = sum(child.began is None and not child.finished for child in children)
+    if not took or not (running or waiting):
+        return None
+    mean = sum(took) / len(took)
+    work = waiting * mean + sum(max(0.0, mean - elapsed) for elapsed in running)
+    return work / max(1, len(running))

@@ -1,0 +1,272 @@
+"""A run as it is tracked: what it says is in its outbox when the call returns, and a courier delivers it meanwhile."""
+
+import getpass
+import logging
+import math
+import shutil
+import traceback
+import uuid
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from filelock import Timeout
+
+from skinexp.config.schema import Tracking
+from skinexp.core.errors import UserError
+from skinexp.runs import result
+from skinexp.tracking.flat import flatten
+from skinexp.tracking.outbox import STATUSES, Outbox, now
+from skinexp.tracking.uploader_process import Dispatch
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+log = logging.getLogger(__name__)
+
+FOLDERS = ("figures", result.EVIDENCE, ".hydra")  # of the run directory, those that are logged
+MODEL = "model.keras"  # as the run's directory and MLflow's own form of a Keras model call it
+KEPT_LOCAL = (".log", ".keras", ".part")  # the log is not finished; the model is logged as a model
+REQUIREMENTS = ("keras", "tensorflow", "numpy")  # of a served model; given, because inferring them takes seconds
+
+
+class Run:
+    """A run that is being tracked. Start one with `start`."""
+
+    def __init__(self, options: Tracking, outbox: Outbox, key: str, fresh: bool):
+        self.key = key
+        self._fresh, self._discarded = fresh, False
+        self._options, self._outbox, self._directory = options, outbox, outbox.place
+        self._points, self._params, self._scores = _written(outbox)
+        self._dispatch = Dispatch(outbox.place, options)
+
+    @property
+    def id(self) -> str | None:
+        """The MLflow run's; None as long as the store has not answered."""
+        return self._dispatch.run_id
+
+    @property
+    def experiment_id(self) -> str | None:
+        """Of the experiment in MLflow; None as long as the store has not answered."""
+        return self._dispatch.experiment_id
+
+    def confirm(self) -> None:
+        """Waits until the store has the run, where `tracking.required` says that there must be one.
+
+        Raises:
+            UserError: where the store cannot be used.
+        """
+        if self._options.required and (reason := self._dispatch.refusal()):
+            if self._fresh:
+                self.discard()
+            else:
+                self._dispatch.kill()
+            raise UserError(f"{reason}, or go on and deliver later: tracking.required=false")
+
+    def await_answer(self) -> None:
+        """Waits until the store has the run or has said why not; where there is none, the run goes on all the same."""
+        self._dispatch.refusal()
+
+    def metrics(self, values: Mapping[str, float | None], step: int | None = None) -> None:
+        """Logs numbers; what is no number is left out, and so is what an earlier life of the run has logged."""
+        numbers = {
+            name: float(value)
+            for name, value in values.items()
+            if isinstance(value, (int, float)) and math.isfinite(value) and (name, step) not in self._points
+        }
+        if numbers:
+            said = now()
+            self._append("metrics", values=numbers, step=step, time=said)
+            self._points |= {(name, step) for name in numbers}
+            if step is None:
+                self._scores = {"values": numbers, "time": said}
+
+    def epoch(self, values: Mapping[str, Any]) -> None:
+        """Logs one epoch's record: `train/` and `val/` metrics and the learning rate, in one call."""
+        numbers = {name: value for name, value in values.items() if "/" in name}
+        self.metrics(numbers | {"train/lr": values["lr"], "train/seconds": values["seconds"]}, step=values["epoch"])
+
+    def params(self, nested: Mapping[str, Any]) -> None:
+        """Logs a nested configuration; a param keeps the value that it had first."""
+        flat = {name: str(value) for name, value in flatten(nested).items() if name not in self._params}
+        if flat:
+            self._append("params", values=flat)
+            self._params |= set(flat)
+
+    def tags(self, values: Mapping[str, Any]) -> None:
+        self._append("tags", values={name: str(value) for name, value in values.items() if value is not None})
+
+    def file(self, path: Path) -> None:
+        """Logs a file of the run's directory as it is when it is delivered."""
+        self._append("file", path=str(path.relative_to(self._directory)))
+
+    def run_directory(self) -> None:
+        """Logs the files that a run left; what only the run itself needs stays behind."""
+        for path in sorted(self._directory.iterdir()):
+            if path.is_dir() and path.name in FOLDERS:
+                self._append("folder", path=path.name)
+            elif path.is_file() and path.suffix not in KEPT_LOCAL:
+                self.file(path)
+
+    def dataset(self, frame: "pd.DataFrame", source: str | None, name: str, digest: str, context: str) -> None:
+        """Records which images were used for what.
+
+        Args:
+            frame: one row an image.
+            source: directory or name that the images came from; None where they were generated.
+            context: train, val or test.
+        """
+        shape = {"columns": list(frame.columns), "rows": len(frame)}
+        self._append("dataset", name=name, digest=digest, source=source, context=context, **shape)
+
+    def model(self, network: Any, example: "np.ndarray", answer: "np.ndarray") -> None:
+        """Logs a Keras model with its signature, and with the scores that were logged before.
+
+        Args:
+            example: (1, size, size, 3) pixels.
+            answer: (1, 1) the logit that the network predicts for them.
+        """
+        import mlflow.keras  # seconds; all else that knows MLflow is the courier's
+        import mlflow.models
+
+        from skinexp.tracking import mlflow_store
+
+        mlflow_store.settle()
+        place = self._outbox.directory / "model"
+        shutil.rmtree(place, ignore_errors=True)  # of an earlier life that was killed here
+        place.mkdir()  # MLflow 3.17 writes the example before it makes the directory
+        mlflow.keras.save_model(
+            network,
+            str(place),
+            signature=mlflow.models.infer_signature(example, answer),
+            input_example=example,
+            pip_requirements=[f"{name}=={version(name)}" for name in REQUIREMENTS],
+        )
+        if (whole := self._directory / MODEL).is_file():  # the same network, with what else is needed to use it
+            shutil.copyfile(whole, place / "data" / MODEL)
+        self._append("model", path=str(place.relative_to(self._directory)), scores=self._scores)
+
+    def close(self, status: str, error: BaseException | None, *files: Path) -> None:
+        """Says how the run ended, and waits as long as `tracking.wait` says until that and the rest is delivered.
+
+        Args:
+            status: finished, failed or killed.
+            error: what ended it; a failure's traceback is logged.
+            files: that are logged last.
+        """
+        if self._discarded:
+            return
+        if status == "failed" and error is not None and not isinstance(error, UserError):
+            trace = self._directory / result.TRACEBACK
+            trace.write_text("".join(traceback.format_exception(error)))
+            self.file(trace)
+        for file in files:
+            self.file(file)
+        self._append("status", status=STATUSES[status], time=now())
+        self._end()
+
+    def discard(self) -> None:
+        """Takes the run back, as if it had never been."""
+        self._discarded = True
+        if self.id is not None:
+            self._append("status", status="KILLED", time=now())
+            self._append("delete")
+            self._end()
+        else:
+            self._dispatch.kill()
+        self._outbox.writer.release()
+        shutil.rmtree(self._outbox.directory, ignore_errors=True)
+
+    def _end(self) -> None:
+        self._dispatch.end()
+        self._outbox.writer.release()
+        if rejected := self._outbox.delivered().rejected:
+            log.warning("Tracking  %d records were not taken by the store; see outbox/courier.log", rejected)
+        if left := self._outbox.left:
+            log.warning(
+                "Tracking  %d records are not delivered to %s; they are kept. To deliver them: "
+                "python -m skinexp.sync %s",
+                left,
+                self._options.uri,
+                self._directory,
+            )
+
+    def _append(self, kind: str, **content: Any) -> None:
+        self._outbox.append(kind, **content)
+        self._dispatch.wake()
+
+
+def start(
+    options: Tracking,
+    directory: Path,
+    name: str,
+    tags: Mapping[str, Any],
+    parent: str | None = None,
+    resume: bool = False,
+) -> Run:
+    """Opens a run in a directory, or again where it is resumed, and starts its courier.
+
+    Args:
+        parent: key of the sweep's run.
+        resume: whether to go on with the run that the directory holds, if there is one.
+
+    Raises:
+        UserError: where another process is at work there, or a run that is not delivered would be lost.
+    """
+    outbox = Outbox(directory)
+    if outbox and not resume:
+        if outbox.left:
+            raise UserError(
+                f"{directory}: holds a run that was not delivered. Deliver it (python -m skinexp.sync {directory}), go "
+                f"on with it (resume={directory}), or use another directory"
+            )
+        shutil.rmtree(outbox.directory)
+    outbox.create()
+    try:
+        outbox.writer.acquire(blocking=False)
+    except Timeout as error:
+        raise UserError(f"{directory}: another process is at work on this run. Wait for it, or end it") from error
+    fresh = not outbox
+    if not fresh:
+        key = outbox.opening["key"]
+        outbox.append("resumed", time=now())
+    else:
+        key = uuid.uuid4().hex
+        known = {name: str(value) for name, value in tags.items() if value is not None}
+        outbox.append(
+            "run",
+            key=key,
+            uri=options.uri,
+            experiment=options.experiment,
+            name=name,
+            parent=parent,
+            tags=_origin() | known,
+            time=now(),
+        )
+    return Run(options, outbox, key, fresh)
+
+
+def _origin() -> dict[str, str]:
+    """What MLflow says of who started a run, and with what."""
+    try:
+        user = getpass.getuser()
+    except (OSError, KeyError):  # a container whose user has no name
+        user = "unknown"
+    return {"mlflow.user": user, "mlflow.source.name": "skinexp.train", "mlflow.source.type": "LOCAL"}
+
+
+def _written(outbox: Outbox) -> tuple[set[tuple[str, int | None]], set[str], dict[str, Any]]:
+    """What earlier lives of a run have logged: points (metric, step), params, and scores, which have no step."""
+    points: set[tuple[str, int | None]] = set()
+    params: set[str] = set()
+    scores: dict[str, Any] = {}
+    for record, _ in outbox.read():
+        if record["kind"] == "metrics":
+            points |= {(name, record["step"]) for name in record["values"]}
+            if record["step"] is None:
+                scores = {"values": record["values"], "time": record["time"]}
+        if record["kind"] == "params":
+            params |= set(record["values"])
+    return points, params, scores

@@ -1,0 +1,129 @@
+"""A process that delivers an outbox while the run goes on, and knows when the run has ended.
+
+    python -m skinexp.tracking.uploader DIRECTORY URI WAIT [--system-metrics]
+
+It tells the run on its standard output what became of it: {"run_id": ..., "experiment_id": ...} once the store has the
+run, and again after trouble; {"trouble": sentence} where the store cannot be used. Its standard input is the run's
+life line: a byte says that there is something to deliver, its end that the run has ended. A run that ended without
+saying how was killed, and the store is told so.
+"""
+
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from itertools import chain, repeat
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from skinexp.runs import result
+from skinexp.tracking.outbox import STATUSES, Outbox, now
+
+if TYPE_CHECKING:
+    from skinexp.tracking.delivery import Delivery
+
+POLL = 1.0  # seconds after which the outbox is looked at, also when nothing was said
+PAUSES = (0.5, 1.0, 2.0, 5.0, 10.0)  # seconds between tries while the store cannot be used
+
+
+class Line:
+    """The run's life line, read in a thread of its own.
+
+    Attributes:
+        news: set when there is something to deliver, and at the end.
+        ended: set when the run has ended.
+    """
+
+    def __init__(self) -> None:
+        self.news, self.ended = threading.Event(), threading.Event()
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self) -> None:
+        while os.read(0, 4096):
+            self.news.set()
+        self.ended.set()
+        self.news.set()
+
+
+class Courier:
+    """Delivers what there is, again and again, and tells the run when that begins to work or to fail."""
+
+    def __init__(self, delivery: "Delivery") -> None:
+        self._delivery, self._works = delivery, False
+
+    def follow(self, line: Line) -> None:
+        """Delivers while the run goes on."""
+        pauses = _pauses()
+        while not line.ended.is_set():
+            if self._deliver():
+                pauses = _pauses()
+                line.news.wait(POLL)
+                line.news.clear()
+            else:
+                line.ended.wait(next(pauses))
+
+    def finish(self, wait: float) -> None:
+        """Delivers what is left when the run has ended; tries for at most `wait` seconds."""
+        deadline, pauses = time.monotonic() + wait, _pauses()
+        while not self._deliver() and (left := deadline - time.monotonic()) > 0:
+            time.sleep(min(next(pauses), left))
+
+    def _deliver(self) -> bool:
+        from skinexp.tracking.delivery import Unavailable
+
+        try:
+            self._delivery.deliver()
+        except Unavailable as error:
+            self._works = False
+            _say(trouble=str(error))
+            return False
+        if not self._works:
+            self._works = True
+            _say(run_id=self._delivery.run_id, experiment_id=self._delivery.experiment_id)
+        return True
+
+
+def main(directory: Path, uri: str, wait: float, system_metrics: bool) -> None:
+    """Delivers until the run has ended and everything is delivered, or `wait` seconds are over."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    line, outbox = Line(), Outbox(directory)
+    with outbox.deliverer:  # an earlier life's courier may be at its end
+        from skinexp.tracking.delivery import Delivery
+        from skinexp.tracking.system_sampler import Sampler
+
+        courier = Courier(Delivery(outbox, uri))
+        sampler = Sampler(outbox) if system_metrics else None
+        courier.follow(line)
+        if sampler is not None:
+            sampler.finish()
+        if not outbox.closed:
+            bury(outbox)
+        courier.finish(wait)
+
+
+def _pauses() -> Iterator[float]:
+    return chain(PAUSES, repeat(PAUSES[-1]))
+
+
+def bury(outbox: Outbox) -> None:
+    """Writes down the end of a run whose process could not do so itself."""
+    if result.load(outbox.place):
+        result.mark(outbox.place, "killed")  # unless it was killed when it had just said how it ended
+        outbox.append("file", path=result.FILE)
+    status = result.load(outbox.place).get("status", "killed")
+    outbox.append("status", status=STATUSES[status], time=now())
+
+
+def _say(**words: str | None) -> None:
+    try:
+        print(json.dumps(words), flush=True)
+    except BrokenPipeError:  # the run was killed
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115
+
+
+if __name__ == "__main__":
+    place, address, seconds, *flags = sys.argv[1:]
+    main(Path(place), address, float(seconds), system_metrics=bool(flags))

@@ -1,0 +1,124 @@
+"""What a phase trains and on what: the network on images, or the part above a cut on what lies in the cache."""
+
+import logging
+import shutil
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from skinexp.config.schema import Compute, Config
+from skinexp.data import pipeline
+from skinexp.data.augment import Augmentation
+from skinexp.data.pipeline import Batches, EpochBatches
+from skinexp.models import Classifier
+from skinexp.models.classifier import FEATURES
+from skinexp.training import cut, features, phases
+from skinexp.training.augmented_model import Trainee
+from skinexp.training.phases import Phase
+
+log = logging.getLogger(__name__)
+
+STEPS_AT_ONCE = 32  # of a head on its features, in one call; elsewhere than on TensorFlow they would be unrolled
+SHARE_OF_DISK = 0.5  # that cached features may take of what is free
+
+
+@dataclass(frozen=True)
+class Course:
+    """What a phase trains, and on what.
+
+    Attributes:
+        model: what is trained.
+        batches: of training images, or of their activations at the cut.
+        validation: as Keras' validation_data.
+        layer: where the network is cut; None for the whole network.
+        activations: (n, ...) of the validation images there; None for the whole network.
+        steps_at_once: between which no callback is asked.
+    """
+
+    model: keras.Model
+    batches: EpochBatches
+    validation: Any
+    layer: str | None = None
+    activations: np.ndarray | None = None
+    steps_at_once: int = 1
+
+    def compile(self, optimizer: keras.Optimizer, compute: Compute) -> None:
+        """Makes the model ready to be trained, with the loss and the metrics of every training."""
+        self.model.compile(
+            optimizer=optimizer,
+            loss=keras.losses.BinaryCrossentropy(from_logits=True),
+            metrics=[
+                keras.metrics.BinaryAccuracy(name="accuracy", threshold=0.0),  # a logit of 0 is a probability of 0.5
+                keras.metrics.AUC(name="auc", from_logits=True),
+            ],
+            jit_compile=bool(compute.jit_compile),
+            steps_per_execution=self.steps_at_once,
+        )
+
+
+def shortest_cut(phase: Phase, classifier: Classifier, batches: Batches, config: Config) -> str | None:
+    """The layer where the phase is cut, so that it takes least time; None for the whole network.
+
+    It depends on the room that the disk has now.
+    """
+    layer = cut.find(phase, classifier)
+    wanted = {"auto": True, "head": layer == FEATURES, "off": False}
+    if layer is None or not wanted[config.training.features]:
+        return None
+    size = features.size(classifier, layer, batches, _views(phase, config))
+    return layer if _fits(size, Path(config.data.cache)) else None
+
+
+def foreseen(classifier: Classifier, batches: Batches, config: Config) -> np.ndarray | None:
+    """(n, ...) activations of the validation images where the first phase is cut; None where it is not.
+
+    They are computed now, and the training finds them in the cache: others may look at them before it begins.
+    """
+    phase = phases.plan(classifier, config.model, config.optim)[0]
+    layer = shortest_cut(phase, classifier, batches, config)
+    return features.validation_features(classifier, layer, batches, Path(config.data.cache)) if layer else None
+
+
+def course(
+    phase: Phase, layer: str | None, classifier: Classifier, batches: Batches, config: Config, first: int
+) -> Course:
+    """What a phase trains that is cut at a layer, or nowhere.
+
+    Args:
+        first: the epoch that the phase begins with, counted from 0 through all phases.
+    """
+    augmentation = Augmentation(config.augment)
+    if layer is None:
+        trainee = Trainee(classifier.network, augmentation)
+        return Course(trainee, batches.train, pipeline.evaluation_batches(batches.val, batches.batch_size))
+    cache, views = Path(config.data.cache), _views(phase, config)
+    draw = partial(features.training_features, classifier, layer, batches, augmentation, views, cache)
+    labels = batches.train.labels
+    drawn = features.FeatureBatches(draw, labels, batches.batch_size, config.seed, first, config.training.redraw)
+    seen = features.validation_features(classifier, layer, batches, cache)
+    validation = pipeline.in_order(seen, np.arange(len(seen)), batches.val.labels, batches.batch_size)
+    # A step of the head takes less time than asking for it.
+    at_once = STEPS_AT_ONCE if layer == FEATURES and keras.backend.backend() == "tensorflow" else 1
+    return Course(cut.Top(classifier, layer), drawn, validation, layer, seen, at_once)
+
+
+def _views(phase: Phase, config: Config) -> int:
+    return min(config.training.views, phase.epochs)  # more would take longer than the phase without a cache
+
+
+def _fits(size: int, cache: Path) -> bool:
+    cache.mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(cache).free
+    if size <= SHARE_OF_DISK * free:
+        return True
+    log.warning(
+        "Features  not kept: they would take %.1f GB of the %.1f GB that are free under data.cache=%s",
+        size / 1e9,
+        free / 1e9,
+        cache,
+    )
+    return False

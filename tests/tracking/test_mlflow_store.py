@@ -1,0 +1,110 @@
+"""The store as a sweep and the comparison command use it: parent runs, looking runs up, fetching their files."""
+
+import pandas as pd
+import pytest
+import requests
+from mlflow.exceptions import HTTP_STATUS_TO_ERROR_CODE, MlflowException
+from mlflow.protos.databricks_pb2 import ErrorCode
+
+from skinexp.config.schema import Tracking
+from skinexp.core.atomic_files import write_tables
+from skinexp.core.errors import UserError
+from skinexp.runs.result import EVIDENCE, Result
+from skinexp.runs.run_summary import load
+from skinexp.tracking import mlflow_store
+
+NOWHERE = "http://127.0.0.1:1"  # a port that nothing listens on and no server may choose
+
+
+def explained(uri: str) -> str:
+    """What a person reads of a store that cannot be connected to."""
+    with pytest.raises((MlflowException, OSError)) as caught:
+        mlflow_store.connect(uri, "skinexp")
+    return mlflow_store.explain(uri, caught.value)
+
+
+def test_a_server_that_is_not_there_is_told_in_one_sentence_with_what_to_do():
+    assert explained(NOWHERE) == (
+        f"tracking.uri: {NOWHERE} cannot be used ([Errno 111] Connection refused). Start a server there, "
+        "or track into a local file: tracking=local"
+    )
+
+
+def test_an_address_of_no_known_kind_is_told_in_one_sentence():
+    sentence = explained("carrier-pigeon://roof")
+    assert sentence.startswith("tracking.uri: carrier-pigeon://roof cannot be used")
+    assert len(sentence.splitlines()) == 1
+
+
+def test_a_directory_that_is_not_there_is_told_at_once(tmp_path):
+    place = tmp_path / "nowhere"
+    sentence = explained(f"sqlite:///{place}/mlflow.db")
+    assert sentence == f"tracking.uri: no such directory, or not writable: {place}"
+
+
+@pytest.mark.parametrize(
+    ("code", "final"), [(400, True), (404, True), (401, False), (429, False), (500, False), (503, False)]
+)
+def test_what_a_store_will_never_take_is_told_from_what_it_may_take_later(code, final):
+    about_a_run = MlflowException("no", error_code=ErrorCode.Value(HTTP_STATUS_TO_ERROR_CODE[code]))
+    response = requests.Response()
+    response.status_code = code
+    about_a_file = requests.HTTPError(response=response)
+    assert mlflow_store.is_final(about_a_run) is mlflow_store.is_final(about_a_file) is final
+
+
+def test_what_cannot_be_reached_may_be_reached_later_but_a_file_that_is_gone_will_not_come_back():
+    assert not mlflow_store.is_final(ConnectionResetError())
+    assert mlflow_store.is_final(FileNotFoundError())
+
+
+def test_a_sweep_is_found_with_its_children_in_the_order_in_which_they_began(opened, options, tmp_path):
+    with opened(tmp_path / "sweep", "seed=0,1,2") as parent:
+        pass
+    children = []
+    for seed in range(3):
+        with opened(tmp_path / str(seed), f"seed={seed}", parent=parent.key) as child:
+            pass
+        children.append(child.id)
+    with opened(name="of no sweep"):
+        pass
+    found = mlflow_store.find(options, parent.id)
+    assert (found.id, found.name, found.children) == (parent.id, "seed=0,1,2", tuple(children))
+
+
+def test_a_single_run_is_found_without_children(opened, options):
+    with opened(name="seed=1") as run:
+        pass
+    assert mlflow_store.find(options, run.id).children == ()
+
+
+def test_a_run_that_is_not_there_is_told_by_its_name(options, server):
+    with pytest.raises(UserError, match=f"^0123: neither a directory nor a run in {server}$"):
+        mlflow_store.find(options, "0123")
+
+
+def test_looking_a_run_up_creates_no_store(tmp_path):
+    file = tmp_path / "mlflow.db"
+    with pytest.raises(UserError, match=r"^0123: neither a directory nor a run in .*, which is not there$"):
+        mlflow_store.find(Tracking(uri=f"sqlite:///{file}"), "0123")
+    assert not file.exists()
+
+
+def test_the_files_of_a_run_are_fetched(opened, options, tmp_path):
+    with opened(tmp_path) as run:
+        with Result(tmp_path, name="seed=1"):
+            pass
+        run.run_directory()
+    copy = mlflow_store.download(options, run.id)
+    assert (copy / "result.json").read_bytes() == (tmp_path / "result.json").read_bytes()
+
+
+def test_scores_have_the_same_intervals_fetched_as_in_their_directory(opened, options, tmp_path):
+    scores = pd.DataFrame({"score": ["roc_auc", "f1"], "estimate": [0.8, 0.7], "low": 0.6, "high": 0.9, "method": "x"})
+    with opened(tmp_path) as run:
+        with Result(tmp_path, name="seed=1") as result:
+            result.add(metrics={"test/roc_auc": 0.8, "test/f1": 0.7})
+        write_tables({"scores": scores}, tmp_path / EVIDENCE)
+        run.run_directory()
+    fetched = load(mlflow_store.download(options, run.id))
+    assert fetched.interval("f1") == load(tmp_path).interval("f1") == (0.7, 0.6, 0.9)
