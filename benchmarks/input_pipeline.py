@@ -25,8 +25,8 @@ import photographs
 from measure import Goal, Row, at_least, in_turns, medians, peak_memory, report
 
 from skinexp.config.schema import Augment, Data, Preprocess
-from skinexp.data import sources
 from skinexp.data.preparation import image_cache
+from skinexp.data.sources import registry
 from skinexp.data.table import Table
 
 LIGHT = Augment(flip=True, rotation=0.05, zoom=0.1, brightness=0.01, contrast=0.01)  # as conf/augment/light.yaml
@@ -64,7 +64,7 @@ def main() -> None:
         images = options.images or photographs.draw(place / "photographs", options.photographs, options.pixels)
         data = Data("folder", str(images), exclude=["premalignant"], cache=str(place / "cache"))
         data.preprocess = Preprocess(size=options.size)
-        table = sources.load(data, seed=0)
+        table = registry.load(data, seed=0)
         pixels = repeated(image_cache.prepare(table, data).images, options.epoch, place / "epoch.npy")
         # Before TensorFlow is imported: the workers are forked, and its threads would not come along.
         loaders = {size: torch_loader(pixels, size) for size in options.batch_sizes}

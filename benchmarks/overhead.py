@@ -114,12 +114,13 @@ def train(config: Config, directory: Path, written: bool) -> Taken:
     """What one training takes."""
     config.compute = compute.configure(config).settle(config.compute)
     from skinexp import models, training
-    from skinexp.data import pipeline, sources
+    from skinexp.data import pipeline
     from skinexp.data.preparation import image_cache
+    from skinexp.data.sources import registry
     from skinexp.data.split import split
     from skinexp.training import checkpoints
 
-    prepared = image_cache.prepare(sources.load(config.data, config.seed), config.data)
+    prepared = image_cache.prepare(registry.load(config.data, config.seed), config.data)
     frame = prepared.table.frame
     frame["split"] = split(frame, config.data.split, config.seed)
     batches = pipeline.batches(prepared.images, frame, config.augment, config.optim.batch_size, config.seed)

@@ -17,8 +17,9 @@ import cv2
 from measure import Goal, Row, figure, report
 
 from skinexp.config.schema import Data, Phantom, Preprocess
-from skinexp.data import phantom, sources
+from skinexp.data import phantom
 from skinexp.data.preparation import image_cache
+from skinexp.data.sources import registry
 
 ASKED, AT = 100, 128  # images a second, pixels a side
 
@@ -42,7 +43,7 @@ def prepared(count: int) -> float:
             preprocess=Preprocess(size=64, crop_border=False, remove_hair=False),
         )
         start = time.perf_counter()
-        image_cache.prepare(sources.load(options, 0), options)
+        image_cache.prepare(registry.load(options, 0), options)
         return count / (time.perf_counter() - start)
 
 

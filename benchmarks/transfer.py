@@ -24,8 +24,8 @@ from keras import ops
 
 from skinexp import models
 from skinexp.config.schema import Data, Model, Phantom, Preprocess
-from skinexp.data import sources
 from skinexp.data.preparation import image_cache
+from skinexp.data.sources import registry
 from skinexp.health.probes import logistic_probe_auc
 from skinexp.models import packed_weights
 from skinexp.models.backbones import CONTRACTS
@@ -97,7 +97,7 @@ def phantoms(options: argparse.Namespace, seed: int) -> Images:
 def read(options: Data, size: int, seed: int = 0) -> Images:
     """Images as a training prepares them."""
     options.preprocess = Preprocess(size=size)
-    prepared = image_cache.prepare(sources.load(options, seed), options)
+    prepared = image_cache.prepare(registry.load(options, seed), options)
     frame = prepared.table.frame
     return Images(prepared.images[frame["row"]], frame["label"].to_numpy(), frame["group"].to_numpy())
 

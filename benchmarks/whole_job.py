@@ -26,7 +26,7 @@ from runs import NEVER, folder, run, train
 from sklearn.metrics import roc_auc_score
 
 from skinexp.config.schema import Data
-from skinexp.data import sources
+from skinexp.data.sources import registry
 
 EPOCHS = {"scratch": (47, 0), "mobilenet": (86, 30), "efficientnet": (86, 30)}  # first phase, fine-tuning
 GOALS = {"scratch": 1.2, "mobilenet": 5.0, "efficientnet": 5.0}
@@ -117,7 +117,7 @@ def contest(
 
 def images_as_split(images: Path, predictions: pd.DataFrame, seed: int) -> pd.DataFrame:
     """One row an image, with its file, and the part of the split that a training of skinexp has put it in."""
-    frame = sources.load(Data("folder", str(images), exclude=["premalignant"]), seed).frame
+    frame = registry.load(Data("folder", str(images), exclude=["premalignant"]), seed).frame
     frame["file"] = [str(Path(path).relative_to(images)) for path in frame["path"]]
     frame["split"] = frame["image_id"].map(predictions.set_index("image_id")["split"]).fillna("train")
     return frame

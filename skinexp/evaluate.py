@@ -90,10 +90,10 @@ def evaluate(name: str, overrides: list[str], output: Path | None = None, uri: s
     config = evaluation_config.with_prevalence(config, overrides, run.result)
 
     from skinexp.core.terminal import libraries_write_to
-    from skinexp.data import sources
+    from skinexp.data.sources import registry
     from skinexp.sweep import jobs
 
-    table = sources.load(config.data, config.seed, one_class=True)
+    table = registry.load(config.data, config.seed, one_class=True)
     directory = _directory(output)
     log = directory / "evaluate.log"
     with _logging_to(log), jobs.in_one_sentence(log), libraries_write_to(log):

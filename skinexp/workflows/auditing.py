@@ -10,10 +10,10 @@ import numpy as np
 from skinexp.config.schema import Config
 from skinexp.core import terminal
 from skinexp.core.atomic_files import replace_text, write_tables
-from skinexp.data import sources
 from skinexp.data.audit import Findings, audit
 from skinexp.data.preparation import image_cache
 from skinexp.data.preparation.preprocess import ImageError
+from skinexp.data.sources import registry
 from skinexp.data.table import Table
 from skinexp.report.pages import audit_page
 from skinexp.runs.result import plain
@@ -31,7 +31,7 @@ def run(config: Config, directory: Path, about: dict[str, Any]) -> Findings:
         directory: to write into.
         about: what else audit.json shall hold.
     """
-    table = sources.load(config.data, config.seed)
+    table = registry.load(config.data, config.seed)
     log.info("Data      %s", table)
     findings = audit(table, config.data)
     values = findings.to_dict() | {"name": table.name, "data_digest": table.digest} | about

@@ -11,8 +11,9 @@ import pandas as pd
 from skinexp import models
 from skinexp.config.schema import RangeTest
 from skinexp.core import terminal
-from skinexp.data import audit, pipeline, sources
+from skinexp.data import audit, pipeline
 from skinexp.data.preparation import image_cache
+from skinexp.data.sources import registry
 from skinexp.data.split import split
 from skinexp.report.figures import style
 from skinexp.report.figures.lr_range_curve import range_curve
@@ -32,7 +33,7 @@ def run(config: RangeTest, directory: Path, about: dict[str, Any]) -> range_test
         directory: to write into.
         about: what else lr_find.json shall hold.
     """
-    table = sources.load(config.data, config.seed)
+    table = registry.load(config.data, config.seed)
     log.info("Data      %s", table)
     prepared = image_cache.prepare(table, config.data)
     prepared, _ = audit.acted_on(prepared, audit.audit_prepared(prepared, config.data), config.data)  # as in training

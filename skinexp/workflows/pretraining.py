@@ -12,9 +12,9 @@ from keras import ops
 
 from skinexp.config.schema import Pretraining
 from skinexp.core import terminal
-from skinexp.data import sources
 from skinexp.data.pipeline import Images, TrainingBatches
 from skinexp.data.preparation import image_cache
+from skinexp.data.sources import registry
 from skinexp.data.split import split
 from skinexp.models import packed_weights
 from skinexp.models.backbones import CONTRACTS
@@ -42,7 +42,7 @@ def run(config: Pretraining, directory: Path, about: dict[str, Any]) -> Path:
     Returns:
         The file of the weights.
     """
-    table = sources.load(config.data, config.seed)
+    table = registry.load(config.data, config.seed)
     log.info("Data      %s", table)
     prepared = image_cache.prepare(table, config.data)
     frame = prepared.table.frame

@@ -9,8 +9,9 @@ from pathlib import Path
 from skinexp import health, models, tracking, training
 from skinexp.config.schema import Config
 from skinexp.core.atomic_files import write_tables
-from skinexp.data import audit, pipeline, sources
+from skinexp.data import audit, pipeline
 from skinexp.data.preparation import image_cache
+from skinexp.data.sources import registry
 from skinexp.data.split import split
 from skinexp.evaluation import Evaluation, Evidence, evaluate, evidence
 from skinexp.explain.maps import explain
@@ -42,7 +43,7 @@ def run(config: Config, job: Job, result: Result, record: tracking.Run) -> float
     result.add(run_id=record.id, experiment_id=record.experiment_id)
     record.params(dataclasses.asdict(config))
     with result.stage("data"):
-        table = sources.load(config.data, config.seed)
+        table = registry.load(config.data, config.seed)
         log.info("Data      %s", table)
     with result.stage("prepare"):
         prepared = image_cache.prepare(table, config.data)

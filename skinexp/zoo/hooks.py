@@ -60,7 +60,7 @@ def images(change: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> Hook:
         labels[prepared.table.frame["row"]] = prepared.table.frame["label"]
         return replace(prepared, images=change(np.array(prepared.images), labels))
 
-    return returning(training.store, "prepare", changed)
+    return returning(training.image_cache, "prepare", changed)
 
 
 def table_labels(change: Callable[[np.ndarray], np.ndarray]) -> Hook:
@@ -69,7 +69,7 @@ def table_labels(change: Callable[[np.ndarray], np.ndarray]) -> Hook:
     def changed(table: Table) -> Table:
         return replace(table, frame=table.frame.assign(label=change(table.frame["label"].to_numpy())))
 
-    return returning(training.sources, "load", changed)
+    return returning(training.registry, "load", changed)
 
 
 def training_labels(change: Callable[[np.ndarray], np.ndarray]) -> Hook:

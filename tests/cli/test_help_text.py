@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from hydra import compose, initialize_config_dir
 
+from skinexp.cli.help_text import render
 from skinexp.config import schema
-from skinexp.config.conf_files import CONF, options, render
+from skinexp.config.conf_files import CONF, options
 from skinexp.config.schema import GROUPS
 from tests.commands import imported
 

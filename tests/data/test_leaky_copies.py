@@ -8,7 +8,7 @@ import pytest
 from skinexp.config.schema import Data, Phantom, Split
 from skinexp.data.preparation import image_cache
 from skinexp.data.readers import part
-from skinexp.data.sources import load
+from skinexp.data.sources.registry import load
 from skinexp.data.split import split
 
 

@@ -11,8 +11,9 @@ import pytest
 from skinexp import models, training
 from skinexp.config.schema import Config, Data, FineTune, Health, Model, Optim, Phantom, Preprocess, Tracking
 from skinexp.core.errors import UserError
-from skinexp.data import pipeline, sources
+from skinexp.data import pipeline
 from skinexp.data.preparation import image_cache
+from skinexp.data.sources import registry
 from skinexp.data.split import split
 from skinexp.health import Doctor, probes
 from skinexp.health.ask import Questions
@@ -37,7 +38,7 @@ def config(tmp_path_factory) -> Config:
 
 def prepare(config):
     """Images and their split."""
-    prepared = image_cache.prepare(sources.load(config.data, config.seed), config.data)
+    prepared = image_cache.prepare(registry.load(config.data, config.seed), config.data)
     frame = prepared.table.frame
     frame["split"] = split(frame, config.data.split, config.seed)
     return prepared

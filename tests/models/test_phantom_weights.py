@@ -12,8 +12,8 @@ import pytest
 from skinexp import models
 from skinexp.config.schema import Data, Model, Phantom, Preprocess
 from skinexp.core.errors import UserError
-from skinexp.data import sources
 from skinexp.data.preparation import image_cache
+from skinexp.data.sources import registry
 from skinexp.health import network_readings
 from skinexp.health.probes import logistic_probe_auc, mean_pairwise_cosine
 from skinexp.health.thresholds import limit
@@ -45,7 +45,7 @@ def phantoms(tmp_path_factory):
     """Pixels and labels of phantoms as a run with seed 0 has them."""
     cache = str(tmp_path_factory.mktemp("cache"))
     options = Data(phantom=Phantom(images=160), preprocess=Preprocess(size=SIZE), cache=cache, workers=1)
-    prepared = image_cache.prepare(sources.load(options, 0), options)
+    prepared = image_cache.prepare(registry.load(options, 0), options)
     return np.array(prepared.images), prepared.table.frame["label"].to_numpy()
 
 

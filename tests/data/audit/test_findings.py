@@ -7,10 +7,10 @@ from PIL import Image
 
 from skinexp.config.schema import Data, Phantom, Split
 from skinexp.core.errors import UserError
-from skinexp.data import sources
 from skinexp.data.audit import SERIOUS, WARNING, Findings, acted_on, audit, audit_prepared, of_split
 from skinexp.data.phantom import render
 from skinexp.data.preparation import image_cache
+from skinexp.data.sources import registry
 from skinexp.data.split import split
 
 IMAGES = 60  # in a planted set: enough for classes of 30
@@ -48,7 +48,7 @@ def planted(tmp_path, pictures):
 
 
 def found(options: Data) -> Findings:
-    return audit(sources.load(options, seed=0), options)
+    return audit(registry.load(options, seed=0), options)
 
 
 def names(findings: Findings, *severities: str) -> list[str]:
@@ -190,7 +190,7 @@ def test_few_cases_are_a_warning(planted, tmp_path):
 
 
 def prepared_and_found(options: Data):
-    prepared = image_cache.prepare(sources.load(options, seed=0), options)
+    prepared = image_cache.prepare(registry.load(options, seed=0), options)
     findings = audit_prepared(prepared, options)
     return *acted_on(prepared, findings, options), findings
 

@@ -12,10 +12,11 @@ import pytest
 
 from skinexp.config.schema import Data, Phantom
 from skinexp.core.errors import UserError
-from skinexp.data import readers, sources
+from skinexp.data import readers
 from skinexp.data.audit import audit
 from skinexp.data.phantom import render
 from skinexp.data.preparation import image_cache, preprocess
+from skinexp.data.sources import registry
 from skinexp.data.sources.listing import printable
 from tests.data.mutations import LISTED, USED, encoded, write_all
 
@@ -47,13 +48,13 @@ def options_for(directory: Path, cache: Path, **more) -> Data:
 @pytest.fixture(scope="module")
 def prepared(bad, tmp_path_factory) -> image_cache.Prepared:
     options = options_for(bad[0], tmp_path_factory.mktemp("cache"))
-    return image_cache.prepare(sources.load(options, seed=0), options)
+    return image_cache.prepare(registry.load(options, seed=0), options)
 
 
 @pytest.fixture(scope="module")
 def found(bad, tmp_path_factory):
     options = options_for(bad[0], tmp_path_factory.mktemp("cache"))
-    return audit(sources.load(options, seed=0), options)
+    return audit(registry.load(options, seed=0), options)
 
 
 def paths(bad: tuple[Path, dict[str, str]], *fates: str) -> set[str]:
@@ -134,7 +135,7 @@ def test_a_file_that_may_not_be_read_is_listed_as_such(bad, tmp_path, pictures, 
 
     monkeypatch.setattr(Path, "read_bytes", refused)
     options = options_for(tmp_path, tmp_path / "cache")
-    table = sources.load(options, seed=0)
+    table = registry.load(options, seed=0)
     assert set(image_cache.prepare(table, options).bad.values()) == {"Permission denied"}
     assert audit(table, options).named("unusable").rows["reason"].tolist() == ["Permission denied"] * 2
 
@@ -156,7 +157,7 @@ def test_a_manifest_that_names_what_cannot_be_is_listed_row_by_row(tmp_path, pic
     rows = "".join(f"{name},malignant\n" for name in names)
     (tmp_path / "manifest.csv").write_text(f"file,label\n{rows}good-2.png,benign\n")
     options = options_for(tmp_path, tmp_path / "cache")
-    prepared = image_cache.prepare(sources.load(options, seed=0), options)
+    prepared = image_cache.prepare(registry.load(options, seed=0), options)
     assert sorted(prepared.table.frame["image_id"]) == ["good", "good-2"]
     assert len(prepared.bad) == len(names) - 1
 
@@ -165,7 +166,7 @@ def test_bad_files_stop_a_run_that_does_not_skip_them_with_all_of_the_first_name
     options = options_for(bad[0], tmp_path)
     options.on_bad_image = "fail"
     with pytest.raises(UserError, match=r"(?s)^data\.on_bad_image: \d+ of \d+ images cannot be used:.*and \d+ more"):
-        image_cache.prepare(sources.load(options, seed=0), options)
+        image_cache.prepare(registry.load(options, seed=0), options)
 
 
 MEASURED = """

@@ -11,8 +11,9 @@ from PIL import Image
 
 from skinexp.config.schema import Augment, Data, Phantom, Preprocess
 from skinexp.core.errors import LISTED, UserError
-from skinexp.data import pipeline, sources
+from skinexp.data import pipeline
 from skinexp.data.preparation import image_cache, preprocess
+from skinexp.data.sources import registry
 from skinexp.data.table import Table
 
 SMALL = Preprocess(size=32)
@@ -39,7 +40,7 @@ def options(tmp_path) -> Data:
 
 @pytest.fixture
 def table(options) -> Table:
-    return sources.load(options, 0)
+    return registry.load(options, 0)
 
 
 def one_by_one(options: Data) -> np.ndarray:
@@ -81,7 +82,7 @@ def test_prepared_images_stay_on_disk_and_are_not_changed_by_who_reads_them(opti
 
 def test_real_photographs_are_prepared_as_one_by_one(isic9, options):
     options = dataclasses.replace(options, path=str(isic9), exclude=["premalignant"], limit=20)
-    table = sources.load(options, 0)
+    table = registry.load(options, 0)
     images = image_cache.prepare(table, options).images
     for row, file in enumerate(table.frame["path"]):
         expected = preprocess.apply(preprocess.decode(Path(file).read_bytes()), SMALL)
@@ -92,7 +93,7 @@ def test_a_set_of_the_hub_is_prepared_by_several_processes(ham10000, options):
     options = dataclasses.replace(
         options, name="hub", path=str(ham10000), limit=image_cache.FEWEST_FOR_PROCESSES, workers=2
     )
-    table = sources.load(options, 0)
+    table = registry.load(options, 0)
     images = image_cache.prepare(table, options).images
     for row in (0, 17, len(images) - 1):
         original = image_cache.read(table.reader, table.frame["position"][row])
@@ -101,7 +102,7 @@ def test_a_set_of_the_hub_is_prepared_by_several_processes(ham10000, options):
 
 def test_phantoms_are_prepared_without_a_file(options):
     options = dataclasses.replace(options, name="phantom", phantom=Phantom(images=40, size=48))
-    table = sources.load(options, 0)
+    table = registry.load(options, 0)
     images = image_cache.prepare(table, options).images
     np.testing.assert_array_equal(images[7], preprocess.apply(table.reader(7), SMALL))
 
@@ -111,7 +112,7 @@ def test_several_processes_prepare_the_same_images_in_the_same_order(options, tm
     broken = tmp_path / "photographs" / "100.jpg"
     broken.write_bytes(broken.read_bytes()[:200])
     options = dataclasses.replace(options, on_bad_image="skip")
-    table = sources.load(options, 0)
+    table = registry.load(options, 0)
     alone, together = (
         image_cache.prepare(
             table, dataclasses.replace(options, workers=workers, cache=str(tmp_path / f"cache {workers}"))
@@ -155,7 +156,7 @@ def test_every_preprocessing_option_is_part_of_the_key(options, table):
 def test_a_changed_image_is_prepared_again(options, table):
     first = image_cache.prepare(table, options)
     Image.new("RGB", (20, 20), "white").save(Path(options.path) / "003.jpg")
-    again = image_cache.prepare(sources.load(options, 0), options)
+    again = image_cache.prepare(registry.load(options, 0), options)
     assert again.directory != first.directory
     np.testing.assert_array_equal(again.images, one_by_one(options))
 
@@ -190,7 +191,7 @@ def damaged(options) -> dict[str, str]:
 
 def test_images_that_cannot_be_read_are_listed_by_path_and_reason(options, damaged):
     with pytest.raises(UserError, match=r"^data\.on_bad_image: 4 of 8 images cannot be used") as refusal:
-        image_cache.prepare(sources.load(options, 0), options)
+        image_cache.prepare(registry.load(options, 0), options)
     lines = str(refusal.value).splitlines()
     for path, reason in damaged.items():
         assert any(path in line and reason in line for line in lines)
@@ -200,7 +201,7 @@ def test_images_that_cannot_be_read_are_listed_by_path_and_reason(options, damag
 def test_images_that_cannot_be_read_are_refused_from_the_cache_too(options, damaged):
     for _ in range(2):
         with pytest.raises(UserError, match="4 of 8"):
-            image_cache.prepare(sources.load(options, 0), options)
+            image_cache.prepare(registry.load(options, 0), options)
     assert len(entries(options)) == 1
 
 
@@ -208,7 +209,7 @@ def test_skipped_images_leave_every_row_with_its_own_pixels_and_label(options, d
     intact = [0, 3, 4, 7]
     originals = [preprocess.decode((Path(options.path) / f"{number:03d}.jpg").read_bytes()) for number in intact]
     options = dataclasses.replace(options, on_bad_image="skip")
-    prepared = image_cache.prepare(sources.load(options, 0), options)
+    prepared = image_cache.prepare(registry.load(options, 0), options)
     frame = prepared.table.frame
     assert set(prepared.bad) == set(damaged)
     assert frame["image_id"].tolist() == [f"{number:03d}" for number in intact]
@@ -220,7 +221,7 @@ def test_skipped_images_leave_every_row_with_its_own_pixels_and_label(options, d
 
 def test_skipped_images_reach_no_batch(options, damaged):
     options = dataclasses.replace(options, on_bad_image="skip")
-    prepared = image_cache.prepare(sources.load(options, 0), options)
+    prepared = image_cache.prepare(registry.load(options, 0), options)
     frame = prepared.table.frame.assign(split=["train", "train", "val", "test"])
     batches = pipeline.batches(prepared.images, frame, Augment(), 2, 0)
     assert all(part.read(np.arange(len(part))).any(axis=(1, 2, 3)).all() for part in (batches.val, batches.test))
@@ -233,5 +234,5 @@ def test_of_many_bad_images_the_first_are_listed_and_the_rest_counted(options):
     for file in sorted(Path(options.path).glob("*.jpg"))[1:]:
         file.write_bytes(b"")
     with pytest.raises(UserError, match=r"and 5 more") as refusal:
-        image_cache.prepare(sources.load(options, 0), options)
+        image_cache.prepare(registry.load(options, 0), options)
     assert str(refusal.value).count("the file is empty") == LISTED

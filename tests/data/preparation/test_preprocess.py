@@ -16,7 +16,7 @@ from skinexp.config import schema
 from skinexp.data import phantom
 from skinexp.data.preparation import preprocess
 
-PHOTOGRAPHS = Path(__file__).parents[2] / "../shared/data/isic9/images"
+PHOTOGRAPHS = Path(__file__).parents[3] / "../shared/data/isic9/images"
 
 pictures = arrays.arrays(np.uint8, st.tuples(st.integers(1, 90), st.integers(1, 90), st.just(3)))
 

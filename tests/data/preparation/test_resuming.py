@@ -21,9 +21,9 @@ from PIL import Image
 
 from skinexp.config.schema import Data, Preprocess
 from skinexp.core.errors import UserError
-from skinexp.data import sources
 from skinexp.data.preparation import image_cache
 from skinexp.data.preparation.unfinished_cache import CHUNK
+from skinexp.data.sources import registry
 from skinexp.data.table import Table
 
 COUNT = 3 * CHUNK + 5  # images; the last chunk is a short one
@@ -81,7 +81,7 @@ def options(tmp_path) -> Data:
 
 @pytest.fixture
 def table(options) -> Table:
-    return sources.load(options, 0)
+    return registry.load(options, 0)
 
 
 @pytest.fixture
@@ -258,7 +258,7 @@ def test_worker_processes_end_with_a_killed_parent_and_leave_what_is_done(option
     assert len(children) == 2
     stuck.kill()
     psutil.wait_procs(children)
-    watched, reads = recording(sources.load(options, 0))
+    watched, reads = recording(registry.load(options, 0))
     assert_like(undisturbed, image_cache.prepare(watched, options), options)
     assert reads == list(range(CHUNK, 2 * CHUNK))
 

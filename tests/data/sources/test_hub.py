@@ -17,8 +17,8 @@ from PIL import Image
 from skinexp.config.schema import Data, Split
 from skinexp.core.errors import UserError
 from skinexp.data.preparation import image_cache
-from skinexp.data.sources import load
 from skinexp.data.sources.hub import open_dataset
+from skinexp.data.sources.registry import load
 from skinexp.data.table import Table
 
 STRINGS = datasets.Value("string")

@@ -12,7 +12,7 @@ from skinexp.config.schema import Data, Split
 from skinexp.core.errors import UserError
 from skinexp.data.audit.unused_files import left_aside
 from skinexp.data.preparation import image_cache
-from skinexp.data.sources import load
+from skinexp.data.sources.registry import load
 from skinexp.data.table import Table
 
 

@@ -17,7 +17,7 @@ from skinexp.report.figures.image_grids import (
 from skinexp.report.figures.run_figures import outcome_sheet
 from skinexp.report.figures.style import png, save
 
-LESIONS = Path(__file__).parents[2] / "../shared/data/isic9/images"
+LESIONS = Path(__file__).parents[3] / "../shared/data/isic9/images"
 SIZE = 40
 
 
