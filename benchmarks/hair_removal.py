@@ -1,6 +1,6 @@
 """Claim: hair is best looked for in a picture about twice as large as the result.
 
-    python benchmarks/hair_removal.py [--phantoms 40] [--images DIRECTORY] [--docs docs/preparing.md]
+    python benchmarks/hair_removal.py [--phantoms 40] [--images DIRECTORY] [--docs docs/concepts/preparation.md]
 
 Generated pictures whose hair is known are drawn with hair and without. Hair is removed at several resolutions on the
 way to the final size; what comes out is compared with the same picture that never had hair. Peers are the usual

@@ -1,6 +1,6 @@
 """Claim: the settings of hair removal and border cropping are those that harm a lesion least, on phantoms.
 
-    python benchmarks/preprocessing.py [--phantoms 60] [--docs docs/phantoms.md]
+    python benchmarks/preprocessing.py [--phantoms 60] [--docs docs/concepts/phantoms.md]
 
 Phantoms are drawn with a disturbance and without it, so that the truth is known to the pixel. Each setting of
 `skinexp/data/preprocess.py` is tried beside the others, one changed at a time. Five minutes on one core.
