@@ -56,6 +56,7 @@ def read_help(command: Command) -> str:
 
 def _page(command: Command, text: str) -> str:
     return (
+        "---\nhide: [toc]\n---\n\n"  # room for the width of a terminal
         f"# {command.module}\n\n{_summary(text)}\n\n"
         f"An installation adds the command `{command.script}`, which does the same as `python -m {command.module}`.\n\n"
         f"```text\n{text}\n```\n"
