@@ -188,7 +188,7 @@ def goal(scores: dict[tuple[int, int, str], Score]) -> Goal:
     others = (scores[side, final, name].lesion for name in (WAYS[0].name, WAYS[-2].name, WAYS[-1].name))
     return Goal(
         f"Hair removal, {side} to {final} px: error in the lesion against the same picture without hair",
-        "less than where hair is left, and than DullRazor's",
+        "less than with the hair left, and than DullRazor's",
         f"{errors[OURS]} grey levels",
         all(ours < other for other in others),
         "; ".join(f"{name}: {error}" for name, error in errors.items() if name != OURS),

@@ -216,7 +216,7 @@ def goals(hair: Mapping[tuple[int, str], Hair], borders: Mapping[str, Border]) -
         ),
         Goal(
             "Border cropping on phantoms: intersection over union of the crop and what is lit",
-            "within .01 of the best setting",
+            "within 0.01 of the best setting",
             f"{default.overlap:.3f}",
             default.overlap >= borders[closest].overlap - 0.01,
             f"{closest}: {borders[closest].overlap:.3f}; nothing cropped: {default.untouched:.3f}",
