@@ -50,9 +50,12 @@ def execute(cells: list[Cell]) -> None:
 def _run(source: str, namespace: dict[str, Any]) -> Any:
     """Runs a cell and returns the value of its last line, if that is an expression."""
     body = ast.parse(source).body
-    last = body.pop() if body and isinstance(body[-1], ast.Expr) else None
-    exec(compile(ast.Module(body, []), "<cell>", "exec"), namespace)
-    return eval(compile(ast.Expression(last.value), "<cell>", "eval"), namespace) if last else None
+    last = body[-1] if body else None
+    if not isinstance(last, ast.Expr):
+        exec(compile(source, "<cell>", "exec"), namespace)
+        return None
+    exec(compile(ast.Module(body[:-1], []), "<cell>", "exec"), namespace)
+    return eval(compile(ast.Expression(last.value), "<cell>", "eval"), namespace)
 
 
 def _stream(text: str) -> list[Cell]:
