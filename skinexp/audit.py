@@ -5,10 +5,10 @@ from pathlib import Path
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from skinexp.cli.command import Door
-from skinexp.config import schema
+from skinexp.config.compose import register, to_config
 from skinexp.config.conf_files import CONF
 from skinexp.config.schema import Config
 from skinexp.config.validation import check
@@ -16,7 +16,7 @@ from skinexp.core.terminal import libraries_write_to
 from skinexp.runs import provenance
 from skinexp.sweep import jobs
 
-schema.register()
+register()
 
 COMMAND = "python -m skinexp.audit"
 HELP = f"""\
@@ -57,7 +57,7 @@ def compose_and_audit(composed: DictConfig) -> None:
     directory = Path(HydraConfig.get().runtime.output_dir).resolve()
     file = directory / "audit.log"
     with jobs.in_one_sentence(file), libraries_write_to(file):
-        config = OmegaConf.to_object(composed)
+        config = to_config(composed, Config)
         about = {
             "command": provenance.command_line(),
             "git": asdict(provenance.git_state()),

@@ -6,14 +6,14 @@ import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from skinexp.config import evaluation_config
 from skinexp.config.schema import Config, Tracking
-from skinexp.core.errors import UserError, told
+from skinexp.core.errors import UserError, exit_on_user_error
 from skinexp.runs import lookup
 from skinexp.runs.lookup import Finished
 from skinexp.runs.result import FILE, Result, load
@@ -63,7 +63,7 @@ def main(arguments: list[str] | None = None) -> None:
     options = _parser().parse_intermixed_args(words)
     from skinexp.sweep import jobs
 
-    with told():
+    with exit_on_user_error():
         if options.run is None or "=" in options.run:
             raise UserError(
                 f"evaluate: name a run by its directory or its MLflow id, then the images. See {COMMAND} --help"
@@ -84,10 +84,9 @@ def evaluate(name: str, overrides: list[str], output: Path | None = None, uri: s
     Raises:
         UserError: where the run has no model, or no images are named that it can be tested on.
     """
-    config = evaluation_config.composed(overrides)
+    config = evaluation_config.compose_evaluation(overrides)
     run = lookup.find(name, uri)
-    config.data = replace(config.data, preprocess=run.preprocess)
-    config = evaluation_config.with_prevalence(config, overrides, run.result)
+    config = evaluation_config.match_run(config, overrides, run.preprocess, run.result)
 
     from skinexp.core.terminal import libraries_write_to
     from skinexp.data.sources import registry
@@ -118,8 +117,7 @@ def _run(run: Finished, config: Config, table: "Table", directory: Path, overrid
 
         from skinexp import compute
 
-        like_the_run = evaluation_config.like_the_run(config, run.result)
-        chosen = compute.configure(like_the_run)  # before anything else imports Keras
+        chosen = compute.configure(config)  # before anything else imports Keras
         result.add(compute=asdict(chosen))
 
         from skinexp.workflows import external_validation

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from skinexp.cli.command import Door
-from skinexp.config import schema
+from skinexp.config.compose import register, to_config
 from skinexp.config.conf_files import CONF
 from skinexp.config.schema import LrFind, RangeTest
 from skinexp.config.validation import check
@@ -16,7 +16,7 @@ from skinexp.core.terminal import libraries_write_to
 from skinexp.runs import provenance
 from skinexp.sweep import jobs
 
-schema.register(RangeTest)
+register(RangeTest)
 
 COMMAND = "python -m skinexp.lr_find"
 HELP = f"""\
@@ -44,14 +44,14 @@ def compose_and_search(composed: DictConfig) -> None:
     directory = Path(HydraConfig.get().runtime.output_dir).resolve()
     file = directory / "lr_find.log"
     with jobs.in_one_sentence(file), libraries_write_to(file):
-        config = OmegaConf.to_object(composed)
+        config = to_config(composed, RangeTest)
         about = {"command": provenance.command_line(), "git": asdict(provenance.git_state()), "config": asdict(config)}
         check(config)
 
         from skinexp import compute
 
         chosen = compute.configure(config)  # before anything else imports Keras
-        config.compute = chosen.settle(config.compute)
+        config = chosen.resolve(config)
 
         from skinexp.workflows import lr_range_test
 

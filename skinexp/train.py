@@ -8,20 +8,22 @@ from dataclasses import asdict
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from skinexp import tracking
 from skinexp.cli import help_text
-from skinexp.config import config_errors, schema
+from skinexp.config import config_errors
+from skinexp.config.compose import register, to_config
 from skinexp.config.conf_files import CONF
+from skinexp.config.schema import Config
 from skinexp.config.validation import check
 from skinexp.core.digest import digest
-from skinexp.core.errors import UserError, told
+from skinexp.core.errors import UserError, exit_on_user_error
 from skinexp.runs import provenance
 from skinexp.runs.result import Result
 from skinexp.sweep import callback, jobs, resume
 
-schema.register()
+register()
 
 
 @hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")
@@ -32,7 +34,7 @@ def compose_and_run(composed: DictConfig) -> float:
         return score
     score = math.nan
     with jobs.reported(job), Result(job.directory, name=job.name, overrides=job.overrides) as result:
-        config = OmegaConf.to_object(composed)
+        config = to_config(composed, Config)
         git = asdict(provenance.git_state())
         result.add(command=job.command or provenance.command_line(), git=git, parent_run_id=job.parent_run_id)
         result.add(config=asdict(config), config_digest=digest(config))
@@ -48,7 +50,7 @@ def compose_and_run(composed: DictConfig) -> float:
 
         chosen = compute.configure(config)  # before anything else imports Keras
         result.add(compute=asdict(chosen))
-        config.compute = chosen.settle(config.compute)
+        config = chosen.resolve(config)
 
         from skinexp.workflows import training
 
@@ -65,7 +67,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, _interrupt)
     os.environ["HYDRA_FULL_ERROR"] = "1"  # or Hydra prints its errors itself, in many lines
     os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")  # or `uv run` lets Ray's jobs write into a copy of here
-    with told():
+    with exit_on_user_error():
         resume.read_arguments()
         _run()
     sys.exit(jobs.exit_code())

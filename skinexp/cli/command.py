@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from skinexp.config import config_errors
 from skinexp.config.schema import Config
-from skinexp.core.errors import UserError, told
+from skinexp.core.errors import UserError, exit_on_user_error
 from skinexp.sweep import jobs
 
 TRAINING_ONLY = ("-m", "--multirun", "hydra.mode", "resume")  # what such a command has no use for
@@ -36,7 +36,7 @@ class Door:
             print(self.help)
             return
         os.environ["HYDRA_FULL_ERROR"] = "1"  # or Hydra prints its errors itself, in many lines
-        with told():
+        with exit_on_user_error():
             self._refuse(words)
             try:
                 compose_and_run()

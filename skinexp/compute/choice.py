@@ -5,7 +5,7 @@ The rules for a CPU follow from the table in docs/compute.md, which benchmarks/p
 
 import dataclasses
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from skinexp.compute.machine import Machine
 from skinexp.config.schema import Augment, Compute, Config
@@ -14,7 +14,8 @@ from skinexp.core.errors import UserError
 NAMES = {"tensorflow": "TensorFlow", "jax": "JAX", "torch": "PyTorch"}
 FASTER_IN_BFLOAT16 = {("tensorflow", "scratch"), ("torch", "scratch")}  # on a CPU; the others gain nothing or lose
 
-Decision = tuple[Any, str]  # the value of an option, and why
+AnyConfig = TypeVar("AnyConfig", bound=Config)
+Decision = tuple[Any, str]  # the value of an option, and the reason in a sentence
 
 
 @dataclass(frozen=True)
@@ -44,10 +45,11 @@ class Choice:
     def __str__(self) -> str:
         return f"{NAMES[self.backend]} on {self.device}, {self.precision.removeprefix('mixed_')}"
 
-    def settle(self, options: Compute) -> Compute:
-        """The options with nothing left open."""
-        settled = {item.name for item in dataclasses.fields(options)} & set(vars(self))
-        return dataclasses.replace(options, **{name: getattr(self, name) for name in settled})
+    def resolve(self, config: AnyConfig) -> AnyConfig:
+        """Returns a configuration whose section `compute` leaves nothing open; the given one stays as it is."""
+        decided = {item.name for item in dataclasses.fields(Compute)} & set(vars(self))
+        compute = dataclasses.replace(config.compute, **{name: getattr(self, name) for name in decided})
+        return dataclasses.replace(config, compute=compute)
 
 
 def choose(config: Config, machine: Machine) -> Choice:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
-from skinexp.core.errors import told
+from skinexp.core.errors import exit_on_user_error
 from skinexp.sweep import resume
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ class SweepCallback(Callback):
 
         global running
         directory = Path(config.hydra.sweep.dir).resolve()
-        with told():  # Hydra turns errors of callbacks into warnings, but lets an exit pass
+        with exit_on_user_error():  # Hydra turns errors of callbacks into warnings, but lets an exit pass
             running = sweep_run.begin(directory, config, again=directory == resume.asked)
         resume.place = directory
 
