@@ -1,4 +1,4 @@
-"""Delivers what runs could not deliver: their records wait on the disk until the tracking store can be used again."""
+"""Delivers records of runs to the MLflow store that could not be delivered while it was unavailable."""
 
 import argparse
 import logging
