@@ -19,6 +19,7 @@ from skinexp.config import compose
 from skinexp.config.schema import Augment, Compute, Config, Model
 from skinexp.config.validation import check
 from skinexp.core.errors import UserError
+from skinexp.core.installation import install_command
 from skinexp.models import MODELS
 
 PLAIN = Machine(cores=2)
@@ -250,6 +251,7 @@ import skinexp.compute.setup as setup
 from skinexp.compute import Gpu, Machine
 from skinexp.config.schema import Compute, Config, Model
 from skinexp.core.errors import UserError
+from skinexp.core.installation import install_command
 
 said = []
 handler = logging.Handler()
@@ -350,6 +352,12 @@ def test_a_backend_that_is_not_installed_is_refused_with_the_command_that_instal
     monkeypatch.setattr(setup.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(UserError, match=r"^compute\.backend: PyTorch is not installed: uv sync --extra torch"):
         setup.configure(config(backend="torch"))
+
+
+def test_an_installed_package_names_pip_and_a_checkout_uv(tmp_path):
+    assert install_command("gpu", tmp_path / "skinexp") == 'pip install "skinexp[gpu]"'
+    (tmp_path / "uv.lock").touch()
+    assert install_command("gpu", tmp_path / "skinexp") == "uv sync --extra gpu"
 
 
 def test_jax_keeps_what_it_compiles(tmp_path):
