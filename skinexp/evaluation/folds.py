@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 
 from skinexp.evaluation.cases import warn_undefined, why_undefined
-from skinexp.evaluation.evaluate import answers
+from skinexp.evaluation.metrics.collapse_scores import collapse_scores
 from skinexp.evaluation.metrics.ranking_scores import ranking_scores
 from skinexp.evaluation.metrics.threshold_scores import threshold_scores
+from skinexp.evaluation.operating_point import predicted_labels
 from skinexp.evaluation.tables import require_columns
 
 
@@ -70,17 +71,17 @@ def fold_scores(pooled: pd.DataFrame, thresholds: Mapping[int, float]) -> dict[s
         NaN where undefined.
     """
     scores = _scores(pooled)
-    # As if all had been 0 or 1: each fold's own threshold has decided already.
-    limits = pooled["fold"].map(thresholds).to_numpy(dtype=float)
-    decided = np.where(np.isnan(limits), math.nan, pooled["probability"].to_numpy(dtype=float) >= limits)
-    at_youden = threshold_scores(pooled["label"], decided, 0.5)
+    predicted = predicted_labels(pooled["probability"], pooled["fold"].map(thresholds))
+    at_youden = threshold_scores(pooled["label"], predicted, 0.5)
     by_fold = pd.DataFrame([_scores(part) for _, part in pooled.groupby("fold")])
     found = {f"test/{name}": score for name, score in scores.items()}
     found |= {f"test/{name}_youden": score for name, score in at_youden.items()}
     for name in scores:
         found[f"test/{name}_mean"] = float(by_fold[name].mean(skipna=False))
         found[f"test/{name}_sd"] = float(by_fold[name].std(skipna=False))
-    return found | {f"test/{name}": value for name, value in answers(pooled).items()}
+    return found | {
+        f"test/{name}": value for name, value in collapse_scores(pooled["probability"], pooled["logit"]).items()
+    }
 
 
 def fold_areas(pooled: pd.DataFrame) -> FoldAreas:

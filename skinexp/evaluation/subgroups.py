@@ -11,7 +11,7 @@ from scipy.special import ndtri
 
 from skinexp.evaluation.intervals.delong import NEGLIGIBLE, Components, auc_components, delong_interval
 from skinexp.evaluation.intervals.independent_difference import independent_difference
-from skinexp.evaluation.intervals.interval import LEVEL, Interval
+from skinexp.evaluation.intervals.interval import LEVEL, UNDEFINED, Interval
 from skinexp.evaluation.intervals.wilson import grouped_wilson
 from skinexp.evaluation.tables import groups_of, require_columns
 
@@ -23,7 +23,6 @@ NOT_METADATA = frozenset(
 )
 CRITERIA = "abcd_"  # what labels are made of: within a level of that, hardly more than one class is left
 TOO_FEW = "too few cases"
-UNDEFINED = Interval(math.nan, math.nan, math.nan)
 
 
 @dataclass(frozen=True)

@@ -58,6 +58,16 @@ class Calibrator:
         return cls(method, parameters)
 
 
+def validate_calibration_method(method: str) -> None:
+    """Refuses an unknown method.
+
+    Raises:
+        ValueError: naming the methods that are known.
+    """
+    if method not in METHODS:
+        raise ValueError(f"calibration: must be one of {', '.join(METHODS)}. Received: {method}")
+
+
 def fit_calibrator(method: str, labels: ArrayLike, logits: ArrayLike) -> Calibrator:
     """Learns on validation how logits have to be read.
 
@@ -78,10 +88,8 @@ def fit_calibrator(method: str, labels: ArrayLike, logits: ArrayLike) -> Calibra
 
     Reference: Guo et al., ICML 2017 (temperature); Zadrozny & Elkan, KDD 2002 (isotonic).
     """
-    fit = METHODS.get(method)
-    if fit is None:
-        raise ValueError(f"calibration: must be one of {', '.join(METHODS)}. Received: {method}")
-    return fit(*checked_cases(labels, logits))
+    validate_calibration_method(method)
+    return METHODS[method](*checked_cases(labels, logits))
 
 
 def _none(labels: NDArray[np.int64], logits: NDArray[np.float64]) -> Calibrator:

@@ -5,6 +5,16 @@ import math
 from skinexp.evaluation.intervals.interval import Interval
 
 
+def validate_prevalence(prevalence: float) -> None:
+    """Refuses a prevalence that is not between 0 and 1.
+
+    Raises:
+        ValueError: naming the value.
+    """
+    if not 0 < prevalence < 1:
+        raise ValueError(f"prevalence: must lie between 0 and 1. Received: {prevalence}")
+
+
 def at_prevalence(
     sensitivity: Interval, specificity: Interval, prevalence: float, threshold: float
 ) -> dict[str, Interval]:
@@ -33,8 +43,7 @@ def at_prevalence(
     Reference: Newcombe, Statistical Methods in Medical Research 25 (2016), for the ratios; Vickers & Elkin, Medical
     Decision Making 26 (2006), for the net benefit.
     """
-    if not 0 < prevalence < 1:
-        raise ValueError(f"prevalence: must lie between 0 and 1. Received: {prevalence}")
+    validate_prevalence(prevalence)
     odds = prevalence / (1 - prevalence)
     found, missed = sensitivity, _complement(sensitivity)
     spared, alarmed = specificity, _complement(specificity)

@@ -1,5 +1,6 @@
 """A score and where it may lie."""
 
+import math
 from typing import NamedTuple
 
 from scipy.special import ndtri
@@ -14,3 +15,6 @@ class Interval(NamedTuple):
     estimate: float
     low: float
     high: float
+
+
+UNDEFINED = Interval(math.nan, math.nan, math.nan)
