@@ -10,7 +10,7 @@ from sklearn.exceptions import UndefinedMetricWarning
 CLASSES = ("benign", "malignant")  # the name of label 0, and of label 1
 
 
-def checked_cases(labels: ArrayLike, scores: ArrayLike) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+def validated_labels_scores(labels: ArrayLike, scores: ArrayLike) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Both as arrays, in the types that all scores here compute with.
 
     Scores become float64, whatever they were: beside a float32 array NumPy rounds a threshold to float32 too, and a
@@ -36,13 +36,15 @@ def checked_cases(labels: ArrayLike, scores: ArrayLike) -> tuple[NDArray[np.int6
     return label_array.astype(np.int64), score_array
 
 
-def checked_probabilities(labels: ArrayLike, probabilities: ArrayLike) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """`checked_cases`, and each score a probability: a logit given by mistake would be scored without complaint.
+def validated_labels_probabilities(
+    labels: ArrayLike, probabilities: ArrayLike
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """`validated_labels_scores`, and each score a probability: a logit given by mistake would be scored without complaint.
 
     Raises:
-        ValueError: as `checked_cases`, and where a probability is outside 0..1. NaN is let through.
+        ValueError: as `validated_labels_scores`, and where a probability is outside 0..1. NaN is let through.
     """
-    label_array, probability_array = checked_cases(labels, probabilities)
+    label_array, probability_array = validated_labels_scores(labels, probabilities)
     outside = (probability_array < 0) | (probability_array > 1)
     _refuse(outside, probability_array, "probabilities: must lie in 0..1; these look like logits")
     return label_array, probability_array
@@ -55,7 +57,7 @@ def why_undefined(labels: ArrayLike, scores: ArrayLike) -> str | None:
         labels: (n,) array of 0/1.
         scores: (n,) array, higher means more likely malignant.
     """
-    label_array, score_array = checked_cases(labels, scores)
+    label_array, score_array = validated_labels_scores(labels, scores)
     not_finite = int((~np.isfinite(score_array)).sum())
     if label_array.size == 0:
         return "no images"

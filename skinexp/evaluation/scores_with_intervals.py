@@ -19,7 +19,7 @@ from skinexp.evaluation.metrics.probability_scores import PROBABILITY_SCORES, Pr
 from skinexp.evaluation.metrics.ranking_scores import RANKING
 from skinexp.evaluation.metrics.reliability_points import reliability_points
 from skinexp.evaluation.metrics.threshold_scores import threshold_scores
-from skinexp.evaluation.metrics.weighted_metrics import Part, ThresholdScorer
+from skinexp.evaluation.metrics.weighted_metrics import ThresholdScorer, WeightedMetric
 from skinexp.evaluation.operating_point import predicted_labels
 from skinexp.evaluation.options import DEFAULTS, EvaluationOptions
 from skinexp.evaluation.subgroups import subgroups
@@ -95,7 +95,7 @@ def _resampled(
     test: pd.DataFrame, groups: NDArray[np.str_], is_calibrated: bool, options: EvaluationOptions
 ) -> Bootstrap:
     """Returns plain, chosen and calibrated scores from the same resamples."""
-    further: dict[str, Part] = {}
+    further: dict[str, WeightedMetric] = {}
     if why_undefined(test["label"], test["calibrated"]) is None:
         if test["threshold"].notna().all():
             further[CHOSEN] = ThresholdScorer(test["label"], test["calibrated"], test["threshold"])

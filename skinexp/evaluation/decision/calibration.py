@@ -10,7 +10,7 @@ from scipy.optimize import brentq
 from scipy.special import expit
 from sklearn.isotonic import IsotonicRegression
 
-from skinexp.evaluation.cases import checked_cases, warn_undefined, why_undefined
+from skinexp.evaluation.cases import validated_labels_scores, warn_undefined, why_undefined
 
 Parameters = Mapping[str, float | list[float]]
 FARTHEST = 1e6  # of an inverse temperature, in units of one over the largest logit
@@ -89,7 +89,7 @@ def fit_calibrator(method: str, labels: ArrayLike, logits: ArrayLike) -> Calibra
     Reference: Guo et al., ICML 2017 (temperature); Zadrozny & Elkan, KDD 2002 (isotonic).
     """
     validate_calibration_method(method)
-    return METHODS[method](*checked_cases(labels, logits))
+    return METHODS[method](*validated_labels_scores(labels, logits))
 
 
 def _none(labels: NDArray[np.int64], logits: NDArray[np.float64]) -> Calibrator:

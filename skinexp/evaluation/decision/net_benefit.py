@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from skinexp.evaluation.cases import checked_probabilities
+from skinexp.evaluation.cases import validated_labels_probabilities
 
 
 def net_benefit(labels: ArrayLike, probabilities: ArrayLike, threshold: float) -> float:
@@ -46,7 +46,7 @@ def decision_curve(labels: ArrayLike, probabilities: ArrayLike, thresholds: Arra
     Raises:
         ValueError: where a label is not 0 or 1, a probability lies outside 0..1, or the lengths differ.
     """
-    label_array, probability_array = checked_probabilities(labels, probabilities)
+    label_array, probability_array = validated_labels_probabilities(labels, probabilities)
     points = np.linspace(0.01, 0.99, 99) if thresholds is None else np.asarray(thresholds, dtype=np.float64)
     images = len(label_array)
     if images == 0 or np.isnan(probability_array).any():
@@ -54,12 +54,14 @@ def decision_curve(labels: ArrayLike, probabilities: ArrayLike, thresholds: Arra
     else:
         reached = [np.searchsorted(np.sort(probability_array[label_array == label]), points) for label in (0, 1)]
         sizes = [int((label_array == label).sum()) for label in (0, 1)]
-        curve = benefit_of_counts(sizes[1] - reached[1], sizes[0] - reached[0], images, points)
-        treat_all = benefit_of_counts(np.full(len(points), sizes[1]), np.full(len(points), sizes[0]), images, points)
+        curve = net_benefit_of_counts(sizes[1] - reached[1], sizes[0] - reached[0], images, points)
+        treat_all = net_benefit_of_counts(
+            np.full(len(points), sizes[1]), np.full(len(points), sizes[0]), images, points
+        )
     return pd.DataFrame({"threshold": points, "model": curve, "treat_all": treat_all, "treat_none": 0.0})
 
 
-def benefit_of_counts(
+def net_benefit_of_counts(
     true_positives: ArrayLike, false_positives: ArrayLike, images: ArrayLike, threshold: ArrayLike
 ) -> NDArray[np.float64]:
     """Net benefit, element by element; NaN for a threshold that is no probability below 1."""

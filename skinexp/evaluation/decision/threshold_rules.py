@@ -8,7 +8,7 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import ArrayLike
 
-from skinexp.evaluation.cases import checked_probabilities, warn_undefined, why_undefined
+from skinexp.evaluation.cases import validated_labels_probabilities, warn_undefined, why_undefined
 from skinexp.evaluation.decision.youden import Candidates, youden_threshold
 
 RULES = (
@@ -88,7 +88,7 @@ def choose_threshold(rule: str | float, labels: ArrayLike, probabilities: ArrayL
             lengths differ.
     """
     parsed = parse_rule(rule)
-    label_array, probability_array = checked_probabilities(labels, probabilities)
+    label_array, probability_array = validated_labels_probabilities(labels, probabilities)
     if parsed.kind == "number":
         return float(parsed.value)
     if parsed.kind == "youden":

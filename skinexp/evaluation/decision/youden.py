@@ -5,7 +5,7 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from skinexp.evaluation.cases import checked_probabilities, warn_undefined, why_undefined
+from skinexp.evaluation.cases import validated_labels_probabilities, warn_undefined, why_undefined
 
 
 def youden_threshold(labels: ArrayLike, probabilities: ArrayLike) -> float:
@@ -33,7 +33,7 @@ def youden_threshold(labels: ArrayLike, probabilities: ArrayLike) -> float:
 
     Reference: Youden, Cancer 3 (1950).
     """
-    label_array, probability_array = checked_probabilities(labels, probabilities)
+    label_array, probability_array = validated_labels_probabilities(labels, probabilities)
     reason = why_undefined(label_array, probability_array)
     if reason is not None:
         warn_undefined("Youden's threshold", reason)

@@ -9,12 +9,17 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr, stdtrit
 
-from skinexp.evaluation.cases import checked_cases, checked_probabilities, warn_undefined, why_undefined
+from skinexp.evaluation.cases import (
+    validated_labels_probabilities,
+    validated_labels_scores,
+    warn_undefined,
+    why_undefined,
+)
 from skinexp.evaluation.intervals.interval import LEVEL, Interval
 from skinexp.evaluation.intervals.jackknife import jackknife_intervals
-from skinexp.evaluation.intervals.resampling import checked_groups, group_weights
+from skinexp.evaluation.intervals.resampling import group_weights, validated_groups
 from skinexp.evaluation.metrics.probability_scores import NOISE
-from skinexp.evaluation.metrics.weighted_metrics import RATES, RECALLS, Part, Scorer
+from skinexp.evaluation.metrics.weighted_metrics import RATES, RECALLS, Scorer, WeightedMetric
 
 RESAMPLES = 2_000
 
@@ -50,7 +55,7 @@ def bootstrap(
     thresholds: Mapping[str, float],
     resamples: int = RESAMPLES,
     seed: int = 0,
-    further: Mapping[str, Part] | None = None,
+    further: Mapping[str, WeightedMetric] | None = None,
 ) -> Bootstrap:
     """95 % intervals of all scores and curves by a cluster bootstrap, stratified by class.
 
@@ -89,8 +94,8 @@ def bootstrap(
     Reference: Davison & Hinkley, Bootstrap Methods and their Application (1997), chapters 3.8 (clusters) and 5.3
     (percentile intervals); Hesterberg, The American Statistician 69 (2015) (expanded percentiles).
     """
-    label_array, logit_array = checked_cases(labels, logits)
-    _, probability_array = checked_probabilities(labels, probabilities)
+    label_array, logit_array = validated_labels_scores(labels, logits)
+    _, probability_array = validated_labels_probabilities(labels, probabilities)
     reason = why_undefined(label_array, logit_array) or why_undefined(label_array, probability_array)
     if reason is not None:
         warn_undefined("every bootstrap interval", reason)
@@ -128,7 +133,7 @@ def tail(labels: ArrayLike, groups: ArrayLike) -> float:
     Resamples of n groups vary by (n - 1) / n of what studies do, and how much studies vary is itself known from n
     groups only. The smaller of the two kinds of groups counts.
     """
-    label_array, group_of_image, group_count = checked_groups(labels, groups)
+    label_array, group_of_image, group_count = validated_groups(labels, groups)
     malignant = np.bincount(group_of_image, weights=label_array, minlength=group_count) > 0
     kinds = [int(kind.sum()) for kind in (malignant, ~malignant) if kind.sum() > 1]
     if not kinds:

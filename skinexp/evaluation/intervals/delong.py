@@ -9,9 +9,9 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit, logit, ndtr
 from scipy.stats import rankdata
 
-from skinexp.evaluation.cases import checked_cases, warn_undefined, why_undefined
+from skinexp.evaluation.cases import validated_labels_scores, warn_undefined, why_undefined
 from skinexp.evaluation.intervals.interval import QUANTILE, Interval
-from skinexp.evaluation.intervals.resampling import checked_groups
+from skinexp.evaluation.intervals.resampling import validated_groups
 from skinexp.evaluation.intervals.wilson import wilson
 
 NEGLIGIBLE = 1e-12  # standard error that is only rounding: a pair of 100,000 images of either class makes 1e-10
@@ -92,7 +92,7 @@ def delong_interval(
     Reference: DeLong et al., Biometrics 44 (1988); fast form by Sun & Xu, IEEE Signal Processing Letters 21 (2014);
     groups by Obuchowski, Biometrics 53 (1997).
     """
-    label_array, score_array = checked_cases(labels, scores)
+    label_array, score_array = validated_labels_scores(labels, scores)
     reason = why_undefined(label_array, score_array)
     if reason is not None:
         warn_undefined("DeLong's interval", reason)
@@ -130,8 +130,8 @@ def delong_test(
 
     Reference: as `delong_interval`.
     """
-    label_array, array_a = checked_cases(labels, scores_a)
-    _, array_b = checked_cases(labels, scores_b)
+    label_array, array_a = validated_labels_scores(labels, scores_a)
+    _, array_b = validated_labels_scores(labels, scores_b)
     reason = why_undefined(label_array, array_a) or why_undefined(label_array, array_b)
     if reason is not None:
         warn_undefined("DeLong's test", reason)
@@ -158,7 +158,7 @@ def auc_components(
 ) -> tuple[float, Components]:
     """The area of cases of both classes with finite scores, and what each group adds to its error."""
     names = np.arange(len(labels)) if groups is None else groups
-    _, group_of_image, group_count = checked_groups(labels, names)
+    _, group_of_image, group_count = validated_groups(labels, names)
     malignant = labels == 1
     positives, negatives = int(malignant.sum()), int((~malignant).sum())
     # A rank among all, less the rank within the class, counts the images of the other class below; ties by half.

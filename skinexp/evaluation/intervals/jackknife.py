@@ -16,8 +16,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit, logit, stdtrit
 
 from skinexp.evaluation.intervals.interval import LEVEL, Interval
-from skinexp.evaluation.intervals.resampling import CHUNK, checked_groups
-from skinexp.evaluation.metrics.weighted_metrics import Part
+from skinexp.evaluation.intervals.resampling import CHUNK, validated_groups
+from skinexp.evaluation.metrics.weighted_metrics import WeightedMetric
 
 BLOCKS = 100  # of groups with a malignant image, and of others, at most: more are left out several at a time
 FEWEST = 3.0  # degrees of freedom: with less, the scatter hangs on one or two groups, and says little about others
@@ -35,7 +35,7 @@ class Error:
 
 
 def jackknife_intervals(
-    score: Part, estimates: dict[str, float], labels: ArrayLike, groups: ArrayLike
+    score: WeightedMetric, estimates: dict[str, float], labels: ArrayLike, groups: ArrayLike
 ) -> dict[str, Interval]:
     """95 % intervals of the scores that are smooth, as long as they are not at an end of their range.
 
@@ -73,7 +73,7 @@ def jackknife_intervals(
 
 def _blocks(labels: ArrayLike, groups: ArrayLike) -> list[NDArray[np.bool_]]:
     """For either kind of groups that is there, (blocks, n) which images each block leaves out."""
-    label_array, group_of_image, group_count = checked_groups(labels, groups)
+    label_array, group_of_image, group_count = validated_groups(labels, groups)
     malignant = np.bincount(group_of_image, weights=label_array, minlength=group_count) > 0
     found = []
     for kind in (malignant, ~malignant):
@@ -84,7 +84,7 @@ def _blocks(labels: ArrayLike, groups: ArrayLike) -> list[NDArray[np.bool_]]:
     return found
 
 
-def _scored(score: Part, left_out: NDArray[np.bool_], names: list[str]) -> NDArray[np.float64]:
+def _scored(score: WeightedMetric, left_out: NDArray[np.bool_], names: list[str]) -> NDArray[np.float64]:
     """(blocks, names) the scores without each block; chunk by chunk, as resamples are."""
     chunks = [score(weights) for weights in _weights(left_out)]
     return np.column_stack([np.concatenate([chunk[name] for chunk in chunks]) for name in names])

@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr, stdtrit
 
 from skinexp.evaluation.intervals.interval import QUANTILE, Interval
-from skinexp.evaluation.intervals.resampling import checked_groups
+from skinexp.evaluation.intervals.resampling import validated_groups
 
 
 def wilson(successes: float, trials: float, quantile: float = QUANTILE) -> Interval:
@@ -56,7 +56,7 @@ def grouped_wilson(successes: ArrayLike, groups: ArrayLike, quantile: float = QU
 
     Reference: Rao & Scott, Biometrics 48 (1992).
     """
-    hits, group_of_image, group_count = checked_groups(successes, groups)
+    hits, group_of_image, group_count = validated_groups(successes, groups)
     images = len(hits)
     if images == 0:
         return Interval(math.nan, math.nan, math.nan)

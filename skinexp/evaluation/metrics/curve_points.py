@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.metrics import precision_recall_curve, roc_curve
 
-from skinexp.evaluation.cases import checked_cases, why_undefined
+from skinexp.evaluation.cases import validated_labels_scores, why_undefined
 
 
 class RocPoints(NamedTuple):
@@ -36,7 +36,7 @@ def roc_points(labels: ArrayLike, scores: ArrayLike) -> RocPoints:
     Raises:
         ValueError: where a label is not 0 or 1, or the lengths differ.
     """
-    label_array, score_array = checked_cases(labels, scores)
+    label_array, score_array = validated_labels_scores(labels, scores)
     if why_undefined(label_array, score_array) is not None:
         return RocPoints(np.empty(0), np.empty(0))
     false_positive_rate, sensitivity, _ = roc_curve(label_array, score_array)
@@ -62,7 +62,7 @@ def precision_recall_points(labels: ArrayLike, scores: ArrayLike) -> PrecisionRe
     Raises:
         ValueError: where a label is not 0 or 1, or the lengths differ.
     """
-    label_array, score_array = checked_cases(labels, scores)
+    label_array, score_array = validated_labels_scores(labels, scores)
     if why_undefined(label_array, score_array) is not None:
         return PrecisionRecallPoints(np.empty(0), np.empty(0))
     precision, recall, _ = precision_recall_curve(label_array, score_array)

@@ -5,7 +5,7 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from skinexp.evaluation.cases import checked_probabilities, warn_undefined, why_undefined
+from skinexp.evaluation.cases import validated_labels_probabilities, warn_undefined, why_undefined
 from skinexp.evaluation.metrics.recalibration import Recalibration
 
 BINS = 15  # of equal width in 0..1, as most papers on neural networks have it
@@ -32,7 +32,7 @@ class ProbabilityScorer:
         Raises:
             ValueError: where a label is not 0 or 1, a probability lies outside 0..1, or the lengths differ.
         """
-        label_array, probability_array = checked_probabilities(labels, probabilities)
+        label_array, probability_array = validated_labels_probabilities(labels, probabilities)
         inside = np.clip(probability_array, CLOSEST, 1 - CLOSEST)  # one certain and wrong image is not infinitely bad
         gap = probability_array - label_array
         in_bin = probability_bins(probability_array)[:, None] == np.arange(BINS)
@@ -81,7 +81,7 @@ def probability_scores(labels: ArrayLike, probabilities: ArrayLike) -> dict[str,
 
     Reference: Guo et al., ICML 2017 (expected calibration error); Cox, Biometrika 45 (1958) (slope and intercept).
     """
-    label_array, probability_array = checked_probabilities(labels, probabilities)
+    label_array, probability_array = validated_labels_probabilities(labels, probabilities)
     reason = why_undefined(label_array, probability_array)
     if reason is not None:
         warn_undefined("calibration", reason)

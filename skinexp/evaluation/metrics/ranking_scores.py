@@ -6,7 +6,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from skinexp.evaluation.cases import checked_cases, warn_undefined, why_undefined
+from skinexp.evaluation.cases import validated_labels_scores, warn_undefined, why_undefined
 from skinexp.evaluation.metrics.weighted_roc import Ranking, WeightedRoc
 
 LEAST_SENSITIVITY = 0.8  # of both partial areas
@@ -48,7 +48,7 @@ def ranking_scores(labels: ArrayLike, scores: ArrayLike) -> dict[str, float]:
     Raises:
         ValueError: where a label is not 0 or 1, or the lengths differ.
     """
-    label_array, score_array = checked_cases(labels, scores)
+    label_array, score_array = validated_labels_scores(labels, scores)
     reason = why_undefined(label_array, score_array)
     if reason is not None:
         warn_undefined("the area under the ROC and the precision-recall curve", reason)

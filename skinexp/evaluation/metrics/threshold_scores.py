@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.metrics import confusion_matrix
 
-from skinexp.evaluation.cases import CLASSES, checked_probabilities
+from skinexp.evaluation.cases import CLASSES, validated_labels_probabilities
 from skinexp.evaluation.metrics.count_scores import COUNT_SCORES, count_scores
 
 
@@ -30,7 +30,7 @@ def confusion_counts(labels: ArrayLike, probabilities: ArrayLike, threshold: flo
     Raises:
         ValueError: where a label is not 0 or 1, a probability lies outside 0..1, or the lengths differ.
     """
-    label_array, probability_array = checked_probabilities(labels, probabilities)
+    label_array, probability_array = validated_labels_probabilities(labels, probabilities)
     if math.isnan(threshold) or np.isnan(probability_array).any():
         return None
     if label_array.size == 0:
@@ -77,7 +77,7 @@ def classification_report(labels: ArrayLike, probabilities: ArrayLike, threshold
     Raises:
         ValueError: where a label is not 0 or 1, a probability lies outside 0..1, or the lengths differ.
     """
-    label_array, _ = checked_probabilities(labels, probabilities)
+    label_array, _ = validated_labels_probabilities(labels, probabilities)
     support = np.bincount(label_array, minlength=2)
     counts = confusion_counts(labels, probabilities, threshold)
     if counts is None:

@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from skinexp.evaluation.cases import checked_probabilities
-from skinexp.evaluation.decision.net_benefit import benefit_of_counts
+from skinexp.evaluation.cases import validated_labels_probabilities
+from skinexp.evaluation.decision.net_benefit import net_benefit_of_counts
 from skinexp.evaluation.metrics.count_scores import count_scores
 from skinexp.evaluation.metrics.probability_scores import ProbabilityScorer
 from skinexp.evaluation.metrics.ranking_scores import RANKING
@@ -30,11 +30,11 @@ class ThresholdScorer:
         Raises:
             ValueError: where a label is not 0 or 1, a probability lies outside 0..1, or the lengths differ.
         """
-        label_array, probability_array = checked_probabilities(labels, probabilities)
+        label_array, probability_array = validated_labels_probabilities(labels, probabilities)
         at = np.broadcast_to(np.asarray(threshold, dtype=np.float64), probability_array.shape)
         called = probability_array >= at
         # What a false positive costs, in true ones: each at the price of its own threshold.
-        costs = -benefit_of_counts(np.zeros(len(at)), np.ones(len(at)), 1, at)
+        costs = -net_benefit_of_counts(np.zeros(len(at)), np.ones(len(at)), 1, at)
         self._cost = np.where((label_array == 0) & called, costs, np.where(np.isnan(costs), np.nan, 0.0))
         kinds = [(1, True), (0, True), (1, False), (0, False)]  # true and false positives, false and true negatives
         self._kinds = np.column_stack([(label_array == label) & (called == call) for label, call in kinds]).astype(
@@ -48,7 +48,7 @@ class ThresholdScorer:
         return count_scores(*counts) | {"net_benefit": benefit}
 
 
-Part = Callable[[NDArray[np.float64]], dict[str, NDArray[np.float64]]]  # weights -> score -> (weightings,)
+WeightedMetric = Callable[[NDArray[np.float64]], dict[str, NDArray[np.float64]]]  # weights -> score -> (weightings,)
 
 
 class Scorer:
@@ -60,7 +60,7 @@ class Scorer:
         logits: ArrayLike,
         probabilities: ArrayLike,
         thresholds: Mapping[str, ArrayLike],
-        further: Mapping[str, Part] | None = None,
+        further: Mapping[str, WeightedMetric] | None = None,
     ) -> None:
         """Sorts, bins and calls the images once.
 
@@ -76,7 +76,7 @@ class Scorer:
             ValueError: where a label is not 0 or 1, a probability lies outside 0..1, or the lengths differ.
         """
         self._ranking = Ranking(labels, logits)
-        self._parts: dict[str, list[Part]] = {"": [ProbabilityScorer(labels, probabilities)]}
+        self._parts: dict[str, list[WeightedMetric]] = {"": [ProbabilityScorer(labels, probabilities)]}
         for suffix, threshold in thresholds.items():
             if not np.isnan(np.asarray(threshold, dtype=np.float64)).any():
                 self._parts.setdefault(suffix, []).append(ThresholdScorer(labels, probabilities, threshold))

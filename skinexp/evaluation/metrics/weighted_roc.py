@@ -10,7 +10,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from skinexp.evaluation.cases import checked_cases
+from skinexp.evaluation.cases import validated_labels_scores
 
 SLACK = 1e-6  # of an image: weights are whole numbers, but 0.1 times a whole number is none in floating point
 
@@ -28,7 +28,7 @@ class Ranking:
         Raises:
             ValueError: where a label is not 0 or 1, or the lengths differ.
         """
-        label_array, score_array = checked_cases(labels, scores)
+        label_array, score_array = validated_labels_scores(labels, scores)
         self._order = np.argsort(-score_array, kind="stable")
         self._malignant = label_array[self._order].astype(np.float64)
         falling = score_array[self._order]

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import chi2
 
-from skinexp.evaluation.cases import checked_cases
-from skinexp.evaluation.intervals.resampling import checked_groups
+from skinexp.evaluation.cases import validated_labels_scores
+from skinexp.evaluation.intervals.resampling import validated_groups
 
 FEW = 25  # groups in which the models differ: below, the exact distribution is used
 
@@ -43,16 +43,16 @@ def mcnemar(labels: ArrayLike, called_a: ArrayLike, called_b: ArrayLike, groups:
 
     Reference: McNemar, Psychometrika 12 (1947); for groups, Obuchowski, Statistics in Medicine 17 (1998).
     """
-    label_array, array_a = checked_cases(labels, called_a)
-    _, array_b = checked_cases(labels, called_b)
+    label_array, array_a = validated_labels_scores(labels, called_a)
+    _, array_b = validated_labels_scores(labels, called_b)
     if label_array.size == 0:
         return McNemar(0, 0, math.nan, True)
     names = np.arange(len(label_array)) if groups is None else groups
-    _, group_of_image, group_count = checked_groups(label_array, names)
-    return mcnemar_of_right(array_a == label_array, array_b == label_array, group_of_image, group_count)
+    _, group_of_image, group_count = validated_groups(label_array, names)
+    return mcnemar_of_correct(array_a == label_array, array_b == label_array, group_of_image, group_count)
 
 
-def mcnemar_of_right(
+def mcnemar_of_correct(
     right_a: NDArray[np.bool_], right_b: NDArray[np.bool_], group_of_image: NDArray[np.int64], group_count: int
 ) -> McNemar:
     """`mcnemar` of which images each model calls right, and the numbers of their groups; of one image at least."""

@@ -11,10 +11,10 @@ import pandas as pd
 from skinexp.evaluation.cases import warn_undefined, why_undefined
 from skinexp.evaluation.intervals.bootstrap import RESAMPLES
 from skinexp.evaluation.intervals.delong import Components, PairedAuc, auc_components, paired_auc
-from skinexp.evaluation.intervals.resampling import checked_groups
-from skinexp.evaluation.paired.alignment import Thresholds, in_one_order
+from skinexp.evaluation.intervals.resampling import validated_groups
+from skinexp.evaluation.paired.alignment import Thresholds, align_by_image_id
 from skinexp.evaluation.paired.holm import holm
-from skinexp.evaluation.paired.mcnemar import mcnemar_of_right
+from skinexp.evaluation.paired.mcnemar import mcnemar_of_correct
 from skinexp.evaluation.paired.score_differences import COLUMNS, score_differences
 from skinexp.evaluation.tables import groups_of
 
@@ -62,9 +62,9 @@ def compare_pairs(
         ValueError: where fewer than two models are given, a column is missing, an image appears twice, or two test
             sets differ: the message names both and the digests of their images and labels.
     """
-    ordered = in_one_order(tables, thresholds)
+    ordered = align_by_image_id(tables, thresholds)
     first = next(iter(ordered.values()))
-    labels, group_of_image, group_count = checked_groups(first["label"], groups_of(first))
+    labels, group_of_image, group_count = validated_groups(first["label"], groups_of(first))
     areas = {name: _area(name, labels, table, group_of_image) for name, table in ordered.items()}
     right = {name: _right(table) for name, table in ordered.items()}
     pairs = []
@@ -73,7 +73,7 @@ def compare_pairs(
         area = paired_auc(area_a, area_b) if area_a and area_b else PairedAuc(*[math.nan] * 7)
         calls = None
         if right_a is not None and right_b is not None:
-            calls = mcnemar_of_right(right_a, right_b, group_of_image, group_count)
+            calls = mcnemar_of_correct(right_a, right_b, group_of_image, group_count)
         pairs.append(
             {"a": a, "b": b, **area._asdict()}
             | {"only_a_right": calls.only_a_right if calls else math.nan}

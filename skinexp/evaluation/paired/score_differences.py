@@ -12,7 +12,7 @@ from skinexp.evaluation.intervals.bootstrap import RESAMPLES, score_limits, tail
 from skinexp.evaluation.intervals.resampling import group_weights
 from skinexp.evaluation.metrics.probability_scores import NOISE
 from skinexp.evaluation.metrics.weighted_metrics import Scorer
-from skinexp.evaluation.paired.alignment import Thresholds, in_one_order
+from skinexp.evaluation.paired.alignment import Thresholds, align_by_image_id
 from skinexp.evaluation.tables import groups_of
 
 COLUMNS = ["a", "b", "score", "estimate_a", "estimate_b", "difference", "low", "high"]
@@ -44,7 +44,7 @@ def score_differences(
     Raises:
         ValueError: as `compare_pairs`.
     """
-    ordered = in_one_order(tables, thresholds)
+    ordered = align_by_image_id(tables, thresholds)
     first = next(iter(ordered.values()))
     labels, groups = first["label"].to_numpy(), groups_of(first)
     scorers = _scorers(ordered)
