@@ -50,7 +50,7 @@ class TestEvaluation:
 
     @property
     def operating_threshold(self) -> float:
-        """From which calibrated probability on an image is predicted malignant; NaN if none could be chosen."""
+        """Returns from which calibrated probability on an image is predicted malignant; NaN if none could be chosen."""
         return self.thresholds["chosen"]
 
 

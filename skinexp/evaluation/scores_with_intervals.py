@@ -95,21 +95,20 @@ def _resampled(
     test: pd.DataFrame, groups: NDArray[np.str_], is_calibrated: bool, options: EvaluationOptions
 ) -> Bootstrap:
     """Returns plain, chosen and calibrated scores from the same resamples."""
-    further: dict[str, WeightedMetric] = {}
+    metrics: dict[str, float | WeightedMetric] = {"": 0.5}
     if why_undefined(test["label"], test["calibrated"]) is None:
         if test["threshold"].notna().all():
-            further[CHOSEN] = ThresholdScorer(test["label"], test["calibrated"], test["threshold"])
+            metrics[CHOSEN] = ThresholdScorer(test["label"], test["calibrated"], test["threshold"])
         if is_calibrated:
-            further[CALIBRATED] = ProbabilityScorer(test["label"], test["calibrated"])
+            metrics[CALIBRATED] = ProbabilityScorer(test["label"], test["calibrated"])
     return bootstrap(
         test["label"],
         test["logit"],
         test["probability"],
         groups,
-        {"": 0.5},
+        metrics,
         options.resamples,
         options.seed,
-        further,
     )
 
 

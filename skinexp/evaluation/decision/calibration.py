@@ -1,4 +1,4 @@
-"""Probabilities that mean what they say: logits are translated by what was learned on validation."""
+"""Calibration: logits to probabilities, by what was fitted on validation images."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -29,7 +29,7 @@ class Calibrator:
     parameters: Parameters = field(default_factory=dict)
 
     def apply(self, logits: ArrayLike) -> NDArray[np.float64]:
-        """Calibrated probabilities, of the shape of the logits; NaN stays NaN."""
+        """Returns calibrated probabilities, of the shape of the logits; NaN stays NaN."""
         array = np.asarray(logits, dtype=np.float64)
         if self.method == "temperature":
             return expit(array / self.parameters["temperature"])
@@ -38,15 +38,15 @@ class Calibrator:
         return expit(array)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, as JSON can hold them."""
+        """Returns plain values, as JSON can hold them."""
         return {"method": self.method, "parameters": dict(self.parameters)}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "Calibrator":
-        """What `to_dict` wrote.
+        """Returns the calibrator that `to_dict` wrote.
 
         Raises:
-            ValueError: where the method is unknown or a parameter is missing.
+            ValueError: if the method is unknown or a parameter is missing.
         """
         method, parameters = values.get("method"), values.get("parameters", {})
         needed = {"none": (), "temperature": ("temperature",), "isotonic": ("logits", "probabilities")}
@@ -69,7 +69,7 @@ def validate_calibration_method(method: str) -> None:
 
 
 def fit_calibrator(method: str, labels: ArrayLike, logits: ArrayLike) -> Calibrator:
-    """Learns on validation how logits have to be read.
+    """Fits, on validation images, how logits become probabilities.
 
     Args:
         method: `none` (the logistic function), `temperature` (all logits divided by one number; the order of images
@@ -84,7 +84,7 @@ def fit_calibrator(method: str, labels: ArrayLike, logits: ArrayLike) -> Calibra
         than their opposite (the larger the better).
 
     Raises:
-        ValueError: where the method is unknown, a label is not 0 or 1, or the lengths differ.
+        ValueError: if the method is unknown, a label is not 0 or 1, or the lengths differ.
 
     Reference: Guo et al., ICML 2017 (temperature); Zadrozny & Elkan, KDD 2002 (isotonic).
     """
@@ -116,7 +116,7 @@ def _temperature(labels: NDArray[np.int64], logits: NDArray[np.float64]) -> Cali
 
 
 def _has_best_temperature(labels: NDArray[np.int64], logits: NDArray[np.float64]) -> bool:
-    """Whether the log loss falls from an inverse temperature of 0 on, and rises at last."""
+    """Returns whether the log loss falls from an inverse temperature of 0 on, and rises at last."""
     sides = np.where(labels == 1, logits, -logits)
     return bool(sides.sum() > 0 and (sides < 0).any())
 

@@ -1,4 +1,4 @@
-"""A score and where it may lie."""
+"""A score and its 95 % interval."""
 
 import math
 from typing import NamedTuple
@@ -10,7 +10,7 @@ QUANTILE = float(ndtri((1 + LEVEL) / 2))  # 1.96: standard errors to either side
 
 
 class Interval(NamedTuple):
-    """A score with the limits of its 95 % interval; NaN where undefined."""
+    """A score with the limits of its 95 % interval; NaN if undefined."""
 
     estimate: float
     low: float

@@ -37,7 +37,7 @@ class Error:
 def jackknife_intervals(
     score: WeightedMetric, estimates: dict[str, float], labels: ArrayLike, groups: ArrayLike
 ) -> dict[str, Interval]:
-    """95 % intervals of the scores that are smooth, as long as they are not at an end of their range.
+    """Returns 95 % intervals of the scores that are smooth, as long as they are not at an end of their range.
 
     Groups with a malignant image and others are left out apart, as they are drawn apart in resamples: each is compared
     with its like.
@@ -53,7 +53,7 @@ def jackknife_intervals(
         it comes from one group (a benign image ranked above all others).
 
     Raises:
-        ValueError: where a label is not 0 or 1, the lengths differ, or a group has no name.
+        ValueError: if a label is not 0 or 1, the lengths differ, or a group has no name.
 
     Reference: Davison & Hinkley, Bootstrap Methods and their Application (1997), chapter 2.7 (jackknife) and 5.2
     (transformed scales); Satterthwaite, Biometrics Bulletin 2 (1946) (degrees of freedom).
@@ -97,7 +97,7 @@ def _weights(left_out: NDArray[np.bool_]) -> Iterator[NDArray[np.float64]]:
 
 
 def _error(left_out: list[NDArray[np.float64]]) -> Error:
-    """From a score without each block, of either kind of groups; NaN where it is undefined without one."""
+    """From a score without each block, of either kind of groups; NaN if it is undefined without one."""
     variance = doubt = 0.0
     for values in left_out:
         squares = (values - values.mean()) ** 2
@@ -108,7 +108,7 @@ def _error(left_out: list[NDArray[np.float64]]) -> Error:
 
 
 def _interval(name: str, estimate: float, error: Error) -> Interval | None:
-    """Symmetric for the logit of a share, for the logarithm of what is positive; None where it cannot be."""
+    """Symmetric for the logit of a share, for the logarithm of what is positive; None if it cannot be."""
     most = SHARES.get(name, math.inf)
     varies = error.variance > (ROUNDING * estimate) ** 2
     if not (0 < estimate < most and varies and error.freedom >= FEWEST):  # NaN included

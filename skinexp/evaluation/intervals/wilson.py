@@ -11,7 +11,7 @@ from skinexp.evaluation.intervals.resampling import validated_groups
 
 
 def wilson(successes: float, trials: float, quantile: float = QUANTILE) -> Interval:
-    """Wilson's score interval: it stays within 0..1, and has a width where all trials or none succeed.
+    """Returns Wilson's score interval: it stays within 0..1, and has a width where all trials or none succeed.
 
     Args:
         successes: how many trials succeeded, 0 to `trials`.
@@ -35,7 +35,7 @@ def wilson(successes: float, trials: float, quantile: float = QUANTILE) -> Inter
 
 
 def grouped_wilson(successes: ArrayLike, groups: ArrayLike, quantile: float = QUANTILE) -> Interval:
-    """Wilson's interval of a share of images that come in groups.
+    """Returns Wilson's interval of a share of images that come in groups.
 
     Ten images of one lesion are not ten witnesses. The number of images is divided by the design effect: how many
     times larger the variance of the share is than that of independent images. Where no group has two images, this is
@@ -52,7 +52,7 @@ def grouped_wilson(successes: ArrayLike, groups: ArrayLike, quantile: float = QU
         The share of successes and its limits; NaN without images.
 
     Raises:
-        ValueError: where a success is neither 0 nor 1, the lengths differ, or a group has no name.
+        ValueError: if a success is neither 0 nor 1, the lengths differ, or a group has no name.
 
     Reference: Rao & Scott, Biometrics 48 (1992).
     """

@@ -28,7 +28,7 @@ class Recalibration:
             logits: (n,) array of finite numbers.
 
         Raises:
-            ValueError: where a label is not 0 or 1, or the lengths differ.
+            ValueError: if a label is not 0 or 1, or the lengths differ.
         """
         self._labels, self._logits = validated_labels_scores(labels, logits)
         spread = self._logits.std() if self._logits.size else 0.0
@@ -88,7 +88,7 @@ class Recalibration:
         start: NDArray[np.float64],
         exists: NDArray[np.bool_],
     ) -> NDArray[np.float64]:
-        """(weightings, parameters) maximum of the likelihood by Newton's method; NaN where there is none."""
+        """(weightings, parameters) maximum of the likelihood by Newton's method; NaN if there is none."""
         parameters = columns.shape[1]
         squares = (columns[:, :, None] * columns[:, None, :]).reshape(len(columns), -1)
         found = np.where(exists[:, None], start, np.nan)

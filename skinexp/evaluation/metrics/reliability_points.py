@@ -10,7 +10,7 @@ from skinexp.evaluation.metrics.probability_scores import BINS, probability_bins
 
 
 def reliability_points(labels: ArrayLike, probabilities: ArrayLike, groups: ArrayLike | None = None) -> pd.DataFrame:
-    """Mean probability and share of malignant images in 15 bins of equal width.
+    """Returns the mean probability and the share of malignant images in 15 bins of equal width.
 
     The gaps between the two, weighted by `images`, are the expected calibration error.
 
@@ -25,7 +25,7 @@ def reliability_points(labels: ArrayLike, probabilities: ArrayLike, groups: Arra
         no bin.
 
     Raises:
-        ValueError: where a label is not 0 or 1, a probability lies outside 0..1, or the lengths differ.
+        ValueError: if a label is not 0 or 1, a probability lies outside 0..1, or the lengths differ.
     """
     label_array, probability_array = validated_labels_probabilities(labels, probabilities)
     names = np.arange(len(label_array)) if groups is None else np.asarray(groups)

@@ -1,4 +1,4 @@
-"""Predictions of several models on the same images, brought into the same order; refused where images differ."""
+"""Predictions of several models aligned by image; refused if images differ."""
 
 import hashlib
 import json
@@ -16,16 +16,19 @@ Thresholds = Mapping[str, float | ArrayLike]
 def align_by_image_id(
     tables: Mapping[str, pd.DataFrame], thresholds: Thresholds | None = None
 ) -> dict[str, pd.DataFrame]:
-    """Each model's table with its rows by `image_id`, and a column `threshold`.
+    """Returns each model's table with its rows sorted by `image_id`, and a column `threshold`.
 
     Args:
         tables: name of a model -> its predictions of the test split, columns `image_id`, `label`, `logit`,
             `probability` and, where images come in groups, `group`.
-        thresholds: name -> from which probability on this model calls an image malignant: a number, or one for each
+        thresholds: name -> from which probability on this model predicts an image malignant: a number, or one for each
             row of its table; 0.5 without.
 
+    Returns:
+        The tables by name; row i of each is the same image.
+
     Raises:
-        ValueError: where fewer than two models are given, a column is missing, an image appears twice, or two test
+        ValueError: if fewer than two models are given, a column is missing, an image appears twice, or two test
             sets differ: the message names both and the digests of their images and labels.
     """
     if len(tables) < 2:
@@ -37,7 +40,7 @@ def align_by_image_id(
 
 
 def test_set_digest(table: pd.DataFrame) -> str:
-    """16 hexadecimal digits that change with any image or label of a test set, and not with its order."""
+    """Returns 16 hexadecimal digits that change with any image or label of a test set, and not with its order."""
     cases = sorted(zip(table["image_id"].astype(str), table["label"].astype(int).tolist(), strict=True))
     return hashlib.sha256(json.dumps(cases).encode()).hexdigest()[:16]
 
