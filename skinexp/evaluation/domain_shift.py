@@ -1,9 +1,9 @@
-"""Whether new images look to a network as those it was trained on did: distances of pooled features, and plain looks.
+"""Domain shift: how far new images are from the training images, by pooled features and by colour statistics.
 
 A distance is measured in the principal directions of the training images' features, each in units of its own standard
 deviation, and all others in units of theirs in the mean (probabilistic PCA; Tipping & Bishop, J. R. Stat. Soc. B 61,
-1999): a full covariance cannot be learned from some hundred images of a thousand features. What is far is said by
-validation images, which were not trained on either.
+1999): a full covariance cannot be learned from some hundred images of a thousand features. Validation images,
+which were not trained on either, define what is far.
 """
 
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ LOOKS = ("red", "green", "blue", "contrast")  # means of the channels, and stand
 
 @dataclass(frozen=True)
 class Reference:
-    """What is kept of the training images.
+    """Statistics of the training images.
 
     Attributes:
         mean: (c,) of the features.
@@ -82,16 +82,16 @@ def fit(
     looks: NDArray[np.float64],
     seen: NDArray[np.uint64],
 ) -> Reference | None:
-    """Learns what training images are like.
+    """Fits the statistics of the training images.
 
     Args:
         training: (n, c) pooled features of training images.
         validation: (m, c) those of validation images.
-        looks: (n, 4) what `looks_of` says of training images.
+        looks: (n, 4) `looks_of` the training images.
         seen: names of the images of training and validation, as numbers.
 
     Returns:
-        None if a feature is not finite, or there are too few images to say anything.
+        None if a feature is not finite, or there are too few images.
     """
     if len(training) < 2 or len(validation) < 1 or not (np.isfinite(training).all() and np.isfinite(validation).all()):
         return None
@@ -119,7 +119,7 @@ def shift(
 
     Args:
         features: (n, c) pooled features.
-        looks: (n, 4) what `looks_of` says of the images.
+        looks: (n, 4) `looks_of` the images.
         names: (n,) of the images, in the numbers of `Reference.seen`.
     """
     distances = reference.distance(features)

@@ -142,10 +142,10 @@ def _row(
     row |= _columns("roc_auc", area)
     probabilities = part["probability"].to_numpy(dtype=float)
     predicted = probabilities >= threshold
-    for score, label, right in (("recall", 1, predicted), ("specificity", 0, ~predicted)):
+    for score, label, correct in (("recall", 1, predicted), ("specificity", 0, ~predicted)):
         of_class = labels == label
         known = not (math.isnan(threshold) or np.isnan(probabilities).any())
-        row |= _columns(score, grouped_wilson(right[of_class], groups[of_class]) if known else UNDEFINED)
+        row |= _columns(score, grouped_wilson(correct[of_class], groups[of_class]) if known else UNDEFINED)
     few = min(malignant, len(labels) - malignant) < FEWEST
     return row | {"note": TOO_FEW if few else "" if enough else "logits not finite"}, area.estimate
 

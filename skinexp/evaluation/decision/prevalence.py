@@ -35,7 +35,7 @@ def at_prevalence(
 
     Returns:
         `ppv`, `npv`, `net_benefit`; NaN if sensitivity or specificity is, a predictive value also where nothing is
-        called so, and the net benefit at a threshold of 1 or more.
+        predicted so, and the net benefit at a threshold of 1 or more.
 
     Raises:
         ValueError: if the prevalence is not between 0 and 1.

@@ -72,7 +72,7 @@ def choose_threshold(rule: str | float, labels: ArrayLike, probabilities: ArrayL
       threshold, as for Youden. The cost is that of these cases, so of their prevalence.
     * a number: itself.
 
-    All but the last are halfway between two neighbouring scores, as Youden's. A rule that has nothing called
+    All but the last are halfway between two neighbouring scores, as Youden's. A rule that has nothing predicted
     malignant gives a threshold above the highest score: just above 1 where that is 1.
 
     Args:

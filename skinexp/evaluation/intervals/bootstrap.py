@@ -45,7 +45,7 @@ MOST_UNDEFINED = 0.05  # share of resamples without a score beyond which there i
 
 @dataclass(frozen=True)
 class Bootstrap:
-    """What resampling says of a model's scores.
+    """Intervals, resamples and bands of a model's scores.
 
     Attributes:
         intervals: score -> `Interval`.
@@ -74,7 +74,7 @@ def bootstrap(
 ) -> Bootstrap:
     """Returns 95 % intervals of all scores and curves by a cluster bootstrap, stratified by class.
 
-    The same resamples serve every score. Memory is bounded: resamples come in chunks.
+    Memory is bounded: resamples come in chunks.
 
     Args:
         labels: (n,) array of 0/1.
@@ -83,23 +83,20 @@ def bootstrap(
         groups: (n,) names of lesions or patients: images that must not be taken for independent ones.
         metrics: suffix -> threshold, for example `{"": 0.5, "_youden": 0.31}`: `recall_youden` is then a score; or a
             metric of other probabilities of the same images, e.g. calibrated ones.
-        resamples: how many.
-        seed: the same seed gives the same numbers.
+        resamples: number of resamples.
+        seed: of the resamples.
 
     Returns:
         A `Bootstrap`, whose scores are those of `ranking_scores`, `probability_scores` and, for each threshold,
         `threshold_scores` and `net_benefit`. It is empty, with a warning, if a class is absent or a logit or a
-        probability is not finite. Limits are NaN if more than 5 % of the resamples have no such score, or if no
-        resample has another one than the study.
+        probability is not finite. Limits are NaN if over 5 % of the resamples lack the score, or none has another.
 
     Raises:
-        ValueError: if a label is not 0 or 1, a probability lies outside 0..1, the lengths differ, or a group has
-            no name.
+        ValueError: if a label or probability is out of range, the lengths differ, or a group has no name.
     """
     label_array, logit_array = validated_labels_scores(labels, logits)
     _, probability_array = validated_labels_probabilities(labels, probabilities)
-    reason = why_undefined(label_array, logit_array) or why_undefined(label_array, probability_array)
-    if reason is not None:
+    if reason := why_undefined(label_array, logit_array) or why_undefined(label_array, probability_array):
         warn_undefined("every bootstrap interval", reason)
         undefined = _bands(np.full((3, len(RATES)), np.nan), np.full((3, len(RECALLS)), np.nan))
         return Bootstrap({}, frozenset(), {}, *undefined)
@@ -110,10 +107,10 @@ def bootstrap(
     intervals = _percentile_intervals(estimates, replicates, beyond)
     known = {name: interval.estimate for name, interval in intervals.items()}
     smooth = jackknife_intervals(scorer, known, label_array, groups)
-    bands = []
-    for which, curve in enumerate(curves):
-        low, high = limits(np.concatenate([chunk[1 + which] for chunk in chunks]), beyond)
-        bands.append(np.stack([curve[0], low, high]))
+    bands = [
+        np.stack([curve[0], *limits(np.concatenate([chunk[1 + which] for chunk in chunks]), beyond)])
+        for which, curve in enumerate(curves)
+    ]
     kept = {name: values for name, values in replicates.items() if not name.startswith(NOISE)}
     return Bootstrap(intervals | smooth, frozenset(smooth), kept, *_bands(*bands))
 

@@ -69,7 +69,7 @@ def delong_interval(
     """Returns the 95 % interval of the area under the ROC curve.
 
     The interval is symmetric for the logit of the area. On the plain scale it has to be cut off at 1 for a good model,
-    and simulated studies show it to cover less often than it says; the table in docs/evidence.md has both.
+    and simulated studies show it to cover less often than 95 %; the table in docs/evidence.md has both.
 
     Where the classes are fully apart, or all scores are equal, all components are equal and DeLong's variance is 0,
     which would make a model certain that was seen on five images. Each malignant image can be paired with a benign one
@@ -144,7 +144,7 @@ def paired_auc(a: tuple[float, Components], b: tuple[float, Components]) -> Pair
     (area_a, of_a), (area_b, of_b) = a, b
     difference = area_a - area_b
     error = difference_components(of_a, of_b).error()
-    # Without an error the two order all pairs alike, or theory says nothing of how far off their difference is: it
+    # Without an error the two order all pairs alike, or theory does not give how far off their difference is: it
     # would be certain of two models that were seen on six images.
     if math.isnan(error) or (error == 0 and abs(difference) > NEGLIGIBLE):
         return PairedAuc(area_a, area_b, difference, *[math.nan] * 4)

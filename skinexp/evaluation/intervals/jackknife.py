@@ -20,7 +20,7 @@ from skinexp.evaluation.intervals.resampling import CHUNK, validated_groups
 from skinexp.evaluation.metrics.weighted_metrics import WeightedMetric
 
 BLOCKS = 100  # of groups with a malignant image, and of others, at most: more are left out several at a time
-FEWEST = 3.0  # degrees of freedom: with less, the scatter hangs on one or two groups, and says little about others
+FEWEST = 3.0  # degrees of freedom: with less, the scatter hangs on one or two groups, and does not carry over to others
 ROUNDING = 1e-9  # standard error, relative to a score, that is none
 SHARES = {"average_precision": 1.0, "pauc_isic2024": 0.2}  # scores that lie between 0 and this
 POSITIVE = ("calibration_slope", "calibration_slope_calibrated")  # scores that are above 0

@@ -40,7 +40,7 @@ def count_scores(
         "f1": _ratio(2 * tp, positive + malignant),
         "npv": _ratio(tn, negative),
         "balanced_accuracy": (recall + specificity) / 2,
-        # NaN if one label is predicted for all: nothing correlates with a constant. (scikit-learn says 0.)
+        # NaN if one label is predicted for all: nothing correlates with a constant. (scikit-learn returns 0.)
         # Two roots, for the product of four counts of ten thousands is beyond what float64 counts exactly.
         "mcc": _ratio(tp * tn - fp * fn, np.sqrt(positive * malignant) * np.sqrt(negative * benign)),
     }

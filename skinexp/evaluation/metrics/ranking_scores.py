@@ -42,7 +42,7 @@ def ranking_scores(labels: ArrayLike, scores: ArrayLike) -> dict[str, float]:
         `roc_auc`, `average_precision`, `pauc_isic2024`, `pauc_isic_scorer`, and the best sensitivity among the
         thresholds of at least 90 or 95 % specificity (`sensitivity_at_90_specificity`, ...), and the other way round
         (`specificity_at_90_sensitivity`, ...). All of them are chosen and measured on the same cases, so the last four
-        say what an order allows and not what a threshold fixed in advance will do. NaN, with a warning, if a class
+        are what an order allows, not what a threshold fixed in advance will reach. NaN, with a warning, if a class
         is absent or a score is not finite.
 
     Raises:

@@ -55,15 +55,15 @@ def mcnemar(
 
 
 def mcnemar_of_correct(
-    right_a: NDArray[np.bool_], right_b: NDArray[np.bool_], group_of_image: NDArray[np.int64], group_count: int
+    correct_a: NDArray[np.bool_], correct_b: NDArray[np.bool_], group_of_image: NDArray[np.int64], group_count: int
 ) -> McNemar:
     """Returns `mcnemar` of which images each model predicts correctly, and the number of each image's group."""
-    favour = np.bincount(group_of_image, weights=right_a.astype(float) - right_b, minlength=group_count)
+    favour = np.bincount(group_of_image, weights=correct_a.astype(float) - correct_b, minlength=group_count)
     favour = favour[favour != 0].astype(np.int64)
     exact = len(favour) < FEW
     return McNemar(
-        int((right_a & ~right_b).sum()),
-        int((right_b & ~right_a).sum()),
+        int((correct_a & ~correct_b).sum()),
+        int((correct_b & ~correct_a).sum()),
         _exact(favour) if exact else float(chi2.sf(favour.sum() ** 2 / (favour**2).sum(), df=1)),
         exact,
     )

@@ -66,14 +66,14 @@ def compare_pairs(
     first = next(iter(ordered.values()))
     labels, group_of_image, group_count = validated_groups(first["label"], groups_of(first))
     areas = {name: _area(name, labels, table, group_of_image) for name, table in ordered.items()}
-    right = {name: _right(table) for name, table in ordered.items()}
+    correct = {name: _correct(table) for name, table in ordered.items()}
     pairs = []
     for a, b in combinations(ordered, 2):
-        (area_a, area_b), (right_a, right_b) = (areas[a], areas[b]), (right[a], right[b])
+        (area_a, area_b), (correct_a, correct_b) = (areas[a], areas[b]), (correct[a], correct[b])
         area = paired_auc(area_a, area_b) if area_a and area_b else PairedAuc(*[math.nan] * 7)
         test = None
-        if right_a is not None and right_b is not None:
-            test = mcnemar_of_correct(right_a, right_b, group_of_image, group_count)
+        if correct_a is not None and correct_b is not None:
+            test = mcnemar_of_correct(correct_a, correct_b, group_of_image, group_count)
         pairs.append(
             {"a": a, "b": b, **area._asdict()}
             | {"only_a_right": test.only_a_right if test else math.nan}
@@ -98,10 +98,10 @@ def _area(
     return None
 
 
-def _right(table: pd.DataFrame) -> np.ndarray | None:
+def _correct(table: pd.DataFrame) -> np.ndarray | None:
     """Returns which images are predicted correctly; None if that is unknown, or there are none."""
     decisions = table[["probability", "threshold"]].to_numpy(dtype=float)
-    # NaN compares as "benign", which the model did not say.
+    # NaN compares as "benign", which the model did not predict.
     if np.isnan(decisions).any() or not len(decisions):
         return None
     return (decisions[:, 0] >= decisions[:, 1]) == (table["label"].to_numpy() == 1)
