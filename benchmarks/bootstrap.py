@@ -4,7 +4,7 @@
 
 Two images a lesion in the mean, two thresholds. Beside it, the loop that a user would write: whole lesions drawn with
 NumPy, and ten of scikit-learn's functions. The loop runs for 20 resamples; its time is told for as many as ours. Also
-all of `evidence` on 2,500 test images.
+all of `evaluate` on 2,500 test images.
 """
 
 import argparse
