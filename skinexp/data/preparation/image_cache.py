@@ -10,6 +10,7 @@ from pathlib import Path
 
 import joblib
 import numpy as np
+import pandas as pd
 
 from skinexp.config.schema import Data
 from skinexp.core import terminal
@@ -45,6 +46,10 @@ class Prepared:
     table: Table
     bad: dict[str, str]
     directory: Path
+
+    def with_split(self, parts: pd.Series | str) -> "Prepared":
+        """Returns the images with the run's split in the table; see `Table.with_split`."""
+        return replace(self, table=self.table.with_split(parts))
 
 
 def prepare(table: Table, options: Data) -> Prepared:

@@ -18,7 +18,7 @@ from skinexp.data.leaky_copies import ORIGINAL, with_copies
 from skinexp.data.readers import FileReader, HubReader, PhantomReader
 from skinexp.data.sources.licence import licence_of
 from skinexp.data.sources.listing import everything, is_image_name, printable, why_no_file
-from skinexp.data.table import Reader, Table
+from skinexp.data.table import GIVEN_SPLIT, Reader, Table
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +41,7 @@ def load(options: Data, seed: int, one_class: bool = False) -> Table:
         UserError: where the source is not there or not of the promised shape, or a class has no label.
     """
     frame, reader, name = SOURCES[options.name](options, seed)
-    frame = _with_unique_ids(frame)
+    frame = _with_given_split(_with_unique_ids(frame))
     frame, excluded = _with_labels(frame, options, one_class)
     frame, grouped_by = _with_groups(frame, options.split.group)
     if options.limit is not None:
@@ -134,7 +134,7 @@ def _list_class_folders(directory: Path) -> pd.DataFrame:
     # As objects: pandas' own strings refuse names that are no UTF-8.
     names = pd.Series([str(file) for file in files], dtype=object)
     frame = pd.DataFrame({"file": names, "class": [printable(file.parts[int(is_split)]) for file in files]})
-    return frame.assign(split=[_part(file.parts[0]) for file in files]) if is_split else frame
+    return frame.assign(**{GIVEN_SPLIT: [_part(file.parts[0]) for file in files]}) if is_split else frame
 
 
 def _part(name: str) -> str:
@@ -167,9 +167,9 @@ def _hub(options: Data, seed: int) -> tuple[pd.DataFrame, Reader, str]:
     frame["sha256"] = [hashlib.sha256(reader(position)).hexdigest() for position in range(len(dataset))]
     frame["path"] = [f"{options.path}[{position}]" for position in range(len(dataset))]
     frame["position"] = np.arange(len(frame))
-    if len(parts) > 1 and "split" not in frame:
+    if len(parts) > 1 and not {"split", GIVEN_SPLIT} & set(frame):
         given = [_part(name.partition("[")[0].strip()) for name in names]  # of a slice, such as train[:10%]
-        frame["split"] = np.repeat(np.array(given, dtype=object), [len(part) for part in parts])
+        frame[GIVEN_SPLIT] = np.repeat(np.array(given, dtype=object), [len(part) for part in parts])
     if "image_id" not in frame:
         frame.insert(0, "image_id", [f"{position:06d}" for position in range(len(frame))])
     return frame, reader, Path(str(options.path)).name
@@ -266,6 +266,13 @@ def _with_unique_ids(frame: pd.DataFrame) -> pd.DataFrame:
     if len(repeated):
         raise UserError(f"data.path: image ids must be unique; {len(repeated)} repeat. First: {repeated.iloc[0]}")
     return frame
+
+
+def _with_given_split(frame: pd.DataFrame) -> pd.DataFrame:
+    """Returns the table whose column `split`, if it has one, is called `given_split`: `split` is the run's own."""
+    if "split" not in frame:
+        return frame
+    return frame.drop(columns=GIVEN_SPLIT, errors="ignore").rename(columns={"split": GIVEN_SPLIT})
 
 
 def _with_labels(frame: pd.DataFrame, options: Data, one_class: bool) -> tuple[pd.DataFrame, dict[str, int]]:
