@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from skinexp.config.schema import Data, Phantom, Split
+from skinexp.data.image_readers import part
 from skinexp.data.preparation import image_cache
-from skinexp.data.readers import part
 from skinexp.data.sources.registry import load
 from skinexp.data.split import split
 

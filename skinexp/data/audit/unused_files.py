@@ -6,8 +6,8 @@ import pandas as pd
 
 from skinexp.config.schema import Data
 from skinexp.data.audit.finding import NOTE, Finding
+from skinexp.data.image_readers import FileReader
 from skinexp.data.leaky_copies import CopyingReader
-from skinexp.data.readers import FileReader
 from skinexp.data.sources.listing import everything, is_image_name, printable
 from skinexp.data.table import Table
 

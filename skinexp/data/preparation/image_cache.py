@@ -16,11 +16,11 @@ from skinexp.config.schema import Data
 from skinexp.core import terminal
 from skinexp.core.digest import digest
 from skinexp.core.errors import NO_ROOM, UserError, listed
-from skinexp.data import readers
+from skinexp.data import image_readers
 from skinexp.data.preparation import chunks, preprocess, worker_pool
 from skinexp.data.preparation.cache_lock import alone
 from skinexp.data.preparation.chunks import Chunk, Written, prepare_one
-from skinexp.data.preparation.unfinished_cache import BAD, CHUNK, IMAGES, Unfinished
+from skinexp.data.preparation.resumable_cache import BAD, CHUNK, IMAGES, ResumableCache
 from skinexp.data.table import Reader, Table
 
 __all__ = ["Prepared", "prepare", "prepare_one", "read"]
@@ -91,7 +91,7 @@ def _fill(directory: Path, table: Table, options: Data) -> bool:
         with alone(Path(options.cache), directory.name, "prepares the same images"):
             if directory.is_dir():
                 return False
-            unfinished = Unfinished(directory, len(table.frame), options.preprocess)
+            unfinished = ResumableCache(directory, len(table.frame), options.preprocess)
             unprepared -= unfinished.done_rows
             if shutil.disk_usage(directory.parent).free < unprepared * unfinished.target.row_bytes:
                 raise _no_room(options, unprepared)
@@ -114,14 +114,14 @@ def _fill(directory: Path, table: Table, options: Data) -> bool:
     return True
 
 
-def _write(unfinished: Unfinished, table: Table, processes: int | None) -> Generator[Written, None, None]:
+def _write(unfinished: ResumableCache, table: Table, processes: int | None) -> Generator[Written, None, None]:
     """Writes all chunks that are left; here where they are few, else in processes."""
     positions = table.frame["position"].to_numpy()
 
     def left() -> Iterator[Chunk]:
         for rows in unfinished.left():
             wanted = positions[rows.start : rows.stop].tolist()
-            yield Chunk(rows.start, wanted, readers.part(table.reader, wanted))
+            yield Chunk(rows.start, wanted, image_readers.part(table.reader, wanted))
 
     images = unfinished.rows - unfinished.done_rows
     processes = min(processes or joblib.cpu_count(), -(-images // CHUNK))

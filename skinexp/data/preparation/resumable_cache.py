@@ -23,7 +23,7 @@ IMAGES, BAD, PROGRESS = "images.npy", "bad.json", "progress.jsonl"
 CHUNK = 16  # images that are done, or done again, together
 
 
-class Unfinished:
+class ResumableCache:
     """The directory `<final name>.unfinished`, which the first opening makes and later ones go on with.
 
     Attributes:
