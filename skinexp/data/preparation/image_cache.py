@@ -18,7 +18,7 @@ from skinexp.core.digest import digest
 from skinexp.core.errors import NO_ROOM, UserError, listed
 from skinexp.data import image_readers
 from skinexp.data.preparation import chunks, preprocess, worker_pool
-from skinexp.data.preparation.cache_lock import alone
+from skinexp.data.preparation.cache_lock import cache_lock
 from skinexp.data.preparation.chunks import Chunk, Written, prepare_one
 from skinexp.data.preparation.resumable_cache import BAD, CHUNK, IMAGES, ResumableCache
 from skinexp.data.table import Reader, Table
@@ -88,7 +88,7 @@ def _fill(directory: Path, table: Table, options: Data) -> bool:
     """Prepares what is not prepared yet; False where another job has done so meanwhile."""
     unprepared = len(table.frame)
     try:
-        with alone(Path(options.cache), directory.name, "prepares the same images"):
+        with cache_lock(Path(options.cache), directory.name, "prepares the same images"):
             if directory.is_dir():
                 return False
             unfinished = ResumableCache(directory, len(table.frame), options.preprocess)
