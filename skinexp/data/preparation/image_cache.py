@@ -1,4 +1,4 @@
-"""Prepares every image once, in parallel processes, into a content-addressed cache that training memory-maps."""
+"""The cache of prepared images: each image is prepared once, in parallel processes; trainings memory-map the result."""
 
 import json
 import logging
@@ -27,19 +27,19 @@ __all__ = ["Prepared", "prepare", "prepare_one", "read"]
 
 log = logging.getLogger(__name__)
 
-VERSION = 3  # of the preparation: raise it when the same image and options give other pixels
+VERSION = 3  # of the preparation: increase it if the same image and options give other pixels
 FEWEST_FOR_PROCESSES = 200  # below, starting processes costs more than it saves
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """Images as the model sees them.
+    """Prepared images.
 
     Attributes:
         images: (N, size, size, 3) uint8 RGB, memory-mapped.
-        table: one row an image, in the order of `images`; images that cannot be read are not in it.
-        bad: path and reason of each image left out.
-        directory: where the cache keeps them.
+        table: one row per image, in the order of `images`; column `row` is the position in `images`.
+        bad: path and reason of each image that cannot be used and is not in the table.
+        directory: of the cache that contains them.
     """
 
     images: np.ndarray
@@ -55,12 +55,16 @@ class Prepared:
 def prepare(table: Table, options: Data) -> Prepared:
     """Decodes and preprocesses all images of a table, or finds them in the cache.
 
-    A preparation that was stopped goes on where it was. Of several that prepare the same images at the same time, one
-    does it and the others wait.
+    An interrupted preparation is resumed. If several jobs prepare the same images at the same time, one does it and the
+    others wait.
+
+    Args:
+        table: the images.
+        options: preprocessing, cache, number of processes, and the policy for images that cannot be used.
 
     Raises:
-        UserError: where images cannot be read and `data.on_bad_image` is `fail`; the message lists them by path. Or
-            where the disk has no room for them.
+        UserError: if images cannot be used and `data.on_bad_image` is `fail`; the message lists them by path. Or if
+            the disk has no room for them.
     """
     key = digest(VERSION, options.preprocess, table.frame["sha256"].tolist())
     directory = Path(options.cache) / "prepared" / key
@@ -79,13 +83,13 @@ def prepare(table: Table, options: Data) -> Prepared:
 
 
 def read(reader: Reader, position: int) -> np.ndarray:
-    """The original picture, (height, width, 3) uint8 RGB."""
+    """Returns the original image, (height, width, 3) uint8 RGB."""
     pixels = reader(position)
     return preprocess.decode(pixels) if isinstance(pixels, bytes) else pixels
 
 
 def _fill(directory: Path, table: Table, options: Data) -> bool:
-    """Prepares what is not prepared yet; False where another job has done so meanwhile."""
+    """Prepares what is not prepared yet; returns False if another job has done so meanwhile."""
     unprepared = len(table.frame)
     try:
         with cache_lock(Path(options.cache), directory.name, "prepares the same images"):
@@ -115,7 +119,7 @@ def _fill(directory: Path, table: Table, options: Data) -> bool:
 
 
 def _write(unfinished: ResumableCache, table: Table, processes: int | None) -> Generator[Written, None, None]:
-    """Writes all chunks that are left; here where they are few, else in processes."""
+    """Writes all chunks that are left: in this process if they are few, or else in worker processes."""
     positions = table.frame["position"].to_numpy()
 
     def left() -> Iterator[Chunk]:
@@ -140,7 +144,7 @@ def _no_room(options: Data, images: int) -> UserError:
 
 
 def _existing(path: Path) -> Path:
-    """The path, or the nearest directory above it that is there."""
+    """Returns the path, or the nearest directory above it that exists."""
     return path if path.exists() else _existing(path.parent)
 
 
