@@ -44,8 +44,8 @@ def test_the_copies_are_another_seeds_others():
 
 
 def test_splitting_image_by_image_tears_copies_apart_and_auto_keeps_them_together():
-    torn, together = table(None).frame, table("auto").frame
-    torn["split"], together["split"] = (split(frame, Split(), seed=0) for frame in (torn, together))
+    tables = table(None), table("auto")
+    torn, together = (made.with_split(split(made.frame, Split(), seed=0)).frame for made in tables)
     assert (torn.groupby("original")["split"].nunique() > 1).mean() > 0.5
     assert (together.groupby("original")["split"].nunique() == 1).all()
     assert table("auto").grouped_by == "original"

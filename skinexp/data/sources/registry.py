@@ -10,14 +10,14 @@ from skinexp.data.sources.folder import FolderSource
 from skinexp.data.sources.hub import HubSource
 from skinexp.data.sources.licence import licence_column
 from skinexp.data.sources.phantoms import PhantomSource
-from skinexp.data.sources.selection import (
+from skinexp.data.sources.source import Source
+from skinexp.data.sources.table_rows import (
     limited,
     require_unique_ids,
     with_given_split,
     with_groups,
     with_labels,
 )
-from skinexp.data.sources.source import Source
 from skinexp.data.table import Table
 
 SOURCES: dict[str, Source] = {source.name: source for source in (PhantomSource(), FolderSource(), HubSource())}
