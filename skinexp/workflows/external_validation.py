@@ -12,7 +12,6 @@ from skinexp import tracking
 from skinexp.config.schema import Config
 from skinexp.core.atomic_files import write_tables
 from skinexp.data.pipeline import Images
-from skinexp.data.preparation import image_cache
 from skinexp.data.table import Table
 from skinexp.evaluation import EvaluationOptions, OperatingPoint, domain_shift, evaluate
 from skinexp.models.archive import load_reference
@@ -22,7 +21,7 @@ from skinexp.report.console import external_validation_table
 from skinexp.report.figures import run_figures, style
 from skinexp.runs.lookup import Finished
 from skinexp.runs.result import EVIDENCE, Result
-from skinexp.workflows import dataset
+from skinexp.workflows import dataset, dataset_outputs
 
 log = logging.getLogger(__name__)
 
@@ -38,11 +37,10 @@ def run(run: Finished, table: Table, config: Config, directory: Path, result: Re
     """
     log.info("Data      %s", table)
     with result.stage("prepare"):
-        prepared = image_cache.prepare(table, config.data)
+        prepared = dataset.prepare_test_set(table, config.data)
         frame = prepared.table.frame
-        frame["split"] = "test"  # all of them: nothing is trained here
-        result.add(**dataset.describe(prepared))
-        dataset.record(record, prepared, config.data.path)
+        result.add(**dataset_outputs.summarise_dataset(prepared))
+        dataset_outputs.log_dataset(record, prepared, config.data.path)
     with result.stage("evaluation"):
         network = keras.saving.load_model(run.directory / "model.keras", compile=False)
         predicted = predict_all(network, prepared.images, frame, BATCH)

@@ -9,10 +9,9 @@ from pathlib import Path
 from skinexp import health, models, tracking, training
 from skinexp.config.schema import Config
 from skinexp.core.atomic_files import write_tables
-from skinexp.data import audit, pipeline
+from skinexp.data import pipeline
 from skinexp.data.preparation import image_cache
 from skinexp.data.sources import registry
-from skinexp.data.split import split
 from skinexp.evaluation import EvaluationOptions, TestEvaluation, evaluate
 from skinexp.explain.maps import explain
 from skinexp.models.archive import save_model
@@ -21,7 +20,7 @@ from skinexp.models.training_statistics import reference
 from skinexp.report.figures import run_figures, style
 from skinexp.runs.job import Job
 from skinexp.runs.result import EVIDENCE, Result
-from skinexp.workflows import audit_outputs, dataset
+from skinexp.workflows import audit_outputs, dataset, dataset_outputs
 
 log = logging.getLogger(__name__)
 
@@ -42,21 +41,13 @@ def run(config: Config, job: Job, result: Result, record: tracking.Run) -> float
     record.confirm()
     result.add(run_id=record.id, experiment_id=record.experiment_id)
     record.params(dataclasses.asdict(config))
-    with result.stage("data"):
-        table = registry.load(config.data, config.seed)
-        log.info("Data      %s", table)
-    with result.stage("prepare"):
-        prepared = image_cache.prepare(table, config.data)
-    with result.stage("audit"):
-        findings = audit.audit_prepared(prepared, config.data)
-        prepared, findings = audit.acted_on(prepared, findings, config.data)
+    loaded = dataset.load_dataset(config, result.stage, registry.load, image_cache.prepare)
+    prepared, frame = loaded.prepared, loaded.prepared.table.frame
     with result.stage("split"):
-        frame = prepared.table.frame
-        frame["split"] = split(frame, config.data.split, config.seed)
-        audit_outputs.record(audit.of_split(findings, frame, config.data), prepared, config, directory, result, record)
+        audit_outputs.write_audit_outputs(loaded, config, directory, result, record)
         batches = pipeline.batches(prepared.images, frame, config.augment, config.optim.batch_size, config.seed)
-        result.add(**dataset.describe(prepared))
-        dataset.record(record, prepared, config.data.path)
+        result.add(**dataset_outputs.summarise_dataset(prepared))
+        dataset_outputs.log_dataset(record, prepared, config.data.path)
     with result.stage("build"):
         classifier = models.build(config.model, config.data.preprocess.size)
         classifier.network.jit_compile = config.compute.jit_compile  # for predictions; training says it itself
@@ -88,7 +79,7 @@ def run(config: Config, job: Job, result: Result, record: tracking.Run) -> float
         maps = explain(classifier, evaluation.decisions, batches.test, config.explain)
     with result.stage("figures"):
         figures = run_figures.result_figures(config.model.name, trained.history, evaluation)
-        figures |= dataset.sheets(prepared, batches.train, config)
+        figures |= dataset_outputs.dataset_figures(prepared, batches.train, config)
         if maps is not None:
             maps.shared.save(directory / "gradcam.npz")
             shown = maps.outcomes

@@ -12,7 +12,7 @@ import pytest
 
 from skinexp.config.schema import Data, Phantom, Preprocess
 from skinexp.core.errors import UserError
-from skinexp.data import readers
+from skinexp.data import image_readers
 from skinexp.data.audit import audit
 from skinexp.data.phantom import render
 from skinexp.data.preparation import image_cache, preprocess
@@ -143,10 +143,10 @@ def test_directories_pipes_and_very_large_files_are_no_images(tmp_path, monkeypa
     (tmp_path / "folder.png").mkdir()
     os.mkfifo(tmp_path / "pipe.png")
     (tmp_path / "large.png").write_bytes(bytes(100))
-    monkeypatch.setattr(readers, "LARGEST_FILE", 99)
+    monkeypatch.setattr(image_readers, "LARGEST_FILE", 99)
     for name, reason in (("folder", "a directory"), ("pipe", "not a regular file"), ("large", "larger than")):
         with pytest.raises(OSError, match=reason):
-            readers.read_file(tmp_path / f"{name}.png")
+            image_readers.read_file(tmp_path / f"{name}.png")
 
 
 def test_a_manifest_that_names_what_cannot_be_is_listed_row_by_row(tmp_path, pictures):
@@ -171,12 +171,13 @@ MEASURED = """
 import re, sys
 from pathlib import Path
 from skinexp.config.schema import Data, Preprocess
-from skinexp.data import sources, store
+from skinexp.data.preparation import image_cache
+from skinexp.data.sources import registry
 from skinexp.data.audit import audit
 usual = dict(workers=1, on_bad_image="skip", preprocess=Preprocess(size=32))
 options = Data(name="folder", path=sys.argv[1], cache=sys.argv[2], **usual)
-table = sources.load(options, seed=0)
-store.prepare(table, options)
+table = registry.load(options, seed=0)
+image_cache.prepare(table, options)
 audit(table, options)
 print(int(re.search("VmHWM: *\\t* *(\\d+)", Path("/proc/self/status").read_text())[1]) // 1024)
 """

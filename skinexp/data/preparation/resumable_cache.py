@@ -1,8 +1,8 @@
-"""A cache directory while it is filled: what is done survives the process, and only a whole one gets its final name.
+"""A cache directory while it is filled: progress survives the process; only a complete one gets its final name.
 
-What is promised. Killed: a line in the progress file is written after its chunk's pixels, and the kernel keeps what was
-handed to it, so a line stands for pixels. Power cut: the disk may keep the line and lose the pixels; the checksum in
-the line tells, and the chunk is done again. A finished directory is on the disk before it gets its name.
+Guarantees. If the process is killed: a line in the progress file is written after its chunk's pixels, and the kernel
+keeps what was written, so a line stands for pixels. After a power cut: the disk may keep the line and lose the pixels;
+the checksum in the line shows this, and the chunk is done again. A directory is on the disk before it gets its name.
 """
 
 import json
@@ -23,12 +23,12 @@ IMAGES, BAD, PROGRESS = "images.npy", "bad.json", "progress.jsonl"
 CHUNK = 16  # images that are done, or done again, together
 
 
-class Unfinished:
-    """The directory `<final name>.unfinished`, which the first opening makes and later ones go on with.
+class ResumableCache:
+    """The directory `<final name>.unfinished`; opening it again resumes where the last process stopped.
 
     Attributes:
-        target: where the pixels go.
-        rows: how many images there will be.
+        target: the file of the pixels.
+        rows: number of all images.
         done: the chunks that are in the file, by their first row.
     """
 
@@ -37,7 +37,7 @@ class Unfinished:
         self._directory.mkdir(parents=True, exist_ok=True)
         self.target = self._open(self._directory / IMAGES, options)
         self.done = {written.first: written for written in self._listed() if self._is_whole(written)}
-        # Afresh, without lines that were cut off or have lost their pixels.
+        # Written anew, without lines that are incomplete or have lost their pixels.
         complete = self._directory / f"{PROGRESS}.new"
         complete.write_text("".join(map(_line, self.done.values())))
         complete.replace(self._directory / PROGRESS)
@@ -47,13 +47,13 @@ class Unfinished:
         return sum(written.size for written in self.done.values())
 
     def left(self) -> Iterator[range]:
-        """Rows of each chunk that is not done."""
+        """Yields the rows of each chunk that is not done."""
         for first in range(0, self.rows, CHUNK):
             if first not in self.done:
                 yield self._chunk(first)
 
     def mark(self, written: Written) -> None:
-        """Notes that a chunk is in the file."""
+        """Records that a chunk is in the file."""
         self.done[written.first] = written
         with (self._directory / PROGRESS).open("a") as stream:
             stream.write(_line(written))
@@ -75,7 +75,7 @@ class Unfinished:
         (self._final / PROGRESS).unlink(missing_ok=True)
 
     def _open(self, file: Path, options: Preprocess) -> Target:
-        """The file in its full length: zeros, which take no place on the disk yet."""
+        """Creates the file in its full length: zeros, which take no space on the disk yet."""
         file.touch()
         shape = (self.rows, options.size, options.size, 3)
         header = {"shape": shape, "fortran_order": False, "descr": np.lib.format.dtype_to_descr(np.dtype(np.uint8))}
@@ -96,7 +96,7 @@ class Unfinished:
                 yield Written(**{**values, "bad": {int(row): reason for row, reason in values["bad"].items()}})
 
     def _is_whole(self, written: Written) -> bool:
-        """Whether a chunk's pixels are in the file as they were written."""
+        """Returns whether a chunk's pixels are in the file as they were written."""
         if written.first not in range(0, self.rows, CHUNK) or written.size != len(self._chunk(written.first)):
             return False
         with self.target.file.open("rb") as stream:

@@ -1,7 +1,7 @@
-"""Where pixels come from, by position.
+"""Readers: functions from the position of an image in its source to its encoded bytes or its pixels.
 
-Readers are pickled into worker processes, so this file imports little, and a reader gives a `part` of itself: what a
-process must know does not grow with the data set.
+Readers are pickled into worker processes. So this file imports little, and a reader can return a `part` of itself,
+whose size does not grow with the data set.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,10 +18,10 @@ LARGEST_FILE = 2**29  # bytes: half a gibibyte, far above any photograph
 
 
 def read_file(path: Path) -> bytes:
-    """The bytes of a file.
+    """Returns the bytes of a file.
 
     Raises:
-        OSError: where it cannot be read, or is no file that ends (a pipe, a directory), or a very large one.
+        OSError: if it cannot be read, is not a regular file (a pipe, a directory), or is larger than `LARGEST_FILE`.
     """
     if reason := why_no_file(path):
         raise OSError(reason)
@@ -31,13 +31,13 @@ def read_file(path: Path) -> bytes:
 
 
 def part(reader: Any, positions: Sequence[int]) -> Any:
-    """A reader of these positions only, where `reader` knows how to give one."""
+    """Returns a reader of these positions only, if `reader` supports that, or else `reader` itself."""
     return reader.part(positions) if hasattr(reader, "part") else reader
 
 
 @dataclass(frozen=True)
 class FileReader:
-    """Encoded image files of a directory."""
+    """Reader of the image files of a directory."""
 
     directory: Path
     files: Sequence[str] | Mapping[int, str]
@@ -51,7 +51,7 @@ class FileReader:
 
 @dataclass(frozen=True)
 class HubReader:
-    """Encoded images of a Hugging Face data set, whose image column does not decode."""
+    """Reader of the encoded images of a Hugging Face data set, whose image column is not decoded."""
 
     dataset: Any  # datasets.Dataset
     column: str
@@ -60,14 +60,14 @@ class HubReader:
         return self.part([position])(position)
 
     def part(self, positions: Sequence[int]) -> "CellReader":
-        """The encoded images themselves: they are smaller than what it takes a process to import `datasets`."""
+        """Returns a reader that contains the encoded images: a process then need not import `datasets`."""
         cells = self.dataset[[int(position) for position in positions]][self.column]
         return CellReader(dict(zip(positions, cells, strict=True)))
 
 
 @dataclass(frozen=True)
 class CellReader:
-    """Encoded images, each as `datasets` keeps it: its bytes, or else the path of its file."""
+    """Reader of encoded images as `datasets` stores them: bytes, or else the path of a file."""
 
     cells: Mapping[int, Mapping[str, Any]]
 
@@ -78,9 +78,11 @@ class CellReader:
 
 @dataclass(frozen=True)
 class PhantomReader:
-    """Generated images.
+    """Reader that renders generated images.
 
     Attributes:
+        seed: of the images.
+        options: of the images.
         flipped: positions at which the shares of a planted shortcut are exchanged.
     """
 
