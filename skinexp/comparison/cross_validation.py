@@ -15,7 +15,7 @@ from skinexp.evaluation.folds import fold_scores, pool_folds
 from skinexp.evaluation.judgement import judge_answers
 from skinexp.comparison.decisions import is_calibrated, with_answers
 from skinexp.runs.health_summary import VERDICTS
-from skinexp.runs.run_summary import RunRecord
+from skinexp.runs.run_outputs import RunRecord
 from skinexp.comparison.swept_keys import settings
 from skinexp.core.number_format import ABSENT, three_decimals
 

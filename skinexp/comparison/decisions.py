@@ -9,7 +9,7 @@ import pandas as pd
 from skinexp.evaluation.decision.calibration import Calibrator
 from skinexp.evaluation.evidence import calibrated
 from skinexp.evaluation.judgement import calls
-from skinexp.runs.run_summary import RunRecord
+from skinexp.runs.run_outputs import RunRecord
 from skinexp.core.number_format import listing, three_decimals
 
 HALF = 0.5

@@ -9,7 +9,7 @@ from PIL import Image
 from skinexp.evaluation import CLASSES
 from skinexp.report.figures import image_grids
 from skinexp.report.pages.embedded_figure import Picture, picture
-from skinexp.runs.run_summary import RunRecord
+from skinexp.runs.run_outputs import RunRecord
 from skinexp.core.number_format import ABSENT, three_decimals
 
 SHOWN_IMAGES = 8  # rows of a Grad-CAM sheet

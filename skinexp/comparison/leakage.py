@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from skinexp.evaluation import Interval, delong_interval, independent_difference
 from skinexp.evaluation.tables import groups_of
 from skinexp.report.pages.embedded_figure import Picture, picture
-from skinexp.runs.run_summary import RunRecord
+from skinexp.runs.run_outputs import RunRecord
 from skinexp.report.figures.style import COLOURS, INK, QUIET, new_figure, styled, text_width
 from skinexp.core.number_format import limits, three_decimals
 

@@ -12,7 +12,7 @@ from skinexp.evaluation import compare_pairs, score_differences
 from skinexp.evaluation.paired.score_differences import COLUMNS
 from skinexp.evaluation.paired.model_pairs import PAIR_COLUMNS
 from skinexp.comparison.decisions import Answers, answers, of_probabilities, of_thresholds
-from skinexp.runs.run_summary import RunRecord, by_area
+from skinexp.runs.run_outputs import RunRecord, by_area
 from skinexp.core.number_format import ABSENT, chance, three_decimals, whole
 
 CHANCE = 0.05  # of a p-value below which two runs are told apart

@@ -20,7 +20,7 @@ from skinexp.core.terminal import from_here
 from skinexp.report.console import run_table
 from skinexp.report.pages import comparison_files
 from skinexp.runs import provenance, result
-from skinexp.runs.run_summary import RunRecord, load
+from skinexp.runs.run_outputs import RunRecord, load
 from skinexp.sweep import jobs
 from skinexp.sweep.manifest import Manifest
 

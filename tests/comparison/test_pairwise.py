@@ -13,7 +13,7 @@ from scipy.special import expit
 from skinexp.evaluation import delong_test, evaluate
 from skinexp.evaluation import holm
 from skinexp.comparison.pairwise import Pairs, lines, pair, same_test_images
-from skinexp.runs.run_summary import RunRecord
+from skinexp.runs.run_outputs import RunRecord
 
 IMAGES = 200
 

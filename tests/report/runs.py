@@ -13,7 +13,7 @@ import pandas as pd
 from scipy.special import expit
 
 from skinexp.evaluation import evaluate
-from skinexp.runs.run_summary import RunRecord, load
+from skinexp.runs.run_outputs import RunRecord, load
 
 DAY = datetime.date(2026, 11, 23)
 IMAGES = 200  # of validation, and of test
