@@ -49,7 +49,9 @@ def test_an_undefined_score_is_no_number():
     assert summary.metric("test/recall") == 1.0
 
 
-@pytest.mark.parametrize("values", [{}, {"data": None, "metrics": None, "git": None}, {"health": "mauve", "metrics": []}])
+@pytest.mark.parametrize(
+    "values", [{}, {"data": None, "metrics": None, "git": None}, {"health": "mauve", "metrics": []}]
+)
 def test_a_file_of_another_version_is_read_as_far_as_it_goes(values):
     summary = RunSummary.from_dict(values | {"a_key_of_another_version": 1})
     assert summary == RunSummary.from_dict({})
