@@ -4,7 +4,7 @@ import argparse
 import logging
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from datetime import datetime
@@ -13,13 +13,15 @@ from typing import TYPE_CHECKING, Any
 
 from skinexp.config import evaluation_config
 from skinexp.config.schema import Config, Tracking
+from skinexp.core import run_files
 from skinexp.core.errors import UserError, told
+from skinexp.core.result_file import read_result
 from skinexp.runs import lookup
-from skinexp.runs.lookup import Finished
-from skinexp.runs.result import FILE, Result, load
+from skinexp.runs.lookup import TrainedRun
+from skinexp.runs.run_log import RunLog
+from skinexp.runs.run_summary import ComputeSummary, EvaluatedRun, ModelSummary
 
 if TYPE_CHECKING:
-    from skinexp import tracking
     from skinexp.data.table import Table
 
 COMMAND = "python -m skinexp.evaluate"
@@ -85,9 +87,9 @@ def evaluate(name: str, overrides: list[str], output: Path | None = None, uri: s
         UserError: where the run has no model, or no images are named that it can be tested on.
     """
     config = evaluation_config.composed(overrides)
-    run = lookup.find(name, uri)
+    run = lookup.locate_run(name, uri)
     config.data = replace(config.data, preprocess=run.preprocess)
-    config = evaluation_config.with_prevalence(config, overrides, run.result)
+    config = evaluation_config.with_prevalence(config, overrides, _trained(run))
 
     from skinexp.core.terminal import libraries_write_to
     from skinexp.data.sources import registry
@@ -95,52 +97,49 @@ def evaluate(name: str, overrides: list[str], output: Path | None = None, uri: s
 
     table = registry.load(config.data, config.seed, one_class=True)
     directory = _directory(output)
-    log = directory / "evaluate.log"
+    log = directory / run_files.EVALUATE_LOG
     with _logging_to(log), jobs.in_one_sentence(log), libraries_write_to(log):
         _run(run, config, table, directory, overrides)
-    if load(directory).get("status") == "finished":
+    if read_result(directory).get("status") == "finished":
         _show_next_steps(directory, run)
     return directory
 
 
-def _run(run: Finished, config: Config, table: "Table", directory: Path, overrides: list[str]) -> None:
+def _run(run: TrainedRun, config: Config, table: "Table", directory: Path, overrides: list[str]) -> None:
     from skinexp.runs import provenance
 
-    name = f"{run.name} on {table.name}"
-    git = asdict(provenance.git_state())
-    with Result(directory, name=name, overrides=overrides) as result:
-        settings = evaluation_config.settings(config, run.result)
-        result.add(command=provenance.command_line(), git=git, config=settings, model=run.result.get("model"))
-        result.add(evaluates={"run_id": run.run_id, "name": run.name, "run": run.named})
-        tags = {"evaluates": run.run_id or run.named, "model": run.model, "mlflow.source.name": "skinexp.evaluate"}
-        record = _record(run, directory, name, tags | {f"git_{item}": value for item, value in git.items()})
-        result.at_end(record.close)
+    trained = _trained(run)
+    with RunLog(directory, f"{run.name} on {table.name}", overrides) as run_log:
+        settings = evaluation_config.settings(config, trained)
+        model = run.summary.model or ModelSummary(run.model)
+        run_log.add(command=provenance.command_line(), git=provenance.git_state(), config=settings, model=model)
+        run_log.add(evaluates=EvaluatedRun(run.run_id, run.name, run.named))
+        if run.tracking is not None:
+            run_log.track(run.tracking, {"mlflow.source.name": "skinexp.evaluate"}, run.key)
 
         from skinexp import compute
 
-        like_the_run = evaluation_config.like_the_run(config, run.result)
+        like_the_run = evaluation_config.like_the_run(config, trained)
         chosen = compute.configure(like_the_run)  # before anything else imports Keras
-        result.add(compute=asdict(chosen))
+        used = settings | {"compute": asdict(chosen.settle(like_the_run.compute))}
+        reasons = {"backend": "The network was trained on it."} | chosen.reasons
+        run_log.add(compute=ComputeSummary(**asdict(chosen) | {"reasons": reasons}), config=used)
 
         from skinexp.workflows import external_validation
 
-        external_validation.run(run, table, config, directory, result, record)
-        record.await_answer()
-        result.add(run_id=record.id, experiment_id=record.experiment_id)
+        external_validation.run(run, table, config, directory, run_log)
+        run_log.await_answer()
 
 
-def _record(run: Finished, directory: Path, name: str, tags: Mapping[str, Any]) -> "tracking.Run":
-    from skinexp import tracking
-
-    if run.tracking is None:
-        return tracking.Untracked()
-    return tracking.start(run.tracking, directory, name, tags, parent=run.key)
+def _trained(run: TrainedRun) -> dict[str, Any]:
+    """Returns what a run reports, with its configuration as its command composed it."""
+    return run.summary.to_dict() | {"config": run.summary.requested_config}
 
 
 def _directory(output: Path | None) -> Path:
     """A new directory, or the one that was asked for."""
     if output is not None:
-        if (output / FILE).exists():
+        if (output / run_files.RESULT).exists():
             raise UserError(f"--output: {output} holds a run or an evaluation already. Name another directory")
         output.mkdir(parents=True, exist_ok=True)
         return output.resolve()
@@ -177,7 +176,7 @@ def _logging_to(file: Path) -> Iterator[None]:
         whole.close()
 
 
-def _show_next_steps(directory: Path, run: Finished) -> None:
+def _show_next_steps(directory: Path, run: TrainedRun) -> None:
     from skinexp.core.terminal import console, from_here
     from skinexp.report.console import run_table
 

@@ -17,7 +17,7 @@ import cloudpickle
 import joblib
 
 from skinexp.core import child_processes
-from skinexp.runs import result
+from skinexp.core.result_file import read_result
 from skinexp.sweep.job_main import Task
 
 Event = dict[str, Any]  # what a job says: a line of its story, or how far a bar is
@@ -36,7 +36,7 @@ class Child:
 
     def __init__(self, name: str, directory: Path, resumed: bool):
         self.name, self.directory = name, directory
-        self.finished = resumed and result.load(directory).get("status") == "finished"
+        self.finished = resumed and read_result(directory).get("status") == "finished"
         self.slot = 0
         self.began: float | None = None
         self.ended: float | None = None
@@ -55,7 +55,7 @@ class Child:
     def status(self) -> str:
         """waiting, running, finished, failed or killed."""
         if self.finished or (self.began is not None and not self.running):
-            return str(result.load(self.directory).get("status", "failed"))
+            return str(read_result(self.directory).get("status", "failed"))
         return "running" if self.running else "waiting"
 
     def start(

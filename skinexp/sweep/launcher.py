@@ -19,7 +19,7 @@ from omegaconf import DictConfig, open_dict
 
 from skinexp.compute.machine import gpus
 from skinexp.core import terminal
-from skinexp.runs import result
+from skinexp.core.result_file import mark_interrupted, read_result
 from skinexp.sweep import jobs
 from skinexp.sweep.job_main import Task
 from skinexp.sweep.job_process import Child
@@ -103,7 +103,7 @@ def stop(children: Sequence[Child]) -> None:
         for child in running:
             child.signal(signal.SIGKILL)
             child.wait()
-            result.mark(child.directory, "killed", "KeyboardInterrupt: ")
+            mark_interrupted(child.directory, "killed", "KeyboardInterrupt: ")
 
 
 def _compose(config: DictConfig, context: HydraContext, overrides: list[str], number: int) -> DictConfig:
@@ -135,13 +135,13 @@ def _settle(child: Child) -> None:
     """Writes down of a job that could not do so itself how it ended."""
     code = child.code
     if code == -signal.SIGKILL:
-        result.mark(child.directory, "killed", KILLED)
+        mark_interrupted(child.directory, "killed", KILLED)
     elif code:
-        result.mark(child.directory, "failed", f"the process ended with code {code}; see train.log")
+        mark_interrupted(child.directory, "failed", f"the process ended with code {code}; see train.log")
 
 
 def _returned(child: Child, config: DictConfig) -> JobReturn:
-    values = result.load(child.directory)
+    values = read_result(child.directory)
     return JobReturn(
         overrides=list(config.hydra.overrides.task),
         working_dir=os.getcwd(),

@@ -15,7 +15,7 @@ from rich.text import Text
 
 from skinexp.core import terminal
 from skinexp.core.number_format import clock
-from skinexp.runs import result
+from skinexp.core.result_file import read_result
 from skinexp.sweep import jobs
 from skinexp.sweep.job_process import Child, Event
 
@@ -117,14 +117,14 @@ def _time(seconds: float | None) -> str:
 
 
 def _stage(child: Child) -> str:
-    return str(result.load(child.directory).get("stage") or "")
+    return str(read_result(child.directory).get("stage") or "")
 
 
 def _outcome(child: Child, status: str) -> str:
     if status == "finished":
-        score = jobs.score(result.load(child.directory))
+        score = jobs.score(read_result(child.directory))
         return "" if math.isnan(score) else f"validation score {score:.3f}"
-    return str(result.load(child.directory).get("error") or "") if status in ("failed", "killed") else ""
+    return str(read_result(child.directory).get("error") or "") if status in ("failed", "killed") else ""
 
 
 def _elapsed(child: Child) -> float | None:

@@ -2,10 +2,10 @@
 
 import os
 
-from skinexp.tracking.tracked_run import Run, start
+from skinexp.tracking.tracked_run import TrackedRun, start
 from skinexp.tracking.untracked import Untracked
 
-__all__ = ["Run", "Untracked", "start"]
+__all__ = ["TrackedRun", "Untracked", "start"]
 
 SETTINGS = {  # of MLflow, which reads some of them when it is imported
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",  # who delivers tries again by itself

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 from filelock import Timeout
 
 from skinexp.config.schema import Tracking
+from skinexp.core import run_files
 from skinexp.core.errors import UserError
-from skinexp.runs import result
 from skinexp.tracking.flat import flatten
 from skinexp.tracking.outbox import STATUSES, Outbox, now
 from skinexp.tracking.uploader_process import Dispatch
@@ -26,13 +26,12 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-FOLDERS = ("figures", result.EVIDENCE, ".hydra")  # of the run directory, those that are logged
-MODEL = "model.keras"  # as the run's directory and MLflow's own form of a Keras model call it
+FOLDERS = (run_files.FIGURES, run_files.EVIDENCE, run_files.HYDRA)  # of the run directory, those that are logged
 KEPT_LOCAL = (".log", ".keras", ".part")  # the log is not finished; the model is logged as a model
 REQUIREMENTS = ("keras", "tensorflow", "numpy")  # of a served model; given, because inferring them takes seconds
 
 
-class Run:
+class TrackedRun:
     """A run that is being tracked. Start one with `start`."""
 
     def __init__(self, options: Tracking, outbox: Outbox, key: str, fresh: bool):
@@ -144,8 +143,8 @@ class Run:
             input_example=example,
             pip_requirements=[f"{name}=={version(name)}" for name in REQUIREMENTS],
         )
-        if (whole := self._directory / MODEL).is_file():  # the same network, with what else is needed to use it
-            shutil.copyfile(whole, place / "data" / MODEL)
+        if (whole := self._directory / run_files.MODEL).is_file():  # the same network, and what else its use needs
+            shutil.copyfile(whole, place / "data" / run_files.MODEL)
         self._append("model", path=str(place.relative_to(self._directory)), scores=self._scores)
 
     def close(self, status: str, error: BaseException | None, *files: Path) -> None:
@@ -159,7 +158,7 @@ class Run:
         if self._discarded:
             return
         if status == "failed" and error is not None and not isinstance(error, UserError):
-            trace = self._directory / result.TRACEBACK
+            trace = self._directory / run_files.TRACEBACK
             trace.write_text("".join(traceback.format_exception(error)))
             self.file(trace)
         for file in files:
@@ -205,7 +204,7 @@ def start(
     tags: Mapping[str, Any],
     parent: str | None = None,
     resume: bool = False,
-) -> Run:
+) -> TrackedRun:
     """Opens a run in a directory, or again where it is resumed, and starts its courier.
 
     Args:
@@ -245,7 +244,7 @@ def start(
             tags=_origin() | known,
             time=now(),
         )
-    return Run(options, outbox, key, fresh)
+    return TrackedRun(options, outbox, key, fresh)
 
 
 def _origin() -> dict[str, str]:

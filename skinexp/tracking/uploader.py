@@ -19,7 +19,8 @@ from itertools import chain, repeat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from skinexp.runs import result
+from skinexp.core.result_file import mark_interrupted, read_result
+from skinexp.core.run_files import RESULT
 from skinexp.tracking.outbox import STATUSES, Outbox, now
 
 if TYPE_CHECKING:
@@ -110,10 +111,10 @@ def _pauses() -> Iterator[float]:
 
 def bury(outbox: Outbox) -> None:
     """Writes down the end of a run whose process could not do so itself."""
-    if result.load(outbox.place):
-        result.mark(outbox.place, "killed")  # unless it was killed when it had just said how it ended
-        outbox.append("file", path=result.FILE)
-    status = result.load(outbox.place).get("status", "killed")
+    if read_result(outbox.place):
+        mark_interrupted(outbox.place, "killed")  # unless it was killed when it had just said how it ended
+        outbox.append("file", path=RESULT)
+    status = read_result(outbox.place).get("status", "killed")
     outbox.append("status", status=STATUSES[status], time=now())
 
 

@@ -1,6 +1,5 @@
 """The story of an audit, one noun a line: table, findings, files, page, paragraph."""
 
-import json
 import logging
 from pathlib import Path
 from typing import Any
@@ -8,15 +7,15 @@ from typing import Any
 import numpy as np
 
 from skinexp.config.schema import Config
-from skinexp.core import terminal
+from skinexp.core import run_files, terminal
 from skinexp.core.atomic_files import replace_text, write_tables
+from skinexp.core.strict_json import write_json
 from skinexp.data.audit import Findings, audit
 from skinexp.data.preparation import image_cache
 from skinexp.data.preparation.preprocess import ImageError
 from skinexp.data.sources import registry
 from skinexp.data.table import Table
 from skinexp.report.pages import audit_page
-from skinexp.runs.result import plain
 from skinexp.workflows import audit_outputs
 
 log = logging.getLogger(__name__)
@@ -35,7 +34,7 @@ def run(config: Config, directory: Path, about: dict[str, Any]) -> Findings:
     log.info("Data      %s", table)
     findings = audit(table, config.data)
     values = findings.to_dict() | {"name": table.name, "data_digest": table.digest} | about
-    replace_text(directory / audit_outputs.FILE, json.dumps(plain(values), indent=2) + "\n")
+    write_json(directory / run_files.AUDIT, values)
     write_tables({finding.name: finding.rows for finding in findings if len(finding.rows)}, directory / "audit")
     audit_outputs.write_card(table, findings, config, directory, {}, prepared=False)
     page = audit_page.render(findings, table, _picture_of(table), str(about["command"]))

@@ -4,7 +4,6 @@ import keras
 import numpy as np
 from matplotlib.figure import Figure
 
-from skinexp import tracking
 from skinexp.config.schema import Config, Preprocess
 from skinexp.core.digest import digest
 from skinexp.core.randomness import rng
@@ -15,6 +14,8 @@ from skinexp.data.preparation.image_cache import Prepared
 from skinexp.data.split import NAMES
 from skinexp.data.table import CLASS_NAMES
 from skinexp.report.figures.image_grids import augmentation_sheet, preprocessing_sheet
+from skinexp.runs.run_log import RunLog
+from skinexp.runs.run_summary import DataSummary
 
 PREPROCESSED, CONSIDERED = 5, 40  # images on the preprocessing sheet: those of so many that preparation changed most
 AUGMENTED = 3  # pairs on the augmentation sheet
@@ -33,26 +34,25 @@ def describe(prepared: Prepared) -> dict[str, object]:
     return {
         "data_digest": table.digest,
         "test_digest": digest(sorted(frame.loc[frame["split"] == "test", "image_id"])),
-        "data": {
-            "name": table.name,
-            "images": len(frame),
-            "groups": frame["group"].nunique(),
-            "counts": counts,
-            "excluded": table.excluded,
-            "bad_images": len(prepared.bad),
-            "grouped_by": table.grouped_by,
-            **({"truth": table.truth} if table.truth else {}),
-        },
+        "data": DataSummary(
+            name=table.name,
+            images=len(frame),
+            groups=frame["group"].nunique(),
+            counts=counts,
+            excluded=table.excluded,
+            bad_images=len(prepared.bad),
+            grouped_by=table.grouped_by,
+            truth=table.truth or {},
+        ),
     }
 
 
-def record(run: tracking.Run, prepared: Prepared, source: str | None) -> None:
+def record(run_log: RunLog, prepared: Prepared, source: str | None) -> None:
     """Names the images of each part on the MLflow run."""
-    run.tags({"data_digest": prepared.table.digest})
     for name, part in prepared.table.frame.groupby("split"):
         columns = part[["image_id", "group", "label", "sha256"]].astype(str)
         fingerprint = digest(columns.to_numpy().tolist())
-        run.dataset(columns, source, f"{prepared.table.name}-{name}", fingerprint, str(name))
+        run_log.dataset(columns, source, f"{prepared.table.name}-{name}", fingerprint, str(name))
 
 
 def sheets(prepared: Prepared, batches: TrainingBatches, config: Config) -> dict[str, Figure]:

@@ -8,8 +8,8 @@ from pathlib import Path
 import keras
 from sklearn.exceptions import UndefinedMetricWarning
 
-from skinexp import tracking
 from skinexp.config.schema import Config
+from skinexp.core import run_files
 from skinexp.core.atomic_files import write_tables
 from skinexp.data.pipeline import Images
 from skinexp.data.preparation import image_cache
@@ -21,8 +21,9 @@ from skinexp.models.prediction import predict_all
 from skinexp.models.training_statistics import looks, names
 from skinexp.report.console import external_validation_table
 from skinexp.report.figures import run_figures, style
-from skinexp.runs.lookup import Finished
-from skinexp.runs.result import EVIDENCE, Result
+from skinexp.runs.lookup import TrainedRun
+from skinexp.runs.run_log import RunLog
+from skinexp.runs.run_summary import ShiftSummary, ThresholdSummary
 from skinexp.workflows import dataset
 
 log = logging.getLogger(__name__)
@@ -30,7 +31,7 @@ log = logging.getLogger(__name__)
 BATCH = 32  # images asked about at a time; answers do not depend on it
 
 
-def run(run: Finished, table: Table, config: Config, directory: Path, result: Result, record: tracking.Run) -> None:
+def run(run: TrainedRun, table: Table, config: Config, directory: Path, run_log: RunLog) -> None:
     """Asks a finished network about all images of a table, and writes down what a reader needs to judge it there.
 
     Args:
@@ -38,16 +39,16 @@ def run(run: Finished, table: Table, config: Config, directory: Path, result: Re
         directory: to write into.
     """
     log.info("Data      %s", table)
-    with result.stage("prepare"):
+    with run_log.stage("prepare"):
         prepared = image_cache.prepare(table, config.data)
         frame = prepared.table.frame
         frame["split"] = "test"  # all of them: nothing is trained here
-        result.add(**dataset.describe(prepared))
-        dataset.record(record, prepared, config.data.path)
-    with result.stage("evaluation"):
-        network = keras.saving.load_model(run.directory / "model.keras", compile=False)
+        run_log.add(**dataset.describe(prepared))
+        dataset.record(run_log, prepared, config.data.path)
+    with run_log.stage("evaluation"):
+        network = keras.saving.load_model(run.model_file, compile=False)
         predicted = predict_all(network, prepared.images, frame, BATCH)
-        predicted.table.to_parquet(directory / "predictions.parquet", index=False)
+        predicted.table.to_parquet(directory / run_files.PREDICTIONS, index=False)
         options = config.evaluate
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UndefinedMetricWarning)  # a sentence says so below
@@ -56,28 +57,26 @@ def run(run: Finished, table: Table, config: Config, directory: Path, result: Re
                 predicted.table, run.threshold, run.calibrator, options.prevalence, resamples=options.resamples
             )
         metrics = proof.metrics | scores.metrics
-        thresholds = {"half": 0.5, "chosen": run.threshold}
-        result.add(metrics=metrics, thresholds=thresholds, calibration=run.calibrator.to_dict())
-        record.metrics(metrics)
-        write_tables(proof.tables(), directory / EVIDENCE)
+        thresholds = ThresholdSummary(half=0.5, chosen=run.threshold)
+        run_log.add(metrics=metrics, thresholds=thresholds, calibration=run.calibrator.to_dict())
+        write_tables(proof.tables(), directory / run_files.EVIDENCE)
         for name, report in scores.reports.items():
-            report.to_csv(directory / f"classification_report_{name}.csv", index_label="class")
-    with result.stage("domain shift"):
+            report.to_csv(directory / run_files.classification_report(name), index_label="class")
+    with run_log.stage("domain shift"):
         shift = None
-        if reference := load_reference(run.directory / "model.keras"):
+        if reference := load_reference(run.model_file):
             images = Images(prepared.images, frame["row"].to_numpy(), frame["label"].to_numpy())
             found = domain_shift.shift(reference, predicted.features, looks(images), names(frame["sha256"]))
             shift = dataclasses.asdict(found)
-            record.metrics({"shift/far": found.far, "shift/median_distance": found.median_distance})
         said = external_validation_table.undefined(prepared.table.counts()) + external_validation_table.sentences(shift)
-        result.add(shift=shift, sentences=said)
-    with result.stage("figures"), warnings.catch_warnings():
+        run_log.add(shift=shift and ShiftSummary(**shift), sentences=tuple(said))
+    with run_log.stage("figures"), warnings.catch_warnings():
         warnings.simplefilter("ignore", UndefinedMetricWarning)
         name = f"{run.model} on {table.name}"
         for file, figure in run_figures.test_figures(name, predicted.table, run.threshold, run.calibrator).items():
-            style.save(figure, directory / "figures" / f"{file}.png")
-    with result.stage("tracking"):
-        record.run_directory()
-    external_validation_table.show(table.name, len(frame), metrics, run.threshold, run.result.get("metrics"))
+            style.save(figure, directory / run_files.FIGURES / f"{file}.png")
+    with run_log.stage("tracking"):
+        run_log.run_directory()
+    external_validation_table.show(table.name, len(frame), metrics, run.threshold, run.summary.metrics)
     for sentence in said:
         log.info("%s", sentence)

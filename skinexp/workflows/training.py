@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from skinexp import health, models, tracking, training
+from skinexp import health, models, training
 from skinexp.config.schema import Config
+from skinexp.core import run_files
 from skinexp.core.atomic_files import write_tables
 from skinexp.data import audit, pipeline
 from skinexp.data.preparation import image_cache
@@ -19,19 +20,20 @@ from skinexp.models.archive import save_model
 from skinexp.models.prediction import predict
 from skinexp.models.training_statistics import reference
 from skinexp.report.figures import run_figures, style
+from skinexp.runs.health_summary import HealthSummary
 from skinexp.runs.job import Job
-from skinexp.runs.result import EVIDENCE, Result
+from skinexp.runs.run_log import RunLog
+from skinexp.runs.run_summary import ModelSummary, ThresholdSummary
 from skinexp.workflows import audit_outputs, dataset
 
 log = logging.getLogger(__name__)
 
 
-def run(config: Config, job: Job, result: Result, record: tracking.Run) -> float:
+def run(config: Config, job: Job, run_log: RunLog) -> float:
     """Trains one model on one data set and writes down everything that a reader needs to judge it.
 
     Args:
-        result: collects what became of the run; the caller writes it, also where this raises.
-        record: the run as it is tracked; the caller closes it.
+        run_log: takes what the run reports; the caller closes it, also if this raises.
 
     Returns:
         The score named by `config.objective`.
@@ -39,111 +41,100 @@ def run(config: Config, job: Job, result: Result, record: tracking.Run) -> float
     directory = job.directory
     if not job.resumed:
         training.forget(directory)  # of whatever this directory held before
-    record.confirm()
-    result.add(run_id=record.id, experiment_id=record.experiment_id)
-    record.params(dataclasses.asdict(config))
-    with result.stage("data"):
+    run_log.confirm()
+    with run_log.stage("data"):
         table = registry.load(config.data, config.seed)
         log.info("Data      %s", table)
-    with result.stage("prepare"):
+    with run_log.stage("prepare"):
         prepared = image_cache.prepare(table, config.data)
-    with result.stage("audit"):
+    with run_log.stage("audit"):
         findings = audit.audit_prepared(prepared, config.data)
         prepared, findings = audit.acted_on(prepared, findings, config.data)
-    with result.stage("split"):
+    with run_log.stage("split"):
         frame = prepared.table.frame
         frame["split"] = split(frame, config.data.split, config.seed)
-        audit_outputs.record(audit.of_split(findings, frame, config.data), prepared, config, directory, result, record)
+        audit_outputs.record(audit.of_split(findings, frame, config.data), prepared, config, directory, run_log)
         batches = pipeline.batches(prepared.images, frame, config.augment, config.optim.batch_size, config.seed)
-        result.add(**dataset.describe(prepared))
-        dataset.record(record, prepared, config.data.path)
-    with result.stage("build"):
+        run_log.add(**dataset.describe(prepared))
+        dataset.record(run_log, prepared, config.data.path)
+    with run_log.stage("build"):
         classifier = models.build(config.model, config.data.preprocess.size)
         classifier.network.jit_compile = config.compute.jit_compile  # for predictions; training says it itself
-        result.add(model={"name": config.model.name, "parameters": classifier.parameters})
-    with result.stage("training"):
+        run_log.add(model=ModelSummary(config.model.name, classifier.parameters))
+    with run_log.stage("training"):
         foreseen = training.foreseen(classifier, batches, config)  # the doctor may look at it too
-    with result.stage("preflight"):
+    with run_log.stage("preflight"):
         doctor = health.Doctor(classifier, prepared, batches, config, directory)
         doctor.preflight(foreseen)
-    with result.stage("training"), _diagnosed(doctor, result, record):
-        trained = training.fit(classifier, batches, config, directory, on_epoch=record.epoch, watch=doctor.watch)
-        trained.history.to_csv(directory / "history.csv", index=False)
-        result.add(best_epoch=trained.best_epoch, epochs=len(trained.history), phases=trained.phases)
-    with result.stage("evaluation"):
+    with run_log.stage("training"), _diagnosed(doctor, run_log):
+        trained = training.fit(classifier, batches, config, directory, on_epoch=run_log.epoch, watch=doctor.watch)
+        trained.history.to_csv(directory / run_files.HISTORY, index=False)
+        run_log.add(best_epoch=trained.best_epoch, epochs=len(trained.history), phases=trained.phases)
+    with run_log.stage("evaluation"):
         predicted = predict(classifier, batches, frame)
         predictions = predicted.table
-        predictions.to_parquet(directory / "predictions.parquet", index=False)
+        predictions.to_parquet(directory / run_files.PREDICTIONS, index=False)
         scores = evaluate(predictions)
         options = config.evaluate
         proof = evidence(
             predictions, options.threshold, options.calibration, options.prevalence, config.seed, options.resamples
         )
         metrics = scores.metrics | proof.metrics
-        thresholds = {"half": 0.5, "youden": scores.threshold, "chosen": proof.threshold}
-        result.add(metrics=metrics, thresholds=thresholds, calibration=proof.calibrator.to_dict())
-        record.metrics(metrics)
+        thresholds = ThresholdSummary(half=0.5, youden=scores.threshold, chosen=proof.threshold)
+        run_log.add(metrics=metrics, thresholds=thresholds, calibration=proof.calibrator.to_dict())
         _write_reports(scores, directory)
-        write_tables(proof.tables(), directory / EVIDENCE)
-    with result.stage("diagnosis"):
+        write_tables(proof.tables(), directory / run_files.EVIDENCE)
+    with run_log.stage("diagnosis"):
         if verdict := doctor.conclude(trained.history, trained.best_epoch, predicted):
-            _tell(verdict, doctor, result, record)
-    with result.stage("explanation"):
+            _tell(verdict, doctor, run_log)
+    with run_log.stage("explanation"):
         maps = explain(classifier, predictions, batches.test, scores.threshold, config.explain)
-    with result.stage("figures"):
+    with run_log.stage("figures"):
         figures = run_figures.result_figures(
             config.model.name, trained.history, predictions, proof.threshold, proof.calibrator
         )
         figures |= dataset.sheets(prepared, batches.train, config)
         if maps is not None:
-            maps.shared.save(directory / "gradcam.npz")
+            maps.shared.save(directory / run_files.MAPS)
             shown = maps.outcomes
             figures["gradcam"] = run_figures.outcome_sheet(
                 config.model.name, shown.rows, shown.images, shown.heats, meaningless=verdict and verdict.meaningless
             )
         for name, figure in figures.items():
-            style.save(figure, directory / "figures" / f"{name}.png")
-    with result.stage("model"):
+            style.save(figure, directory / run_files.FIGURES / f"{name}.png")
+    with run_log.stage("model"):
         seen = reference(batches, predicted, frame, config.seed)
-        save_model(classifier.network, directory / "model.keras", _needed_to_serve(config, proof), seen)
-    with result.stage("tracking"):
-        record.run_directory()
+        save_model(classifier.network, directory / run_files.MODEL, _needed_to_serve(config, proof), seen)
+    with run_log.stage("tracking"):
+        run_log.run_directory()
         if config.tracking.model:
             first = predictions.loc[predictions["split"] == "test", ["logit"]].head(1)
-            record.model(classifier.network, batches.test.read([0]), first.to_numpy())
+            run_log.model(classifier.network, batches.test.read([0]), first.to_numpy())
     return scores.metrics[config.objective]
 
 
-def forget_training(status: str, error: BaseException | None, file: Path) -> None:
-    """Removes what only an interrupted run needs."""
-    training.forget(file.parent)
-
-
 @contextmanager
-def _diagnosed(doctor: health.Doctor, result: Result, record: tracking.Run) -> Iterator[None]:
+def _diagnosed(doctor: health.Doctor, run_log: RunLog) -> Iterator[None]:
     """Asks the doctor why, where a training loses its loss."""
     try:
         yield
     except training.NonFiniteLoss as error:
         if verdict := doctor.broken(error.records, error):
-            _tell(verdict, doctor, result, record)
-            record.file(doctor.file)
+            _tell(verdict, doctor, run_log)
+            run_log.file(doctor.file)
         raise
 
 
-def _tell(verdict: health.Verdict, doctor: health.Doctor, result: Result, record: tracking.Run) -> None:
+def _tell(verdict: health.Verdict, doctor: health.Doctor, run_log: RunLog) -> None:
     """What the doctor says, wherever a person may look."""
-    numbers = doctor.numbers()
-    result.add(health=verdict.summary() | numbers)
     after = len(doctor.chart.epochs) + 1  # behind the curves of the epochs
-    record.metrics({f"health/{name}": value for name, value in numbers.items()}, step=after)
-    record.tags({"health": verdict.verdict, "health_cause": verdict.cause.name if verdict.cause else "none"})
+    run_log.add(step=after, health=HealthSummary(**verdict.summary() | doctor.numbers()))
     log.info("Health    %s: %s", verdict.verdict, verdict.sentence)
 
 
 def _write_reports(scores: Evaluation, directory: Path) -> None:
     for threshold, report in scores.reports.items():
-        report.to_csv(directory / f"classification_report_{threshold}.csv", index_label="class")
+        report.to_csv(directory / run_files.classification_report(threshold), index_label="class")
 
 
 def _needed_to_serve(config: Config, proof: Evidence) -> dict[str, object]:

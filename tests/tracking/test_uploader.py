@@ -30,7 +30,7 @@ def until(what: Callable[[], bool]) -> None:
         time.sleep(0.1)
 
 
-def start(uri: str, place: Path, resume: bool = False, **options: object) -> tracking.Run:
+def start(uri: str, place: Path, resume: bool = False, **options: object) -> tracking.TrackedRun:
     given = Tracking(uri=uri, system_metrics=False, **{"wait": 60.0, **options})
     return tracking.start(given, place, "seed=1", {"model": "scratch"}, resume=resume)
 
