@@ -1,4 +1,4 @@
-"""A run as it is tracked: what it says is in its outbox when the call returns, and a courier delivers it meanwhile."""
+"""A tracked run: what it reports is in its outbox when the call returns; an uploader process delivers it meanwhile."""
 
 import getpass
 import logging
@@ -18,7 +18,7 @@ from skinexp.core import run_files
 from skinexp.core.errors import UserError
 from skinexp.tracking.flat import flatten
 from skinexp.tracking.outbox import STATUSES, Outbox, now
-from skinexp.tracking.uploader_process import Dispatch
+from skinexp.tracking.uploader_process import UploaderProcess
 
 if TYPE_CHECKING:
     import numpy as np
@@ -39,17 +39,17 @@ class TrackedRun:
         self._fresh, self._discarded = fresh, False
         self._options, self._outbox, self._directory = options, outbox, outbox.place
         self._points, self._params, self._scores = _written(outbox)
-        self._dispatch = Dispatch(outbox.place, options)
+        self._uploader = UploaderProcess(outbox.place, options)
 
     @property
     def id(self) -> str | None:
         """The MLflow run's; None as long as the store has not answered."""
-        return self._dispatch.run_id
+        return self._uploader.run_id
 
     @property
     def experiment_id(self) -> str | None:
         """Of the experiment in MLflow; None as long as the store has not answered."""
-        return self._dispatch.experiment_id
+        return self._uploader.experiment_id
 
     def confirm(self) -> None:
         """Waits until the store has the run, where `tracking.required` says that there must be one.
@@ -57,19 +57,19 @@ class TrackedRun:
         Raises:
             UserError: where the store cannot be used.
         """
-        if self._options.required and (reason := self._dispatch.refusal()):
+        if self._options.required and (reason := self._uploader.refusal()):
             if self._fresh:
                 self.discard()
             else:
-                self._dispatch.kill()
+                self._uploader.kill()
             raise UserError(f"{reason}, or go on and deliver later: tracking.required=false")
 
     def await_answer(self) -> None:
         """Waits until the store has the run or has said why not; where there is none, the run goes on all the same."""
-        self._dispatch.refusal()
+        self._uploader.refusal()
 
     def metrics(self, values: Mapping[str, float | None], step: int | None = None) -> None:
-        """Logs numbers; what is no number is left out, and so is what an earlier life of the run has logged."""
+        """Logs numbers; what is no number is left out, and so is what an earlier attempt of the run has logged."""
         numbers = {
             name: float(value)
             for name, value in values.items()
@@ -127,14 +127,14 @@ class TrackedRun:
             example: (1, size, size, 3) pixels.
             answer: (1, 1) the logit that the network predicts for them.
         """
-        import mlflow.keras  # seconds; all else that knows MLflow is the courier's
+        import mlflow.keras  # seconds; all else that knows MLflow is the uploader's
         import mlflow.models
 
         from skinexp.tracking import mlflow_store
 
         mlflow_store.settle()
         place = self._outbox.directory / "model"
-        shutil.rmtree(place, ignore_errors=True)  # of an earlier life that was killed here
+        shutil.rmtree(place, ignore_errors=True)  # of an earlier attempt that was killed here
         place.mkdir()  # MLflow 3.17 writes the example before it makes the directory
         mlflow.keras.save_model(
             network,
@@ -174,12 +174,12 @@ class TrackedRun:
             self._append("delete")
             self._end()
         else:
-            self._dispatch.kill()
+            self._uploader.kill()
         self._outbox.writer.release()
         shutil.rmtree(self._outbox.directory, ignore_errors=True)
 
     def _end(self) -> None:
-        self._dispatch.end()
+        self._uploader.end()
         self._outbox.writer.release()
         if rejected := self._outbox.delivered().rejected:
             log.warning("Tracking  %d records were not taken by the store; see outbox/courier.log", rejected)
@@ -194,7 +194,7 @@ class TrackedRun:
 
     def _append(self, kind: str, **content: Any) -> None:
         self._outbox.append(kind, **content)
-        self._dispatch.wake()
+        self._uploader.wake()
 
 
 def start(
@@ -205,7 +205,7 @@ def start(
     parent: str | None = None,
     resume: bool = False,
 ) -> TrackedRun:
-    """Opens a run in a directory, or again where it is resumed, and starts its courier.
+    """Opens a run in a directory, or again where it is resumed, and starts its uploader.
 
     Args:
         parent: key of the sweep's run.
@@ -257,7 +257,7 @@ def _origin() -> dict[str, str]:
 
 
 def _written(outbox: Outbox) -> tuple[set[tuple[str, int | None]], set[str], dict[str, Any]]:
-    """What earlier lives of a run have logged: points (metric, step), params, and scores, which have no step."""
+    """What earlier attempts of a run have logged: points (metric, step), params, and scores, which have no step."""
     points: set[tuple[str, int | None]] = set()
     params: set[str] = set()
     scores: dict[str, Any] = {}

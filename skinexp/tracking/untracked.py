@@ -7,7 +7,7 @@ from skinexp.tracking.tracked_run import TrackedRun
 
 
 class Untracked(TrackedRun):
-    """Takes what a run says and keeps none of it: for trainings that are only looked at and thrown away."""
+    """Accepts what a run reports and keeps none of it: for trainings that are only looked at and thrown away."""
 
     id = experiment_id = None
 

@@ -4,7 +4,7 @@
 
 It tells the run on its standard output what became of it: {"run_id": ..., "experiment_id": ...} once the store has the
 run, and again after trouble; {"trouble": sentence} where the store cannot be used. Its standard input is the run's
-life line: a byte says that there is something to deliver, its end that the run has ended. A run that ended without
+parent pipe: a byte says that there is something to deliver, its end that the run has ended. A run that ended without
 saying how was killed, and the store is told so.
 """
 
@@ -30,8 +30,8 @@ POLL = 1.0  # seconds after which the outbox is looked at, also when nothing was
 PAUSES = (0.5, 1.0, 2.0, 5.0, 10.0)  # seconds between tries while the store cannot be used
 
 
-class Line:
-    """The run's life line, read in a thread of its own.
+class ParentPipe:
+    """The pipe from the run, read in a thread of its own.
 
     Attributes:
         news: set when there is something to deliver, and at the end.
@@ -49,22 +49,22 @@ class Line:
         self.news.set()
 
 
-class Courier:
+class Uploader:
     """Delivers what there is, again and again, and tells the run when that begins to work or to fail."""
 
     def __init__(self, delivery: "Delivery") -> None:
         self._delivery, self._works = delivery, False
 
-    def follow(self, line: Line) -> None:
+    def follow(self, pipe: ParentPipe) -> None:
         """Delivers while the run goes on."""
         pauses = _pauses()
-        while not line.ended.is_set():
+        while not pipe.ended.is_set():
             if self._deliver():
                 pauses = _pauses()
-                line.news.wait(POLL)
-                line.news.clear()
+                pipe.news.wait(POLL)
+                pipe.news.clear()
             else:
-                line.ended.wait(next(pauses))
+                pipe.ended.wait(next(pauses))
 
     def finish(self, wait: float) -> None:
         """Delivers what is left when the run has ended; tries for at most `wait` seconds."""
@@ -90,26 +90,26 @@ class Courier:
 def main(directory: Path, uri: str, wait: float, system_metrics: bool) -> None:
     """Delivers until the run has ended and everything is delivered, or `wait` seconds are over."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    line, outbox = Line(), Outbox(directory)
-    with outbox.deliverer:  # an earlier life's courier may be at its end
+    pipe, outbox = ParentPipe(), Outbox(directory)
+    with outbox.deliverer:  # the uploader of an earlier attempt may be at its end
         from skinexp.tracking.delivery import Delivery
         from skinexp.tracking.system_sampler import Sampler
 
-        courier = Courier(Delivery(outbox, uri))
+        uploader = Uploader(Delivery(outbox, uri))
         sampler = Sampler(outbox) if system_metrics else None
-        courier.follow(line)
+        uploader.follow(pipe)
         if sampler is not None:
             sampler.finish()
         if not outbox.closed:
-            bury(outbox)
-        courier.finish(wait)
+            mark_killed(outbox)
+        uploader.finish(wait)
 
 
 def _pauses() -> Iterator[float]:
     return chain(PAUSES, repeat(PAUSES[-1]))
 
 
-def bury(outbox: Outbox) -> None:
+def mark_killed(outbox: Outbox) -> None:
     """Writes down the end of a run whose process could not do so itself."""
     if read_result(outbox.place):
         mark_interrupted(outbox.place, "killed")  # unless it was killed when it had just said how it ended

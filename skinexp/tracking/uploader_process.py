@@ -1,4 +1,4 @@
-"""The courier from the run's side: starts it, hears what it says, and lets it finish."""
+"""The uploader from the run's side: starts it, hears what it says, and lets it finish."""
 
 import json
 import logging
@@ -10,16 +10,16 @@ from pathlib import Path
 
 from skinexp.config.schema import Tracking
 from skinexp.core import child_processes
-from skinexp.tracking.outbox import FOLDER
+from skinexp.core.run_files import OUTBOX, UPLOADER_LOG
 
 log = logging.getLogger(__name__)
 
 ANSWER = 180  # seconds until a store's first answer, the import of MLflow included
-MARGIN = 5  # seconds that a courier may take to end beyond the wait that it was given
+MARGIN = 5  # seconds that an uploader may take to end beyond the wait that it was given
 
 
-class Dispatch:
-    """A courier process; see `skinexp.tracking.uploader`."""
+class UploaderProcess:
+    """An uploader process; see `skinexp.tracking.uploader`."""
 
     run_id: str | None = None
     experiment_id: str | None = None
@@ -27,7 +27,7 @@ class Dispatch:
     def __init__(self, directory: Path, options: Tracking):
         self._answered, self._refusal = threading.Event(), ""
         self._uri, self._wait = options.uri, options.wait
-        self._log = directory / FOLDER / "courier.log"
+        self._log = directory / OUTBOX / UPLOADER_LOG
         self._quiet = False  # whether trouble was told
         command = [sys.executable, "-m", "skinexp.tracking.uploader", str(directory), options.uri, str(options.wait)]
         command += ["--system-metrics"] if options.system_metrics else []
@@ -59,7 +59,7 @@ class Dispatch:
                 self._process.stdin.flush()
 
     def end(self) -> None:
-        """Lets the courier deliver what is left, as long as it may take."""
+        """Lets the uploader deliver what is left, as long as it may take."""
         if self._process.stdin is not None:
             with suppress(BrokenPipeError):
                 self._process.stdin.close()
@@ -70,7 +70,7 @@ class Dispatch:
         self._tidy()
 
     def kill(self) -> None:
-        """Ends the courier, whatever it does."""
+        """Ends the uploader, whatever it does."""
         self._process.kill()
         self._tidy()
 
@@ -94,7 +94,7 @@ class Dispatch:
             else:
                 self._refusal = said["trouble"]
                 if (self._answered.is_set() or not required) and not self._quiet:
-                    log.warning("Tracking  %s. What the run says is kept and delivered later", said["trouble"])
+                    log.warning("Tracking  %s. Records are kept in the outbox and delivered later", said["trouble"])
                     self._quiet = True
             self._answered.set()
         self._answered.set()

@@ -49,7 +49,7 @@ def tracked(tmp_path, monkeypatch):
         return TrackedRun(options, outbox, "key", fresh=True)
 
     monkeypatch.setattr(run_log_module, "start", start)
-    monkeypatch.setattr("skinexp.tracking.tracked_run.Dispatch", lambda place, options: NoUploader())
+    monkeypatch.setattr("skinexp.tracking.tracked_run.UploaderProcess", lambda place, options: NoUploader())
     return RunLog(tmp_path, "seed=1")
 
 

@@ -110,7 +110,7 @@ def client(server: str) -> MlflowClient:
 
 
 class Here:
-    """Delivers in this process, when the run has ended: starting a courier takes seconds."""
+    """Delivers in this process, when the run has ended: starting an uploader takes seconds."""
 
     def __init__(self, place: Path, options: Tracking):
         self._delivery = Delivery(Outbox(place), options.uri)
@@ -136,7 +136,7 @@ Opened = Callable[..., AbstractContextManager[tracking.TrackedRun]]
 @pytest.fixture
 def opened(options: Tracking, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Opened:
     """Opens runs whose records are delivered when they end."""
-    monkeypatch.setattr(run_module, "Dispatch", Here)
+    monkeypatch.setattr(run_module, "UploaderProcess", Here)
 
     @contextmanager
     def open_run(
