@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from skinexp.config.schema import Tracking
-from skinexp.core.errors import UserError, exit_on_user_error
-from skinexp.runs.result import FILE
+from skinexp.core import run_files
+from skinexp.core.errors import exit_on_user_error
 
 if TYPE_CHECKING:
-    from skinexp.runs.run_summary import RunRecord
+    from skinexp.runs.run_outputs import RunRecord
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -38,13 +38,11 @@ def compare(runs: list[str], uri: str, output: Path | None, where: str | None = 
     """
     from skinexp.report.console import run_table  # later than --help: these bring matplotlib
     from skinexp.report.pages import comparison_files
-    from skinexp.runs.run_summary import load
+    from skinexp.runs import lookup
+    from skinexp.runs.run_outputs import load
 
-    found = [pair for run in runs for pair in _find(run, Tracking(uri=uri))]
-    if where is not None:
-        found += _search(where, Tracking(uri=uri))
-    records = _each_once([load(directory, name) for directory, name in found])
-    is_sweep = len(runs) == 1 and where is None and (Path(runs[0]) / "sweep.json").is_file()
+    records = _each_once([load(directory) for directory in lookup.locate_runs(runs, uri, where)])
+    is_sweep = len(runs) == 1 and where is None and (Path(runs[0]) / run_files.SWEEP).is_file()
     page = comparison_files.compare(records, output or Path(runs[0] if is_sweep else "comparison"))
     run_table.show(records)
     run_table.show_next_steps(page, uri)
@@ -56,35 +54,11 @@ def _each_once(records: "list[RunRecord]") -> "list[RunRecord]":
     taken: set[object] = set()
     once = []
     for record in records:
-        own = {record.directory.resolve(), record.find("run_id")} - {None}
+        own = {record.directory.resolve(), record.summary.run_id} - {None}
         if not own & taken:
             once.append(record)
         taken |= own
     return once
-
-
-def _find(run: str, options: Tracking) -> list[tuple[Path, str | None]]:
-    """The directory of each run meant, with its name where the directory does not say it."""
-    directory = Path(run)
-    if (directory / FILE).is_file():
-        return [(directory, None)]
-    if directory.is_dir():
-        from skinexp.sweep.sweep_run import job_directories
-
-        if jobs := job_directories(directory):
-            return [(job, None) for job in jobs]
-        raise UserError(f"{run}: holds neither a run ({FILE}) nor runs of a sweep")
-    from skinexp.tracking import mlflow_store
-
-    stored = mlflow_store.find(options, run)
-    ids = stored.children or (stored.id,)
-    return [(mlflow_store.download(options, run_id), None) for run_id in ids]
-
-
-def _search(where: str, options: Tracking) -> list[tuple[Path, str | None]]:
-    from skinexp.tracking import mlflow_store
-
-    return [(mlflow_store.download(options, run_id), None) for run_id in mlflow_store.search(options, where)]
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -10,6 +10,7 @@ from pathlib import Path
 from filelock import Timeout
 
 from skinexp.core.errors import UserError, exit_on_user_error
+from skinexp.core.run_files import UPLOADER_LOG
 from skinexp.core.terminal import from_here
 from skinexp.tracking import uploader
 from skinexp.tracking.outbox import Outbox, find
@@ -27,7 +28,7 @@ def main(arguments: list[str] | None = None) -> None:
 def sync(directories: list[Path], uri: str | None = None) -> int:
     """Delivers the outboxes of runs and sweeps, and says of each what became of it.
 
-    Delivering twice changes nothing. A run whose process ended without a word is told to the store as killed.
+    Delivering twice changes nothing. A run whose process was killed is marked as killed in the store.
 
     Args:
         uri: the store, where it has moved; None: the one that each run began with.
@@ -52,8 +53,8 @@ def _deliver(outbox: Outbox, uri: str | None) -> bool:
 
     name = from_here(outbox.place)
     try:
-        with outbox.deliverer.acquire(blocking=False), _complaints_go_to(outbox.directory / "courier.log"):
-            _bury(outbox)
+        with outbox.deliverer.acquire(blocking=False), _complaints_go_to(outbox.directory / UPLOADER_LOG):
+            _mark_if_killed(outbox)
             store = uri or outbox.opening["uri"]
             count = Delivery(outbox, store).deliver()
     except Timeout:
@@ -77,12 +78,12 @@ def _complaints_go_to(file: Path) -> Iterator[None]:
         handler.close()
 
 
-def _bury(outbox: Outbox) -> None:
+def _mark_if_killed(outbox: Outbox) -> None:
     """Writes down the end of a run whose process is gone."""
     try:
         with outbox.writer.acquire(blocking=False):
             if not outbox.closed:
-                uploader.bury(outbox)
+                uploader.mark_killed(outbox)
     except Timeout:
         return  # it is at work
 

@@ -13,6 +13,7 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
+from skinexp.runs.run_outputs import RunRecord
 from skinexp.comparison.swept_keys import Value, is_number, settings, shown, varied
 from skinexp.runs.run_summary import RunRecord
 
@@ -86,7 +87,7 @@ def explain(records: Sequence[RunRecord]) -> list[Explanation]:
 
 
 def _cause(record: RunRecord) -> str:
-    return (record.health and record.health.cause) or "cause unknown"
+    return (record.health and record.health.cause_words) or "cause unknown"
 
 
 # --- rules ------------------------------------------------------------------------------------------------------------

@@ -18,7 +18,9 @@ from skinexp.evaluation.folds import fold_scores, pool_folds
 from skinexp.evaluation.options import EvaluationOptions
 from skinexp.evaluation.scores_with_intervals import scores_with_intervals
 from skinexp.runs.health_summary import VERDICTS
-from skinexp.runs.run_summary import RunRecord
+from skinexp.runs.run_outputs import RunRecord
+from skinexp.comparison.swept_keys import settings
+from skinexp.core.number_format import ABSENT, three_decimals
 
 KEY = "data.split.fold"
 RESAMPLES = 1_000  # of the images of all folds, which are many

@@ -6,6 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from skinexp.evaluation.decision.calibration import Calibrator
+from skinexp.evaluation.evidence import calibrated
+from skinexp.evaluation.judgement import calls
+from skinexp.runs.run_outputs import RunRecord
 from skinexp.core.number_format import listing, three_decimals
 from skinexp.evaluation import calibrated_probabilities, predicted_labels
 from skinexp.evaluation.decision.calibration import Calibrator

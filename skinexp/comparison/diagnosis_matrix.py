@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
+from skinexp.runs.health_summary import VERDICTS
+from skinexp.runs.run_outputs import RunRecord
 from skinexp.comparison.swept_keys import Value, settings, shown, varied
 from skinexp.core.number_format import cosine, three_decimals
 from skinexp.runs.health_summary import VERDICTS
@@ -130,7 +132,7 @@ def _cell(records: Sequence[RunRecord]) -> Cell:
 def _said(record: RunRecord) -> tuple[str, str]:
     """Kind and words of a run's finding."""
     if not record.finished:
-        cause = record.health and record.health.cause
+        cause = record.health and record.health.cause_words
         return "failed", f"{record.status}: {cause}" if cause else record.status
     return (record.health.verdict, record.health.words) if record.health else (UNSEEN, UNSEEN)
 

@@ -9,6 +9,7 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from skinexp.comparison.decisions import Answers, answers, of_probabilities, of_thresholds
+from skinexp.runs.run_outputs import RunRecord, by_area
 from skinexp.core.number_format import ABSENT, chance, three_decimals, whole
 from skinexp.evaluation import compare_pairs, score_differences
 from skinexp.evaluation.paired.model_pairs import PAIR_COLUMNS

@@ -7,6 +7,7 @@ import pandas as pd
 
 from skinexp.comparison import seed_summary
 from skinexp.comparison.pairwise import Pairs, is_told_apart, pair, same_test_images
+from skinexp.runs.run_outputs import RunRecord, by_area
 from skinexp.core.number_format import chance, limits, listing, three_decimals
 from skinexp.runs.run_summary import RunRecord, by_area
 
@@ -148,4 +149,4 @@ def _reason(record: RunRecord) -> str:
     if record.health is None or not record.health.cause:
         return ""
     cure = f"; do {record.health.cure}" if record.health.cure else ""
-    return f": {record.health.cause}{cure}"
+    return f": {record.health.cause_words}{cure}"

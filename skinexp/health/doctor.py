@@ -19,6 +19,7 @@ from skinexp.config.schema import Config
 from skinexp.core.atomic_files import replace_text
 from skinexp.core.errors import UserError
 from skinexp.core.randomness import rng
+from skinexp.core.strict_json import to_strict_json
 from skinexp.data.pipeline import Batches
 from skinexp.data.preparation.image_cache import Prepared
 from skinexp.health import image_readings, network_readings, probes, rules, words
@@ -35,7 +36,6 @@ from skinexp.models.backbones import CONTRACTS
 from skinexp.models.prediction import Predictions
 from skinexp.models.scaling import SCALINGS
 from skinexp.models.scratch import CONTRACT as SCRATCH_CONTRACT
-from skinexp.runs.result import plain
 from skinexp.training import cut, phases
 from skinexp.training.checkpoints import FOLDER
 from skinexp.training.phase_task import Course
@@ -199,7 +199,7 @@ class Doctor:
             moved = network_readings.of_training(questions.kernels(), start)
             self.chart.ends[phase.name] = readings | moved | self._normalizations(epochs)
             self._ends.parent.mkdir(parents=True, exist_ok=True)
-            replace_text(self._ends, json.dumps(plain(self.chart.ends)))
+            replace_text(self._ends, json.dumps(to_strict_json(self.chart.ends)))
 
         def count(seconds: float) -> None:
             self.seconds["epochs"] += seconds
@@ -299,7 +299,7 @@ class Doctor:
             "phases": chart.ends,
             "after": chart.after,
         }
-        replace_text(self.file, json.dumps(plain(known), indent=2) + "\n")
+        replace_text(self.file, json.dumps(to_strict_json(known), indent=2) + "\n")
 
     def _enter(self, phase: Phase) -> None:
         phases.enter(phase, self._classifier.network, self._dropout)

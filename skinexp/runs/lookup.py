@@ -1,45 +1,46 @@
-"""A finished run whose model can be used: found by its directory or its MLflow id, and read without Keras."""
+"""The one search for runs: by directory, sweep, MLflow id, model file or filter. Models are read without Keras."""
 
 import json
 import math
 import zipfile
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from skinexp.config.schema import Preprocess, Tracking
+from skinexp.core import run_files
 from skinexp.core.errors import UserError
-from skinexp.runs.result import FILE, load
+from skinexp.runs.run_summary import RunSummary, read_summary
 from skinexp.tracking.outbox import Outbox
 
 if TYPE_CHECKING:
     from skinexp.evaluation.decision.calibration import Calibrator
 
-MODEL = "model.keras"
 METADATA = "skinexp.json"  # as models.archive calls it, which brings Keras
 
 
 @dataclass(frozen=True)
-class Finished:
-    """A run that has a model.
+class TrainedRun:
+    """A run whose network can be used.
 
     Attributes:
         named: as the command names it.
         name: the run's own.
-        directory: with model.keras, and result.json where it is known.
-        result: what the run said of itself.
+        model_file: with the network, and what is needed to use it.
+        summary: what the run reports about itself; empty for a model file without its run.
         preprocess: how images are prepared for its network.
-        threshold: of the calibrated probability, chosen on its validation images; NaN where there was none.
-        calibrator: fitted there; none in files of earlier versions, whose threshold is of the probability itself.
-        run_id: in MLflow; None where it was not tracked, or is not delivered yet.
-        tracking: where runs below it are tracked; None where it was not tracked itself.
+        threshold: operating threshold of the calibrated probability; NaN if there is none.
+        calibrator: fitted on validation images; in files of earlier versions there is none.
+        run_id: in MLflow; None if the run was not tracked, or is not delivered yet.
+        tracking: where runs below it are tracked; None if it was not tracked itself.
         key: that names it there.
     """
 
     named: str
     name: str
-    directory: Path
-    result: dict[str, Any]
+    model_file: Path
+    summary: RunSummary
     preprocess: Preprocess
     threshold: float
     calibrator: "Calibrator"
@@ -50,68 +51,123 @@ class Finished:
     @property
     def model(self) -> str:
         """Name of its network."""
-        return str(self.result.get("model", {}).get("name") or self.name)
+        return str((self.summary.model and self.summary.model.name) or self.name)
 
 
-def find(run: str, uri: str | None) -> Finished:
-    """Looks a run up, by its directory or its MLflow id, and reads what its model's file says.
+def locate_run(run: str, uri: str | None) -> TrainedRun:
+    """Locates one run, and reads what its model's file says.
 
     Args:
+        run: the run's directory, its MLflow id, or a model file itself.
         uri: the store; None: the run's own, or the usual one for an id.
 
+    Returns:
+        The run. A model file that is not in its run's directory is a run that was not tracked.
+
     Raises:
-        UserError: where there is no such run, or it has no model that can be used.
+        UserError: if there is no such run, or it has no model that can be used.
     """
-    if Path(run).is_dir():
-        return _in_directory(run, uri)
+    path = Path(run)
+    if path.is_dir():
+        return _in_directory(run, path, uri)
+    if path.is_file():
+        if path.name == run_files.MODEL and (path.parent / run_files.RESULT).is_file():
+            return _in_directory(run, path.parent, uri)
+        return _read(run, path)
     from skinexp.tracking import mlflow_store  # seconds: it brings MLflow
 
     options = Tracking(uri=uri or Tracking.uri, required=False, system_metrics=False)
     stored = mlflow_store.model(options, run)
     options = replace(options, experiment=stored.experiment)
-    return _read(run, stored.directory, run_id=run, tracking=options, key=stored.key)
+    return _read(run, stored.directory / run_files.MODEL, run_id=run, tracking=options, key=stored.key)
 
 
-def _in_directory(run: str, uri: str | None) -> Finished:
+def locate_runs(runs: Sequence[str], uri: str, where: str | None = None) -> list[Path]:
+    """Locates all runs that are named, and those that a filter finds, whether they have finished or not.
+
+    Args:
+        runs: directories of runs or of sweeps, or MLflow ids of runs or of sweeps; a sweep stands for all its runs.
+        uri: the store in which ids are looked up, and which the filter searches.
+        where: a filter in the language of MLflow's search.
+
+    Returns:
+        The runs' directories in the given order, each sweep's in the order in which its jobs began; those of MLflow
+        runs are copies. A run may be there twice.
+
+    Raises:
+        UserError: if something that is named is not there, or the filter finds nothing.
+    """
+    options = Tracking(uri=uri)
+    found = [directory for run in runs for directory in _directories(run, options)]
+    if where is None:
+        return found
+    from skinexp.tracking import mlflow_store
+
+    return found + [mlflow_store.download(options, run_id) for run_id in mlflow_store.search(options, where)]
+
+
+def job_directories(sweep: Path) -> list[Path]:
+    """Returns the directories of a sweep's jobs that began, in the order in which they were launched."""
+    found = [configuration.parent for configuration in sweep.glob(f"*/{run_files.HYDRA}")]
+    return sorted(found, key=lambda job: (not job.name.isdigit(), job.name.zfill(9)))
+
+
+def _directories(run: str, options: Tracking) -> list[Path]:
     directory = Path(run)
-    if not (directory / FILE).is_file():
-        jobs = sorted(file.parent.name for file in directory.glob(f"*/{FILE}"))
+    if (directory / run_files.RESULT).is_file():
+        return [directory]
+    if directory.is_dir():
+        if jobs := job_directories(directory):
+            return jobs
+        raise UserError(f"{run}: holds neither a run ({run_files.RESULT}) nor runs of a sweep")
+    from skinexp.tracking import mlflow_store
+
+    stored = mlflow_store.find(options, run)
+    return [mlflow_store.download(options, run_id) for run_id in stored.children or (stored.id,)]
+
+
+def _in_directory(run: str, directory: Path, uri: str | None) -> TrainedRun:
+    summary = read_summary(directory)
+    if summary is None:
+        jobs = sorted(file.parent.name for file in directory.glob(f"*/{run_files.RESULT}"))
         hint = f". It is a sweep: name one of its runs, {directory / jobs[0]}" if jobs else ""
-        raise UserError(f"{run}: holds no run ({FILE} is not there){hint}")
-    result = load(directory)
-    if not (directory / MODEL).is_file():
-        raise UserError(f"{run}: holds no {MODEL}; the run is {result.get('status')}. Name one that has finished")
+        raise UserError(f"{run}: holds no run ({run_files.RESULT} is not there){hint}")
+    model = directory / run_files.MODEL
+    if not model.is_file():
+        raise UserError(f"{run}: holds no {model.name}; the run is {summary.status}. Name one that has finished")
     outbox = Outbox(directory)
     if not outbox:
-        return _read(run, directory, run_id=None, tracking=None, key=None)
+        return _read(run, model)
     opening = outbox.opening
-    known = result.get("config", {}).get("tracking", {})
-    where = {"uri": uri or _absolute(opening["uri"], directory), "experiment": opening["experiment"]}
-    options = Tracking(**{**known, **where, "required": False, "system_metrics": False})
-    return _read(run, directory, run_id=outbox.delivered().run_id, tracking=options, key=opening["key"])
+    known = summary.setting("tracking") or {}
+    place = {"uri": uri or _absolute(opening["uri"], directory), "experiment": opening["experiment"]}
+    options = Tracking(**{**known, **place, "required": False, "system_metrics": False})
+    return _read(run, model, run_id=outbox.delivered().run_id, tracking=options, key=opening["key"])
 
 
-def _read(run: str, directory: Path, run_id: str | None, tracking: Tracking | None, key: str | None) -> Finished:
-    """Reads the model's file without Keras, so that a mistake is told at once."""
+def _read(
+    run: str, model: Path, run_id: str | None = None, tracking: Tracking | None = None, key: str | None = None
+) -> TrainedRun:
+    """Reads the model's file without Keras, so that a mistake is reported at once."""
     from skinexp.evaluation.decision.calibration import Calibrator  # later than --help: it brings scikit-learn
 
     try:
-        with zipfile.ZipFile(directory / MODEL) as archive:
+        with zipfile.ZipFile(model) as archive:
             stored = json.loads(archive.read(METADATA))
         preprocess = Preprocess(**stored["preprocess"])
         calibrator = Calibrator.from_dict(stored.get("calibration", {"method": "none"}))
     except (KeyError, TypeError, zipfile.BadZipFile, ValueError) as error:
         raise UserError(
-            f"{run}: its {MODEL} does not say, in a way that this version knows, how images are prepared for it "
-            f"({METADATA} within the file)"
+            f"{run}: its {run_files.MODEL} does not say, in a way that this version knows, how images are prepared for "
+            f"it ({METADATA} within the file)"
         ) from error
     value = stored.get("threshold")
-    result = load(directory)
-    return Finished(
+    summary = (read_summary(model.parent) if model.name == run_files.MODEL else None) or RunSummary()
+    return TrainedRun(
         named=run,
-        name=result.get("name") or directory.name,
-        directory=directory,
-        result=result,
+        name=summary.name or (model.parent.name if model.name == run_files.MODEL else model.stem),
+        model_file=model,
+        summary=summary,
         preprocess=preprocess,
         threshold=float(value) if isinstance(value, (int, float)) else math.nan,
         calibrator=calibrator,
@@ -122,9 +178,9 @@ def _read(run: str, directory: Path, run_id: str | None, tracking: Tracking | No
 
 
 def _absolute(uri: str, directory: Path) -> str:
-    """A store's address that means the same wherever this command is typed; a file's may start where the run did."""
+    """Returns an address that means the same in every working directory; a file's may start where the run did."""
     file = uri.removeprefix("sqlite:///")
-    settings = directory / ".hydra" / "hydra.yaml"
+    settings = directory / run_files.HYDRA / "hydra.yaml"
     if file == uri or Path(file).is_absolute() or Path(file).is_file() or not settings.is_file():
         return uri
     import yaml

@@ -12,7 +12,7 @@ from typing import Any
 import cloudpickle
 
 from skinexp.core.child_processes import ChildProcess
-from skinexp.runs import result
+from skinexp.core.result_file import read_result
 from skinexp.sweep.job_main import Task
 from skinexp.sweep.machine_share import Places
 
@@ -32,7 +32,7 @@ class JobProcess:
 
     def __init__(self, name: str, directory: Path, resumed: bool):
         self.name, self.directory = name, directory
-        self.finished = resumed and result.load(directory).get("status") == "finished"
+        self.finished = resumed and read_result(directory).get("status") == "finished"
         self.place = 0
         self.began: float | None = None
         self.ended: float | None = None
@@ -51,7 +51,7 @@ class JobProcess:
     def status(self) -> str:
         """waiting, running, finished, failed or killed."""
         if self.finished or (self.began is not None and not self.running):
-            return str(result.load(self.directory).get("status", "failed"))
+            return str(read_result(self.directory).get("status", "failed"))
         return "running" if self.running else "waiting"
 
     def start(

@@ -12,8 +12,8 @@ from hydra.types import RunMode
 from rich.markup import escape
 
 from skinexp.core import invocation
+from skinexp.core.result_file import read_result
 from skinexp.core.terminal import console, libraries_write_to
-from skinexp.runs import result
 from skinexp.runs.job import Job
 from skinexp.sweep.manifest import Manifest
 
@@ -50,7 +50,7 @@ def name_of(overrides: Sequence[str], manifest: Manifest, number: int) -> str:
 
 def finished(job: Job) -> float | None:
     """The score of a job that an earlier life of its sweep has finished; None where there is something to do."""
-    values = result.load(job.directory) if job.resumed else {}
+    values = read_result(job.directory) if job.resumed else {}
     if values.get("status") != "finished":
         return None
     if job.sweep is None:
@@ -80,8 +80,8 @@ def report_job(job: Job) -> Iterator[None]:
 
 def _show(job: Job) -> None:
     from skinexp.report.console import run_table  # later than the command line: these bring matplotlib
-    from skinexp.runs.run_summary import load
+    from skinexp.runs.run_outputs import load
 
-    configuration = result.load(job.directory)["config"]
+    configuration = read_result(job.directory)["config"]
     run_table.show([load(job.directory, configuration["model"]["name"])])
     run_table.show_next_steps(job.directory, configuration["tracking"]["uri"])

@@ -19,7 +19,7 @@ from omegaconf import DictConfig, open_dict
 
 from skinexp.compute.machine import gpus
 from skinexp.core import terminal
-from skinexp.runs import result
+from skinexp.core.result_file import mark_interrupted, read_result
 from skinexp.sweep import jobs
 from skinexp.sweep.job_main import Task
 from skinexp.sweep.job_process import JobProcess
@@ -109,7 +109,7 @@ def stop(processes: Sequence[JobProcess]) -> None:
         for process in running:
             process.signal(signal.SIGKILL)
             process.wait()
-            result.mark(process.directory, "killed", "KeyboardInterrupt: ")
+            mark_interrupted(process.directory, "killed", "KeyboardInterrupt: ")
 
 
 def _compose(config: DictConfig, context: HydraContext, overrides: list[str], number: int) -> DictConfig:
@@ -141,13 +141,13 @@ def _record_end(process: JobProcess) -> None:
     """Records how a job ended that could not do so itself."""
     code = process.code
     if code == -signal.SIGKILL:
-        result.mark(process.directory, "killed", KILLED)
+        mark_interrupted(process.directory, "killed", KILLED)
     elif code:
-        result.mark(process.directory, "failed", f"the process ended with code {code}; see train.log")
+        mark_interrupted(process.directory, "failed", f"the process ended with code {code}; see train.log")
 
 
 def _returned(process: JobProcess, config: DictConfig) -> JobReturn:
-    values = result.load(process.directory)
+    values = read_result(process.directory)
     return JobReturn(
         overrides=list(config.hydra.overrides.task),
         working_dir=os.getcwd(),

@@ -15,7 +15,7 @@ from rich.text import Text
 
 from skinexp.core import terminal
 from skinexp.core.number_format import clock
-from skinexp.runs import result
+from skinexp.core.result_file import read_result
 from skinexp.sweep import jobs
 from skinexp.sweep.job_process import Event, JobProcess
 
@@ -117,14 +117,14 @@ def _time(seconds: float | None) -> str:
 
 
 def _stage(job: JobProcess) -> str:
-    return str(result.load(job.directory).get("stage") or "")
+    return str(read_result(job.directory).get("stage") or "")
 
 
 def _outcome(job: JobProcess, status: str) -> str:
     if status == "finished":
-        score = jobs.score(result.load(job.directory))
+        score = jobs.score(read_result(job.directory))
         return "" if math.isnan(score) else f"validation score {score:.3f}"
-    return str(result.load(job.directory).get("error") or "") if status in ("failed", "killed") else ""
+    return str(read_result(job.directory).get("error") or "") if status in ("failed", "killed") else ""
 
 
 def _elapsed(job: JobProcess) -> float | None:

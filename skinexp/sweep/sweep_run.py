@@ -20,8 +20,10 @@ from skinexp.core.invocation import Invocation, exit_code_of
 from skinexp.core.terminal import from_here
 from skinexp.report.console import run_table
 from skinexp.report.pages import comparison_files
-from skinexp.runs import provenance, result
-from skinexp.runs.run_summary import RunRecord, load
+from skinexp.core.result_file import read_result
+from skinexp.runs import provenance
+from skinexp.runs.lookup import job_directories
+from skinexp.runs.run_outputs import RunRecord, load
 from skinexp.sweep.manifest import Manifest
 
 log = logging.getLogger(__name__)
@@ -35,7 +37,7 @@ class Sweep:
     """A sweep that is open: its directory, and its run in the tracking store."""
 
     directory: Path
-    record: tracking.Run
+    record: tracking.TrackedRun
 
 
 def begin(directory: Path, composed: DictConfig, again: bool) -> Sweep:
@@ -107,7 +109,7 @@ def end(sweep: Sweep, status: str, command: Invocation) -> None:
     manifest = Manifest.load(directory)
     manifest.parent = record.id
     records = [load(job) for job in found]
-    manifest.jobs = [_row(job, result.load(job)) for job in found]
+    manifest.jobs = [_row(job, read_result(job)) for job in found]
     unfinished = [job for job in manifest.jobs if job["status"] != "finished"]
     command.exit_codes += [exit_code_of(str(job["error"])) for job in unfinished]
     if status == "finished" and unfinished:
@@ -124,12 +126,6 @@ def end(sweep: Sweep, status: str, command: Invocation) -> None:
         record.close(status, None, *(file for name in COMPARISON_FILES if (file := directory / name).is_file()))
     run_table.show(records)
     run_table.show_next_steps(page, manifest.tracking["uri"])
-
-
-def job_directories(directory: Path) -> list[Path]:
-    """The directories of a sweep's jobs that began, in the order in which they were launched."""
-    found = [configuration.parent for configuration in directory.glob("*/.hydra")]
-    return sorted(found, key=lambda job: (not job.name.isdigit(), job.name.zfill(9)))
 
 
 def _row(job: Path, values: dict[str, Any]) -> dict[str, Any]:

@@ -1,18 +1,18 @@
-"""Where runs are recorded: the outbox, its courier, and the only code that knows MLflow."""
+"""Where runs are recorded: the outbox, its uploader, and the only code that knows MLflow."""
 
 import os
 
-from skinexp.tracking.tracked_run import Run, start
+from skinexp.tracking.tracked_run import TrackedRun, start
 from skinexp.tracking.untracked import Untracked
 
-__all__ = ["Run", "Untracked", "start"]
+__all__ = ["TrackedRun", "Untracked", "start"]
 
 SETTINGS = {  # of MLflow, which reads some of them when it is imported
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",  # who delivers tries again by itself
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # the summary says where to look
-    "MLFLOW_DISABLE_TELEMETRY": "true",  # nobody is told of experiments on patients' images unless asked to
+    "MLFLOW_DISABLE_TELEMETRY": "true",  # no experiments are reported on patients' images unless asked to
     "GIT_PYTHON_REFRESH": "quiet",
 }
 for variable, value in SETTINGS.items():

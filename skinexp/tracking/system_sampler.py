@@ -20,7 +20,7 @@ class Sampler(SystemMetricsMonitor):
             for record, _ in outbox.read()
             if record["kind"] == "metrics" and any(name.startswith(self._metrics_prefix) for name in record["values"])
         ]
-        self._logging_step = max(steps, default=-1) + 1  # after those of an earlier life
+        self._logging_step = max(steps, default=-1) + 1  # after those of an earlier attempt
         self.start()
 
     def monitor(self) -> None:

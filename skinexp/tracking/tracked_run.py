@@ -1,4 +1,4 @@
-"""A run as it is tracked: what it says is in its outbox when the call returns, and a courier delivers it meanwhile."""
+"""A tracked run: what it reports is in its outbox when the call returns; an uploader process delivers it meanwhile."""
 
 import getpass
 import logging
@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 from filelock import Timeout
 
 from skinexp.config.schema import Tracking
+from skinexp.core import run_files
 from skinexp.core.errors import UserError
-from skinexp.runs import result
 from skinexp.tracking.flat import flatten
 from skinexp.tracking.outbox import STATUSES, Outbox, now
 from skinexp.tracking.uploader_process import UploaderProcess
@@ -26,13 +26,12 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-FOLDERS = ("figures", result.EVIDENCE, ".hydra")  # of the run directory, those that are logged
-MODEL = "model.keras"  # as the run's directory and MLflow's own form of a Keras model call it
+FOLDERS = (run_files.FIGURES, run_files.EVIDENCE, run_files.HYDRA)  # of the run directory, those that are logged
 KEPT_LOCAL = (".log", ".keras", ".part")  # the log is not finished; the model is logged as a model
 REQUIREMENTS = ("keras", "tensorflow", "numpy")  # of a served model; given, because inferring them takes seconds
 
 
-class Run:
+class TrackedRun:
     """A run that is being tracked. Start one with `start`."""
 
     def __init__(self, options: Tracking, outbox: Outbox, key: str, fresh: bool):
@@ -70,7 +69,7 @@ class Run:
         self._uploader.refusal()
 
     def metrics(self, values: Mapping[str, float | None], step: int | None = None) -> None:
-        """Logs numbers; what is no number is left out, and so is what an earlier life of the run has logged."""
+        """Logs numbers; what is no number is left out, and so is what an earlier attempt of the run has logged."""
         numbers = {
             name: float(value)
             for name, value in values.items()
@@ -128,14 +127,14 @@ class Run:
             example: (1, size, size, 3) pixels.
             answer: (1, 1) the logit that the network predicts for them.
         """
-        import mlflow.keras  # seconds; all else that knows MLflow is the courier's
+        import mlflow.keras  # seconds; all else that knows MLflow is the uploader's
         import mlflow.models
 
         from skinexp.tracking import mlflow_store
 
         mlflow_store.settle()
         place = self._outbox.directory / "model"
-        shutil.rmtree(place, ignore_errors=True)  # of an earlier life that was killed here
+        shutil.rmtree(place, ignore_errors=True)  # of an earlier attempt that was killed here
         place.mkdir()  # MLflow 3.17 writes the example before it makes the directory
         mlflow.keras.save_model(
             network,
@@ -144,8 +143,8 @@ class Run:
             input_example=example,
             pip_requirements=[f"{name}=={version(name)}" for name in REQUIREMENTS],
         )
-        if (whole := self._directory / MODEL).is_file():  # the same network, with what else is needed to use it
-            shutil.copyfile(whole, place / "data" / MODEL)
+        if (whole := self._directory / run_files.MODEL).is_file():  # the same network, and what else its use needs
+            shutil.copyfile(whole, place / "data" / run_files.MODEL)
         self._append("model", path=str(place.relative_to(self._directory)), scores=self._scores)
 
     def close(self, status: str, error: BaseException | None, *files: Path) -> None:
@@ -159,7 +158,7 @@ class Run:
         if self._discarded:
             return
         if status == "failed" and error is not None and not isinstance(error, UserError):
-            trace = self._directory / result.TRACEBACK
+            trace = self._directory / run_files.TRACEBACK
             trace.write_text("".join(traceback.format_exception(error)))
             self.file(trace)
         for file in files:
@@ -205,8 +204,8 @@ def start(
     tags: Mapping[str, Any],
     parent: str | None = None,
     resume: bool = False,
-) -> Run:
-    """Opens a run in a directory, or again where it is resumed, and starts its courier.
+) -> TrackedRun:
+    """Opens a run in a directory, or again where it is resumed, and starts its uploader.
 
     Args:
         parent: key of the sweep's run.
@@ -245,7 +244,7 @@ def start(
             tags=_origin() | known,
             time=now(),
         )
-    return Run(options, outbox, key, fresh)
+    return TrackedRun(options, outbox, key, fresh)
 
 
 def _origin() -> dict[str, str]:
@@ -258,7 +257,7 @@ def _origin() -> dict[str, str]:
 
 
 def _written(outbox: Outbox) -> tuple[set[tuple[str, int | None]], set[str], dict[str, Any]]:
-    """What earlier lives of a run have logged: points (metric, step), params, and scores, which have no step."""
+    """What earlier attempts of a run have logged: points (metric, step), params, and scores, which have no step."""
     points: set[tuple[str, int | None]] = set()
     params: set[str] = set()
     scores: dict[str, Any] = {}

@@ -3,11 +3,11 @@
 from pathlib import Path
 from typing import Any
 
-from skinexp.tracking.tracked_run import Run
+from skinexp.tracking.tracked_run import TrackedRun
 
 
-class Untracked(Run):
-    """Takes what a run says and keeps none of it: for trainings that are only looked at and thrown away."""
+class Untracked(TrackedRun):
+    """Accepts what a run reports and keeps none of it: for trainings that are only looked at and thrown away."""
 
     id = experiment_id = None
 

@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from skinexp.core.child_processes import follow_parent, ignore_interrupts
-from skinexp.runs import result
+from skinexp.core.result_file import mark_interrupted, read_result
+from skinexp.core.run_files import RESULT
 from skinexp.tracking.outbox import STATUSES, Outbox, now
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ def main(directory: Path, uri: str, wait: float, system_metrics: bool) -> None:
         if sampler is not None:
             sampler.finish()
         if not outbox.closed:
-            bury(outbox)
+            mark_killed(outbox)
         uploader.finish(wait)
 
 
@@ -105,12 +106,12 @@ def _pauses() -> Iterator[float]:
     return chain(PAUSES, repeat(PAUSES[-1]))
 
 
-def bury(outbox: Outbox) -> None:
+def mark_killed(outbox: Outbox) -> None:
     """Writes down the end of a run whose process could not do so itself."""
-    if result.load(outbox.place):
-        result.mark(outbox.place, "killed")  # unless it was killed when it had just said how it ended
-        outbox.append("file", path=result.FILE)
-    status = result.load(outbox.place).get("status", "killed")
+    if read_result(outbox.place):
+        mark_interrupted(outbox.place, "killed")  # unless it was killed when it had just said how it ended
+        outbox.append("file", path=RESULT)
+    status = read_result(outbox.place).get("status", "killed")
     outbox.append("status", status=STATUSES[status], time=now())
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from skinexp.config.schema import Tracking
 from skinexp.core.child_processes import ChildProcess
-from skinexp.tracking.outbox import FOLDER
+from skinexp.core.run_files import OUTBOX, UPLOADER_LOG
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +26,7 @@ class UploaderProcess:
     def __init__(self, directory: Path, options: Tracking):
         self._answered, self._refusal = threading.Event(), ""
         self._uri, self._wait = options.uri, options.wait
-        self._log = directory / FOLDER / "courier.log"
+        self._log = directory / OUTBOX / UPLOADER_LOG
         self._quiet = False  # whether trouble was reported
         flags = ["--system-metrics"] if options.system_metrics else []
         arguments = (str(directory), options.uri, str(options.wait), *flags)
@@ -77,7 +77,7 @@ class UploaderProcess:
             else:
                 self._refusal = answer["trouble"]
                 if (self._answered.is_set() or not required) and not self._quiet:
-                    log.warning("Tracking  %s. The records of the run are kept and delivered later", answer["trouble"])
+                    log.warning("Tracking  %s. The run's records are kept in its outbox and delivered later", answer["trouble"])
                     self._quiet = True
             self._answered.set()
         self._answered.set()

@@ -4,7 +4,6 @@ import keras
 import numpy as np
 from matplotlib.figure import Figure
 
-from skinexp import tracking
 from skinexp.config.schema import Config, Preprocess
 from skinexp.core.digest import digest
 from skinexp.core.randomness import rng
@@ -15,6 +14,8 @@ from skinexp.data.preparation.image_cache import Prepared
 from skinexp.data.split import NAMES
 from skinexp.data.table import CLASS_NAMES
 from skinexp.report.figures.image_grids import augmentation_sheet, preprocessing_sheet
+from skinexp.runs.run_log import RunLog
+from skinexp.runs.run_summary import DataSummary
 
 PREPROCESSED, CONSIDERED = 5, 40  # images of the preprocessing figure: of 40 training images, the 5 that changed most
 AUGMENTED = 3  # pairs of the augmentation figure
@@ -37,32 +38,31 @@ def summarise_dataset(prepared: Prepared) -> dict[str, object]:
     return {
         "data_digest": table.digest,
         "test_digest": digest(sorted(frame.loc[frame["split"] == "test", "image_id"])),
-        "data": {
-            "name": table.name,
-            "images": len(frame),
-            "groups": frame["group"].nunique(),
-            "counts": counts,
-            "excluded": table.excluded,
-            "bad_images": len(prepared.bad),
-            "grouped_by": table.grouped_by,
-            **({"truth": table.truth} if table.truth else {}),
-        },
+        "data": DataSummary(
+            name=table.name,
+            images=len(frame),
+            groups=frame["group"].nunique(),
+            counts=counts,
+            excluded=table.excluded,
+            bad_images=len(prepared.bad),
+            grouped_by=table.grouped_by,
+            truth=table.truth or {},
+        ),
     }
 
 
-def log_dataset(run: tracking.Run, prepared: Prepared, source: str | None) -> None:
+def log_dataset(run_log: RunLog, prepared: Prepared, source: str | None) -> None:
     """Logs the images of each part of the split as data sets of the MLflow run.
 
     Args:
-        run: the run as it is tracked.
+        run_log: of the run.
         prepared: images whose table has column `split`.
         source: directory or name that the images come from.
     """
-    run.tags({"data_digest": prepared.table.digest})
     for name, part in prepared.table.frame.groupby("split"):
         columns = part[["image_id", "group", "label", "sha256"]].astype(str)
         fingerprint = digest(columns.to_numpy().tolist())
-        run.dataset(columns, source, f"{prepared.table.name}-{name}", fingerprint, str(name))
+        run_log.dataset(columns, source, f"{prepared.table.name}-{name}", fingerprint, str(name))
 
 
 def dataset_figures(prepared: Prepared, batches: TrainingBatches, config: Config) -> dict[str, Figure]:

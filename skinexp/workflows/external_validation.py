@@ -1,4 +1,4 @@
-"""The story of an external test, one noun a line: model, images, predictions, scores, distance, figures."""
+"""The external validation workflow: images, predictions, scores, domain shift, figures of a trained model elsewhere."""
 
 import dataclasses
 import logging
@@ -8,69 +8,78 @@ from pathlib import Path
 import keras
 from sklearn.exceptions import UndefinedMetricWarning
 
-from skinexp import tracking
 from skinexp.config.schema import Config
-from skinexp.core.atomic_files import write_tables
+from skinexp.core import run_files
 from skinexp.data.pipeline import Images
+from skinexp.data.preparation.image_cache import Prepared
 from skinexp.data.table import Table
-from skinexp.evaluation import EvaluationOptions, OperatingPoint, domain_shift, evaluate
+from skinexp.evaluation import EvaluationOptions, OperatingPoint, TestEvaluation, domain_shift, evaluate
 from skinexp.models.archive import load_reference
-from skinexp.models.prediction import predict_all
-from skinexp.models.training_statistics import looks, names
+from skinexp.models.prediction import Predictions, predict_all
+from skinexp.models.training_statistics import colour_statistics, image_fingerprints
 from skinexp.report.console import external_validation_table
 from skinexp.report.figures import run_figures, style
-from skinexp.runs.lookup import Finished
-from skinexp.runs.result import EVIDENCE, Result
-from skinexp.workflows import dataset, dataset_outputs
+from skinexp.runs.lookup import TrainedRun
+from skinexp.runs.run_log import RunLog
+from skinexp.runs.run_summary import ShiftSummary
+from skinexp.workflows import dataset, dataset_outputs, evaluation_outputs
 
 log = logging.getLogger(__name__)
 
-BATCH = 32  # images asked about at a time; answers do not depend on it
+BATCH = 32  # images of one prediction step; predictions do not depend on it
 
 
-def run(run: Finished, table: Table, config: Config, directory: Path, result: Result, record: tracking.Run) -> None:
-    """Asks a finished network about all images of a table, and writes down what a reader needs to judge it there.
+def run(run: TrainedRun, table: Table, config: Config, directory: Path, run_log: RunLog) -> None:
+    """Predicts all images of a table with a trained network, and records what a reader needs to judge it there.
 
     Args:
+        run: the run whose network is evaluated.
+        table: the images.
         config: its data with the preprocessing that the network was trained with, its prevalence for the scores.
         directory: to write into.
+        run_log: of the external validation.
     """
     log.info("Data      %s", table)
-    with result.stage("prepare"):
+    with run_log.stage("prepare"):
         prepared = dataset.prepare_test_set(table, config.data)
-        frame = prepared.table.frame
-        result.add(**dataset_outputs.summarise_dataset(prepared))
-        dataset_outputs.log_dataset(record, prepared, config.data.path)
-    with result.stage("evaluation"):
-        network = keras.saving.load_model(run.directory / "model.keras", compile=False)
-        predicted = predict_all(network, prepared.images, frame, BATCH)
-        predicted.table.to_parquet(directory / "predictions.parquet", index=False)
+        run_log.add(**dataset_outputs.summarise_dataset(prepared))
+        dataset_outputs.log_dataset(run_log, prepared, config.data.path)
+    with run_log.stage("evaluation"), warnings.catch_warnings():
+        warnings.simplefilter("ignore", UndefinedMetricWarning)  # a sentence says so below
+        network = keras.saving.load_model(run.model_file, compile=False)
+        predicted = predict_all(network, prepared.images, prepared.table.frame, BATCH)
+        predicted.table.to_parquet(directory / run_files.PREDICTIONS, index=False)
         options = EvaluationOptions(**dataclasses.asdict(config.evaluate))
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UndefinedMetricWarning)  # a sentence says so below
-            evaluation = evaluate(predicted.table, options, OperatingPoint(run.threshold, run.calibrator))
-        metrics, calibration = evaluation.metrics, evaluation.calibrator.to_dict()
-        result.add(metrics=metrics, thresholds=evaluation.thresholds, calibration=calibration)
-        record.metrics(metrics)
-        write_tables(evaluation.tables, directory / EVIDENCE)
-        for name, report in evaluation.reports.items():
-            report.to_csv(directory / f"classification_report_{name}.csv", index_label="class")
-    with result.stage("domain shift"):
-        shift = None
-        if reference := load_reference(run.directory / "model.keras"):
-            images = Images(prepared.images, frame["row"].to_numpy(), frame["label"].to_numpy())
-            found = domain_shift.shift(reference, predicted.features, looks(images), names(frame["sha256"]))
-            shift = dataclasses.asdict(found)
-            record.metrics({"shift/far": found.far, "shift/median_distance": found.median_distance})
-        said = external_validation_table.undefined(prepared.table.counts()) + external_validation_table.sentences(shift)
-        result.add(shift=shift, sentences=said)
-    with result.stage("figures"), warnings.catch_warnings():
-        warnings.simplefilter("ignore", UndefinedMetricWarning)
-        name = f"{run.model} on {table.name}"
-        for file, figure in run_figures.test_figures(name, evaluation).items():
-            style.save(figure, directory / "figures" / f"{file}.png")
-    with result.stage("tracking"):
-        record.run_directory()
-    external_validation_table.show(table.name, len(frame), metrics, run.threshold, run.result.get("metrics"))
-    for sentence in said:
+        evaluation = evaluate(predicted.table, options, OperatingPoint(run.threshold, run.calibrator))
+        evaluation_outputs.write_evaluation(evaluation, directory, run_log)
+    with run_log.stage("domain shift"):
+        shift = _domain_shift(run, prepared, predicted)
+        sentences = external_validation_table.undefined(prepared.table.counts())
+        sentences += external_validation_table.sentences(shift)
+        run_log.add(shift=shift and ShiftSummary(**shift), sentences=tuple(sentences))
+    with run_log.stage("figures"):
+        _draw_figures(f"{run.model} on {table.name}", evaluation, directory)
+    with run_log.stage("tracking"):
+        run_log.run_directory()
+    images = len(prepared.table.frame)
+    external_validation_table.show(table.name, images, evaluation.metrics, run.threshold, run.summary.metrics)
+    for sentence in sentences:
         log.info("%s", sentence)
+
+
+def _domain_shift(run: TrainedRun, prepared: Prepared, predicted: Predictions) -> dict[str, object] | None:
+    """Returns how far the images are from the training images; None if the model's file does not describe those."""
+    reference = load_reference(run.model_file)
+    if reference is None:
+        return None
+    frame = prepared.table.frame
+    images = Images(prepared.images, frame["row"].to_numpy(), frame["label"].to_numpy())
+    colours, fingerprints = colour_statistics(images), image_fingerprints(frame["sha256"])
+    return dataclasses.asdict(domain_shift.shift(reference, predicted.features, colours, fingerprints))
+
+
+def _draw_figures(name: str, evaluation: TestEvaluation, directory: Path) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UndefinedMetricWarning)
+        for file, figure in run_figures.test_figures(name, evaluation).items():
+            style.save(figure, directory / run_files.FIGURES / f"{file}.png")

@@ -1,7 +1,7 @@
 """One call of the command `evaluate`: run, images, directory, record, backend, and then the external validation."""
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import datetime
@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 from skinexp.config import evaluation_config
 from skinexp.config.schema import Config
-from skinexp.core import invocation
+from skinexp.core import invocation, run_files
 from skinexp.core.errors import UserError
+from skinexp.core.result_file import read_result
 from skinexp.runs import lookup
-from skinexp.runs.lookup import Finished
-from skinexp.runs.result import FILE, Result, load
+from skinexp.runs.lookup import TrainedRun
+from skinexp.runs.run_log import RunLog
+from skinexp.runs.run_summary import ComputeSummary, EvaluatedRun, ModelSummary
 
 if TYPE_CHECKING:
-    from skinexp import tracking
     from skinexp.data.table import Table
 
 
@@ -37,59 +38,56 @@ def run(name: str, overrides: list[str], output: Path | None = None, uri: str | 
         UserError: if the run has no model, or if the overrides name no usable images.
     """
     config = evaluation_config.compose_evaluation(overrides)
-    trained = lookup.find(name, uri)
-    config = evaluation_config.match_run(config, overrides, trained.preprocess, trained.result)
+    trained = lookup.locate_run(name, uri)
+    config = evaluation_config.match_run(config, overrides, trained.preprocess, _reported(trained))
 
     from skinexp.core.terminal import libraries_write_to
     from skinexp.data.sources import registry
 
     table = registry.load(config.data, config.seed, one_class=True)
     directory = _directory(output)
-    log = directory / "evaluate.log"
+    log = directory / run_files.EVALUATE_LOG
     with _logging_to(log), invocation.log_failure(log), libraries_write_to(log):
         _validate(trained, config, table, directory, overrides)
-    if load(directory).get("status") == "finished":
+    if read_result(directory).get("status") == "finished":
         _show_next_steps(directory, trained)
     return directory
 
 
-def _validate(run: Finished, config: Config, table: "Table", directory: Path, overrides: list[str]) -> None:
+def _validate(run: TrainedRun, config: Config, table: "Table", directory: Path, overrides: list[str]) -> None:
     from skinexp.runs import provenance
 
-    name = f"{run.name} on {table.name}"
-    git = asdict(provenance.git_state())
-    with Result(directory, name=name, overrides=overrides) as result:
-        settings = evaluation_config.settings(config, run.result)
-        result.add(command=provenance.command_line(), git=git, config=settings, model=run.result.get("model"))
-        result.add(evaluates={"run_id": run.run_id, "name": run.name, "run": run.named})
-        tags = {"evaluates": run.run_id or run.named, "model": run.model, "mlflow.source.name": "skinexp.evaluate"}
-        record = _record(run, directory, name, tags | {f"git_{item}": value for item, value in git.items()})
-        result.at_end(record.close)
+    trained = _reported(run)
+    with RunLog(directory, f"{run.name} on {table.name}", overrides) as run_log:
+        settings = evaluation_config.settings(config, trained)
+        model = run.summary.model or ModelSummary(run.model)
+        run_log.add(command=provenance.command_line(), git=provenance.git_state(), config=settings, model=model)
+        run_log.add(evaluates=EvaluatedRun(run.run_id, run.name, run.named))
+        if run.tracking is not None:
+            run_log.track(run.tracking, {"mlflow.source.name": "skinexp.evaluate"}, run.key)
 
         from skinexp import compute
 
-        chosen = compute.configure(config)  # before anything else imports Keras
-        result.add(compute=asdict(chosen))
+        choice = compute.configure(config)  # before anything else imports Keras
+        used = settings | {"compute": asdict(choice.resolve(config).compute)}
+        reasons = {"backend": "The network was trained on it."} | choice.reasons
+        run_log.add(compute=ComputeSummary(**asdict(choice) | {"reasons": reasons}), config=used)
 
         from skinexp.workflows import external_validation
 
-        external_validation.run(run, table, config, directory, result, record)
-        record.await_answer()
-        result.add(run_id=record.id, experiment_id=record.experiment_id)
+        external_validation.run(run, table, config, directory, run_log)
+        run_log.await_answer()
 
 
-def _record(run: Finished, directory: Path, name: str, tags: Mapping[str, Any]) -> "tracking.Run":
-    from skinexp import tracking
-
-    if run.tracking is None:
-        return tracking.Untracked()
-    return tracking.start(run.tracking, directory, name, tags, parent=run.key)
+def _reported(run: TrainedRun) -> dict[str, Any]:
+    """Returns what a run reports, with its configuration as its command composed it."""
+    return run.summary.to_dict() | {"config": run.summary.requested_config}
 
 
 def _directory(output: Path | None) -> Path:
     """Returns a new directory, or the one that was asked for."""
     if output is not None:
-        if (output / FILE).exists():
+        if (output / run_files.RESULT).exists():
             raise UserError(f"--output: {output} holds a run or an evaluation already. Name another directory")
         output.mkdir(parents=True, exist_ok=True)
         return output.resolve()
@@ -126,7 +124,7 @@ def _logging_to(file: Path) -> Iterator[None]:
         whole.close()
 
 
-def _show_next_steps(directory: Path, run: Finished) -> None:
+def _show_next_steps(directory: Path, run: TrainedRun) -> None:
     from skinexp.core.terminal import console, from_here
     from skinexp.report.console import run_table
 

@@ -13,7 +13,6 @@ from skinexp.config.schema import RangeTest
 from skinexp.core import terminal
 from skinexp.report.figures import style
 from skinexp.report.figures.lr_range_curve import range_curve
-from skinexp.runs.result import plain
 from skinexp.training import range_test
 from skinexp.training.lr_ramp import ramp
 from skinexp.workflows import dataset
@@ -45,7 +44,7 @@ def run(config: RangeTest, directory: Path, about: dict[str, Any]) -> range_test
 
     curve.to_csv(directory / "lr_find.csv", index=False)
     values = {"suggestion": vars(suggestion), "steps": len(curve), "seconds": round(seconds, 3), **about}
-    (directory / "lr_find.json").write_text(json.dumps(plain(values), indent=2) + "\n")
+    (directory / "lr_find.json").write_text(json.dumps(to_strict_json(values), indent=2) + "\n")
     style.save(range_curve(config.model.name, curve, suggestion.lr, suggestion.steepest), directory / FIGURE)
     _print_suggestion(suggestion, directory)
     return suggestion

@@ -1,138 +1,199 @@
-"""The story of a run, one noun a line: table, images, findings, splits, model, training, predictions, scores, maps."""
+"""The training workflow: dataset, network, preflight, training, predictions, evaluation, verdict, maps, figures, model."""
 
 import dataclasses
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
-from skinexp import health, models, tracking, training
+import numpy as np
+
+from skinexp import health, training
 from skinexp.config.schema import Config
-from skinexp.core.atomic_files import write_tables
-from skinexp.data import pipeline
-from skinexp.data.preparation import image_cache
-from skinexp.data.sources import registry
+from skinexp.core import run_files
+from skinexp.data.pipeline import Batches
 from skinexp.evaluation import EvaluationOptions, TestEvaluation, evaluate
-from skinexp.explain.maps import explain
+from skinexp.explain.maps import Explanations, explain
 from skinexp.models.archive import save_model
-from skinexp.models.prediction import predict
-from skinexp.models.training_statistics import reference
+from skinexp.models.classifier import Classifier
+from skinexp.models.prediction import Predictions, predict
+from skinexp.models.training_statistics import training_statistics
 from skinexp.report.figures import run_figures, style
+from skinexp.runs.health_summary import HealthSummary
 from skinexp.runs.job import Job
-from skinexp.runs.result import EVIDENCE, Result
-from skinexp.workflows import audit_outputs, dataset, dataset_outputs
+from skinexp.runs.run_log import RunLog
+from skinexp.runs.run_summary import ModelSummary
+from skinexp.training import Training
+from skinexp.workflows.audit_outputs import write_audit_outputs
+from skinexp.workflows.dataset import Dataset, load_dataset
+from skinexp.workflows.dataset_outputs import dataset_figures, log_dataset, summarise_dataset
+from skinexp.workflows.evaluation_outputs import write_evaluation
+from skinexp.workflows.training_steps import STANDARD_STEPS, TrainingSteps
 
 log = logging.getLogger(__name__)
 
 
-def run(config: Config, job: Job, result: Result, record: tracking.Run) -> float:
-    """Trains one model on one data set and writes down everything that a reader needs to judge it.
+def run(config: Config, job: Job, run_log: RunLog, steps: TrainingSteps = STANDARD_STEPS) -> float:
+    """Trains one network on one data set, and records all that a reader needs to judge it.
 
     Args:
-        result: collects what became of the run; the caller writes it, also where this raises.
-        record: the run as it is tracked; the caller closes it.
+        config: the experiment, with the settings that the machine decides.
+        job: the run's directory, and whether it continues what the directory holds.
+        run_log: of the run; the caller closes it, also if this raises.
+        steps: the functions that load, prepare, build and train; the fault benchmark replaces some.
 
     Returns:
         The score named by `config.objective`.
     """
-    directory = job.directory
     if not job.resumed:
-        training.forget(directory)  # of whatever this directory held before
-    record.confirm()
-    result.add(run_id=record.id, experiment_id=record.experiment_id)
-    record.params(dataclasses.asdict(config))
-    loaded = dataset.load_dataset(config, result.stage, registry.load, image_cache.prepare)
-    prepared, frame = loaded.prepared, loaded.prepared.table.frame
-    with result.stage("split"):
-        audit_outputs.write_audit_outputs(loaded, config, directory, result, record)
-        batches = pipeline.batches(prepared.images, frame, config.augment, config.optim.batch_size, config.seed)
-        result.add(**dataset_outputs.summarise_dataset(prepared))
-        dataset_outputs.log_dataset(record, prepared, config.data.path)
-    with result.stage("build"):
-        classifier = models.build(config.model, config.data.preprocess.size)
-        classifier.network.jit_compile = config.compute.jit_compile  # for predictions; training says it itself
-        result.add(model={"name": config.model.name, "parameters": classifier.parameters})
-    with result.stage("training"):
-        foreseen = training.foreseen(classifier, batches, config)  # the doctor may look at it too
-    with result.stage("preflight"):
-        doctor = health.Doctor(classifier, prepared, batches, config, directory)
-        doctor.preflight(foreseen)
-    with result.stage("training"), _diagnosed(doctor, result, record):
-        trained = training.fit(classifier, batches, config, directory, on_epoch=record.epoch, watch=doctor.watch)
-        trained.history.to_csv(directory / "history.csv", index=False)
-        result.add(best_epoch=trained.best_epoch, epochs=len(trained.history), phases=trained.phases)
-    with result.stage("evaluation"):
-        predicted = predict(classifier, batches, frame)
-        predictions = predicted.table
-        predictions.to_parquet(directory / "predictions.parquet", index=False)
-        options = EvaluationOptions(**dataclasses.asdict(config.evaluate), seed=config.seed)
-        evaluation = evaluate(predictions, options)
-        metrics, calibration = evaluation.metrics, evaluation.calibrator.to_dict()
-        result.add(metrics=metrics, thresholds=evaluation.thresholds, calibration=calibration)
-        record.metrics(metrics)
-        _write_reports(evaluation, directory)
-        write_tables(evaluation.tables, directory / EVIDENCE)
-    with result.stage("diagnosis"):
-        if verdict := doctor.conclude(trained.history, trained.best_epoch, predicted):
-            _tell(verdict, doctor, result, record)
-    with result.stage("explanation"):
-        maps = explain(classifier, evaluation.decisions, batches.test, config.explain)
-    with result.stage("figures"):
-        figures = run_figures.result_figures(config.model.name, trained.history, evaluation)
-        figures |= dataset_outputs.dataset_figures(prepared, batches.train, config)
-        if maps is not None:
-            maps.shared.save(directory / "gradcam.npz")
-            shown = maps.outcomes
-            figures["gradcam"] = run_figures.outcome_sheet(
-                config.model.name, shown.rows, shown.images, shown.heats, meaningless=verdict and verdict.meaningless
-            )
-        for name, figure in figures.items():
-            style.save(figure, directory / "figures" / f"{name}.png")
-    with result.stage("model"):
-        seen = reference(batches, predicted, frame, config.seed)
-        save_model(classifier.network, directory / "model.keras", _needed_to_serve(config, evaluation), seen)
-    with result.stage("tracking"):
-        record.run_directory()
-        if config.tracking.model:
-            first = predictions.loc[predictions["split"] == "test", ["logit"]].head(1)
-            record.model(classifier.network, batches.test.read([0]), first.to_numpy())
-    return metrics[config.objective]
+        training.forget(job.directory)
+    run_log.confirm()
+    run = _Training(config, job.directory, run_log, steps)
+    dataset = load_dataset(config, run_log.stage, steps.load, steps.prepare)
+    batches = run.batches(dataset)
+    classifier = run.network()
+    doctor = run.preflight(classifier, dataset, batches)
+    trained = run.training(classifier, batches, doctor)
+    predictions = run.predictions(classifier, batches, dataset)
+    evaluation = run.evaluation(predictions)
+    verdict = run.verdict(doctor, trained, predictions)
+    maps = run.maps(classifier, batches, evaluation)
+    run.figures(dataset, batches, trained, evaluation, maps, verdict)
+    run.model_file(classifier, batches, dataset, predictions, evaluation)
+    run.tracking(classifier, batches, predictions)
+    return evaluation.metrics[config.objective]
 
 
-def forget_training(status: str, error: BaseException | None, file: Path) -> None:
-    """Removes what only an interrupted run needs."""
-    training.forget(file.parent)
+@dataclass(frozen=True)
+class _Training:
+    """The steps of the workflow, each of which leaves its result in the run's directory and in its log."""
+
+    config: Config
+    directory: Path
+    run_log: RunLog
+    steps: TrainingSteps
+
+    def batches(self, dataset: Dataset) -> Batches:
+        config, prepared = self.config, dataset.prepared
+        with self.run_log.stage("split"):
+            write_audit_outputs(dataset, config, self.directory, self.run_log)
+            self.run_log.add(**summarise_dataset(prepared))
+            log_dataset(self.run_log, prepared, config.data.path)
+            frame, size = prepared.table.frame, config.optim.batch_size
+            return self.steps.make_batches(prepared.images, frame, config.augment, size, config.seed)
+
+    def network(self) -> Classifier:
+        with self.run_log.stage("build"):
+            classifier = self.steps.build_model(self.config.model, self.config.data.preprocess.size)
+            classifier.network.jit_compile = self.config.compute.jit_compile  # for predictions; phases set their own
+            self.run_log.add(model=ModelSummary(self.config.model.name, classifier.parameters))
+            return classifier
+
+    def preflight(self, classifier: Classifier, dataset: Dataset, batches: Batches) -> health.Doctor:
+        with self.run_log.stage("training"):  # which needs these features anyway
+            features = training.precompute_validation_features(classifier, batches, self.config)
+        with self.run_log.stage("preflight"):
+            doctor = health.Doctor(classifier, dataset.prepared, batches, self.config, self.directory)
+            doctor.preflight(features)
+            return doctor
+
+    def training(self, classifier: Classifier, batches: Batches, doctor: health.Doctor) -> Training:
+        with self.run_log.stage("training"), self._diagnosed(doctor):
+            epoch, watch = self.run_log.epoch, doctor.watch
+            trained = self.steps.fit(classifier, batches, self.config, self.directory, on_epoch=epoch, watch=watch)
+            trained.history.to_csv(self.directory / run_files.HISTORY, index=False)
+            self.run_log.add(best_epoch=trained.best_epoch, epochs=len(trained.history), phases=trained.phases)
+            return trained
+
+    def predictions(self, classifier: Classifier, batches: Batches, dataset: Dataset) -> Predictions:
+        with self.run_log.stage("evaluation"):
+            predictions = predict(classifier, batches, dataset.prepared.table.frame)
+            predictions.table.to_parquet(self.directory / run_files.PREDICTIONS, index=False)
+            return predictions
+
+    def evaluation(self, predictions: Predictions) -> TestEvaluation:
+        with self.run_log.stage("evaluation"):
+            options = EvaluationOptions(**dataclasses.asdict(self.config.evaluate), seed=self.config.seed)
+            evaluation = evaluate(predictions.table, options)
+            write_evaluation(evaluation, self.directory, self.run_log)
+            return evaluation
+
+    def verdict(
+        self, doctor: health.Doctor, trained: Training, predictions: Predictions
+    ) -> health.Verdict | None:
+        with self.run_log.stage("diagnosis"):
+            verdict = doctor.conclude(trained.history, trained.best_epoch, predictions)
+            if verdict is not None:
+                self._record_verdict(verdict, doctor)
+            return verdict
+
+    def maps(self, classifier: Classifier, batches: Batches, evaluation: TestEvaluation) -> Explanations | None:
+        with self.run_log.stage("explanation"):
+            maps = explain(classifier, evaluation.decisions, batches.test, self.config.explain)
+            if maps is not None:
+                maps.shared.save(self.directory / run_files.MAPS)
+            return maps
+
+    def figures(
+        self,
+        dataset: Dataset,
+        batches: Batches,
+        trained: Training,
+        evaluation: TestEvaluation,
+        maps: Explanations | None,
+        verdict: health.Verdict | None,
+    ) -> None:
+        name = self.config.model.name
+        with self.run_log.stage("figures"):
+            figures = run_figures.result_figures(name, trained.history, evaluation)
+            figures |= dataset_figures(dataset.prepared, batches.train, self.config)
+            if maps is not None:
+                shown, meaningless = maps.outcomes, verdict.meaningless if verdict else None
+                figures["gradcam"] = run_figures.outcome_sheet(name, shown.rows, shown.images, shown.heats, meaningless)
+            for file, figure in figures.items():
+                style.save(figure, self.directory / run_files.FIGURES / f"{file}.png")
+
+    def model_file(
+        self,
+        classifier: Classifier,
+        batches: Batches,
+        dataset: Dataset,
+        predictions: Predictions,
+        evaluation: TestEvaluation,
+    ) -> None:
+        with self.run_log.stage("model"):
+            statistics = training_statistics(batches, predictions, dataset.prepared.table.frame, self.config.seed)
+            needed = _needed_to_predict(self.config, evaluation)
+            save_model(classifier.network, self.directory / run_files.MODEL, needed, statistics)
+
+    def tracking(self, classifier: Classifier, batches: Batches, predictions: Predictions) -> None:
+        with self.run_log.stage("tracking"):
+            self.run_log.run_directory()
+            if self.config.tracking.model:
+                table = predictions.table
+                first = table.loc[table["split"] == "test", ["logit"]].head(1)
+                self.run_log.model(classifier.network, batches.test.read(np.array([0])), first.to_numpy())
+
+    @contextmanager
+    def _diagnosed(self, doctor: health.Doctor) -> Iterator[None]:
+        """Records why a training lost its loss."""
+        try:
+            yield
+        except training.NonFiniteLoss as error:
+            if verdict := doctor.broken(error.rows, error):
+                self._record_verdict(verdict, doctor)
+                self.run_log.file(doctor.file)
+            raise
+
+    def _record_verdict(self, verdict: health.Verdict, doctor: health.Doctor) -> None:
+        after = len(doctor.observations.epochs) + 1  # the step behind those of the epochs
+        self.run_log.add(step=after, health=HealthSummary(**verdict.summary() | doctor.numbers()))
+        log.info("Health    %s: %s", verdict.verdict, verdict.sentence)
 
 
-@contextmanager
-def _diagnosed(doctor: health.Doctor, result: Result, record: tracking.Run) -> Iterator[None]:
-    """Asks the doctor why, where a training loses its loss."""
-    try:
-        yield
-    except training.NonFiniteLoss as error:
-        if verdict := doctor.broken(error.records, error):
-            _tell(verdict, doctor, result, record)
-            record.file(doctor.file)
-        raise
-
-
-def _tell(verdict: health.Verdict, doctor: health.Doctor, result: Result, record: tracking.Run) -> None:
-    """What the doctor says, wherever a person may look."""
-    numbers = doctor.numbers()
-    result.add(health=verdict.summary() | numbers)
-    after = len(doctor.chart.epochs) + 1  # behind the curves of the epochs
-    record.metrics({f"health/{name}": value for name, value in numbers.items()}, step=after)
-    record.tags({"health": verdict.verdict, "health_cause": verdict.cause.name if verdict.cause else "none"})
-    log.info("Health    %s: %s", verdict.verdict, verdict.sentence)
-
-
-def _write_reports(evaluation: TestEvaluation, directory: Path) -> None:
-    for threshold, report in evaluation.reports.items():
-        report.to_csv(directory / f"classification_report_{threshold}.csv", index_label="class")
-
-
-def _needed_to_serve(config: Config, evaluation: TestEvaluation) -> dict[str, object]:
-    """What turns a new photograph into a class, apart from the network."""
+def _needed_to_predict(config: Config, evaluation: TestEvaluation) -> dict[str, object]:
+    """Returns what turns a photograph into a class, apart from the network."""
     return {
         "preprocess": dataclasses.asdict(config.data.preprocess),
         "calibration": evaluation.calibrator.to_dict(),

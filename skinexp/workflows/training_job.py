@@ -5,14 +5,15 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from skinexp import tracking
 from skinexp.config.compose import to_config
 from skinexp.config.schema import Config
 from skinexp.config.validation import check
+from skinexp.core import run_files
 from skinexp.core.digest import digest
 from skinexp.runs import provenance
 from skinexp.runs.job import Job
-from skinexp.runs.result import Result
+from skinexp.runs.run_log import RunLog
+from skinexp.runs.run_summary import ComputeSummary
 from skinexp.sweep import jobs
 
 
@@ -29,26 +30,24 @@ def run(job: Job, composed: Mapping[Any, Any]) -> float:
     if (score := jobs.finished(job)) is not None:
         return score
     score = math.nan
-    with jobs.report_job(job), Result(job.directory, name=job.name, overrides=job.overrides) as result:
+    with jobs.report_job(job), RunLog(job.directory, job.name, job.overrides) as run_log:
         config = to_config(composed, Config)
-        git = asdict(provenance.git_state())
-        result.add(command=job.command or provenance.command_line(), git=git, parent_run_id=job.parent_run_id)
-        result.add(config=asdict(config), config_digest=digest(config))
-        (job.directory / "packages.txt").write_text("\n".join(provenance.packages()) + "\n")
+        command = job.command or provenance.command_line()
+        run_log.add(command=command, git=provenance.git_state(), parent_run_id=job.parent_run_id)
+        run_log.add(config=asdict(config), config_digest=digest(config))
+        (job.directory / run_files.PACKAGES).write_text("\n".join(provenance.packages()) + "\n")
         check(config)
-
-        tags = {"model": config.model.name, "sweep": job.sweep and job.sweep.name}
-        tags |= {f"git_{name}": value for name, value in git.items()}
-        record = tracking.start(config.tracking, job.directory, job.name, tags, job.parent, job.resumed)
-        result.at_end(record.close)
+        run_log.track(config.tracking, {"sweep": job.sweep and job.sweep.name}, job.parent, job.resumed)
 
         from skinexp import compute
 
         choice = compute.configure(config)  # before anything else imports Keras
-        result.add(compute=asdict(choice))
+        config = choice.resolve(config)
+        run_log.add(compute=ComputeSummary(**asdict(choice)), config=asdict(config))
 
-        from skinexp.workflows import training
+        from skinexp import training
+        from skinexp.workflows import training as workflow
 
-        score = training.run(choice.resolve(config), job, result, record)
-        result.at_end(training.forget_training)  # not before the result says that the run is finished
+        score = workflow.run(config, job, run_log)
+        run_log.at_end(lambda: training.forget(job.directory))  # not before result.json says that the run is finished
     return score

@@ -12,7 +12,7 @@ import keras
 from skinexp import compute, health, tracking
 from skinexp.config import compose
 from skinexp.runs.job import Job
-from skinexp.runs.result import Result
+from skinexp.runs.run_log import RunLog
 from skinexp.training import NonFiniteLoss
 from skinexp.workflows import training
 from skinexp.zoo.cases import Case
@@ -61,10 +61,10 @@ def attend(case: Case, places: dict[str, str], cache: Path) -> Outcome:
     keras.backend.clear_session()  # lets go of the networks of the cases before
     with tempfile.TemporaryDirectory() as scratch:
         directory = Path(scratch)
-        with case.hook(), Result(directory) as result, suppress(NonFiniteLoss):  # health.json says why
-            training.run(config, Job(case.name, tuple(overrides), directory), result, tracking.Untracked())
+        with case.hook(), RunLog(directory) as run_log, suppress(NonFiniteLoss):  # health.json says why
+            training.run(config, Job(case.name, tuple(overrides), directory), run_log)
         found: dict[str, Any] = json.loads((directory / health.FILE).read_text())
-        seconds = result.values["seconds"]
+        seconds = run_log.summary.seconds
     return Outcome(
         case,
         found["verdict"],

@@ -16,7 +16,9 @@ from skinexp.core.terminal import console
 from skinexp.evaluation import bootstrap
 from skinexp.report.console import run_table
 from skinexp.report.pages.comparison_files import compare
-from skinexp.runs.run_summary import RunRecord, load
+from skinexp.comparison.cross_validation import RESAMPLES, judged, pool
+from skinexp.runs.run_outputs import RunRecord, load
+from skinexp.core.terminal import console
 
 FOLDS, IMAGES = 3, 40
 

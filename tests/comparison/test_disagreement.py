@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from skinexp.comparison.disagreement import SHOWN_IMAGES, shared_images
-from skinexp.runs.run_summary import RunRecord
+from skinexp.runs.run_outputs import RunRecord
 
 WELL, ILL = {"verdict": "ok"}, {"verdict": "collapsed"}
 

@@ -12,7 +12,8 @@ from skinexp.comparison.leakage import leaks
 from skinexp.evaluation import EvaluationOptions, delong_interval, evaluate
 from skinexp.report.pages import audit_section
 from skinexp.report.pages.comparison_files import compare
-from skinexp.runs.run_summary import RunRecord
+from skinexp.comparison.leakage import leaks
+from skinexp.runs.run_outputs import RunRecord
 
 
 def run(group: str | None, signal: float, directory: Path, copies: int = 2, per_original: int = 3) -> RunRecord:

@@ -11,8 +11,7 @@ import pytest
 from scipy.special import expit
 
 from skinexp.comparison.pairwise import Pairs, lines, pair, same_test_images
-from skinexp.evaluation import EvaluationOptions, delong_test, evaluate, holm
-from skinexp.runs.run_summary import RunRecord
+from skinexp.runs.run_outputs import RunRecord
 
 IMAGES = 200
 

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from skinexp.runs.run_outputs import RunRecord
 from skinexp.comparison.swept_keys import settings, shown, varied
 from skinexp.runs.run_summary import RunRecord
 

@@ -1,6 +1,6 @@
 import pytest
 
-from skinexp.runs import result
+from skinexp.core.result_file import read_result
 from tests.commands import refusal, typed
 
 TRAIN = "skinexp.train"
@@ -61,7 +61,7 @@ def test_a_mistake_in_one_job_of_a_sweep_leaves_no_run_behind(tmp_path):
 def test_a_mistake_that_depends_on_the_job_stops_that_job_alone(tmp_path):
     finished = typed(TRAIN, "-m model=mobilenet,scratch model.weights=null model.frozen=true", tmp_path)
     assert finished.returncode == 2
-    errors = [result.load(directory)["error"] for directory in sorted(tmp_path.glob("multirun/*/*/[01]"))]
+    errors = [read_result(directory)["error"] for directory in sorted(tmp_path.glob("multirun/*/*/[01]"))]
     assert [error.split(" has ")[0].split(" without ")[0] for error in errors] == [
         "UserError: model.frozen: a backbone",
         "UserError: model.frozen: the scratch CNN",

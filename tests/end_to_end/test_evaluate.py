@@ -1,9 +1,11 @@
 """Finished models on other images: the real command, real files, and a real MLflow store."""
 
+import dataclasses
 import json
 import shutil
 import subprocess
 import sys
+import typing
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,7 +17,9 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from skinexp.core.strict_json import to_strict_json
 from skinexp.evaluation.decision.calibration import Calibrator
+from skinexp.runs.run_summary import RunSummary
 
 
 @dataclass(frozen=True)
@@ -190,3 +194,23 @@ def test_photographs_have_the_same_logits_in_their_own_directory(folder, evaluat
     before = folder.predictions().query("split == 'test'").set_index("image_id")["logit"]
     np.testing.assert_allclose(after.set_index("image_id")["logit"].loc[before.index], before, atol=1e-5)
     assert "age" in after
+
+
+def test_each_field_of_a_summary_is_written_by_a_training_or_an_evaluation(trained, three, broken, same):
+    results = [trained.result(), three.result("0"), broken.result("0"), same.result]
+    written = {key for result in results for key, value in result.items() if value not in (None, [], {})}
+    assert written == {item.name for item in dataclasses.fields(RunSummary)}
+    for section in ("data", "compute", "audit", "model", "thresholds", "health", "evaluates", "shift", "git"):
+        names = {item.name for item in dataclasses.fields(_kind(section))}
+        assert {key for result in results for key in result.get(section) or ()} == names, section
+
+
+def test_what_a_run_writes_reads_and_writes_back_the_same(trained, three, broken, same):
+    for result in (trained.result(), three.result("1"), broken.result("0"), same.result):
+        assert to_strict_json(RunSummary.from_dict(result).to_dict()) == result
+
+
+def _kind(section: str) -> type:
+    """The dataclass of a section of a summary."""
+    hint = typing.get_type_hints(RunSummary)[section]
+    return next(kind for kind in (*typing.get_args(hint), hint) if dataclasses.is_dataclass(kind))

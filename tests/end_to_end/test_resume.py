@@ -18,7 +18,7 @@ import psutil
 import pytest
 from mlflow import MlflowClient
 
-from skinexp.runs import result
+from skinexp.core.result_file import read_result
 
 PATIENCE = 300  # seconds for what must happen on a busy machine
 KILLS = 20
@@ -61,7 +61,7 @@ class Place:
         return MlflowClient(f"sqlite:///{self.root}/mlflow.db")
 
     def result(self, job: str = "") -> dict[str, Any]:
-        return result.load(self.directory / job)
+        return read_result(self.directory / job)
 
     def logits(self, job: str = "") -> pd.DataFrame:
         return pd.read_parquet(self.directory / job / "predictions.parquet")

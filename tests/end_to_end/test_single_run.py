@@ -12,6 +12,9 @@ from scipy.special import expit
 from sklearn.metrics import accuracy_score, roc_auc_score
 
 from skinexp.models.archive import load_metadata
+from skinexp.runs import tracked_facts
+from skinexp.runs.run_summary import RunSummary
+from skinexp.tracking.flat import flatten
 
 FIGURES = {"curves", "roc", "precision_recall", "confusion", "preprocessing", "augmentation", "gradcam"}
 FILES = {"result.json", "predictions.parquet", "model.keras", "history.csv", "train.log", "packages.txt"}
@@ -138,6 +141,28 @@ def test_the_same_command_gives_the_same_history_and_digests(twice):
     pd.testing.assert_frame_equal(first, second)
     for digest in ("config_digest", "data_digest", "test_digest"):
         assert twice[0].result()[digest] == twice[1].result()[digest]
+
+
+def test_the_configuration_is_in_result_json_as_it_was_used_and_as_mlflow_has_it(single):
+    config, compute = single.result()["config"], single.result()["compute"]
+    assert single.run().data.params == {key: str(value) for key, value in flatten(config).items()}
+    assert {key: compute[key] for key in config["compute"] if key in compute}.items() <= config["compute"].items()
+    assert config["compute"]["backend"] != "auto"
+
+
+def test_mlflow_has_the_scores_status_and_tags_that_result_json_has(single):
+    result, run = single.result(), single.run()
+    summary = RunSummary.from_dict(result)
+    expected = tracked_facts.metrics(summary)
+    assert {name: value for name, value in result["metrics"].items() if value is not None}.items() <= expected.items()
+    assert {name: run.data.metrics[name] for name in expected} == pytest.approx(expected)
+    epochs = {"train", "val", "health", "system"}  # of curves, which history.csv and health.json hold
+    assert {name for name in set(run.data.metrics) - set(expected) if name.split("/")[0] not in epochs} == set()
+    tags = tracked_facts.tags(summary)
+    assert set(tags) == {"model", "data_digest", "audit", "git_sha", "git_dirty", "health", "health_cause"}
+    assert {name: run.data.tags[name] for name in tags} == {name: str(value) for name, value in tags.items()}
+    assert (run.info.status.lower(), run.info.run_id) == (result["status"], result["run_id"])
+    assert run.info.run_name == result["name"]
 
 
 def test_a_job_of_a_sweep_computes_what_the_single_run_does(single, three, broken):

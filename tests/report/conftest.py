@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from skinexp.report.pages.comparison_files import compare
-from skinexp.runs.run_summary import RunRecord, load
+from skinexp.runs.run_outputs import RunRecord, load
 from tests.report.runs import DAY, IMAGES, maps, predicted, write_run
 
 Run = Callable[..., RunRecord]

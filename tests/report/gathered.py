@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit
 
-from skinexp.evaluation import EvaluationOptions, evaluate
-from skinexp.runs.run_summary import RunRecord, load
+from skinexp.evaluation import evaluate, evidence
+from skinexp.runs.run_outputs import RunRecord, load
 
 SIGNALS = {"model=scratch": 1.9, "model=mobilenet": 2.5, "model=efficientnet": 0.4}
 COLLAPSED = {

@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit
 
-from skinexp.evaluation import EvaluationOptions, evaluate
-from skinexp.runs.run_summary import RunRecord, load
+from skinexp.evaluation import evaluate
+from skinexp.runs.run_outputs import RunRecord, load
 
 DAY = datetime.date(2026, 11, 23)
 IMAGES = 200  # of validation, and of test

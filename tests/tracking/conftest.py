@@ -22,7 +22,7 @@ from mlflow.entities import Run
 
 from skinexp import tracking
 from skinexp.config.schema import Tracking
-from skinexp.runs.result import status_of
+from skinexp.core.result_file import status_of
 from skinexp.tracking import tracked_run as run_module
 from skinexp.tracking.delivery import Delivery
 from skinexp.tracking.outbox import Outbox
@@ -110,7 +110,7 @@ def client(server: str) -> MlflowClient:
 
 
 class Here:
-    """Delivers in this process, when the run has ended: starting a courier takes seconds."""
+    """Delivers in this process, when the run has ended: starting an uploader takes seconds."""
 
     def __init__(self, place: Path, options: Tracking):
         self._delivery = Delivery(Outbox(place), options.uri)
@@ -130,7 +130,7 @@ class Here:
         return self._delivery.experiment_id
 
 
-Opened = Callable[..., AbstractContextManager[tracking.Run]]
+Opened = Callable[..., AbstractContextManager[tracking.TrackedRun]]
 
 
 @pytest.fixture
@@ -141,7 +141,7 @@ def opened(options: Tracking, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     @contextmanager
     def open_run(
         place: Path = tmp_path / "run", name: str = "", options: Tracking = options, **given: Any
-    ) -> Iterator[tracking.Run]:
+    ) -> Iterator[tracking.TrackedRun]:
         place.mkdir(exist_ok=True)
         run = tracking.start(options, place, name, given.pop("tags", {}), **given)
         try:

@@ -45,9 +45,7 @@ def test_the_result_names_the_run(tracked, client):
 
 def test_the_params_are_the_whole_configuration(tracked, server):
     params = flatten(tracked.result["config"])
-    chosen = {f"compute.{key}": value for key, value in tracked.result["compute"].items()}
-    settled = {key: chosen.get(key, value) for key, value in params.items()}  # what `compute=auto` left open
-    assert tracked.run.data.params == {key: str(value) for key, value in settled.items()}
+    assert tracked.run.data.params == {key: str(value) for key, value in params.items()}
     assert params["tracking.uri"] == server
     assert params["optim.batch_size"] == 16
 

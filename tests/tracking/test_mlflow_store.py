@@ -9,8 +9,9 @@ from mlflow.protos.databricks_pb2 import ErrorCode
 from skinexp.config.schema import Tracking
 from skinexp.core.atomic_files import write_tables
 from skinexp.core.errors import UserError
-from skinexp.runs.result import EVIDENCE, Result
-from skinexp.runs.run_summary import load
+from skinexp.core.run_files import EVIDENCE
+from skinexp.runs.run_log import RunLog
+from skinexp.runs.run_outputs import read_outputs
 from skinexp.tracking import mlflow_store
 
 NOWHERE = "http://127.0.0.1:1"  # a port that nothing listens on and no server may choose
@@ -92,7 +93,7 @@ def test_looking_a_run_up_creates_no_store(tmp_path):
 
 def test_the_files_of_a_run_are_fetched(opened, options, tmp_path):
     with opened(tmp_path) as run:
-        with Result(tmp_path, name="seed=1"):
+        with RunLog(tmp_path, "seed=1"):
             pass
         run.run_directory()
     copy = mlflow_store.download(options, run.id)
@@ -102,9 +103,9 @@ def test_the_files_of_a_run_are_fetched(opened, options, tmp_path):
 def test_scores_have_the_same_intervals_fetched_as_in_their_directory(opened, options, tmp_path):
     scores = pd.DataFrame({"score": ["roc_auc", "f1"], "estimate": [0.8, 0.7], "low": 0.6, "high": 0.9, "method": "x"})
     with opened(tmp_path) as run:
-        with Result(tmp_path, name="seed=1") as result:
-            result.add(metrics={"test/roc_auc": 0.8, "test/f1": 0.7})
+        with RunLog(tmp_path, "seed=1") as run_log:
+            run_log.add(metrics={"test/roc_auc": 0.8, "test/f1": 0.7})
         write_tables({"scores": scores}, tmp_path / EVIDENCE)
         run.run_directory()
-    fetched = load(mlflow_store.download(options, run.id))
-    assert fetched.interval("f1") == load(tmp_path).interval("f1") == (0.7, 0.6, 0.9)
+    fetched = read_outputs(mlflow_store.download(options, run.id))
+    assert fetched.interval("f1") == read_outputs(tmp_path).interval("f1") == (0.7, 0.6, 0.9)

@@ -21,19 +21,19 @@ pytestmark = [
 ]
 
 
-def stored(client: MlflowClient, run: tracking.Run) -> Run:
+def stored(client: MlflowClient, run: tracking.TrackedRun) -> Run:
     return client.get_run(run.id)
 
 
-def values(client: MlflowClient, run: tracking.Run, metric: str) -> list[tuple[int, float]]:
+def values(client: MlflowClient, run: tracking.TrackedRun, metric: str) -> list[tuple[int, float]]:
     return [(point.step, point.value) for point in client.get_metric_history(run.id, metric)]
 
 
-def names(client: MlflowClient, run: tracking.Run, folder: str | None = None) -> set[str]:
+def names(client: MlflowClient, run: tracking.TrackedRun, folder: str | None = None) -> set[str]:
     return {file.path for file in client.list_artifacts(run.id, folder)}
 
 
-def text_of(client: MlflowClient, run: tracking.Run, name: str, place: object) -> str:
+def text_of(client: MlflowClient, run: tracking.TrackedRun, name: str, place: object) -> str:
     with open(client.download_artifacts(run.id, name, str(place))) as file:
         return file.read()
 

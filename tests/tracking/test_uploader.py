@@ -1,4 +1,4 @@
-"""Runs and their couriers, real processes, while the tracking server is well, gone, hung, broken or forbidding."""
+"""Runs and their uploaders, real processes, while the tracking server is well, gone, hung, broken or forbidding."""
 
 import os
 import signal
@@ -30,7 +30,7 @@ def until(what: Callable[[], bool]) -> None:
         time.sleep(0.1)
 
 
-def start(uri: str, place: Path, resume: bool = False, **options: object) -> tracking.Run:
+def start(uri: str, place: Path, resume: bool = False, **options: object) -> tracking.TrackedRun:
     given = Tracking(uri=uri, system_metrics=False, **{"wait": 60.0, **options})
     return tracking.start(given, place, "seed=1", {"model": "scratch"}, resume=resume)
 
@@ -300,7 +300,7 @@ def test_a_server_that_is_killed_and_started_again_misses_nothing(own_server, tm
     for number in range(2, 40):  # waiting for a server that is gone would never end
         run.epoch(epoch(number))
     assert Outbox(tmp_path).left >= 38
-    until(lambda: "The records of the run are kept and delivered later" in caplog.text)
+    until(lambda: "The run's records are kept in its outbox and delivered later" in caplog.text)
     own_server.start()
     run.close("finished", None)
     assert steps(client, run.id) == list(range(1, 40))
@@ -310,7 +310,7 @@ def test_a_server_that_is_killed_and_started_again_misses_nothing(own_server, tm
 
 def test_a_courier_ends_with_its_run_whatever_is_left(tmp_path, soon):
     run = start("http://127.0.0.1:1", tmp_path, required=False, wait=1.0)
-    courier = run._uploader._process.pid
+    uploader = run._uploader._process.pid
     run.close("killed", KeyboardInterrupt())
     with pytest.raises(ProcessLookupError):
-        os.kill(courier, signal.SIGCONT)
+        os.kill(uploader, signal.SIGCONT)

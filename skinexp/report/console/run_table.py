@@ -12,9 +12,9 @@ from rich.table import Table
 from skinexp.comparison import cross_validation
 from skinexp.config.schema import Tracking
 from skinexp.core.number_format import clock, three_decimals
+from skinexp.core.run_files import TRACEBACK
 from skinexp.core.terminal import console, from_here
-from skinexp.runs.result import TRACEBACK
-from skinexp.runs.run_summary import RunRecord
+from skinexp.runs.run_outputs import RunRecord
 
 COLUMNS = {  # metric -> heading
     "test/roc_auc": "ROC-AUC",

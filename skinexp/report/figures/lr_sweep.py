@@ -13,7 +13,7 @@ from matplotlib.ticker import NullFormatter, NullLocator
 
 from skinexp.comparison.swept_keys import Value, is_number, settings, shown, varied
 from skinexp.report.figures.style import INK, QUIET, legend_outside, looks, new_figure, styled, wrapped
-from skinexp.runs.run_summary import RunRecord
+from skinexp.runs.run_outputs import RunRecord
 
 KEY = "optim.lr"
 RATES = 3  # that it takes to see where there are too low and too high ones
@@ -41,7 +41,7 @@ def trials(records: Sequence[RunRecord]) -> pd.DataFrame | None:
     for record in records:
         if not (own := settings(record)) or not _has_place(own[KEY]):
             continue
-        cause = (record.health and record.health.cause) or ""
+        cause = (record.health and record.health.cause_words) or ""
         state = FAILED if not record.finished else record.health.verdict if record.health else UNSEEN
         rows.append(
             {

@@ -14,7 +14,7 @@ from skinexp.comparison import cross_validation
 from skinexp.comparison.pairwise import pair, same_test_images
 from skinexp.comparison.ranking import verdict
 from skinexp.report.pages import comparison_page
-from skinexp.runs.run_summary import RunRecord
+from skinexp.runs.run_outputs import RunRecord
 
 FIRST_METRICS = ("test/roc_auc", "val/roc_auc", "test/average_precision", "test/accuracy")
 

@@ -21,7 +21,7 @@ from skinexp.evaluation import CLASSES
 from skinexp.report.pages import audit_section, page_figures, score_table
 from skinexp.report.pages.difference_tables import differences
 from skinexp.runs import health_summary
-from skinexp.runs.run_summary import RunRecord
+from skinexp.runs.run_outputs import RunRecord
 
 
 def render(

@@ -17,7 +17,7 @@ from skinexp.report.figures import (
     reliability_diagram,
 )
 from skinexp.report.pages.embedded_figure import Picture, picture
-from skinexp.runs.run_summary import RunRecord, by_area
+from skinexp.runs.run_outputs import RunRecord, by_area
 
 Captioned = tuple[str, Picture]
 

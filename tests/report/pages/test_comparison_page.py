@@ -9,7 +9,7 @@ from sklearn import metrics
 
 from skinexp.evaluation import delong_interval
 from skinexp.report.pages.comparison_files import compare
-from skinexp.runs.run_summary import load
+from skinexp.runs.run_outputs import load
 from tests.report.runs import (
     DAY,
     explained,

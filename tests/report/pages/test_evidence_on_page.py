@@ -9,7 +9,7 @@ import pytest
 from skinexp.core.number_format import chance, limits, three_decimals
 from skinexp.report.pages.comparison_files import compare
 from skinexp.report.pages.score_table import tables
-from skinexp.runs.run_summary import load
+from skinexp.runs.run_outputs import load
 from tests.comparison.test_pairwise import run as predicting
 from tests.report.gathered import write_sweep
 from tests.report.runs import words

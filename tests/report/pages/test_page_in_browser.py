@@ -15,7 +15,7 @@ from scipy.special import expit
 
 from skinexp.evaluation import EvaluationOptions, evaluate
 from skinexp.report.pages.comparison_files import compare
-from skinexp.runs.run_summary import RunRecord
+from skinexp.runs.run_outputs import RunRecord
 from tests.report.gathered import write_sweep
 
 CONTRASTS = [("ink", "paper"), ("quiet", "paper"), ("quiet", "shade"), ("link", "paper")]

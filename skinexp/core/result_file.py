@@ -1,0 +1,42 @@
+"""result.json as a plain dictionary, for processes that watch a run: they read its status, or mark it as killed.
+
+What the file holds is defined by skinexp.runs.run_summary; here only `status` and `error` are known.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from skinexp.core.run_files import RESULT
+from skinexp.core.strict_json import write_json
+
+KILLED_MESSAGE = "the process ended without a word: it was killed, or the machine stopped"
+
+
+def read_result(directory: Path) -> dict[str, Any]:
+    """Returns the content of a run's result.json; empty if the run left none."""
+    file = directory / RESULT
+    return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+
+
+def mark_interrupted(directory: Path, status: str, error: str = KILLED_MESSAGE) -> None:
+    """Writes how a run ended that could not write it itself; what a run has written itself stays.
+
+    Args:
+        directory: the run's.
+        status: failed or killed.
+        error: what ended the run, as far as it is known.
+    """
+    with FileLock(directory / ".result.lock"):  # the launcher and the uploader of a job that was killed both do so
+        values = read_result(directory)
+        if values.get("status", "running") == "running" or values.get("error") == KILLED_MESSAGE:
+            write_json(directory / RESULT, {**values, "status": status, "error": error})
+
+
+def status_of(error: BaseException | None) -> str:
+    """Returns how a run ended that an error ended, or none: finished, killed (stopped from outside) or failed."""
+    if error is None:
+        return "finished"
+    return "killed" if isinstance(error, KeyboardInterrupt) else "failed"
