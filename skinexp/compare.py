@@ -36,7 +36,8 @@ def compare(runs: list[str], uri: str, output: Path | None, where: str | None = 
     Raises:
         UserError: where something named is not there, or a search finds nothing.
     """
-    from skinexp.report.console import run_table  # later than --help: these bring matplotlib
+    from skinexp.comparison.analyse import analyse  # later than --help: these bring matplotlib
+    from skinexp.report.console import run_table
     from skinexp.report.pages import comparison_files
     from skinexp.runs.run_summary import load
 
@@ -45,8 +46,9 @@ def compare(runs: list[str], uri: str, output: Path | None, where: str | None = 
         found += _search(where, Tracking(uri=uri))
     records = _each_once([load(directory, name) for directory, name in found])
     is_sweep = len(runs) == 1 and where is None and (Path(runs[0]) / "sweep.json").is_file()
-    page = comparison_files.compare(records, output or Path(runs[0] if is_sweep else "comparison"))
-    run_table.show(records)
+    comparison = analyse(records)
+    page = comparison_files.write_comparison(comparison, output or Path(runs[0] if is_sweep else "comparison"))
+    run_table.show(comparison.folds)
     run_table.show_next_steps(page, uri)
     return page
 

@@ -2,7 +2,6 @@
 
 import dataclasses
 import logging
-import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,14 +12,14 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
 
 from skinexp import tracking
-from skinexp.comparison import cross_validation
+from skinexp.comparison.analyse import analyse
 from skinexp.config import schema
 from skinexp.core.errors import UserError
 from skinexp.core.terminal import from_here
 from skinexp.report.console import run_table
 from skinexp.report.pages import comparison_files
 from skinexp.runs import provenance, result
-from skinexp.runs.run_summary import RunRecord, load
+from skinexp.runs.run_summary import load
 from skinexp.sweep import jobs
 from skinexp.sweep.manifest import Manifest
 
@@ -113,15 +112,18 @@ def end(sweep: Sweep, status: str) -> None:
         status = "failed"
     manifest.status = status
     manifest.save(directory)
+    scores: dict[str, float] = {}
     try:
-        page = comparison_files.compare(records, directory)
+        comparison = analyse(records)
+        scores = comparison.best.metrics if comparison.best else {}
+        page = comparison_files.write_comparison(comparison, directory)
     except BaseException:
         status = "failed"
         raise
     finally:  # the parent run must not stay open, whatever became of the page
-        record.metrics(_best(cross_validation.pool(records).records))
+        record.metrics(scores)
         record.close(status, None, *(file for name in COMPARISON_FILES if (file := directory / name).is_file()))
-    run_table.show(records)
+    run_table.show(comparison.folds)
     run_table.show_next_steps(page, manifest.tracking["uri"])
 
 
@@ -133,9 +135,3 @@ def job_directories(directory: Path) -> list[Path]:
 
 def _row(job: Path, values: dict[str, Any]) -> dict[str, Any]:
     return {"directory": job.name} | {key: values.get(key) for key in TOLD}
-
-
-def _best(records: list[RunRecord]) -> dict[str, float]:
-    """All scores of the run that was best on validation: the test part must not choose."""
-    scored = [record for record in records if math.isfinite(record.metric("val/roc_auc"))]
-    return max(scored, key=lambda record: record.metric("val/roc_auc")).metrics if scored else {}

@@ -10,13 +10,13 @@ import pytest
 from scipy.special import expit
 from sklearn import metrics
 
+from skinexp.comparison.cross_validation import RESAMPLES, pool, with_pooled_scores
+from skinexp.comparison.decisions import run_decisions
+from skinexp.core.terminal import console
 from skinexp.evaluation import bootstrap
 from skinexp.report.console import run_table
-from skinexp.comparison.decisions import answers
-from skinexp.report.pages.comparison_files import compare
-from skinexp.comparison.cross_validation import RESAMPLES, judged, pool
 from skinexp.runs.run_summary import RunRecord, load
-from skinexp.core.terminal import console
+from tests.report.runs import compare
 
 FOLDS, IMAGES = 3, 40
 
@@ -131,7 +131,7 @@ def test_folds_that_overlap_are_not_pooled(tmp_path):
 def test_a_fold_that_is_there_twice_is_named(tmp_path):
     records = folds(tmp_path)
     (refusal,) = pool([*records, records[2]]).refusals
-    assert refusal.endswith("Fold 2 of 3 is there more than once.")
+    assert refusal.endswith("Fold 2 of 3 is present more than once.")
 
 
 def test_runs_that_are_no_folds_pass(run):
@@ -143,24 +143,24 @@ def test_runs_that_are_no_folds_pass(run):
 
 def test_the_terminal_shows_one_line_a_configuration(tmp_path):
     with console.capture() as captured:
-        run_table.show(folds(tmp_path))
+        run_table.show(pool(folds(tmp_path)))
     shown = captured.get()
     assert shown.count("model=scratch") == 2  # in the table, and in the sentence below
-    assert "mean and standard deviation" in shown
+    assert "mean ± standard deviation" in shown
 
 
-def test_a_configuration_is_as_well_as_its_worst_fold(tmp_path):
+def test_a_configuration_is_as_healthy_as_its_worst_fold(tmp_path):
     records = folds(tmp_path)
     for record, verdict in zip(records, ("ok", "collapsed", "warning"), strict=True):
         record.result["health"] = {"verdict": verdict, "sentence": f"It is {verdict}."}
     (pooled,) = pool(records).records
     assert pooled.collapsed
-    assert pooled.health.sentence == "Fold 1, which is worst off: It is collapsed."
+    assert pooled.health.sentence == "Worst fold (1): It is collapsed."
 
 
 def test_every_score_of_a_pooled_configuration_has_an_interval_from_all_folds(tmp_path):
     pooled = pool(folds(tmp_path))
-    (record,) = map(judged, pooled.records)
+    (record,) = map(with_pooled_scores, pooled.records)
     table = pooled.records[0].predictions
     expected = bootstrap(table["label"], table["logit"], table["probability"], table["image_id"], {"": 0.5}, RESAMPLES)
     for score in ("average_precision", "brier", "f1", "mcc"):
@@ -174,10 +174,10 @@ def test_each_fold_is_called_at_the_threshold_that_it_chose(tmp_path):
     for number, record in enumerate(records):
         record.result["thresholds"]["chosen"] = 0.2 + 0.3 * number
         record.result["calibration"] = {"method": "temperature", "parameters": {"temperature": 1.0 + number}}
-    (record,) = map(judged, pool(records).records)
+    (record,) = map(with_pooled_scores, pool(records).records)
     called = [
         expit(one.predictions["logit"] / (1.0 + number)) >= 0.2 + 0.3 * number for number, one in enumerate(records)
     ]
     label = pd.concat([one.predictions["label"] for one in records])
     assert record.metric("test/recall_chosen") == pytest.approx(metrics.recall_score(label, np.concatenate(called)))
-    assert answers([record])[record.name].threshold == "each fold's own"
+    assert run_decisions([record])[record.name].threshold == "each fold's own"

@@ -8,9 +8,8 @@ from typing import Any
 
 import pytest
 
-from skinexp.report.pages.comparison_files import compare
 from skinexp.runs.run_summary import RunRecord, load
-from tests.report.runs import DAY, IMAGES, maps, predicted, write_run
+from tests.report.runs import DAY, IMAGES, compare, maps, predicted, write_run
 
 Run = Callable[..., RunRecord]
 

@@ -4,6 +4,7 @@ import dataclasses
 import datetime
 import json
 import re
+from collections.abc import Sequence
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,9 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit
 
+from skinexp.comparison.analyse import analyse
 from skinexp.evaluation import evaluate
+from skinexp.report.pages.comparison_files import write_comparison
 from skinexp.runs.run_summary import RunRecord, load
 
 DAY = datetime.date(2026, 11, 23)
@@ -116,7 +119,12 @@ def explained(name: str, image_ids: list[str], **entries: Any) -> RunRecord:
 
 def score(value: float) -> str:
     """As the page shows it."""
-    return f"{value:.3f}".removeprefix("0")
+    return f"{value:.3f}"
+
+
+def compare(runs: Sequence[RunRecord], directory: Path, day: datetime.date | None = None) -> Path:
+    """Analyses some runs and writes their page."""
+    return write_comparison(analyse(runs), directory, day=day)
 
 
 def words(page: Path) -> str:

@@ -1,4 +1,4 @@
-"""Reliability diagrams: what probabilities promise beside what came true, before and after calibration."""
+"""Reliability diagrams: observed share of malignant images over predicted probability, before and after calibration."""
 
 import math
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ STAGES: dict[str, dict[str, Any]] = {
     "before": {"color": COLOURS[1], "marker": "s", "markerfacecolor": "white", "linestyle": (0, (4, 2))},
     "after": {"color": COLOURS[0], "marker": "o", "linestyle": "-"},
 }
-NAMES = {"before": "as trained", "after": "calibrated on validation images"}
+NAMES = {"before": "uncalibrated", "after": "calibrated on validation images"}
 REFERENCE: dict[str, Any] = {"color": QUIET, "linewidth": 1.2, "linestyle": (0, (1, 2))}
 
 
@@ -39,7 +39,7 @@ def reliability_diagrams(points: Mapping[str, pd.DataFrame]) -> Figure:
             `images`, `probability`, `malignant`, `low` and `high`.
 
     Returns:
-        A figure. Bars are 95 % intervals; a calibrated model lies on the diagonal.
+        A figure. Bars are 95 % CIs; a calibrated model lies on the diagonal.
 
     Raises:
         ValueError: where there is no run.
@@ -62,14 +62,14 @@ def reliability_diagrams(points: Mapping[str, pd.DataFrame]) -> Figure:
         _draw_counts(below, found)
         drawn |= dict.fromkeys(found)
         if column == 0:
-            panel.set_ylabel("Share that is malignant")
+            panel.set_ylabel("Observed share of malignant")
             below.set_ylabel("Images")
     for place in range(len(points), rows * columns):
         row, column = divmod(place, columns)
         axes[2 * row, column].set_visible(False)
         axes[2 * row + 1, column].set_visible(False)
     entries = {NAMES[stage]: Line2D([], [], **STAGES[stage]) for stage in STAGES if stage in drawn}
-    legend_outside(figure, "outside lower center", entries | {"probabilities kept": Line2D([], [], **REFERENCE)})
+    legend_outside(figure, "outside lower center", entries | {"perfect calibration": Line2D([], [], **REFERENCE)})
     return figure
 
 
@@ -97,4 +97,4 @@ def _draw_counts(below: Axes, found: Mapping[str, pd.DataFrame]) -> None:
     below.set_ylim(0, 1.15 * max(highest, 1))
     below.set_yticks([0, highest], ["0", f"{highest:,}"])
     below.grid(False)
-    below.set_xlabel("Probability of malignant", color=INK)
+    below.set_xlabel("Predicted probability of malignant", color=INK)

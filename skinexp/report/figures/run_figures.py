@@ -5,6 +5,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from skinexp.evaluation.decision.calibration import Calibrator
+from skinexp.evaluation.split_curves import confusion_matrix, split_curves
 from skinexp.report.figures.classification import confusion_matrices, precision_recall_curves, roc_curves
 from skinexp.report.figures.image_grids import gradcam_sheet
 from skinexp.report.figures.learning_curves import learning_curves
@@ -32,12 +33,15 @@ def test_figures(name: str, predictions: pd.DataFrame, threshold: float, calibra
     calibrated = predictions
     if calibrator.method != "none":
         calibrated = predictions.assign(probability=calibrator.apply(predictions["logit"]))
-    at = {"One half": (0.5, predictions), "Chosen on validation, calibrated": (threshold, calibrated)}
+    curves = {name: split_curves(predictions)}
     return {
-        "roc": roc_curves({name: predictions}),
-        "precision_recall": precision_recall_curves({name: predictions}),
+        "roc": roc_curves(curves),
+        "precision_recall": precision_recall_curves(curves),
         "confusion": confusion_matrices(
-            {words: table for words, (_, table) in at.items()}, {words: value for words, (value, _) in at.items()}
+            {
+                "Threshold 0.5": confusion_matrix(predictions, 0.5),
+                "Operating threshold, calibrated": confusion_matrix(calibrated, threshold),
+            }
         ),
     }
 

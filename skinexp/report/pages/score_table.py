@@ -1,4 +1,4 @@
-"""The score tables of a comparison: the scores that a reader looks for first, and behind them all others, by theme."""
+"""The score tables of a comparison: the main scores first, then all others by theme."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Literal
 
-from skinexp.core.number_format import ABSENT, cosine, duration, limits, percent, three_decimals, two_digits, whole
+from skinexp.core.number_format import ABSENT, cosine, duration, limits_text, percent, three_decimals, two_digits, whole
 from skinexp.runs.run_summary import RunRecord, by_area
 
-LIMITS = ("_low", "_high")  # ends of the names of metrics that are the limits of another one
+LIMITS = ("_low", "_high")  # ends of the names of metrics that are the confidence limits of another one
 
 AT_THRESHOLD = {
     "accuracy": "accuracy",
@@ -25,7 +25,7 @@ AT_THRESHOLD = {
 USUAL = ("accuracy", "precision", "recall", "specificity", "f1")
 CALIBRATION: dict[str, tuple[str, Literal["", "highest", "lowest"]]] = {
     "brier": ("Brier score", "lowest"),
-    "ece": ("ECE", "lowest"),
+    "ece": ("expected calibration error", "lowest"),
     "log_loss": ("log loss", "lowest"),
     "calibration_slope": ("slope", ""),
     "calibration_intercept": ("intercept", ""),
@@ -75,7 +75,7 @@ class ScoreTable:
 
 
 def tables(finished: Sequence[RunRecord], comparable: bool) -> list[ScoreTable]:
-    """The score tables, that of the main scores first; columns and tables without a value are left out.
+    """Returns the score tables, that of the main scores first, without columns and tables that have no value.
 
     Args:
         finished: the runs.
@@ -103,18 +103,18 @@ def _themes(finished: Sequence[RunRecord]) -> dict[str, list[Column]]:
             _score("Test", "sensitivity at 95 % specificity", "test/sensitivity_at_95_specificity"),
             _score("Test", "specificity at 90 % sensitivity", "test/specificity_at_90_sensitivity"),
             _score("Test", "specificity at 95 % sensitivity", "test/specificity_at_95_sensitivity"),
-            _score("Partial area above 80 % sensitivity", "ISIC 2024", "test/pauc_isic2024"),
-            _score("Partial area above 80 % sensitivity", "ISIC scorer", "test/pauc_isic_scorer"),
+            _score("Partial ROC-AUC above 80 % sensitivity", "ISIC 2024", "test/pauc_isic2024"),
+            _score("Partial ROC-AUC above 80 % sensitivity", "ISIC scorer", "test/pauc_isic_scorer"),
             *_fold_scores("ROC-AUC", "roc_auc"),
             *_fold_scores("Accuracy", "accuracy"),
             _score("Validation", "ROC-AUC", "val/roc_auc"),
             _score("Validation", "average precision", "val/average_precision"),
         ],
-        "Calibration": [*_calibration("As trained", ""), *_calibration("Calibrated on validation", "_calibrated")],
+        "Calibration": [*_calibration("Uncalibrated", ""), *_calibration("Calibrated on validation", "_calibrated")],
         "More at threshold 0.5": _at_threshold("Test, threshold 0.5", "test/{}", [*AT_THRESHOLD], leave_out=USUAL),
-        "At thresholds chosen on validation": [
-            _plain("Chosen threshold", "threshold", "threshold/chosen", three_decimals),
-            *_at_threshold("Chosen threshold", "test/{}_chosen", [*AT_THRESHOLD]),
+        "At the operating threshold": [
+            _plain("Operating threshold", "threshold", "threshold/chosen", three_decimals),
+            *_at_threshold("Operating threshold", "test/{}_chosen", [*AT_THRESHOLD]),
             Column("At a given prevalence", "prevalence", ("config", "evaluate", "prevalence"), "{:g}".format),
             _plain("At a given prevalence", "PPV", "test/ppv_at_prevalence", three_decimals),
             _plain("At a given prevalence", "NPV", "test/npv_at_prevalence", three_decimals),
@@ -122,16 +122,16 @@ def _themes(finished: Sequence[RunRecord]) -> dict[str, list[Column]]:
             _plain("Youden threshold", "threshold", "threshold/youden", three_decimals),
             *_at_threshold("Youden threshold", "test/{}_youden", [*AT_THRESHOLD]),
         ],
-        "Training, answers and features": [
+        "Training, predictions and features": [
             _fact("seed", "config", "seed"),
             _fact("parameters", "model", "parameters"),
             _fact("epochs", "epochs"),
             _fact("best epoch", "best_epoch"),
             Column("Training", "time", ("seconds", "total"), duration),
-            _plain("Answers on test", "called malignant", "test/predicted_positive", percent),
-            _plain("Answers on test", "spread of logits", "test/logit_std", two_digits),
-            Column("Features", "cosine", ("health", "feature_cosine"), cosine),
-            Column("Features", "AUC of a probe", ("health", "probe_auc"), three_decimals),
+            _plain("Predictions on test", "predicted malignant", "test/predicted_positive", percent),
+            _plain("Predictions on test", "standard deviation of logits", "test/logit_std", two_digits),
+            Column("Features", "mean cosine similarity", ("health", "feature_cosine"), cosine),
+            Column("Features", "linear probe ROC-AUC", ("health", "probe_auc"), three_decimals),
         ],
         "On validation images": [
             *_at_threshold("Threshold 0.5", "val/{}", [*AT_THRESHOLD]),
@@ -142,7 +142,7 @@ def _themes(finished: Sequence[RunRecord]) -> dict[str, list[Column]]:
 
 
 def _further(themes: dict[str, list[Column]], finished: Sequence[RunRecord]) -> list[Column]:
-    """Metrics that no table has, but for the limits of intervals, and those of folds that `folds.csv` holds."""
+    """Returns metrics that no table has, without confidence limits and those of folds that `folds.csv` holds."""
     known = {column.keys[-1] for columns in themes.values() for column in columns}
     found = dict.fromkeys(key for record in finished for key in record.metrics if key not in known)
     derived = (*LIMITS, "_mean", "_sd")
@@ -160,13 +160,18 @@ def _rows(
         return Cell(
             text=ABSENT if math.isnan(value) else column.show(value),
             order=None if math.isnan(value) else value,
-            limits=limits(record.interval(column.score)) if column.score and not math.isnan(value) else "",
+            limits=_limits(column, record) if column.score and not math.isnan(value) else "",
             ranked=bool(column.best),
             best=column.show(value) == best[column] and _may_be_best(column, record),
             opens_group=column in opening,
         )
 
     return [(record, [cell(column, record) for column in columns]) for record in by_area(finished)]
+
+
+def _limits(column: Column, record: RunRecord) -> str:
+    interval = record.interval(column.score)
+    return limits_text(interval.low, interval.high)
 
 
 def _at_threshold(group: str, pattern: str, names: Sequence[str], leave_out: Sequence[str] = ()) -> list[Column]:
@@ -182,7 +187,7 @@ def _calibration(group: str, suffix: str) -> list[Column]:
 
 def _fold_scores(label: str, name: str) -> list[Column]:
     """Of a cross-validation, beside the scores of all its images."""
-    group = f"{label}, fold by fold"
+    group = f"{label} per fold"
     return [
         _plain(group, "mean", f"test/{name}_mean", three_decimals),
         _plain(group, "standard deviation", f"test/{name}_sd", three_decimals),
@@ -216,5 +221,5 @@ def _best(column: Column, finished: Sequence[RunRecord]) -> str | None:
 
 
 def _may_be_best(column: Column, record: RunRecord) -> bool:
-    """A collapsed run calls all images benign, or none: its specificity or recall of 1 is no merit."""
-    return not (record.collapsed and (column.group.endswith("threshold 0.5") or column.group == "As trained"))
+    """Returns whether a run may be marked: one that predicts a single class has a specificity or recall of 1."""
+    return not (record.collapsed and (column.group.endswith("threshold 0.5") or column.group == "Uncalibrated"))

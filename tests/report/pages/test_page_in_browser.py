@@ -14,9 +14,9 @@ from playwright.sync_api import Browser, Page
 from scipy.special import expit
 
 from skinexp.evaluation import evaluate
-from skinexp.report.pages.comparison_files import compare
 from skinexp.runs.run_summary import RunRecord
 from tests.report.gathered import write_sweep
+from tests.report.runs import compare
 
 CONTRASTS = [("ink", "paper"), ("quiet", "paper"), ("quiet", "shade"), ("link", "paper")]
 CONTRASTS += [(text, f"{colour}-shade") for colour in ("good", "warning", "bad") for text in (colour, "ink", "quiet")]
@@ -145,7 +145,7 @@ def test_the_best_run_comes_first_and_a_click_turns_the_order(page):
 
 def test_any_column_of_any_table_sorts_its_numbers_as_numbers(page):
     unfold(page)
-    for label in ("accuracy, At threshold 0.5", "spread of logits, Answers on test", "seed, Training"):
+    for label in ("accuracy, At threshold 0.5", "standard deviation of logits, Predictions on test", "seed, Training"):
         button = page.get_by_role("button", name=label)
         button.click()
         values = sorted_values(button)
@@ -169,7 +169,7 @@ def test_columns_with_intervals_sort_by_the_score_and_not_by_its_text(browser, f
     page = browser.new_page()
     page.goto(full_address)
     unfold(page)
-    for label in ("slope, As trained", "intercept, As trained", "average precision, Ranking"):
+    for label in ("slope, Uncalibrated", "intercept, Uncalibrated", "average precision, Ranking"):
         button = page.get_by_role("button", name=label)
         for reverse in (True, False):
             button.click()
@@ -177,7 +177,7 @@ def test_columns_with_intervals_sort_by_the_score_and_not_by_its_text(browser, f
             assert len(values) == 4
             assert values == sorted(values, reverse=reverse)
     cell = page.locator("table.scores").first.locator("td small").first.inner_text()
-    assert re.fullmatch(r"\(\.\d{3} to \.\d{3}\)", cell)
+    assert re.fullmatch(r"\(0\.\d{3} to 0\.\d{3}\)", cell)
     page.close()
 
 
@@ -247,7 +247,7 @@ def test_runs_are_sorted_by_their_health_the_worst_first(browser, collapse, tmp_
     assert verdicts == 4 * ["collapsed: wrong input range"] + 12 * ["ok"]
     page.get_by_role("button", name="ROC-AUC, Ranking").click()
     assert directions(page) == ["descending"]
-    assert first.locator("tbody tr td:nth-child(3)").first.inner_text().startswith(".840")
+    assert first.locator("tbody tr td:nth-child(3)").first.inner_text().startswith("0.840")
     page.close()
 
 

@@ -1,7 +1,6 @@
 """A page is made to be passed on: no password and no markup of a stranger gets into it."""
 
-from skinexp.report.pages.comparison_files import compare
-from tests.report.runs import DAY, failed, in_memory, predicted, words
+from tests.report.runs import DAY, compare, failed, in_memory, predicted, words
 
 
 def test_what_the_doctor_says_cannot_inject_markup(run, tmp_path):
