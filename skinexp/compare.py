@@ -9,7 +9,7 @@ from skinexp.core.errors import UserError, told
 from skinexp.runs.result import FILE
 
 if TYPE_CHECKING:
-    from skinexp.runs.run_summary import RunRecord
+    from skinexp.runs.run_outputs import RunRecord
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -39,7 +39,7 @@ def compare(runs: list[str], uri: str, output: Path | None, where: str | None = 
     from skinexp.comparison.analyse import analyse  # later than --help: these bring matplotlib
     from skinexp.report.console import run_table
     from skinexp.report.pages import comparison_files
-    from skinexp.runs.run_summary import load
+    from skinexp.runs.run_outputs import load
 
     found = [pair for run in runs for pair in _find(run, Tracking(uri=uri))]
     if where is not None:

@@ -21,7 +21,7 @@ from skinexp.comparison.ranking import best_on_validation, verdict
 from skinexp.comparison.reproduction import DatasetSummary, Reproduction, dataset_summaries, reproduction
 from skinexp.comparison.seed_summary import RepeatedConfiguration, repeated_configurations
 from skinexp.runs.health_summary import Ailment, ailments
-from skinexp.runs.run_summary import RunRecord
+from skinexp.runs.run_outputs import RunRecord
 
 
 @dataclass(frozen=True, eq=False)

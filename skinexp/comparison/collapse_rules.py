@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skinexp.comparison.swept_keys import Value, is_number, settings, swept_keys, value_text
-from skinexp.runs.run_summary import RunRecord
+from skinexp.runs.run_outputs import RunRecord
 
 SEPARATES = 0.75  # share of the affected runs that a rule must hold for, beyond its share of the healthy ones
 SECOND_CONDITION = 0.1  # what it must add to that
@@ -90,7 +90,7 @@ def explain_collapses(records: Sequence[RunRecord]) -> list[CollapseExplanation]
 
 
 def _cause(record: RunRecord) -> str:
-    return (record.health and record.health.cause) or "cause unknown"
+    return (record.health and record.health.cause_words) or "cause unknown"
 
 
 # --- rules ------------------------------------------------------------------------------------------------------------

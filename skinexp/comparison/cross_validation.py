@@ -17,7 +17,7 @@ from skinexp.core.number_format import ABSENT, three_decimals
 from skinexp.evaluation.folds import fold_scores, pool_folds
 from skinexp.evaluation.judgement import judge_answers
 from skinexp.runs.health_summary import VERDICTS
-from skinexp.runs.run_summary import RunRecord
+from skinexp.runs.run_outputs import RunRecord
 
 KEY = "data.split.fold"
 RESAMPLES = 1_000  # of the images of all folds, which are many

@@ -10,7 +10,7 @@ from skinexp.core.number_format import listing, three_decimals
 from skinexp.evaluation.decision.calibration import Calibrator
 from skinexp.evaluation.evidence import calibrated
 from skinexp.evaluation.judgement import calls
-from skinexp.runs.run_summary import RunRecord
+from skinexp.runs.run_outputs import RunRecord
 
 HALF = 0.5
 

@@ -8,7 +8,7 @@ from itertools import groupby
 
 from skinexp.comparison.swept_keys import Value, settings, swept_keys, value_text
 from skinexp.runs.health_summary import VERDICTS
-from skinexp.runs.run_summary import RunRecord
+from skinexp.runs.run_outputs import RunRecord
 
 COLUMNS = "model.input_scaling"  # the key across the top, where it varies: it is what collapses are most often due to
 AT_MOST = 8  # columns that fit on a page
@@ -120,7 +120,7 @@ def _cell(records: Sequence[RunRecord]) -> Cell:
 def _said(record: RunRecord) -> tuple[str, str]:
     """Kind and words of a run's finding."""
     if not record.finished:
-        cause = record.health and record.health.cause
+        cause = record.health and record.health.cause_words
         return "failed", f"{record.status}: {cause}" if cause else record.status
     return (record.health.verdict, record.health.words) if record.health else (UNSEEN, UNSEEN)
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from skinexp.evaluation import CLASSES
-from skinexp.runs.run_summary import RunRecord
+from skinexp.runs.run_outputs import RunRecord
 
 SHOWN_IMAGES = 8  # rows of a Grad-CAM sheet
 

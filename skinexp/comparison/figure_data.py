@@ -8,7 +8,7 @@ import pandas as pd
 from skinexp.comparison.decisions import HALF, Decisions
 from skinexp.evaluation import decision_curve, reliability_points
 from skinexp.evaluation.split_curves import ConfusionMatrix, SplitCurves, confusion_matrix, split_curves
-from skinexp.runs.run_summary import RunRecord
+from skinexp.runs.run_outputs import RunRecord
 
 
 @dataclass(frozen=True, eq=False)

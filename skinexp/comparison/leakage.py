@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from skinexp.core.number_format import limits_text, three_decimals, with_interval
 from skinexp.evaluation import Interval, delong_interval, independent_difference
 from skinexp.evaluation.tables import groups_of
-from skinexp.runs.run_summary import RunRecord
+from skinexp.runs.run_outputs import RunRecord
 
 KEY = ("config", "data", "split", "group")
 ORIGINAL = "original"

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from skinexp.comparison.swept_keys import Value, is_number, settings, swept_keys, value_text
-from skinexp.runs.run_summary import RunRecord
+from skinexp.runs.run_outputs import RunRecord
 
 KEY = "optim.lr"
 RATES = 3  # that it takes to see which are too low and too high
@@ -29,7 +29,7 @@ def learning_rate_trials(records: Sequence[RunRecord]) -> pd.DataFrame | None:
     for record in records:
         if not (own := settings(record)) or not _has_place(own[KEY]):
             continue
-        cause = (record.health and record.health.cause) or ""
+        cause = (record.health and record.health.cause_words) or ""
         state = FAILED if not record.finished else record.health.verdict if record.health else UNEXAMINED
         rows.append(
             {

@@ -11,7 +11,7 @@ from skinexp.comparison.decisions import Decisions, calibration_sentence, thresh
 from skinexp.evaluation import compare_pairs, score_differences
 from skinexp.evaluation.paired.model_pairs import PAIR_COLUMNS
 from skinexp.evaluation.paired.score_differences import COLUMNS
-from skinexp.runs.run_summary import RunRecord, by_area
+from skinexp.runs.run_outputs import RunRecord, by_area
 
 ALPHA = 0.05  # a difference is significant if its adjusted p-value is below this
 FEW_DIGESTS = 3  # that a sentence names

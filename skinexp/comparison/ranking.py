@@ -8,7 +8,7 @@ import pandas as pd
 from skinexp.comparison.pairwise import PairwiseTests, is_significant, same_test_images
 from skinexp.comparison.seed_summary import RepeatedConfiguration, seed_sentences
 from skinexp.core.number_format import limits_text, listing, p_value_equation, three_decimals, with_interval
-from skinexp.runs.run_summary import RunRecord, by_area
+from skinexp.runs.run_outputs import RunRecord, by_area
 
 TIED = 0.0005  # of areas that read the same
 NAMED = 3  # collapsed runs that are named one by one; more are counted
@@ -155,4 +155,4 @@ def _reason(record: RunRecord) -> str:
     if record.health is None or not record.health.cause:
         return ""
     cure = f", cure: {record.health.cure}" if record.health.cure else ""
-    return f" ({record.health.cause}{cure})"
+    return f" ({record.health.cause_words}{cure})"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from skinexp.core.number_format import ABSENT, listing, whole
-from skinexp.runs.run_summary import RunRecord
+from skinexp.runs.run_outputs import RunRecord
 
 OWN = ("Command", "Run id", "Configuration digest")  # of each run, if there are several
 

@@ -10,7 +10,7 @@ from skinexp.comparison.pairwise import ALPHA
 from skinexp.comparison.swept_keys import Value, settings, swept_keys
 from skinexp.core.number_format import limits_text, p_value_equation, three_decimals
 from skinexp.evaluation import SeedComparison, SeedSummary, compare_seeds, holm, summarise_seeds
-from skinexp.runs.run_summary import RunRecord
+from skinexp.runs.run_outputs import RunRecord
 
 
 @dataclass(frozen=True)

@@ -1,37 +1,51 @@
-"""What the doctor said of a run, as `result.json` keeps it, in the words of a page."""
+"""The doctor's findings in a run's summary, and the runs of a comparison by what the doctor found."""
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+
+from skinexp.runs.json_fields import OPTIONAL
 
 VERDICTS = ("ok", "warning", "collapsed")  # from best to worst
 
 
 @dataclass(frozen=True)
-class Health:
-    """The doctor's findings.
+class HealthSummary:
+    """What the doctor found in a run.
 
     Attributes:
         verdict: one of `VERDICTS`.
-        cause: its name, with spaces; None where there is nothing to explain.
-        sentence: what was found, in words.
-        cure: an override to type; None where there is none.
-        feature_cosine: mean cosine between the pooled features of two images, or NaN; 1 where all are alike.
-        probe_auc: test area under the ROC curve of a linear probe on these features, or NaN.
+        cause: name of the first cause, with underscores; None if there is nothing to explain.
+        sentence: the finding in words.
+        cure: an override to type; None if there is none.
+        feature_cosine: mean cosine between the pooled features of two images, or NaN; 1 if all are alike.
+        probe_auc: test ROC-AUC of a linear probe on these features, or NaN.
+        feature_rank: effective rank of these features, or NaN.
+        logit_std: standard deviation of the logits, or NaN.
+        predicted_positive: share of images that are predicted malignant, or NaN.
+        dead_units: share of units that are 0 for all images, or NaN.
     """
 
-    verdict: str
+    verdict: str = ""
     cause: str | None = None
     sentence: str = ""
     cure: str | None = None
-    feature_cosine: float = math.nan
-    probe_auc: float = math.nan
+    feature_cosine: float = field(default=math.nan, metadata=OPTIONAL)
+    probe_auc: float = field(default=math.nan, metadata=OPTIONAL)
+    feature_rank: float = field(default=math.nan, metadata=OPTIONAL)
+    logit_std: float = field(default=math.nan, metadata=OPTIONAL)
+    predicted_positive: float = field(default=math.nan, metadata=OPTIONAL)
+    dead_units: float = field(default=math.nan, metadata=OPTIONAL)
+
+    @property
+    def cause_words(self) -> str | None:
+        """The cause with spaces; None if there is nothing to explain."""
+        return self.cause.replace("_", " ") if self.cause else None
 
     @property
     def words(self) -> str:
-        """The verdict, with its cause where it has one."""
-        return f"{self.verdict}: {self.cause}" if self.cause else self.verdict
+        """The verdict, with its cause if it has one."""
+        return f"{self.verdict}: {self.cause_words}" if self.cause else self.verdict
 
     @property
     def severity(self) -> int:
@@ -39,28 +53,13 @@ class Health:
         return VERDICTS.index(self.verdict)
 
 
-def read(entry: Any) -> Health | None:
-    """The findings under `health` in a result; None where no doctor saw the run."""
-    if not isinstance(entry, Mapping) or entry.get("verdict") not in VERDICTS:
-        return None
-    cause = entry.get("cause")
-    return Health(
-        verdict=entry["verdict"],
-        cause=str(cause).replace("_", " ") if cause else None,
-        sentence=str(entry.get("sentence") or ""),
-        cure=entry.get("cure") or None,
-        feature_cosine=_number(entry.get("feature_cosine")),
-        probe_auc=_number(entry.get("probe_auc")),
-    )
-
-
 @dataclass(frozen=True)
 class Ailment:
-    """What the doctor said of all runs with one verdict and cause.
+    """What the doctor found in all runs with one verdict and cause.
 
     Attributes:
         words: the verdict, with its cause.
-        cure: the override that cures it; None where there is none, or not the same for all.
+        cure: the override that cures it; None if there is none, or not the same for all.
         said: each run's name, with the doctor's sentence on it.
     """
 
@@ -69,8 +68,8 @@ class Ailment:
     said: list[tuple[str, str]]
 
 
-def ailments(patients: Mapping[str, Health | None]) -> list[Ailment]:
-    """The runs that are not well, by what they suffer from: the worst verdict first, then the most frequent cause."""
+def ailments(patients: Mapping[str, HealthSummary | None]) -> list[Ailment]:
+    """Returns unhealthy runs by verdict and cause, the worst verdict first, then the most frequent cause."""
     ill = {name: found for name, found in patients.items() if found is not None and found.verdict != VERDICTS[0]}
     groups: dict[str, list[str]] = {}
     for name, found in ill.items():
@@ -84,7 +83,3 @@ def ailments(patients: Mapping[str, Health | None]) -> list[Ailment]:
 
 def _only(cures: set[str | None]) -> str | None:
     return next(iter(cures)) if len(cures) == 1 else None
-
-
-def _number(value: Any) -> float:
-    return float(value) if isinstance(value, (int, float)) else math.nan

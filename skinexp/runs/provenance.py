@@ -12,8 +12,8 @@ from pathlib import Path
 class GitState:
     """The commit that a run was made with, and whether files differed from it; None outside a git checkout."""
 
-    sha: str | None
-    dirty: bool | None
+    sha: str | None = None
+    dirty: bool | None = None
 
 
 def git_state() -> GitState:

@@ -1,246 +1,254 @@
-"""What a run left behind, read from its directory: nothing is scored again here."""
+"""The content of result.json as types: what a run writes about itself, and what all readers read.
 
-import dataclasses
+Only the standard library is imported here, because the command line and the launcher read summaries too.
+"""
+
 import json
 import math
-import warnings
-import zipfile
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-import numpy as np
-import pandas as pd
-
-from skinexp.evaluation import Interval, delong_interval
-from skinexp.evaluation.tables import groups_of
-from skinexp.runs import health_summary
-from skinexp.runs.health_summary import Health
-
-Content = TypeVar("Content")
+from skinexp.config.schema import Compute
+from skinexp.core import run_files
+from skinexp.runs.health_summary import VERDICTS, HealthSummary
+from skinexp.runs.json_fields import OPTIONAL, from_json, to_json
+from skinexp.runs.provenance import GitState
 
 
-# A collapsed network's logits differ by less than 0.001, a working one's by 1 or more.
-COLLAPSED_BELOW = 0.05
+@dataclass(frozen=True)
+class DataSummary:
+    """The images of a run.
 
-# The tables in `evidence/` by file, with the columns that are used of each.
-EVIDENCE = {
-    "scores": ("score", "estimate", "low", "high", "method"),
-    "reliability": ("stage", "images", "probability", "malignant", "low", "high"),
-    "roc_band": ("false_positive_rate", "low", "high"),
-    "precision_recall_band": ("recall", "low", "high"),
-    "subgroups": ("column", "level", "images", "malignant", "roc_auc", "roc_auc_low", "roc_auc_high", "note"),
-    "subgroup_gaps": ("column", "best", "worst", "gap", "low", "high"),
-}
-
-
-@dataclass(frozen=True, eq=False)
-class RunRecord:
-    """What one run left behind; predictions, history and maps are None where it left none.
-
-    `evidence` holds the tables of the directory of that name that are there, by the keys of `EVIDENCE`.
+    Attributes:
+        name: of the data set.
+        images: how many there are; None if that is unknown.
+        groups: how many groups they form.
+        counts: split -> class -> images.
+        excluded: class -> images that were left out on purpose.
+        bad_images: images that were left out because they cannot be read.
+        grouped_by: column whose equal values stay in one split; None if images were split one by one.
+        truth: what is known of generated images, for example `bayes_auc`.
     """
 
-    name: str
-    status: str  # finished, failed, killed, or whatever else the run last said of itself
-    directory: Path
-    result: Mapping[str, Any]
+    name: str | None = None
+    images: int | None = None
+    groups: int | None = None
+    counts: dict[str, dict[str, int]] = field(default_factory=dict)
+    excluded: dict[str, int] = field(default_factory=dict)
+    bad_images: int = 0
+    grouped_by: str | None = None
+    truth: dict[str, Any] = field(default_factory=dict, metadata=OPTIONAL)
+
+
+@dataclass(frozen=True)
+class ModelSummary:
+    """The network: its name and the number of its parameters."""
+
+    name: str | None = None
+    parameters: int | None = None
+
+
+@dataclass(frozen=True)
+class ComputeSummary:
+    """What a run computed on.
+
+    Attributes:
+        backend: tensorflow, jax or torch.
+        device: in words.
+        precision: Keras' dtype policy.
+        jit_compile: whether whole steps were compiled.
+        threads: on the CPU; None if the backend shares them out by itself.
+        layout: Keras' image data format.
+        reasons: option -> why it was chosen, for each option that the command left open.
+        version: of the backend.
+    """
+
+    backend: str | None = None
+    device: str | None = None
+    precision: str | None = None
+    jit_compile: bool | None = None
+    threads: int | None = None
+    layout: str | None = None
+    reasons: dict[str, str] = field(default_factory=dict)
+    version: str | None = None
+
+
+@dataclass(frozen=True)
+class AuditSummary:
+    """The audit of the data: its mode, the worst severity found, and how often each finding occurs."""
+
+    mode: str | None = None
+    verdict: str | None = None
+    findings: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ThresholdSummary:
+    """Thresholds of the probability.
+
+    Attributes:
+        half: 0.5.
+        youden: Youden's, of the probability as trained; NaN if it was not computed.
+        chosen: the operating threshold, of the calibrated probability; NaN if there is none.
+    """
+
+    half: float = math.nan
+    youden: float = field(default=math.nan, metadata=OPTIONAL)
+    chosen: float = math.nan
+
+
+@dataclass(frozen=True)
+class EvaluatedRun:
+    """The run whose network an evaluation tested: its MLflow id, its name, and how the command named it."""
+
+    run_id: str | None = None
+    name: str | None = None
+    run: str | None = None
+
+
+@dataclass(frozen=True)
+class ShiftSummary:
+    """The distance of an evaluation's images from the training images, see skinexp.evaluation.domain_shift.Shift."""
+
+    far: float = math.nan
+    median_distance: float = math.nan
+    median_distance_validation: float = math.nan
+    is_shift: bool = False
+    looks: dict[str, Any] = field(default_factory=dict)
+    seen: int = 0
+    images: int = 0
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """What a run reports about itself; what it does not report is None, NaN or empty.
+
+    Attributes:
+        status: running, finished, failed or killed.
+        error: what ended the run, if it did not finish.
+        name: the overrides in which the run differs from its siblings.
+        overrides: of the command.
+        seconds: stage -> seconds; `total` at the end.
+        run_id: of the MLflow run.
+        experiment_id: of its MLflow experiment.
+        parent_run_id: of the sweep's MLflow run.
+        command: as it was typed.
+        git: the state of the code.
+        config: all options, nested, with the values that were used.
+        config_digest: of the options as they were composed.
+        stage: the last stage that began.
+        best_epoch: whose weights were kept, counted from 1.
+        epochs: that were trained.
+        phases: of the training, in order.
+        metrics: name -> score.
+        calibration: method and parameters, as evaluation.decision.calibration.Calibrator reads them.
+        evaluates: the run whose network was tested; None for a training.
+        sentences: what an evaluation reports about its images.
+    """
+
+    status: str = "unknown"
     error: str | None = None
-    predictions: pd.DataFrame | None = None
-    history: pd.DataFrame | None = None
-    gradcam: Mapping[str, np.ndarray] | None = None
-    evidence: Mapping[str, pd.DataFrame] = field(default_factory=dict)
-    unreadable: tuple[str, ...] = ()  # files that are there and cannot be used
+    name: str | None = field(default=None, metadata=OPTIONAL)
+    overrides: tuple[str, ...] = ()
+    seconds: dict[str, float] = field(default_factory=dict)
+    run_id: str | None = None
+    experiment_id: str | None = None
+    parent_run_id: str | None = None
+    command: str | None = field(default=None, metadata=OPTIONAL)
+    git: GitState | None = field(default=None, metadata=OPTIONAL)
+    config: dict[str, Any] = field(default_factory=dict, metadata=OPTIONAL)
+    config_digest: str | None = field(default=None, metadata=OPTIONAL)
+    data_digest: str | None = field(default=None, metadata=OPTIONAL)
+    test_digest: str | None = field(default=None, metadata=OPTIONAL)
+    stage: str | None = field(default=None, metadata=OPTIONAL)
+    compute: ComputeSummary | None = field(default=None, metadata=OPTIONAL)
+    audit: AuditSummary | None = field(default=None, metadata=OPTIONAL)
+    data: DataSummary | None = field(default=None, metadata=OPTIONAL)
+    model: ModelSummary | None = field(default=None, metadata=OPTIONAL)
+    best_epoch: int | None = field(default=None, metadata=OPTIONAL)
+    epochs: int | None = field(default=None, metadata=OPTIONAL)
+    phases: tuple[str, ...] = field(default=(), metadata=OPTIONAL)
+    metrics: dict[str, float] = field(default_factory=dict, metadata=OPTIONAL)
+    thresholds: ThresholdSummary = field(default_factory=ThresholdSummary, metadata=OPTIONAL)
+    calibration: dict[str, Any] = field(default_factory=dict, metadata=OPTIONAL)
+    health: HealthSummary | None = field(default=None, metadata=OPTIONAL)
+    evaluates: EvaluatedRun | None = field(default=None, metadata=OPTIONAL)
+    shift: ShiftSummary | None = field(default=None, metadata=OPTIONAL)
+    sentences: tuple[str, ...] = field(default=(), metadata=OPTIONAL)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "RunSummary":
+        """Reads the content of result.json, of an earlier version too; keys that are not known are ignored."""
+        found = from_json(cls, values)
+        known = found.health is None or found.health.verdict in VERDICTS
+        return found if known else replace(found, health=None)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the content of result.json, without what the run does not report."""
+        values = to_json(self)
+        if self.evaluates is not None:
+            values.setdefault("shift", None)  # an evaluation without one could not measure it
+        return values
 
     @property
     def finished(self) -> bool:
-        """Whether the run has scores to compare."""
+        """Whether the run has come to its end."""
         return self.status == "finished"
 
-    def find(self, *keys: str) -> Any:
-        """The entry of the result under these keys, one inside the other; None where there is none."""
-        entry: Any = self.result
-        for key in keys:
+    def metric(self, name: str) -> float:
+        """Returns a score; NaN if the run has none, or it is undefined."""
+        return self.metrics.get(name, math.nan)
+
+    def setting(self, key: str) -> Any:
+        """Returns the value of an option by its full key, for example `data.split.folds`; None if it is unknown."""
+        entry: Any = self.config
+        for name in key.split("."):
             if not isinstance(entry, Mapping):
                 return None
-            entry = entry.get(key)
+            entry = entry.get(name)
         return entry
 
-    def number(self, *keys: str) -> float:
-        """The number of the result under these keys; NaN where there is none."""
-        entry = self.find(*keys)
-        return float(entry) if isinstance(entry, (int, float)) else math.nan
-
-    def metric(self, key: str) -> float:
-        """One score; NaN where the run has none or could not compute it."""
-        return self.number("metrics", key)
+    @property
+    def objective(self) -> float:
+        """The validation score that a sweep maximises; NaN if there is none."""
+        return self.metric(str(self.setting("objective")))
 
     @property
-    def metrics(self) -> dict[str, float]:
-        """All scores by name."""
-        return {key: self.metric(key) for key in self.find("metrics") or {}}
+    def seed(self) -> int | None:
+        """The run's seed."""
+        return self.setting("seed")
 
     @property
-    def roc_auc(self) -> float:
-        """The area under the ROC curve of the test images."""
-        return self.metric("test/roc_auc")
-
-    @cached_property
-    def intervals(self) -> dict[str, Interval]:
-        """Of each score that has one, by its name without the split; of an older run, of the area alone."""
-        if (table := self.evidence.get("scores")) is not None:
-            rows = zip(table["score"], table["estimate"], table["low"], table["high"], strict=True)
-            return {str(score): Interval(*map(float, values)) for score, *values in rows}
-        if (test := self.test) is None or not {"label", "logit"} <= set(test):
-            return {}
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # where it is undefined the page has no interval, which says as much
-            return {"roc_auc": delong_interval(test["label"], test["logit"], groups_of(test))}
-
-    def interval(self, score: str) -> Interval:
-        """Where a score of the test images may lie; limits are NaN where that is unknown."""
-        low, high = self.intervals.get(score, (math.nan,) * 3)[1:]
-        return Interval(self.metric(f"test/{score}"), low, high)
-
-    @property
-    def test(self) -> pd.DataFrame | None:
-        """The predictions of the test images."""
-        return None if self.predictions is None else self.predictions[self.predictions["split"] == "test"]
-
-    @property
-    def test_images(self) -> tuple[int, int]:
-        """How many test images are benign and malignant; zeros where that is unknown."""
-        if self.predictions is not None:
-            labels = self.predictions.loc[self.predictions["split"] == "test", "label"]
-            return int((labels == 0).sum()), int((labels == 1).sum())
-        counts = self.find("data", "counts", "test") or {}
-        return int(counts.get("benign", 0)), int(counts.get("malignant", 0))
+    def folds(self) -> int | None:
+        """How many folds the cross-validation has that the run belongs to; None if it belongs to none."""
+        return self.setting("data.split.folds") or None
 
     @property
     def fold(self) -> int | None:
-        """Which fold of a cross-validation the run tested; None where it is no fold."""
-        split = self.find("config", "data", "split")
-        known = isinstance(split, Mapping) and split.get("folds") and split.get("fold") is not None
-        return int(split["fold"]) if known else None
+        """The fold of a cross-validation that the run tested; None if it belongs to none."""
+        number = self.setting("data.split.fold")
+        return int(number) if self.folds and number is not None else None
 
     @property
-    def evaluates(self) -> bool:
-        """Whether it is a test of a finished network on other images, in which nothing was trained."""
-        return bool(self.find("evaluates"))
+    def total_seconds(self) -> float:
+        """How long the run took; NaN if it has not ended."""
+        return self.seconds.get("total", math.nan)
 
     @property
-    def health(self) -> Health | None:
-        """What the doctor said of the run; None where none saw it."""
-        return health_summary.read(self.find("health"))
+    def requested_config(self) -> dict[str, Any]:
+        """The configuration as the command composed it: compute options that it left open are open here.
 
-    @property
-    def has_one_answer(self) -> bool:
-        """Whether the run gives every test image the same class and all but the same logit."""
-        one_class = self.metric("test/predicted_positive") in (0.0, 1.0)
-        return one_class and self.metric("test/logit_std") < COLLAPSED_BELOW
-
-    @property
-    def collapsed(self) -> bool:
-        """Whether the doctor calls it so; of a run that none saw, whether it has one answer to all images."""
-        return self.has_one_answer if self.health is None else self.health.verdict == "collapsed"
+        Equal commands have equal requested configurations, on every machine.
+        """
+        chosen = self.compute.reasons if self.compute else {}
+        options = self.config.get("compute") or {}
+        left_open = {name: getattr(Compute(), name) for name in chosen if name in options and hasattr(Compute, name)}
+        return {**self.config, "compute": options | left_open} if options else self.config
 
 
-def by_area(records: Sequence[RunRecord]) -> list[RunRecord]:
-    """The run with the highest test ROC-AUC first, ties as they were given, those without one last."""
-    return sorted(records, key=lambda record: math.inf if math.isnan(record.roc_auc) else -record.roc_auc)
-
-
-def load(directory: Path, name: str | None = None) -> RunRecord:
-    """Reads what a run left in its directory, however little that is.
-
-    Args:
-        directory: a run's output directory.
-        name: what the run is called on the page; by default its own name, or the directory's.
-
-    Returns:
-        The record. A run without a readable `result.json` counts as failed, with an error that says so.
-    """
-    directory = Path(directory)
-    try:
-        result = json.loads((directory / "result.json").read_text(encoding="utf-8"))
-        missing = None if isinstance(result, dict) else "result.json does not hold a run's result."
-    except FileNotFoundError:
-        missing = "The run left no result.json: it ended before it could write one."
-    except ValueError:
-        missing = "result.json cannot be read: the run ended while it wrote the file."
-    if missing:
-        return RunRecord(name or directory.name, "failed", directory, {}, error=missing)
-
-    name = name or result.get("name") or directory.name
-    status = str(result.get("status") or "unknown")
-    record = RunRecord(name, status, directory, result, error=result.get("error"))
-    if not record.finished:
-        return record
-
-    unreadable: list[str] = []
-    return dataclasses.replace(
-        record,
-        predictions=_read(directory / "predictions.parquet", _read_predictions, unreadable),
-        history=_read(directory / "history.csv", _read_history, unreadable),
-        gradcam=_read(directory / "gradcam.npz", _read_arrays, unreadable),
-        evidence=_read_evidence(directory / "evidence", unreadable),
-        unreadable=tuple(unreadable),
-    )
-
-
-def _read(path: Path, read: Callable[[Path], Content], unreadable: list[str]) -> Content | None:
-    """A file's content; None where it is absent, or broken, which is noted: one bad file must not cost the page."""
-    if not path.exists():
-        return None
-    try:
-        return read(path)
-    except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile):
-        unreadable.append(path.name)
-        return None
-
-
-def _read_evidence(directory: Path, unreadable: list[str]) -> dict[str, pd.DataFrame]:
-    tables = {}
-    for name, columns in EVIDENCE.items():
-
-        def read(path: Path, columns: tuple[str, ...] = columns) -> pd.DataFrame:
-            return _read_table(path, columns)
-
-        broken: list[str] = []
-        if (found := _read(directory / f"{name}.csv", read, broken)) is not None:
-            tables[name] = found
-        unreadable += [f"{directory.name}/{file}" for file in broken]
-    return tables
-
-
-def _read_table(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
-    """A table that may have no rows: images without metadata have no subgroups."""
-    table = pd.read_csv(path, keep_default_na=False, na_values=[""])
-    if missing := set(columns) - set(table.columns):
-        raise ValueError(f"lacks {', '.join(sorted(missing))}")
-    return table
-
-
-def _read_predictions(path: Path) -> pd.DataFrame:
-    predictions = pd.read_parquet(path)
-    _require(predictions, "image_id", "split", "label", "logit", "probability")
-    return predictions
-
-
-def _read_history(path: Path) -> pd.DataFrame:
-    history = pd.read_csv(path)
-    _require(history, "epoch", "phase", "best")
-    return history
-
-
-def _require(frame: pd.DataFrame, *columns: str) -> None:
-    if frame.empty or not set(columns) <= set(frame.columns):
-        raise ValueError(f"no rows, or not all of the columns {', '.join(columns)}")
-
-
-def _read_arrays(path: Path) -> dict[str, np.ndarray]:
-    # Opened here, because NumPy leaves a file open that turns out not to be an archive.
-    with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-        return {key: arrays[key] for key in ("image_id", "label", "probability", "image", "heat")}
+def read_summary(directory: Path) -> RunSummary | None:
+    """Reads the summary in a run's directory; None if there is no result.json."""
+    file = directory / run_files.RESULT
+    return RunSummary.from_dict(json.loads(file.read_text(encoding="utf-8"))) if file.is_file() else None

@@ -102,7 +102,7 @@ def in_one_sentence(file: Path) -> Iterator[None]:
 def _show(job: Job) -> None:
     from skinexp.comparison.cross_validation import pool  # later than the command line: these bring matplotlib
     from skinexp.report.console import run_table
-    from skinexp.runs.run_summary import load
+    from skinexp.runs.run_outputs import load
 
     configuration = result.load(job.directory)["config"]
     run_table.show(pool([load(job.directory, configuration["model"]["name"])]))

@@ -19,7 +19,7 @@ from skinexp.core.terminal import from_here
 from skinexp.report.console import run_table
 from skinexp.report.pages import comparison_files
 from skinexp.runs import provenance, result
-from skinexp.runs.run_summary import load
+from skinexp.runs.run_outputs import load
 from skinexp.sweep import jobs
 from skinexp.sweep.manifest import Manifest
 

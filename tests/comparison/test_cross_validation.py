@@ -15,7 +15,7 @@ from skinexp.comparison.decisions import run_decisions
 from skinexp.core.terminal import console
 from skinexp.evaluation import bootstrap
 from skinexp.report.console import run_table
-from skinexp.runs.run_summary import RunRecord, load
+from skinexp.runs.run_outputs import RunRecord, load
 from tests.report.runs import compare
 
 FOLDS, IMAGES = 3, 40

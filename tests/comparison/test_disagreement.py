@@ -7,7 +7,7 @@ import pytest
 
 from skinexp.comparison.disagreement import SHOWN_IMAGES, shared_images
 from skinexp.report.pages.sections.gradcam_section import gradcam_figures
-from skinexp.runs.run_summary import RunRecord
+from skinexp.runs.run_outputs import RunRecord
 
 WELL, ILL = {"verdict": "ok"}, {"verdict": "collapsed"}
 

@@ -11,7 +11,7 @@ from scipy.special import expit
 from skinexp.comparison.data_warnings import data_warnings
 from skinexp.comparison.leakage import leakage_pairs
 from skinexp.evaluation import delong_interval, evaluate
-from skinexp.runs.run_summary import RunRecord
+from skinexp.runs.run_outputs import RunRecord
 from tests.report.runs import compare
 
 

@@ -14,7 +14,7 @@ from skinexp.comparison.decisions import run_decisions
 from skinexp.comparison.pairwise import PairwiseTests, pairwise_tests, same_test_images
 from skinexp.evaluation import delong_test, evaluate, holm
 from skinexp.report.pages.sections.pairs_section import pair_rows
-from skinexp.runs.run_summary import RunRecord
+from skinexp.runs.run_outputs import RunRecord
 
 IMAGES = 200
 

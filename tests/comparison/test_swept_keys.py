@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from skinexp.comparison.swept_keys import settings, swept_keys, value_text
-from skinexp.runs.run_summary import RunRecord
+from skinexp.runs.run_outputs import RunRecord
 
 
 def test_keys_that_differ_are_found_with_their_values_in_the_order_of_the_configuration(collapse):

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from skinexp.runs.run_summary import RunRecord, load
+from skinexp.runs.run_outputs import RunRecord, load
 from tests.report.runs import DAY, IMAGES, compare, maps, predicted, write_run
 
 Run = Callable[..., RunRecord]

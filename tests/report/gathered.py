@@ -9,7 +9,7 @@ import pandas as pd
 from scipy.special import expit
 
 from skinexp.evaluation import evaluate, evidence
-from skinexp.runs.run_summary import RunRecord, load
+from skinexp.runs.run_outputs import RunRecord, load
 
 SIGNALS = {"model=scratch": 1.9, "model=mobilenet": 2.5, "model=efficientnet": 0.4}
 COLLAPSED = {

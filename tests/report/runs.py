@@ -16,7 +16,7 @@ from scipy.special import expit
 from skinexp.comparison.analyse import analyse
 from skinexp.evaluation import evaluate
 from skinexp.report.pages.comparison_files import write_comparison
-from skinexp.runs.run_summary import RunRecord, load
+from skinexp.runs.run_outputs import RunRecord, load
 
 DAY = datetime.date(2026, 11, 23)
 IMAGES = 200  # of validation, and of test

@@ -1,44 +1,86 @@
-"""What a run left behind, read from its directory, however little that is."""
+"""A run's summary: what is written reads back the same, whatever version wrote it."""
 
-import pandas as pd
+import dataclasses
+import json
+import math
+
 import pytest
 
-from skinexp.runs.run_summary import load
-from tests.report.runs import SIDE, in_memory, predicted
+from skinexp.runs.health_summary import HealthSummary
+from skinexp.runs.provenance import GitState
+from skinexp.runs.run_summary import ComputeSummary, DataSummary, RunSummary, ThresholdSummary, read_summary
+
+LEFT_OPEN = {"backend": "Of the three, TensorFlow trains fastest on a CPU.", "threads": "All cores."}
 
 
-def test_a_finished_run_is_read_whole(sweep):
-    run = sweep[0]
-    assert (run.name, run.status, run.error, run.unreadable) == ("model=good", "finished", None, ())
-    pd.testing.assert_frame_equal(run.predictions, predicted(0, 1.0))
-    assert list(run.history["epoch"]) == [1, 2, 3, 4, 5, 6]
-    assert run.gradcam["heat"].shape == (4, SIDE, SIDE)
+def test_what_a_run_reports_reads_back_the_same():
+    summary = RunSummary(
+        status="finished",
+        name="seed=1",
+        overrides=("seed=1",),
+        seconds={"total": 1.5},
+        git=GitState(None, None),
+        config={"seed": 1, "data": {"split": {"folds": 5, "fold": 2}}},
+        data=DataSummary("phantom", 80, 80, {"test": {"benign": 6, "malignant": 6}}, truth={"bayes_auc": 1.0}),
+        metrics={"test/roc_auc": 0.5},
+        thresholds=ThresholdSummary(0.5, 0.4, 0.3),
+        health=HealthSummary("ok"),
+        phases=("head", "fine_tune"),
+    )
+    assert RunSummary.from_dict(json.loads(json.dumps(summary.to_dict()))) == summary
 
 
-def test_a_name_can_be_given(sweep):
-    assert load(sweep[0].directory, name="the first").name == "the first"
+def test_what_a_run_does_not_report_is_not_written():
+    always = {"status", "error", "overrides", "seconds", "run_id", "experiment_id", "parent_run_id"}
+    assert set(RunSummary().to_dict()) == always
+    assert "truth" not in RunSummary(data=DataSummary("isic9")).to_dict()["data"]
+    assert "youden" not in RunSummary(thresholds=ThresholdSummary(half=0.5)).to_dict()["thresholds"]
 
 
-def test_a_run_without_a_result_counts_as_failed_and_says_so(tmp_path):
-    run = load(tmp_path / "7")
-    assert (run.name, run.status) == ("7", "failed")
-    assert "no result.json" in run.error
+def test_an_evaluation_that_could_measure_no_shift_says_so():
+    tested = RunSummary.from_dict({"evaluates": {"run_id": None, "name": "seed=1", "run": "outputs/1"}})
+    assert tested.to_dict()["shift"] is None
 
 
-@pytest.mark.parametrize("text", ['{"status": "finis', "[1, 2]", ""])
-def test_a_result_that_was_cut_off_counts_as_failed(tmp_path, text):
-    (tmp_path / "result.json").write_text(text)
-    run = load(tmp_path)
-    assert run.status == "failed"
-    assert "result.json" in run.error
+def test_an_undefined_score_is_no_number():
+    summary = RunSummary.from_dict({"metrics": {"test/precision": None, "test/recall": 1}})
+    assert math.isnan(summary.metric("test/precision"))
+    assert math.isnan(summary.metric("test/unheard_of"))
+    assert summary.metric("test/recall") == 1.0
 
 
-def test_a_run_whose_scores_vary_has_not_collapsed_though_it_calls_all_malignant():
-    assert not in_memory("model=bold", predicted(0, 1.0, shift=20.0)).collapsed
-    assert in_memory("model=flat", predicted(0, 1.0, spread=1e-4, shift=20.0)).collapsed
+@pytest.mark.parametrize(
+    "values", [{}, {"data": None, "metrics": None, "git": None}, {"health": "mauve", "metrics": []}]
+)
+def test_a_file_of_another_version_is_read_as_far_as_it_goes(values):
+    summary = RunSummary.from_dict(values | {"a_key_of_another_version": 1})
+    assert summary == RunSummary.from_dict({})
+    assert (summary.data, summary.metrics, summary.git, summary.health) == (None, {}, None, None)
 
 
-def test_a_doctor_s_verdict_stands_above_the_rule_for_runs_that_none_saw():
-    flat = predicted(0, 1.0, spread=1e-4)
-    assert not in_memory("model=flat", flat, health={"verdict": "warning"}).collapsed
-    assert in_memory("model=fine", predicted(0, 1.0), health={"verdict": "collapsed"}).collapsed
+def test_a_verdict_that_no_doctor_knows_is_none():
+    assert RunSummary.from_dict({"health": {"verdict": "mauve"}}).health is None
+
+
+def test_an_option_is_found_by_its_full_key():
+    summary = RunSummary(config={"seed": 3, "data": {"split": {"folds": 5, "fold": 0}}})
+    assert summary.setting("data.split.folds") == summary.folds == 5
+    assert (summary.seed, summary.fold) == (3, 0)
+    assert summary.setting("data.split.folds.deeper") is summary.setting("model.name") is None
+
+
+def test_a_run_without_folds_is_no_fold():
+    assert RunSummary(config={"data": {"split": {"folds": 0, "fold": 0}}}).fold is None
+
+
+def test_equal_commands_requested_the_same_whatever_machine_chose_for_them():
+    options = {"backend": "tensorflow", "precision": "float32", "threads": 2, "deterministic": True}
+    chosen = ComputeSummary("tensorflow", threads=2, reasons=LEFT_OPEN)
+    here = RunSummary(config={"seed": 0, "compute": options}, compute=chosen)
+    there = dataclasses.replace(here, config={"seed": 0, "compute": options | {"threads": 64}})
+    assert here.requested_config == there.requested_config
+    assert here.requested_config["compute"] == options | {"backend": "auto", "threads": None}
+
+
+def test_a_directory_without_a_run_has_no_summary(tmp_path):
+    assert read_summary(tmp_path) is None

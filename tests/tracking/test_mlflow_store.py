@@ -10,7 +10,7 @@ from skinexp.config.schema import Tracking
 from skinexp.core.atomic_files import write_tables
 from skinexp.core.errors import UserError
 from skinexp.runs.result import EVIDENCE, Result
-from skinexp.runs.run_summary import load
+from skinexp.runs.run_outputs import load
 from skinexp.tracking import mlflow_store
 
 NOWHERE = "http://127.0.0.1:1"  # a port that nothing listens on and no server may choose

@@ -14,7 +14,7 @@ from skinexp.config.schema import Tracking
 from skinexp.core.number_format import clock, three_decimals
 from skinexp.core.terminal import console, from_here
 from skinexp.runs.result import TRACEBACK
-from skinexp.runs.run_summary import RunRecord
+from skinexp.runs.run_outputs import RunRecord
 
 COLUMNS = {  # metric -> heading
     "test/roc_auc": "ROC-AUC",

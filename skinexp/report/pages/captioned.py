@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from skinexp.report.pages.embedded_figure import EmbeddedFigure
-from skinexp.runs.run_summary import RunRecord, by_area
+from skinexp.runs.run_outputs import RunRecord, by_area
 
 MOST_PANELS = 8  # runs that have a panel each; the best ones, if there are more
 

@@ -11,7 +11,7 @@ import pandas as pd
 
 from skinexp.comparison.analyse import Comparison
 from skinexp.report.pages import comparison_page
-from skinexp.runs.run_summary import RunRecord
+from skinexp.runs.run_outputs import RunRecord
 
 FIRST_METRICS = ("test/roc_auc", "val/roc_auc", "test/average_precision", "test/accuracy")
 

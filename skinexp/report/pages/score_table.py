@@ -7,7 +7,7 @@ from itertools import groupby
 from typing import Literal
 
 from skinexp.core.number_format import ABSENT, cosine, duration, limits_text, percent, three_decimals, two_digits, whole
-from skinexp.runs.run_summary import RunRecord, by_area
+from skinexp.runs.run_outputs import RunRecord, by_area
 
 LIMITS = ("_low", "_high")  # ends of the names of metrics that are the confidence limits of another one
 

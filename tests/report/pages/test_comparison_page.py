@@ -8,7 +8,7 @@ import sys
 from sklearn import metrics
 
 from skinexp.evaluation import delong_interval
-from skinexp.runs.run_summary import load
+from skinexp.runs.run_outputs import load
 from tests.report.runs import (
     DAY,
     compare,

@@ -8,7 +8,7 @@ import pytest
 
 from skinexp.core.number_format import limits_text, p_value_text, three_decimals
 from skinexp.report.pages.score_table import tables
-from skinexp.runs.run_summary import load
+from skinexp.runs.run_outputs import load
 from tests.comparison.test_pairwise import run as predicting
 from tests.report.gathered import write_sweep
 from tests.report.runs import compare, words

@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Page
 from scipy.special import expit
 
 from skinexp.evaluation import evaluate
-from skinexp.runs.run_summary import RunRecord
+from skinexp.runs.run_outputs import RunRecord
 from tests.report.gathered import write_sweep
 from tests.report.runs import compare
 

@@ -10,7 +10,7 @@ from skinexp.report.figures.decision_curves import decision_curves
 from skinexp.report.pages.captioned import Captioned
 from skinexp.report.pages.embedded_figure import embed
 from skinexp.report.pages.section import Content, Section
-from skinexp.runs.run_summary import RunRecord
+from skinexp.runs.run_outputs import RunRecord
 
 MOST_BANDS = 4  # runs whose bands can be distinguished when they overlap
 THRESHOLDS = (0.1, 0.3, 0.5)  # at which the alternative text gives the net benefit

@@ -10,7 +10,7 @@ from skinexp.report.figures import reliability_diagram
 from skinexp.report.pages.captioned import Captioned, panels_note, with_panel
 from skinexp.report.pages.embedded_figure import embed
 from skinexp.report.pages.section import Content, Section
-from skinexp.runs.run_summary import RunRecord
+from skinexp.runs.run_outputs import RunRecord
 
 CAPTION = (
     "Reliability diagrams: the observed share of malignant images over the mean predicted probability in each of 15 "

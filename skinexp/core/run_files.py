@@ -1,0 +1,36 @@
+"""The name of each file and folder in a run's directory, once; everybody who writes or reads one takes it from here."""
+
+# Written by every run, a training or an evaluation.
+RESULT = "result.json"  # the run's summary, see skinexp.runs.run_summary
+TRACEBACK = "traceback.txt"  # of a run that failed
+PREDICTIONS = "predictions.parquet"
+EVIDENCE = "evidence"  # folder: scores with intervals, as tables
+FIGURES = "figures"  # folder
+OUTBOX = "outbox"  # folder: what is to be tracked, see skinexp.tracking.outbox
+UPLOADER_LOG = "courier.log"  # in the outbox
+HYDRA = ".hydra"  # folder: the composed configuration, as Hydra writes it
+
+# Written by a training.
+TRAIN_LOG = "train.log"
+HISTORY = "history.csv"
+MODEL = "model.keras"
+MAPS = "gradcam.npz"
+HEALTH = "health.json"
+AUDIT = "audit.json"
+DATA_CARD = "data_card.md"
+PACKAGES = "packages.txt"
+
+# Written by an evaluation.
+EVALUATE_LOG = "evaluate.log"
+
+# Written by a sweep, or by a comparison of runs.
+SWEEP = "sweep.json"
+COMPARISON_PAGE = "comparison.html"
+COMPARISON_TABLE = "comparison.csv"
+COMPARISON_VALUES = "comparison.json"
+FOLDS = "folds.csv"
+
+
+def classification_report(threshold: str) -> str:
+    """Returns the name of the classification report at a threshold."""
+    return f"classification_report_{threshold}.csv"

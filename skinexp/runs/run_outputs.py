@@ -1,0 +1,308 @@
+"""What a run left in its directory, read: summary, predictions, history, tables and maps. Nothing is scored here."""
+
+import json
+import math
+import warnings
+import zipfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import pandas as pd
+
+from skinexp.core import run_files
+from skinexp.evaluation import Interval, delong_interval
+from skinexp.evaluation.tables import groups_of
+from skinexp.runs.health_summary import HealthSummary
+from skinexp.runs.run_summary import RunSummary
+
+Content = TypeVar("Content")
+Run = TypeVar("Run", bound="Derived")
+
+# A collapsed network's logits differ by less than 0.001, a working one's by 1 or more.
+COLLAPSED_BELOW = 0.05
+
+# The tables in `evidence/` by file, with the columns that are used of each.
+EVIDENCE = {
+    "scores": ("score", "estimate", "low", "high", "method"),
+    "reliability": ("stage", "images", "probability", "malignant", "low", "high"),
+    "roc_band": ("false_positive_rate", "low", "high"),
+    "precision_recall_band": ("recall", "low", "high"),
+    "subgroups": ("column", "level", "images", "malignant", "roc_auc", "roc_auc_low", "roc_auc_high", "note"),
+    "subgroup_gaps": ("column", "best", "worst", "gap", "low", "high"),
+}
+
+
+class Derived:
+    """What follows from a run's summary, predictions and tables."""
+
+    summary: RunSummary
+    predictions: pd.DataFrame | None
+    evidence: Mapping[str, pd.DataFrame]
+
+    @property
+    def finished(self) -> bool:
+        """Whether the run has scores to compare."""
+        return self.summary.finished
+
+    def metric(self, key: str) -> float:
+        """Returns one score; NaN if the run has none or could not compute it."""
+        return self.summary.metric(key)
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """All scores by name."""
+        return self.summary.metrics
+
+    @property
+    def roc_auc(self) -> float:
+        """The area under the ROC curve of the test images."""
+        return self.metric("test/roc_auc")
+
+    @cached_property
+    def intervals(self) -> dict[str, Interval]:
+        """The interval of each score by its name without the split; of an older run, of the area alone."""
+        if (table := self.evidence.get("scores")) is not None:
+            rows = zip(table["score"], table["estimate"], table["low"], table["high"], strict=True)
+            return {str(score): Interval(*map(float, values)) for score, *values in rows}
+        if (test := self.test) is None or not {"label", "logit"} <= set(test):
+            return {}
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # if it is undefined the page has no interval, which says as much
+            return {"roc_auc": delong_interval(test["label"], test["logit"], groups_of(test))}
+
+    def interval(self, score: str) -> Interval:
+        """Returns the 95 % interval of a score of the test images; its limits are NaN if they are unknown."""
+        low, high = self.intervals.get(score, (math.nan,) * 3)[1:]
+        return Interval(self.metric(f"test/{score}"), low, high)
+
+    @property
+    def test(self) -> pd.DataFrame | None:
+        """The predictions of the test images."""
+        return None if self.predictions is None else self.predictions[self.predictions["split"] == "test"]
+
+    @property
+    def test_images(self) -> tuple[int, int]:
+        """How many test images are benign and malignant; zeros if that is unknown."""
+        if self.predictions is not None:
+            labels = self.predictions.loc[self.predictions["split"] == "test", "label"]
+            return int((labels == 0).sum()), int((labels == 1).sum())
+        counts = self.summary.data.counts.get("test", {}) if self.summary.data else {}
+        return int(counts.get("benign", 0)), int(counts.get("malignant", 0))
+
+    @property
+    def fold(self) -> int | None:
+        """The fold of a cross-validation that the run tested; None if it belongs to none."""
+        return self.summary.fold
+
+    @property
+    def evaluates(self) -> bool:
+        """Whether the run tested a finished network on other images, so that nothing was trained."""
+        return self.summary.evaluates is not None
+
+    @property
+    def health(self) -> HealthSummary | None:
+        """What the doctor found; None if it did not examine the run."""
+        return self.summary.health
+
+    @property
+    def has_one_answer(self) -> bool:
+        """Whether the run predicts the same class and all but the same logit for every test image."""
+        one_class = self.metric("test/predicted_positive") in (0.0, 1.0)
+        return one_class and self.metric("test/logit_std") < COLLAPSED_BELOW
+
+    @property
+    def collapsed(self) -> bool:
+        """Whether the doctor found a collapse; if it did not examine the run, whether all predictions are the same."""
+        return self.has_one_answer if self.health is None else self.health.verdict == "collapsed"
+
+
+@dataclass(frozen=True, eq=False)
+class RunOutputs(Derived):
+    """What one run left in its directory.
+
+    Attributes:
+        name: as a comparison calls it: its own name, numbered if another run has the same.
+        directory: the run's.
+        summary: what the run reports about itself.
+        predictions: of the validation and test images; None if it left none, as all that follow.
+        history: one row per epoch.
+        gradcam: arrays of the explained images and their maps.
+        evidence: the tables of the folder of that name that are there, by the keys of `EVIDENCE`.
+        unreadable: files that are there and cannot be used.
+        pooled_folds: how many folds of a cross-validation were pooled to make this; None if it is one run.
+    """
+
+    name: str
+    directory: Path
+    summary: RunSummary
+    predictions: pd.DataFrame | None = None
+    history: pd.DataFrame | None = None
+    gradcam: Mapping[str, np.ndarray] | None = None
+    evidence: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    unreadable: tuple[str, ...] = ()
+    pooled_folds: int | None = None
+
+    @property
+    def status(self) -> str:
+        """How the run ended: finished, failed or killed; running if it goes on."""
+        return self.summary.status
+
+    @property
+    def error(self) -> str | None:
+        """What ended the run, if it did not finish."""
+        return self.summary.error
+
+
+@dataclass(frozen=True, eq=False)
+class RunRecord(Derived):
+    """`RunOutputs` with the raw content of result.json; kept until its last reader has moved to `RunOutputs`."""
+
+    name: str
+    status: str
+    directory: Path
+    result: Mapping[str, Any]
+    error: str | None = None
+    predictions: pd.DataFrame | None = None
+    history: pd.DataFrame | None = None
+    gradcam: Mapping[str, np.ndarray] | None = None
+    evidence: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    unreadable: tuple[str, ...] = ()
+
+    @property
+    def summary(self) -> RunSummary:  # type: ignore[override]
+        return replace(RunSummary.from_dict(self.result), status=self.status, error=self.error)
+
+    @property
+    def pooled_folds(self) -> int | None:
+        return self.find("folds")
+
+    def find(self, *keys: str) -> Any:
+        """Returns the entry of the result under these keys, one inside the other; None if there is none."""
+        entry: Any = self.result
+        for key in keys:
+            if not isinstance(entry, Mapping):
+                return None
+            entry = entry.get(key)
+        return entry
+
+    def number(self, *keys: str) -> float:
+        """Returns the number of the result under these keys; NaN if there is none."""
+        entry = self.find(*keys)
+        return float(entry) if isinstance(entry, (int, float)) else math.nan
+
+
+def by_area(runs: Sequence[Run]) -> list[Run]:
+    """Returns the runs, the highest test ROC-AUC first, ties in the given order, those without one last."""
+    return sorted(runs, key=lambda run: math.inf if math.isnan(run.roc_auc) else -run.roc_auc)
+
+
+def read_outputs(directory: Path, name: str | None = None) -> RunOutputs:
+    """Reads what a run left in its directory, however little that is.
+
+    Args:
+        directory: a run's output directory.
+        name: what the run is called in a comparison; by default its own name, or the directory's.
+
+    Returns:
+        What is there. A run without a readable `result.json` counts as failed, with an error that says so.
+    """
+    directory = Path(directory)
+    summary = _summary(directory)
+    name = name or summary.name or directory.name
+    if not summary.finished:
+        return RunOutputs(name, directory, summary)
+    unreadable: list[str] = []
+    return RunOutputs(
+        name,
+        directory,
+        summary,
+        predictions=_read(directory / run_files.PREDICTIONS, _read_predictions, unreadable),
+        history=_read(directory / run_files.HISTORY, _read_history, unreadable),
+        gradcam=_read(directory / run_files.MAPS, _read_arrays, unreadable),
+        evidence=_read_evidence(directory / run_files.EVIDENCE, unreadable),
+        unreadable=tuple(unreadable),
+    )
+
+
+def load(directory: Path, name: str | None = None) -> RunRecord:
+    """Reads a run as `read_outputs` does, with the raw content of result.json."""
+    found = read_outputs(directory, name)
+    file = found.directory / run_files.RESULT
+    try:
+        result = json.loads(file.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        result = {}
+    contents = (found.predictions, found.history, found.gradcam, found.evidence, found.unreadable)
+    known = result if isinstance(result, dict) else {}
+    return RunRecord(found.name, found.status, found.directory, known, found.error, *contents)
+
+
+def _summary(directory: Path) -> RunSummary:
+    try:
+        values = json.loads((directory / run_files.RESULT).read_text(encoding="utf-8"))
+        missing = None if isinstance(values, dict) else "result.json does not hold a run's result."
+    except FileNotFoundError:
+        missing = "The run left no result.json: it ended before it could write one."
+    except ValueError:
+        missing = "result.json cannot be read: the run ended while it wrote the file."
+    return RunSummary(status="failed", error=missing) if missing else RunSummary.from_dict(values)
+
+
+def _read(path: Path, read: Callable[[Path], Content], unreadable: list[str]) -> Content | None:
+    """Returns a file's content; None if it is absent, or broken, which is noted: it must not cost the page."""
+    if not path.exists():
+        return None
+    try:
+        return read(path)
+    except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile):
+        unreadable.append(path.name)
+        return None
+
+
+def _read_evidence(directory: Path, unreadable: list[str]) -> dict[str, pd.DataFrame]:
+    tables = {}
+    for name, columns in EVIDENCE.items():
+
+        def read(path: Path, columns: tuple[str, ...] = columns) -> pd.DataFrame:
+            return _read_table(path, columns)
+
+        broken: list[str] = []
+        if (found := _read(directory / f"{name}.csv", read, broken)) is not None:
+            tables[name] = found
+        unreadable += [f"{directory.name}/{file}" for file in broken]
+    return tables
+
+
+def _read_table(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
+    """Returns a table that may have no rows: images without metadata have no subgroups."""
+    table = pd.read_csv(path, keep_default_na=False, na_values=[""])
+    if missing := set(columns) - set(table.columns):
+        raise ValueError(f"lacks {', '.join(sorted(missing))}")
+    return table
+
+
+def _read_predictions(path: Path) -> pd.DataFrame:
+    predictions = pd.read_parquet(path)
+    _require(predictions, "image_id", "split", "label", "logit", "probability")
+    return predictions
+
+
+def _read_history(path: Path) -> pd.DataFrame:
+    history = pd.read_csv(path)
+    _require(history, "epoch", "phase", "best")
+    return history
+
+
+def _require(frame: pd.DataFrame, *columns: str) -> None:
+    if frame.empty or not set(columns) <= set(frame.columns):
+        raise ValueError(f"no rows, or not all of the columns {', '.join(columns)}")
+
+
+def _read_arrays(path: Path) -> dict[str, np.ndarray]:
+    # Opened here, because NumPy leaves a file open that turns out not to be an archive.
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+        return {key: arrays[key] for key in ("image_id", "label", "probability", "image", "heat")}
