@@ -9,7 +9,7 @@ from skinexp.core.errors import UserError, told
 from skinexp.runs.result import FILE
 
 if TYPE_CHECKING:
-    from skinexp.runs.run_outputs import RunRecord
+    from skinexp.runs.run_outputs import RunOutputs
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -39,12 +39,12 @@ def compare(runs: list[str], uri: str, output: Path | None, where: str | None = 
     from skinexp.comparison.analyse import analyse  # later than --help: these bring matplotlib
     from skinexp.report.console import run_table
     from skinexp.report.pages import comparison_files
-    from skinexp.runs.run_outputs import load
+    from skinexp.runs.run_outputs import read_outputs
 
     found = [pair for run in runs for pair in _find(run, Tracking(uri=uri))]
     if where is not None:
         found += _search(where, Tracking(uri=uri))
-    records = _each_once([load(directory, name) for directory, name in found])
+    records = _each_once([read_outputs(directory, name) for directory, name in found])
     is_sweep = len(runs) == 1 and where is None and (Path(runs[0]) / "sweep.json").is_file()
     comparison = analyse(records)
     page = comparison_files.write_comparison(comparison, output or Path(runs[0] if is_sweep else "comparison"))
@@ -53,12 +53,12 @@ def compare(runs: list[str], uri: str, output: Path | None, where: str | None = 
     return page
 
 
-def _each_once(records: "list[RunRecord]") -> "list[RunRecord]":
+def _each_once(records: "list[RunOutputs]") -> "list[RunOutputs]":
     """The records, without those of a run that is there already: compared with itself it would count as another."""
     taken: set[object] = set()
     once = []
     for record in records:
-        own = {record.directory.resolve(), record.find("run_id")} - {None}
+        own = {record.directory.resolve(), record.summary.run_id} - {None}
         if not own & taken:
             once.append(record)
         taken |= own

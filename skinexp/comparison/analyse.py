@@ -21,7 +21,7 @@ from skinexp.comparison.ranking import best_on_validation, verdict
 from skinexp.comparison.reproduction import DatasetSummary, Reproduction, dataset_summaries, reproduction
 from skinexp.comparison.seed_summary import RepeatedConfiguration, repeated_configurations
 from skinexp.runs.health_summary import Ailment, ailments
-from skinexp.runs.run_outputs import RunRecord
+from skinexp.runs.run_outputs import RunOutputs
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,14 +49,14 @@ class Comparison:
         reproduction: what it takes to repeat the runs.
     """
 
-    runs: Sequence[RunRecord]
+    runs: Sequence[RunOutputs]
     folds: PooledFolds
     comparable: bool
     decisions: dict[str, Decisions]
     pairs: PairwiseTests
     seeds: Sequence[RepeatedConfiguration]
     verdict: Sequence[str]
-    best: RunRecord | None
+    best: RunOutputs | None
     diagnosis: DiagnosisMatrix | None
     collapses: Sequence[CollapseExplanation]
     ailments: Sequence[Ailment]
@@ -69,21 +69,21 @@ class Comparison:
     reproduction: Reproduction
 
     @cached_property
-    def finished(self) -> list[RunRecord]:
+    def finished(self) -> list[RunOutputs]:
         """The runs that have scores."""
         return [run for run in self.runs if run.finished]
 
     @cached_property
-    def unfinished(self) -> list[RunRecord]:
+    def unfinished(self) -> list[RunOutputs]:
         """The runs that have none."""
         return [run for run in self.runs if not run.finished]
 
-    def is_pooled(self, run: RunRecord) -> bool:
+    def is_pooled(self, run: RunOutputs) -> bool:
         """Returns whether a run stands for the folds of a cross-validation."""
         return run.name in self.folds.folds
 
 
-def analyse(runs: Sequence[RunRecord]) -> Comparison:
+def analyse(runs: Sequence[RunOutputs]) -> Comparison:
     """Analyses some runs.
 
     Args:
@@ -125,7 +125,7 @@ def analyse(runs: Sequence[RunRecord]) -> Comparison:
     )
 
 
-def _with_distinct_names(runs: Sequence[RunRecord]) -> list[RunRecord]:
+def _with_distinct_names(runs: Sequence[RunOutputs]) -> list[RunOutputs]:
     """Returns the runs with equal names numbered: figures and tables identify runs by name alone."""
     taken: set[str] = set()
     distinct = []

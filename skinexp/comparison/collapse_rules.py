@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skinexp.comparison.swept_keys import Value, is_number, settings, swept_keys, value_text
-from skinexp.runs.run_outputs import RunRecord
+from skinexp.runs.run_outputs import RunOutputs
 
 SEPARATES = 0.75  # share of the affected runs that a rule must hold for, beyond its share of the healthy ones
 SECOND_CONDITION = 0.1  # what it must add to that
@@ -62,7 +62,7 @@ class Rule:
         return " and ".join(condition.words for condition in self.conditions)
 
 
-def explain_collapses(records: Sequence[RunRecord]) -> list[CollapseExplanation]:
+def explain_collapses(records: Sequence[RunOutputs]) -> list[CollapseExplanation]:
     """Finds what separates the collapsed runs from the others: an explanation a cause, the most frequent first.
 
     Returns:
@@ -89,14 +89,14 @@ def explain_collapses(records: Sequence[RunRecord]) -> list[CollapseExplanation]
     return explanations
 
 
-def _cause(record: RunRecord) -> str:
+def _cause(record: RunOutputs) -> str:
     return (record.health and record.health.cause_words) or "cause unknown"
 
 
 # --- rules ------------------------------------------------------------------------------------------------------------
 
 
-def _conditions(runs: Sequence[RunRecord], keys: Mapping[str, list[Value]]) -> list[Condition]:
+def _conditions(runs: Sequence[RunOutputs], keys: Mapping[str, list[Value]]) -> list[Condition]:
     """All conditions on these keys and their values."""
     own = [settings(record) for record in runs]
 
@@ -147,7 +147,7 @@ def _worth(rule: Rule, affected: Members) -> float:
 
 
 def _explanation(
-    cause: str, sick: Sequence[RunRecord], healthy: Sequence[RunRecord], keys: Mapping[str, list[Value]]
+    cause: str, sick: Sequence[RunOutputs], healthy: Sequence[RunOutputs], keys: Mapping[str, list[Value]]
 ) -> CollapseExplanation:
     """What tells runs that collapsed from one cause from the healthy ones; those of other causes are left aside."""
     cures = Counter(record.health.cure for record in sick if record.health and record.health.cure)
@@ -175,7 +175,7 @@ def _no_rule(cause: str, closest: Rule, affected: Members) -> str:
     )
 
 
-def _finding(cause: str, rule: Rule, affected: Members, runs: Sequence[RunRecord]) -> str:
+def _finding(cause: str, rule: Rule, affected: Members, runs: Sequence[RunOutputs]) -> str:
     """Where runs collapse, and where they do not."""
     *subjects, does = rule.conditions
     who = _subject(subjects[0]) if subjects else "Runs collapse"
@@ -195,7 +195,7 @@ def _subject(condition: Condition) -> str:
     return f"{_name(condition)} collapses" if _name(condition) else f"With {condition.words}, runs collapse"
 
 
-def _spared(rule: Rule, affected: Members, runs: Sequence[RunRecord]) -> list[str]:
+def _spared(rule: Rule, affected: Members, runs: Sequence[RunOutputs]) -> list[str]:
     """Runs that share what does it, but are not those whom it harms."""
     if len(rule.conditions) == 1:
         return []
@@ -218,7 +218,7 @@ def _doubts(best: Rule, equals: Sequence[Rule], affected: Members) -> list[str]:
     return doubts
 
 
-def _probed(sick: Sequence[RunRecord]) -> list[str]:
+def _probed(sick: Sequence[RunOutputs]) -> list[str]:
     """Compares linear probes on the features of collapsed runs with their heads."""
     pairs = [(record.health.probe_auc, record.roc_auc) for record in sick if record.health]
     known = [(probe, head) for probe, head in pairs if not math.isnan(probe) and not math.isnan(head)]
@@ -238,7 +238,7 @@ def _name(condition: Condition) -> str | None:
     return value_text(*condition.values) if condition.is_value and condition.key.endswith(".name") else None
 
 
-def _others(condition: Condition, runs: Sequence[RunRecord]) -> str | None:
+def _others(condition: Condition, runs: Sequence[RunOutputs]) -> str | None:
     """The one setting that runs have which do not meet a condition; None where there are several."""
     others = {settings(record)[condition.key] for record in runs} - condition.values
     return f"with {condition.key}={value_text(*others)}" if len(others) == 1 else None
@@ -248,7 +248,7 @@ def _share(some: Members, among: Members) -> str:
     return f"{some[among].sum()} of {among.sum()} {'run' if among.sum() == 1 else 'runs'}"
 
 
-def _numbers(share: str, records: Sequence[RunRecord], with_cosine: bool = False) -> str:
+def _numbers(share: str, records: Sequence[RunOutputs], with_cosine: bool = False) -> str:
     """A share of runs with the range of their test areas, and of the cosines of their features."""
     parts = []
     if areas := [record.roc_auc for record in records if not math.isnan(record.roc_auc)]:
@@ -265,5 +265,5 @@ def _range(values: Sequence[float]) -> str:
     return low if low == high else f"{low} to {high}"
 
 
-def _of(runs: Sequence[RunRecord], members: Members) -> list[RunRecord]:
+def _of(runs: Sequence[RunOutputs], members: Members) -> list[RunOutputs]:
     return [record for record, is_member in zip(runs, members, strict=True) if is_member]

@@ -7,7 +7,6 @@ import warnings
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from skinexp.comparison.decisions import is_calibrated, with_calibrated
@@ -16,8 +15,9 @@ from skinexp.core.digest import digest
 from skinexp.core.number_format import ABSENT, three_decimals
 from skinexp.evaluation.folds import fold_scores, pool_folds
 from skinexp.evaluation.judgement import judge_answers
-from skinexp.runs.health_summary import VERDICTS
-from skinexp.runs.run_outputs import RunRecord
+from skinexp.runs.health_summary import HealthSummary
+from skinexp.runs.run_outputs import RunOutputs
+from skinexp.runs.run_summary import DataSummary, RunSummary
 
 KEY = "data.split.fold"
 RESAMPLES = 1_000  # of the images of all folds, which are many
@@ -33,8 +33,8 @@ class PooledFolds:
         refusals: sentences that say why folds were not pooled.
     """
 
-    records: list[RunRecord]
-    folds: dict[str, list[RunRecord]]
+    records: list[RunOutputs]
+    folds: dict[str, list[RunOutputs]]
     refusals: list[str]
 
     @property
@@ -43,13 +43,13 @@ class PooledFolds:
         return [_fold_sentence(record) for record in self.records if record.name in self.folds] + self.refusals
 
 
-def pool(records: Sequence[RunRecord]) -> PooledFolds:
+def pool(records: Sequence[RunOutputs]) -> PooledFolds:
     """Pools the folds of each configuration; records that are no folds pass.
 
     If a fold failed, is missing, occurs twice or shares images with another one, its configuration's runs stay as they
     are, and a sentence says why.
     """
-    groups: dict[str, list[RunRecord]] = {}
+    groups: dict[str, list[RunOutputs]] = {}
     for number, record in enumerate(records):
         key = f"alone {number}" if record.fold is None else _configuration(record)
         groups.setdefault(key, []).append(record)
@@ -69,38 +69,36 @@ def pool(records: Sequence[RunRecord]) -> PooledFolds:
     return pooled
 
 
-def with_pooled_scores(record: RunRecord) -> RunRecord:
+def with_pooled_scores(record: RunOutputs) -> RunOutputs:
     """Returns a pooled run with each score's interval and the tables of its figures; other runs as they are.
 
     Groups are drawn from all folds together. Intervals do not include the variation of training the networks again.
     """
     table = record.predictions
-    if table is None or record.find("folds") is None:
+    if table is None or record.pooled_folds is None:
         return record
     test = table.drop(columns="fold")
-    prevalence = record.number("config", "evaluate", "prevalence")
+    prevalence = record.summary.setting("evaluate.prevalence")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what is undefined is shown as such
-        found = judge_answers(
-            test, is_calibrated(test), None if math.isnan(prevalence) else prevalence, resamples=RESAMPLES
-        )
+        found = judge_answers(test, is_calibrated(test), prevalence, resamples=RESAMPLES)
     metrics = {name: value for name, value in found.metrics.items() if name not in record.metrics}
-    result = {**record.result, "metrics": record.metrics | metrics}
-    return replace(record, result=result, evidence=found.tables())
+    summary = replace(record.summary, metrics=record.metrics | metrics)
+    return replace(record, summary=summary, evidence=found.tables())
 
 
-def _configuration(record: RunRecord) -> str:
+def _configuration(record: RunOutputs) -> str:
     """Returns what all folds of a cross-validation have in common, the seed included."""
     own = {key: value for key, value in settings(record).items() if key != KEY}
-    return json.dumps([own, record.find("config", "seed")])
+    return json.dumps([own, record.summary.seed])
 
 
-def _name(record: RunRecord) -> str:
+def _name(record: RunOutputs) -> str:
     """Returns the run's overrides without the fold's; if none are left, those of its command without it."""
-    for words in (record.name, " ".join(map(str, record.find("overrides") or ()))):
+    for words in (record.name, " ".join(record.summary.overrides)):
         if rest := " ".join(re.sub(rf"(^|\s)\+*{re.escape(KEY)}=\S+", " ", words).split()):
             return rest
-    return str(record.find("model", "name") or record.name)
+    return (record.summary.model and record.summary.model.name) or record.name
 
 
 def _distinct(name: str, taken: set[str]) -> str:
@@ -112,7 +110,7 @@ def _distinct(name: str, taken: set[str]) -> str:
     return distinct
 
 
-def _pool(name: str, members: Sequence[RunRecord]) -> RunRecord:
+def _pool(name: str, members: Sequence[RunOutputs]) -> RunOutputs:
     """Returns one run for all folds.
 
     Raises:
@@ -121,30 +119,30 @@ def _pool(name: str, members: Sequence[RunRecord]) -> RunRecord:
     by_fold = _complete(members)
     tables = {fold: table for fold, record in by_fold.items() if (table := with_calibrated(record)) is not None}
     table = pool_folds(tables)
-    thresholds = {fold: record.number("thresholds", "youden") for fold, record in by_fold.items()}
-    first = by_fold[0]
-    result: dict[str, Any] = {
-        "name": name,
-        "status": "finished",
-        "model": first.find("model"),
-        "config": _without_fold(first.find("config")),
-        "data_digest": first.find("data_digest"),
-        "test_digest": digest(sorted(table["image_id"])),
-        "data": _data(by_fold),
-        "git": first.find("git"),
-        "command": first.find("command"),
-        "parent_run_id": first.find("parent_run_id"),
-        "health": _worst_health(by_fold),
-        "seconds": {"total": sum(record.number("seconds", "total") for record in by_fold.values())},
-        "folds": len(by_fold),
-        "metrics": fold_scores(table, thresholds) | _validation(by_fold),
-    }
-    return RunRecord(name, "finished", Path(first.directory).parent, result, predictions=table)
+    thresholds = {fold: record.summary.thresholds.youden for fold, record in by_fold.items()}
+    first = by_fold[0].summary
+    summary = RunSummary(
+        status="finished",
+        name=name,
+        model=first.model,
+        config=_without_fold(first.config),
+        compute=first.compute,
+        data_digest=first.data_digest,
+        test_digest=digest(sorted(table["image_id"])),
+        data=_data(by_fold),
+        git=first.git,
+        command=first.command,
+        parent_run_id=first.parent_run_id,
+        health=_worst_health(by_fold),
+        seconds={"total": sum(record.summary.total_seconds for record in by_fold.values())},
+        metrics=fold_scores(table, thresholds) | _validation(by_fold),
+    )
+    return RunOutputs(name, by_fold[0].directory.parent, summary, predictions=table, pooled_folds=len(by_fold))
 
 
-def _complete(members: Sequence[RunRecord]) -> dict[int, RunRecord]:
+def _complete(members: Sequence[RunOutputs]) -> dict[int, RunOutputs]:
     """Returns folds in order; each occurs once, is finished, and has its predictions."""
-    count = int(members[0].find("config", "data", "split", "folds"))
+    count = int(members[0].summary.folds or 0)
     finished = [record for record in members if record.finished]
     numbers = [int(record.fold or 0) for record in finished]
     if twice := sorted({number for number in numbers if numbers.count(number) > 1}):
@@ -154,7 +152,7 @@ def _complete(members: Sequence[RunRecord]) -> dict[int, RunRecord]:
         became = [f"fold {number} {ended[number]}" for number in missing if number in ended]
         why = f" ({', '.join(became)})" if became else ""
         raise ValueError(f"{_listed(missing)} of {count} {_are(missing)} missing{why}")
-    if len({record.find("data_digest") for record in finished}) > 1:
+    if len({record.summary.data_digest for record in finished}) > 1:
         raise ValueError("They are folds of different images: the data has changed between them")
     by_fold = {int(record.fold or 0): record for record in finished}
     if without := [number for number, record in sorted(by_fold.items()) if record.predictions is None]:
@@ -177,34 +175,33 @@ def _without_fold(config: Any) -> Any:
     return rest
 
 
-def _data(by_fold: Mapping[int, RunRecord]) -> Any:
+def _data(by_fold: Mapping[int, RunOutputs]) -> DataSummary | None:
     """Returns the description of the images: each is tested once, so that only the test part has counts."""
-    data = deepcopy(by_fold[0].find("data"))
-    parts = [record.find("data", "counts", "test") for record in by_fold.values()]
-    if isinstance(data, dict) and all(parts):
-        data["counts"] = {"test": {name: sum(part[name] for part in parts) for name in parts[0]}}
-    return data
+    data = by_fold[0].summary.data
+    parts = [record.summary.data.counts.get("test") for record in by_fold.values() if record.summary.data]
+    known = [part for part in parts if part]
+    if data is None or len(known) < len(by_fold):
+        return data
+    return replace(data, counts={"test": {name: sum(part[name] for part in known) for name in known[0]}})
 
 
-def _worst_health(by_fold: Mapping[int, RunRecord]) -> Any:
+def _worst_health(by_fold: Mapping[int, RunOutputs]) -> HealthSummary | None:
     """Returns the doctor's findings on the fold with the worst verdict."""
-    seen = [record for record in by_fold.values() if record.health is not None]
-    if not seen:
+    examined = [(record.fold, record.health) for record in by_fold.values() if record.health is not None]
+    if not examined:
         return None
-    order = {word: number for number, word in enumerate(VERDICTS)}
-    worst = max(seen, key=lambda record: order.get(record.find("health", "verdict"), -1))
-    health = dict(worst.find("health"))
-    return health | {"sentence": f"Worst fold ({worst.fold}): {health.get('sentence') or health['verdict']}"}
+    fold, health = max(examined, key=lambda found: found[1].severity)
+    return replace(health, sentence=f"Worst fold ({fold}): {health.sentence or health.verdict}")
 
 
-def _validation(by_fold: Mapping[int, RunRecord]) -> dict[str, float]:
+def _validation(by_fold: Mapping[int, RunOutputs]) -> dict[str, float]:
     """Returns means over folds: their validation images overlap, so that they cannot be pooled."""
     names = [name for name in by_fold[0].metrics if name.startswith(("val/", "threshold/"))]
     return {name: sum(record.metric(name) for record in by_fold.values()) / len(by_fold) for name in names}
 
 
-def _fold_sentence(record: RunRecord) -> str:
-    folds, images = record.find("folds"), sum(record.test_images)
+def _fold_sentence(record: RunOutputs) -> str:
+    folds, images = record.pooled_folds, sum(record.test_images)
     return (
         f"{record.name} was cross-validated on {images:,} images, each tested once by one of {folds} networks that was "
         f"not trained on it: the pooled ROC-AUC is {three_decimals(record.roc_auc)}, the ROC-AUC per fold "
@@ -212,7 +209,7 @@ def _fold_sentence(record: RunRecord) -> str:
     )
 
 
-def mean_and_deviation(record: RunRecord) -> str:
+def mean_and_deviation(record: RunOutputs) -> str:
     """Returns the mean and the standard deviation of the test ROC-AUC over the folds of a pooled run."""
     mean, deviation = (record.metric(f"test/roc_auc_{end}") for end in ("mean", "sd"))
     return ABSENT if math.isnan(mean) else f"{three_decimals(mean)} ± {three_decimals(deviation)}"

@@ -5,9 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from skinexp.runs.run_outputs import RunRecord
-
-FILE = "audit.json"
+from skinexp.core import run_files
+from skinexp.runs.run_outputs import RunOutputs
 
 
 @dataclass(frozen=True)
@@ -25,7 +24,7 @@ class DataWarnings:
     findings: Sequence[tuple[str, str]]
 
 
-def data_warnings(records: Sequence[RunRecord]) -> list[DataWarnings]:
+def data_warnings(records: Sequence[RunOutputs]) -> list[DataWarnings]:
     """Reads the audits of the runs that kept one."""
     users: dict[str, tuple[list[str], dict[str, Any]]] = {}
     for record in records:
@@ -40,10 +39,10 @@ def data_warnings(records: Sequence[RunRecord]) -> list[DataWarnings]:
     ]
 
 
-def _read(record: RunRecord) -> dict[str, Any] | None:
+def _read(record: RunOutputs) -> dict[str, Any] | None:
     """Returns a run's audit; None if it has none, or a damaged one, which must not cost the page."""
     try:
-        audit = json.loads((record.directory / FILE).read_text(encoding="utf-8"))
+        audit = json.loads((record.directory / run_files.AUDIT).read_text(encoding="utf-8"))
         [(one["severity"], one["sentence"]) for one in audit["findings"]]
     except (OSError, ValueError, KeyError, TypeError):
         return None

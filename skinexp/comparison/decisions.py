@@ -10,7 +10,7 @@ from skinexp.core.number_format import listing, three_decimals
 from skinexp.evaluation.decision.calibration import Calibrator
 from skinexp.evaluation.evidence import calibrated
 from skinexp.evaluation.judgement import calls
-from skinexp.runs.run_outputs import RunRecord
+from skinexp.runs.run_outputs import RunOutputs
 
 HALF = 0.5
 
@@ -42,7 +42,7 @@ class Decisions:
         return three_decimals(float(values[0])) if len(values) == 1 else "each fold's own"
 
 
-def with_calibrated(record: RunRecord) -> pd.DataFrame | None:
+def with_calibrated(record: RunOutputs) -> pd.DataFrame | None:
     """Returns a run's predictions with the columns `calibrated` and `threshold` (NaN if the run chose none).
 
     Runs that were written before calibration existed have Youden's threshold, for uncalibrated probabilities.
@@ -50,11 +50,11 @@ def with_calibrated(record: RunRecord) -> pd.DataFrame | None:
     table = record.predictions
     if table is None or {"calibrated", "threshold"} <= set(table):
         return table
-    calibration, chosen = record.find("calibration"), "chosen"
+    calibration, threshold = record.summary.calibration, record.summary.thresholds.chosen
     if not calibration:
-        calibration, chosen = {"method": "none"}, "youden"
+        calibration, threshold = {"method": "none"}, record.summary.thresholds.youden
     probabilities = calibrated(Calibrator.from_dict(calibration), table)
-    return table.assign(calibrated=probabilities, threshold=record.number("thresholds", chosen))
+    return table.assign(calibrated=probabilities, threshold=threshold)
 
 
 def is_calibrated(test: pd.DataFrame) -> bool:
@@ -62,7 +62,7 @@ def is_calibrated(test: pd.DataFrame) -> bool:
     return not np.allclose(test["calibrated"], test["probability"], atol=1e-6, equal_nan=True)
 
 
-def run_decisions(records: Sequence[RunRecord]) -> dict[str, Decisions]:
+def run_decisions(records: Sequence[RunOutputs]) -> dict[str, Decisions]:
     """Returns the decisions of each run that left predictions, by its name."""
     found = {}
     for record in records:

@@ -8,7 +8,7 @@ from itertools import groupby
 
 from skinexp.comparison.swept_keys import Value, settings, swept_keys, value_text
 from skinexp.runs.health_summary import VERDICTS
-from skinexp.runs.run_outputs import RunRecord
+from skinexp.runs.run_outputs import RunOutputs
 
 COLUMNS = "model.input_scaling"  # the key across the top, where it varies: it is what collapses are most often due to
 AT_MOST = 8  # columns that fit on a page
@@ -76,7 +76,7 @@ class DiagnosisMatrix:
         return any(cell.runs > 1 for _, cells in self.rows for cell in cells if cell)
 
 
-def diagnosis_matrix(records: Sequence[RunRecord]) -> DiagnosisMatrix | None:
+def diagnosis_matrix(records: Sequence[RunOutputs]) -> DiagnosisMatrix | None:
     """Builds the matrix of some runs.
 
     Returns:
@@ -87,7 +87,7 @@ def diagnosis_matrix(records: Sequence[RunRecord]) -> DiagnosisMatrix | None:
         return None
     key = COLUMNS if COLUMNS in keys else next(iter(keys))
     columns, row_keys = keys[key], [other for other in keys if other != key]
-    members: dict[tuple[tuple[Value, ...], Value], list[RunRecord]] = {}
+    members: dict[tuple[tuple[Value, ...], Value], list[RunOutputs]] = {}
     for record in records:
         if own := settings(record):
             members.setdefault((tuple(own[other] for other in row_keys), own[key]), []).append(record)
@@ -104,7 +104,7 @@ def diagnosis_matrix(records: Sequence[RunRecord]) -> DiagnosisMatrix | None:
     )
 
 
-def _cell(records: Sequence[RunRecord]) -> Cell:
+def _cell(records: Sequence[RunOutputs]) -> Cell:
     counted = Counter(map(_said, records))
     findings = [Finding(kind, words, runs) for (kind, words), runs in counted.items()]
     findings.sort(key=lambda finding: KINDS.index(finding.kind) if finding.kind in KINDS else -1, reverse=True)
@@ -117,7 +117,7 @@ def _cell(records: Sequence[RunRecord]) -> Cell:
     )
 
 
-def _said(record: RunRecord) -> tuple[str, str]:
+def _said(record: RunOutputs) -> tuple[str, str]:
     """Kind and words of a run's finding."""
     if not record.finished:
         cause = record.health and record.health.cause_words

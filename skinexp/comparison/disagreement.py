@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from skinexp.evaluation import CLASSES
-from skinexp.runs.run_outputs import RunRecord
+from skinexp.runs.run_outputs import RunOutputs
 
 SHOWN_IMAGES = 8  # rows of a Grad-CAM sheet
 
@@ -54,7 +54,7 @@ class SharedImages:
     by_spread: bool
 
 
-def shared_images(explained: Sequence[RunRecord]) -> SharedImages | None:
+def shared_images(explained: Sequence[RunOutputs]) -> SharedImages | None:
     """Returns the test images that all runs explained, the widest spread first; None if there is no such image.
 
     Args:
@@ -94,7 +94,7 @@ def shared_images(explained: Sequence[RunRecord]) -> SharedImages | None:
     )
 
 
-def _maps(record: RunRecord) -> Mapping[str, np.ndarray]:
+def _maps(record: RunOutputs) -> Mapping[str, np.ndarray]:
     return record.gradcam or {}
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 from skinexp.comparison.decisions import HALF, Decisions
 from skinexp.evaluation import decision_curve, reliability_points
 from skinexp.evaluation.split_curves import ConfusionMatrix, SplitCurves, confusion_matrix, split_curves
-from skinexp.runs.run_outputs import RunRecord
+from skinexp.runs.run_outputs import RunOutputs
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +30,7 @@ class FigureData:
     confusion_at_threshold: dict[str, ConfusionMatrix] = field(default_factory=dict)
 
 
-def figure_data(finished: Sequence[RunRecord], decisions: Mapping[str, Decisions]) -> FigureData:
+def figure_data(finished: Sequence[RunOutputs], decisions: Mapping[str, Decisions]) -> FigureData:
     """Computes the numbers that figures draw.
 
     Args:

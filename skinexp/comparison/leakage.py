@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from skinexp.core.number_format import limits_text, three_decimals, with_interval
 from skinexp.evaluation import Interval, delong_interval, independent_difference
 from skinexp.evaluation.tables import groups_of
-from skinexp.runs.run_outputs import RunRecord
+from skinexp.runs.run_outputs import RunOutputs
 
-KEY = ("config", "data", "split", "group")
+KEY = "data.split.group"
+COPIES = "data.augmented_copies"
 ORIGINAL = "original"
 
 
@@ -48,25 +49,26 @@ class LeakagePair:
         )
 
 
-def leakage_pairs(records: Sequence[RunRecord]) -> list[LeakagePair]:
+def leakage_pairs(records: Sequence[RunOutputs]) -> list[LeakagePair]:
     """Returns pairs of finished runs that differ in `data.split.group` alone, on a set augmented before the split."""
-    pairs: dict[str, dict[bool, RunRecord]] = {}
+    pairs: dict[str, dict[bool, RunOutputs]] = {}
     for record in records:
-        if record.finished and record.find("config", "data", "augmented_copies") and _names_originals(record):
-            pairs.setdefault(_without_group(record), {})[record.find(*KEY) is None] = record
+        if record.finished and record.summary.setting(COPIES) and _names_originals(record):
+            pairs.setdefault(_without_group(record), {})[record.summary.setting(KEY) is None] = record
     whole = [pair for pair in pairs.values() if len(pair) == 2]
     return [_pair(pair[True], pair[False], len(whole)) for pair in whole]
 
 
-def _pair(image_level: RunRecord, grouped: RunRecord, pairs: int) -> LeakagePair:
-    name = str(image_level.find("model", "name") or image_level.name)
+def _pair(image_level: RunOutputs, grouped: RunOutputs, pairs: int) -> LeakagePair:
+    model = image_level.summary.model
+    name = (model and model.name) or image_level.name
     if pairs > 1:
-        name = f"{name}, seed {image_level.find('config', 'seed')}"
+        name = f"{name}, seed {image_level.summary.seed}"
     areas = (_area(image_level), _area(grouped))
     return LeakagePair(name, *areas, independent_difference(*areas), *_leaked_test_images(image_level))
 
 
-def _area(record: RunRecord) -> Interval:
+def _area(record: RunOutputs) -> Interval:
     """Returns the ROC-AUC with the copies of an image as one case, whatever the run took for its groups."""
     test = record.test
     if test is None:
@@ -74,7 +76,7 @@ def _area(record: RunRecord) -> Interval:
     return delong_interval(test["label"], test["logit"], groups_of(test.assign(group=test[ORIGINAL])))
 
 
-def _leaked_test_images(record: RunRecord) -> tuple[int, int]:
+def _leaked_test_images(record: RunOutputs) -> tuple[int, int]:
     """Returns the number of test images whose original has copies in another part, and of all test images.
 
     Predictions do not contain the training part: that a copy is there follows from the number of copies in test.
@@ -82,17 +84,17 @@ def _leaked_test_images(record: RunRecord) -> tuple[int, int]:
     test = record.test
     if test is None:
         return 0, 0
-    versions = int(record.find("config", "data", "augmented_copies")) + 1
+    versions = int(record.summary.setting(COPIES)) + 1
     tested = test.groupby(ORIGINAL)[ORIGINAL].transform("size")
     return int((tested < versions).sum()), len(test)
 
 
-def _names_originals(record: RunRecord) -> bool:
+def _names_originals(record: RunOutputs) -> bool:
     return record.predictions is not None and ORIGINAL in record.predictions
 
 
-def _without_group(record: RunRecord) -> str:
+def _without_group(record: RunOutputs) -> str:
     """Returns all settings except how images are grouped."""
-    config = json.loads(json.dumps(record.find("config") or {}, default=str))
+    config = json.loads(json.dumps(record.summary.requested_config, default=str))
     config.get("data", {}).get("split", {}).pop("group", None)
     return json.dumps(config, sort_keys=True)

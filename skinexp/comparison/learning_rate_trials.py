@@ -6,14 +6,14 @@ import numpy as np
 import pandas as pd
 
 from skinexp.comparison.swept_keys import Value, is_number, settings, swept_keys, value_text
-from skinexp.runs.run_outputs import RunRecord
+from skinexp.runs.run_outputs import RunOutputs
 
 KEY = "optim.lr"
 RATES = 3  # that it takes to see which are too low and too high
 FAILED, UNEXAMINED = "failed", "not examined"
 
 
-def learning_rate_trials(records: Sequence[RunRecord]) -> pd.DataFrame | None:
+def learning_rate_trials(records: Sequence[RunOutputs]) -> pd.DataFrame | None:
     """Returns the runs of a sweep over learning rates.
 
     Returns:

@@ -11,7 +11,7 @@ from skinexp.comparison.decisions import Decisions, calibration_sentence, thresh
 from skinexp.evaluation import compare_pairs, score_differences
 from skinexp.evaluation.paired.model_pairs import PAIR_COLUMNS
 from skinexp.evaluation.paired.score_differences import COLUMNS
-from skinexp.runs.run_outputs import RunRecord, by_area
+from skinexp.runs.run_outputs import RunOutputs, by_area
 
 ALPHA = 0.05  # a difference is significant if its adjusted p-value is below this
 FEW_DIGESTS = 3  # that a sentence names
@@ -49,12 +49,12 @@ class PairwiseTests:
         return f", Holm-adjusted for {tested} pairs" if tested > 1 else ""
 
 
-def same_test_images(records: Sequence[RunRecord]) -> bool:
+def same_test_images(records: Sequence[RunOutputs]) -> bool:
     """Returns whether all finished runs that name their test images were tested on the same ones."""
     return len(_users_of_digests(records)) <= 1
 
 
-def pairwise_tests(records: Sequence[RunRecord], decisions: Mapping[str, Decisions]) -> PairwiseTests:
+def pairwise_tests(records: Sequence[RunOutputs], decisions: Mapping[str, Decisions]) -> PairwiseTests:
     """Tests every pair of finished runs that left predictions.
 
     Args:
@@ -91,11 +91,11 @@ def _tables(found: Mapping[str, Decisions]) -> tuple[dict[str, pd.DataFrame], di
     return tables, {name: table["threshold"] for name, table in tables.items()}
 
 
-def _users_of_digests(records: Sequence[RunRecord]) -> dict[str, list[str]]:
+def _users_of_digests(records: Sequence[RunOutputs]) -> dict[str, list[str]]:
     """Returns the names of runs by the digest of their test images."""
     users: dict[str, list[str]] = {}
     for record in records:
-        if record.finished and (digest := record.find("test_digest")):
+        if record.finished and (digest := record.summary.test_digest):
             users.setdefault(str(digest), []).append(record.name)
     return users
 

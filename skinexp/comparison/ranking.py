@@ -8,14 +8,14 @@ import pandas as pd
 from skinexp.comparison.pairwise import PairwiseTests, is_significant, same_test_images
 from skinexp.comparison.seed_summary import RepeatedConfiguration, seed_sentences
 from skinexp.core.number_format import limits_text, listing, p_value_equation, three_decimals, with_interval
-from skinexp.runs.run_outputs import RunRecord, by_area
+from skinexp.runs.run_outputs import RunOutputs, by_area
 
 TIED = 0.0005  # of areas that read the same
 NAMED = 3  # collapsed runs that are named one by one; more are counted
 
 
 def verdict(
-    records: Sequence[RunRecord], pairs: PairwiseTests, repeated: Sequence[RepeatedConfiguration] = ()
+    records: Sequence[RunOutputs], pairs: PairwiseTests, repeated: Sequence[RepeatedConfiguration] = ()
 ) -> list[str]:
     """Returns what the numbers of some runs show, in sentences.
 
@@ -40,13 +40,13 @@ def verdict(
     return sentences + _collapses(finished)
 
 
-def best_on_validation(records: Sequence[RunRecord]) -> RunRecord | None:
+def best_on_validation(records: Sequence[RunOutputs]) -> RunOutputs | None:
     """Returns the run with the highest validation ROC-AUC, as the test part must not choose; None if none has one."""
     scored = [record for record in records if math.isfinite(record.metric("val/roc_auc"))]
     return max(scored, key=lambda record: record.metric("val/roc_auc")) if scored else None
 
 
-def _ranking(finished: Sequence[RunRecord], pairs: PairwiseTests) -> list[str]:
+def _ranking(finished: Sequence[RunOutputs], pairs: PairwiseTests) -> list[str]:
     """Says which run has the highest test ROC-AUC, and which others are significantly lower."""
     measured = [record for record in finished if not math.isnan(record.roc_auc)]
     if not measured:
@@ -90,7 +90,7 @@ def _test(row: pd.Series, pairs: PairwiseTests) -> str:
     )
 
 
-def _untested(ranked: Sequence[RunRecord], why: str) -> str:
+def _untested(ranked: Sequence[RunOutputs], why: str) -> str:
     """Says which run leads by how much if the difference was not tested, and why it was not."""
     best = ranked[0]
     leaders = [record for record in ranked if best.roc_auc - record.roc_auc < TIED]
@@ -117,11 +117,11 @@ def _why_untested(row: pd.Series | None, pairs: PairwiseTests) -> str:
     )
 
 
-def _area(record: RunRecord) -> str:
+def _area(record: RunOutputs) -> str:
     return with_interval(record.interval("roc_auc"), "DeLong")
 
 
-def _collapses(finished: Sequence[RunRecord]) -> list[str]:
+def _collapses(finished: Sequence[RunOutputs]) -> list[str]:
     """Names the collapsed runs with cause and cure; if there are many, counts them by cause."""
     collapsed = [record for record in finished if record.collapsed]
     if len(collapsed) <= NAMED:
@@ -136,7 +136,7 @@ def _collapses(finished: Sequence[RunRecord]) -> list[str]:
     return [f"{counted}: {', '.join(by_cause)}."]
 
 
-def _collapse(record: RunRecord) -> str:
+def _collapse(record: RunOutputs) -> str:
     """Says why a run collapsed and what to do; which class it predicts, and what its accuracy is worth."""
     sentence = f"{record.name} has collapsed{_reason(record)}."
     if not record.has_one_answer:
@@ -151,7 +151,7 @@ def _collapse(record: RunRecord) -> str:
     )
 
 
-def _reason(record: RunRecord) -> str:
+def _reason(record: RunOutputs) -> str:
     if record.health is None or not record.health.cause:
         return ""
     cure = f", cure: {record.health.cure}" if record.health.cure else ""

@@ -1,13 +1,14 @@
 """Where runs come from: the data that they used, and what it takes to repeat them."""
 
 import json
-import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from skinexp.core.number_format import ABSENT, listing, whole
-from skinexp.runs.run_outputs import RunRecord
+from skinexp.runs.provenance import GitState
+from skinexp.runs.run_outputs import RunOutputs
+from skinexp.runs.run_summary import DataSummary
 
 OWN = ("Command", "Run id", "Configuration digest")  # of each run, if there are several
 
@@ -42,47 +43,46 @@ class Reproduction:
     rows: list[tuple[str, list[str]]]
 
 
-def data_name(record: RunRecord) -> str | None:
+def data_name(record: RunOutputs) -> str | None:
     """Returns what readers call the data: the name of its directory or of its place on the hub, if it has one."""
-    path = record.find("config", "data", "path")
+    path, source = record.summary.setting("data.path"), record.summary.setting("data.name")
     if not path:
-        return record.find("data", "name") or record.find("config", "data", "name")
-    is_hub_name = record.find("config", "data", "name") == "hub" and not Path(path).is_absolute()
-    return path if is_hub_name else Path(path).name
+        return (record.summary.data and record.summary.data.name) or source
+    return path if source == "hub" and not Path(path).is_absolute() else Path(path).name
 
 
-def dataset_summaries(finished: Sequence[RunRecord]) -> list[DatasetSummary]:
+def dataset_summaries(finished: Sequence[RunOutputs]) -> list[DatasetSummary]:
     """Describes the data that runs used, once for all runs that used the same."""
-    users: dict[str, list[RunRecord]] = {}
+    users: dict[str, list[RunOutputs]] = {}
     for record in finished:
-        if record.find("data"):
-            facts = [record.find("data"), record.find("data_digest"), record.find("test_digest"), record.evaluates]
+        if (data := record.summary.data) is not None:
+            facts = [asdict(data), record.summary.data_digest, record.summary.test_digest, record.evaluates]
             users.setdefault(json.dumps(facts, sort_keys=True, default=str), []).append(record)
-    return [
-        DatasetSummary(
-            [record.name for record in sharing],
-            _data_sentences(sharing[0]) + _shift_sentences(sharing),
-            {part: of for part, of in (sharing[0].find("data", "counts") or {}).items() if any(of.values())},
-        )
-        for sharing in users.values()
-    ]
+    return [_dataset_summary(sharing) for sharing in users.values()]
 
 
-def _data_sentences(record: RunRecord) -> list[str]:
+def _dataset_summary(sharing: Sequence[RunOutputs]) -> DatasetSummary:
+    data = sharing[0].summary.data or DataSummary()
+    return DatasetSummary(
+        [record.name for record in sharing],
+        _data_sentences(sharing[0], data) + _shift_sentences(sharing),
+        {part: of for part, of in data.counts.items() if any(of.values())},
+    )
+
+
+def _data_sentences(record: RunOutputs, data: DataSummary) -> list[str]:
     """Says how many images there are, which were left out, and which had to stay together."""
-    images, bad_images = record.number("data", "images"), record.number("data", "bad_images")
-    name, group = data_name(record) or "an unnamed data set", record.find("data", "grouped_by")
-    excluded = record.find("data", "excluded") or {}
-    sentences = [f"Images of {name}." if math.isnan(images) else f"{whole(images)} images of {name}."]
-    if excluded:
-        counts = ", ".join(f"{count:,} {label}" for label, count in excluded.items())
+    name, group = data_name(record) or "an unnamed data set", data.grouped_by
+    sentences = [f"Images of {name}." if data.images is None else f"{whole(data.images)} images of {name}."]
+    if data.excluded:
+        counts = ", ".join(f"{count:,} {label}" for label, count in data.excluded.items())
         sentences.append(f"Excluded classes: {counts}.")
     else:
         sentences.append("No class was excluded.")
-    if bad_images > 0:
-        sentences.append(f"Excluded because they cannot be read: {whole(bad_images)} images.")
-    if folds := record.find("folds"):
-        sentences.append(f"The images were split into {whole(folds)} folds; each image was tested once.")
+    if data.bad_images:
+        sentences.append(f"Excluded because they cannot be read: {whole(data.bad_images)} images.")
+    if record.pooled_folds:
+        sentences.append(f"The images were split into {record.pooled_folds} folds; each image was tested once.")
     if record.evaluates:
         sentences.append("All images were tested; none was used for training here.")
         if group:
@@ -96,28 +96,26 @@ def _data_sentences(record: RunRecord) -> list[str]:
     return sentences
 
 
-def _shift_sentences(sharing: Sequence[RunRecord]) -> list[str]:
+def _shift_sentences(sharing: Sequence[RunOutputs]) -> list[str]:
     """Returns what external validations found: how far these images are from each network's training images."""
     found: dict[str, list[str]] = {}
     for record in sharing:
-        if record.evaluates and (sentences := record.find("sentences")):
+        if record.evaluates and (sentences := record.summary.sentences):
             found.setdefault(" ".join(sentences), []).append(record.name)
     everyone = [record.name for record in sharing]
     return [text if names == everyone else f"{listing(names)}: {text}" for text, names in found.items()]
 
 
-def reproduction(records: Sequence[RunRecord]) -> Reproduction:
+def reproduction(records: Sequence[RunOutputs]) -> Reproduction:
     """Collects what it takes to repeat the runs: each run's own, and what all runs that recorded it share."""
-    read: dict[str, Callable[[RunRecord], str | None]] = {
-        "Command": lambda record: record.find("command"),
-        "Run id": lambda record: record.find("run_id"),
-        "Configuration digest": lambda record: record.find("config_digest"),
-        "Data digest": lambda record: record.find("data_digest"),
-        "Test images digest": lambda record: record.find("test_digest"),
+    read: dict[str, Callable[[RunOutputs], str | None]] = {
+        "Command": lambda record: record.summary.command,
+        "Run id": lambda record: record.summary.run_id,
+        "Configuration digest": lambda record: record.summary.config_digest,
+        "Data digest": lambda record: record.summary.data_digest,
+        "Test images digest": lambda record: record.summary.test_digest,
         "Code (git commit)": _commit,
-        "Experiment": lambda record: record.find("experiment"),
-        "Parent run id": lambda record: record.find("parent_run_id"),
-        "Tracking address": lambda record: record.find("tracking_uri"),
+        "Parent run id": lambda record: record.summary.parent_run_id,
     }
     values = {label: [field(record) for record in records] for label, field in read.items()}
     shared = {
@@ -132,6 +130,6 @@ def reproduction(records: Sequence[RunRecord]) -> Reproduction:
     return Reproduction(shared, differing, rows)
 
 
-def _commit(record: RunRecord) -> str | None:
-    commit = record.find("git", "sha")
-    return f"{commit}, with uncommitted changes" if commit and record.find("git", "dirty") else commit
+def _commit(record: RunOutputs) -> str | None:
+    git = record.summary.git or GitState()
+    return f"{git.sha}, with uncommitted changes" if git.sha and git.dirty else git.sha

@@ -10,7 +10,7 @@ from skinexp.comparison.pairwise import ALPHA
 from skinexp.comparison.swept_keys import Value, settings, swept_keys
 from skinexp.core.number_format import limits_text, p_value_equation, three_decimals
 from skinexp.evaluation import SeedComparison, SeedSummary, compare_seeds, holm, summarise_seeds
-from skinexp.runs.run_outputs import RunRecord
+from skinexp.runs.run_outputs import RunOutputs
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class RepeatedConfiguration:
         return self.behind is not None and self.behind.low > 0 and self.p_holm < ALPHA
 
 
-def repeated_configurations(records: Sequence[RunRecord]) -> list[RepeatedConfiguration]:
+def repeated_configurations(records: Sequence[RunOutputs]) -> list[RepeatedConfiguration]:
     """Returns configurations over their seeds, the highest mean first; none if no configuration has two seeds."""
     areas = _areas(records)
     if not any(len(by_seed) > 1 for by_seed in areas.values()):
@@ -75,11 +75,11 @@ def seed_sentences(repeated: Sequence[RepeatedConfiguration]) -> list[str]:
     ]
 
 
-def _areas(records: Sequence[RunRecord]) -> dict[str, dict[int, float]]:
+def _areas(records: Sequence[RunOutputs]) -> dict[str, dict[int, float]]:
     """Returns the test ROC-AUC of each seed by the name of its configuration."""
-    groups: dict[str, dict[int, RunRecord]] = {}
+    groups: dict[str, dict[int, RunOutputs]] = {}
     for record in records:
-        own, seed = settings(record), record.find("config", "seed")
+        own, seed = settings(record), record.summary.seed
         if record.finished and record.fold is None and own and isinstance(seed, int) and not math.isnan(record.roc_auc):
             groups.setdefault(json.dumps(own, sort_keys=True), {})[seed] = record
     names = _names([next(iter(members.values())) for members in groups.values()])
@@ -89,9 +89,9 @@ def _areas(records: Sequence[RunRecord]) -> dict[str, dict[int, float]]:
     }
 
 
-def _names(records: Sequence[RunRecord]) -> list[str]:
+def _names(records: Sequence[RunOutputs]) -> list[str]:
     """Returns a name for each configuration; equal names are followed by the settings in which they differ."""
-    alike: dict[str, list[RunRecord]] = {}
+    alike: dict[str, list[RunOutputs]] = {}
     for record in records:
         alike.setdefault(_name(record), []).append(record)
     names: list[str] = []
@@ -105,7 +105,7 @@ def _names(records: Sequence[RunRecord]) -> list[str]:
     return names
 
 
-def _own(record: RunRecord, others: Sequence[RunRecord]) -> str:
+def _own(record: RunOutputs, others: Sequence[RunOutputs]) -> str:
     """Returns the settings in which a run's configuration differs from others, each as a command line has it."""
     known = [settings(other) for other in others]
     chosen = list(swept_keys(others))
@@ -121,14 +121,15 @@ def _typed(value: Value) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def _name(record: RunRecord) -> str:
+def _name(record: RunOutputs) -> str:
     """Returns the run's overrides without its seed, or its model's name if none are left; on which images, at the end.
 
     It begins with the run's own name: that of the record may be numbered, and this one stands for several.
     """
-    name = str(record.find("name") or record.name)
-    overrides = str(record.find("evaluates", "name") or name)
+    name = record.summary.name or record.name
+    evaluated, model = record.summary.evaluates, record.summary.model
+    overrides = (evaluated and evaluated.name) or name
     images = name.removeprefix(overrides)
     rest = re.sub(r"(^|[\s,])\+*seed=[^\s,]+", r"\1", overrides)
     rest = re.sub(r"([\s,])[\s,]+", r"\1", rest).strip(" ,")
-    return f"{rest or record.find('model', 'name') or overrides}{images}"
+    return f"{rest or (model and model.name) or overrides}{images}"

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
-from skinexp.runs.run_outputs import RunRecord
+from skinexp.runs.run_outputs import RunOutputs
 
 Value: TypeAlias = str | int | float | bool | None
 
@@ -12,12 +12,12 @@ Value: TypeAlias = str | int | float | bool | None
 NOT_SWEPT = ("seed", "data.split.fold", "objective", "resume", "tracking", "explain", "data.cache", "data.workers")
 
 
-def settings(record: RunRecord) -> dict[str, Value]:
+def settings(record: RunOutputs) -> dict[str, Value]:
     """Returns a run's configuration by full key, in the configuration's order; empty if the run left none."""
-    return dict(_flat(record.find("config"), ""))
+    return dict(_flat(record.summary.requested_config, ""))
 
 
-def swept_keys(records: Sequence[RunRecord]) -> dict[str, list[Value]]:
+def swept_keys(records: Sequence[RunOutputs]) -> dict[str, list[Value]]:
     """Returns the keys in which runs differ, each with its values: numbers ascending, others as they first occur.
 
     A key whose value follows from that of an earlier one is left out: a model brings its own learning rate for

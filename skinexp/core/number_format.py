@@ -65,9 +65,9 @@ def whole(value: float) -> str:
     return f"{value:,.0f}"
 
 
-def clock(seconds: float | None) -> str:
-    """Returns a time as minutes and seconds, with hours if there are any; `n/a` for None."""
-    if seconds is None:
+def clock(seconds: float) -> str:
+    """Returns a time as minutes and seconds, with hours if there are any; `n/a` for NaN."""
+    if math.isnan(seconds):
         return ABSENT
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)

@@ -102,10 +102,10 @@ def in_one_sentence(file: Path) -> Iterator[None]:
 def _show(job: Job) -> None:
     from skinexp.comparison.cross_validation import pool  # later than the command line: these bring matplotlib
     from skinexp.report.console import run_table
-    from skinexp.runs.run_outputs import load
+    from skinexp.runs.run_outputs import read_outputs
 
     configuration = result.load(job.directory)["config"]
-    run_table.show(pool([load(job.directory, configuration["model"]["name"])]))
+    run_table.show(pool([read_outputs(job.directory, configuration["model"]["name"])]))
     run_table.show_next_steps(job.directory, configuration["tracking"]["uri"])
 
 

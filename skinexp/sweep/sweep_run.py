@@ -19,7 +19,7 @@ from skinexp.core.terminal import from_here
 from skinexp.report.console import run_table
 from skinexp.report.pages import comparison_files
 from skinexp.runs import provenance, result
-from skinexp.runs.run_outputs import load
+from skinexp.runs.run_outputs import read_outputs
 from skinexp.sweep import jobs
 from skinexp.sweep.manifest import Manifest
 
@@ -104,7 +104,7 @@ def end(sweep: Sweep, status: str) -> None:
         return
     manifest = Manifest.load(directory)
     manifest.parent = record.id
-    records = [load(job) for job in found]
+    records = [read_outputs(job) for job in found]
     manifest.jobs = [_row(job, result.load(job)) for job in found]
     unfinished = [job for job in manifest.jobs if job["status"] != "finished"]
     jobs.exit_codes += [jobs.code_of(str(job["error"])) for job in unfinished]

@@ -15,7 +15,7 @@ def test_runs_with_one_name_are_numbered_and_split_into_finished_and_not():
 
 def test_the_best_run_is_chosen_on_validation_images_and_not_on_test_images(run):
     good_on_test, good_on_validation = run({"optim.lr": 0.1}, 0.9), run({"optim.lr": 0.2}, 0.8)
-    good_on_test.result["metrics"]["val/roc_auc"] = 0.7
+    good_on_test.metrics["val/roc_auc"] = 0.7
     assert analyse([good_on_test, good_on_validation]).best.name == "optim.lr=0.2"
     assert analyse([failed("a", None)]).best is None
 

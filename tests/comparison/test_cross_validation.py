@@ -1,5 +1,6 @@
 """Folds of a cross-validation side by side: one row a configuration, or a sentence that says what is wrong."""
 
+import dataclasses
 import json
 import math
 from pathlib import Path
@@ -15,13 +16,13 @@ from skinexp.comparison.decisions import run_decisions
 from skinexp.core.terminal import console
 from skinexp.evaluation import bootstrap
 from skinexp.report.console import run_table
-from skinexp.runs.run_outputs import RunRecord, load
-from tests.report.runs import compare
+from skinexp.runs.run_outputs import RunOutputs, read_outputs
+from tests.report.runs import changed, compare
 
 FOLDS, IMAGES = 3, 40
 
 
-def fold(place: Path, model: str, number: int, *, first: int | None = None, status: str = "finished") -> RunRecord:
+def fold(place: Path, model: str, number: int, *, first: int | None = None, status: str = "finished") -> RunOutputs:
     """A run's directory as a fold leaves it; `first` is the number of its first test image."""
     directory = place / f"{model}-{number}"
     directory.mkdir(parents=True)
@@ -53,10 +54,10 @@ def fold(place: Path, model: str, number: int, *, first: int | None = None, stat
         "seconds": {"total": 10.0},
     }
     (directory / "result.json").write_text(json.dumps(result))
-    return load(directory)
+    return read_outputs(directory)
 
 
-def folds(place: Path, model: str = "scratch", **changes: object) -> list[RunRecord]:
+def folds(place: Path, model: str = "scratch", **changes: object) -> list[RunOutputs]:
     return [fold(place, model, number) for number in range(FOLDS)]
 
 
@@ -96,15 +97,10 @@ def test_each_folds_own_scores_are_kept_beside_the_page(tmp_path):
 
 def test_a_sweep_over_folds_alone_is_named_by_what_its_command_said(tmp_path):
     records = folds(tmp_path)
-    for number, record in enumerate(records):
-        record.result["name"] = f"data.split.fold={number}"  # what a sweep calls its jobs is what varies
-    renamed = [RunRecord(f"data.split.fold={number}", *vars_of(record)) for number, record in enumerate(records)]
+    # A sweep names its jobs by what varies.
+    renamed = [dataclasses.replace(record, name=f"data.split.fold={number}") for number, record in enumerate(records)]
     (pooled,) = pool(renamed).records
     assert pooled.name == f"model=scratch data.split.folds={FOLDS}"
-
-
-def vars_of(record: RunRecord) -> tuple:
-    return record.status, record.directory, record.result, record.error, record.predictions
 
 
 def test_missing_folds_are_named_and_the_others_stay_as_they_are(tmp_path):
@@ -151,8 +147,10 @@ def test_the_terminal_shows_one_line_a_configuration(tmp_path):
 
 def test_a_configuration_is_as_healthy_as_its_worst_fold(tmp_path):
     records = folds(tmp_path)
-    for record, verdict in zip(records, ("ok", "collapsed", "warning"), strict=True):
-        record.result["health"] = {"verdict": verdict, "sentence": f"It is {verdict}."}
+    records = [
+        changed(record, health={"verdict": verdict, "sentence": f"It is {verdict}."})
+        for record, verdict in zip(records, ("ok", "collapsed", "warning"), strict=True)
+    ]
     (pooled,) = pool(records).records
     assert pooled.collapsed
     assert pooled.health.sentence == "Worst fold (1): It is collapsed."
@@ -170,10 +168,14 @@ def test_every_score_of_a_pooled_configuration_has_an_interval_from_all_folds(tm
 
 
 def test_each_fold_is_called_at_the_threshold_that_it_chose(tmp_path):
-    records = folds(tmp_path)
-    for number, record in enumerate(records):
-        record.result["thresholds"]["chosen"] = 0.2 + 0.3 * number
-        record.result["calibration"] = {"method": "temperature", "parameters": {"temperature": 1.0 + number}}
+    records = [
+        changed(
+            record,
+            thresholds={"half": 0.5, "youden": 0.4, "chosen": 0.2 + 0.3 * number},
+            calibration={"method": "temperature", "parameters": {"temperature": 1.0 + number}},
+        )
+        for number, record in enumerate(folds(tmp_path))
+    ]
     (record,) = map(with_pooled_scores, pool(records).records)
     called = [
         expit(one.predictions["logit"] / (1.0 + number)) >= 0.2 + 0.3 * number for number, one in enumerate(records)

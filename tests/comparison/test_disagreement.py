@@ -1,18 +1,17 @@
 """Which of the commonly explained images are shown: those that the runs answer most differently."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 from skinexp.comparison.disagreement import SHOWN_IMAGES, shared_images
 from skinexp.report.pages.sections.gradcam_section import gradcam_figures
-from skinexp.runs.run_outputs import RunRecord
+from skinexp.runs.run_outputs import RunOutputs
+from tests.report.runs import outputs
 
 WELL, ILL = {"verdict": "ok"}, {"verdict": "collapsed"}
 
 
-def explained(name: str, answers: dict[str, float], health: dict[str, str] = WELL) -> RunRecord:
+def explained(name: str, answers: dict[str, float], health: dict[str, str] = WELL) -> RunOutputs:
     draw = np.random.default_rng(0)
     count = len(answers)
     maps = {
@@ -22,7 +21,7 @@ def explained(name: str, answers: dict[str, float], health: dict[str, str] = WEL
         "image": draw.integers(0, 256, (count, 24, 24, 3), dtype=np.uint8),
         "heat": draw.random((count, 24, 24)),
     }
-    return RunRecord(name, "finished", Path(name), {"health": health}, gradcam=maps)
+    return outputs(name, {"health": health}, gradcam=maps)
 
 
 def test_the_most_disputed_image_comes_first_with_its_spread():

@@ -11,11 +11,11 @@ from scipy.special import expit
 from skinexp.comparison.data_warnings import data_warnings
 from skinexp.comparison.leakage import leakage_pairs
 from skinexp.evaluation import delong_interval, evaluate
-from skinexp.runs.run_outputs import RunRecord
-from tests.report.runs import compare
+from skinexp.runs.run_outputs import RunOutputs
+from tests.report.runs import compare, outputs
 
 
-def run(group: str | None, signal: float, directory: Path, copies: int = 2, per_original: int = 3) -> RunRecord:
+def run(group: str | None, signal: float, directory: Path, copies: int = 2, per_original: int = 3) -> RunOutputs:
     draw = np.random.default_rng(1)
     original = np.repeat(np.arange(120), per_original)
     label = original % 2
@@ -29,7 +29,7 @@ def run(group: str | None, signal: float, directory: Path, copies: int = 2, per_
     )  # fmt: skip
     config = {"seed": 0, "data": {"augmented_copies": copies, "split": {"group": group}}, "model": {"name": "scratch"}}
     result = {"metrics": evaluate(predictions).metrics, "config": config, "model": {"name": "scratch"}}
-    return RunRecord(f"group={group}", "finished", directory, result, predictions=predictions)
+    return outputs(f"group={group}", result, directory, predictions=predictions)
 
 
 def test_a_pair_gives_both_areas_and_their_difference_with_versions_as_one_case(tmp_path):

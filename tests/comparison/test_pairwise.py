@@ -3,7 +3,6 @@
 import dataclasses
 import math
 from itertools import combinations
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -14,12 +13,13 @@ from skinexp.comparison.decisions import run_decisions
 from skinexp.comparison.pairwise import PairwiseTests, pairwise_tests, same_test_images
 from skinexp.evaluation import delong_test, evaluate, holm
 from skinexp.report.pages.sections.pairs_section import pair_rows
-from skinexp.runs.run_outputs import RunRecord
+from skinexp.runs.run_outputs import RunOutputs
+from tests.report.runs import outputs
 
 IMAGES = 200
 
 
-def run(name: str, signal: float, seed: int = 0, images: int = IMAGES, **entries: object) -> RunRecord:
+def run(name: str, signal: float, seed: int = 0, images: int = IMAGES, **entries: object) -> RunOutputs:
     """A run on the same images as the others, whose logits differ by so many standard deviations between classes."""
     shared, own = np.random.default_rng(99), np.random.default_rng(seed)
     label, split = np.tile([0, 1], images), np.repeat(["val", "test"], images)
@@ -27,10 +27,10 @@ def run(name: str, signal: float, seed: int = 0, images: int = IMAGES, **entries
     table = pd.DataFrame({"image_id": range(2 * images), "split": split, "label": label, "logit": logit})
     table = table.assign(probability=expit(logit))
     result = {"metrics": evaluate(table).metrics, "test_digest": "same", "config": {}} | entries
-    return RunRecord(name, "finished", Path(name), result, predictions=table)
+    return outputs(name, result, predictions=table)
 
 
-def pair(runs: list[RunRecord]) -> PairwiseTests:
+def pair(runs: list[RunOutputs]) -> PairwiseTests:
     return pairwise_tests(runs, run_decisions([run for run in runs if run.finished]))
 
 

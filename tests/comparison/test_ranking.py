@@ -13,17 +13,18 @@ from skinexp.comparison.seed_summary import repeated_configurations
 from skinexp.evaluation import delong_interval, delong_test
 from skinexp.report.pages.score_table import tables
 from tests.comparison.test_pairwise import pair, run
+from tests.report.runs import changed
 
 
 def flat(record):
     """The run with one answer to all images."""
-    metrics = record.result["metrics"] | {"test/predicted_positive": 0.0, "test/logit_std": 1e-4, "test/accuracy": 0.5}
-    return dataclasses.replace(record, result=record.result | {"metrics": metrics})
+    metrics = record.metrics | {"test/predicted_positive": 0.0, "test/logit_std": 1e-4, "test/accuracy": 0.5}
+    return changed(record, metrics=metrics)
 
 
 def ill(record, cause="wrong_input_range", cure="model.input_scaling=contract"):
     health = {"verdict": "collapsed", "cause": cause, "cure": cure}
-    return dataclasses.replace(record, result=record.result | {"health": health})
+    return changed(record, health=health)
 
 
 def three(value: float) -> str:

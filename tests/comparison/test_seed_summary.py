@@ -9,6 +9,7 @@ from scipy import stats
 
 from skinexp.comparison.seed_summary import repeated_configurations, seed_sentences
 from skinexp.report.pages.sections.seeds_section import row
+from tests.report.runs import changed
 
 AREAS = {"a": [0.80, 0.84, 0.82], "b": [0.70, 0.75, 0.71], "c": [0.79, 0.85, 0.80]}
 
@@ -67,12 +68,9 @@ def test_configurations_that_share_no_two_seeds_are_not_compared(run):
 def evaluated(run, rate, seed, images, area=0.8):
     """A network that was trained with this rate and seed, on phantoms of another seed."""
     trained = run({"optim.lr": rate, "data.seed": images}, area, seed=seed)
-    result = trained.result | {
-        "name": f"seed={seed} on phantom",
-        "model": {"name": "scratch"},
-        "evaluates": {"name": f"seed={seed}"},
-    }
-    return dataclasses.replace(trained, name=result["name"], result=result)
+    name = f"seed={seed} on phantom"
+    tested = changed(trained, name=name, model={"name": "scratch"}, evaluates={"name": f"seed={seed}"})
+    return dataclasses.replace(tested, name=name)
 
 
 def test_one_network_on_two_sets_of_images_is_no_repetition(run):
@@ -89,9 +87,8 @@ def test_configurations_of_one_name_are_named_by_what_they_differ_in(run):
     runs = [run({"optim.lr": rate}, rate, seed=seed) for rate in (0.1, 0.25) for seed in (0, 1)]
     runs = [
         dataclasses.replace(
-            one,
-            name=f"seed={one.result['config']['seed']}{' (2)' * (number > 1)}",
-            result=one.result | {"name": f"seed={one.result['config']['seed']}", "model": {"name": "scratch"}},
+            changed(one, name=f"seed={one.summary.seed}", model={"name": "scratch"}),
+            name=f"seed={one.summary.seed}{' (2)' * (number > 1)}",
         )
         for number, one in enumerate(runs)
     ]
@@ -101,5 +98,5 @@ def test_configurations_of_one_name_are_named_by_what_they_differ_in(run):
 def test_configurations_of_one_name_that_lack_a_key_are_still_told_apart(run):
     rates = [{"optim.lr": 0.1}, {"optim.lr": 0.1, "optim.ema": True}]
     runs = [run(settings, 0.8, seed=seed) for settings in rates for seed in (0, 1)]
-    runs = [dataclasses.replace(one, result=one.result | {"name": "seed=0", "model": {"name": "a"}}) for one in runs]
+    runs = [changed(one, name="seed=0", model={"name": "a"}) for one in runs]
     assert sorted(one.name for one in repeated_configurations(runs)) == ["a", "a optim.ema=true"]

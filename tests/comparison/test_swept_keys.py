@@ -1,9 +1,7 @@
 """What varies among runs, found by comparing their configurations."""
 
-from pathlib import Path
-
 from skinexp.comparison.swept_keys import settings, swept_keys, value_text
-from skinexp.runs.run_outputs import RunRecord
+from tests.report.runs import failed
 
 
 def test_keys_that_differ_are_found_with_their_values_in_the_order_of_the_configuration(collapse):
@@ -38,7 +36,7 @@ def test_keys_that_some_runs_do_not_know_are_left_out(run):
 
 
 def test_runs_that_left_no_configuration_do_not_matter(run):
-    lost = RunRecord("lost", "failed", Path("lost"), {})
+    lost = failed("lost", None)
     assert settings(lost) == {}
     assert swept_keys([lost, run({"optim.lr": 0.1}), run({"optim.lr": 0.2})]) == {"optim.lr": [0.1, 0.2]}
     assert swept_keys([lost]) == {}

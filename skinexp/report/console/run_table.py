@@ -14,7 +14,7 @@ from skinexp.config.schema import Tracking
 from skinexp.core.number_format import clock, three_decimals
 from skinexp.core.terminal import console, from_here
 from skinexp.runs.result import TRACEBACK
-from skinexp.runs.run_outputs import RunRecord
+from skinexp.runs.run_outputs import RunOutputs
 
 COLUMNS = {  # metric -> heading
     "test/roc_auc": "ROC-AUC",
@@ -44,7 +44,7 @@ def show(pooled: PooledFolds) -> None:
         console.print(sentence, markup=False, soft_wrap=True)
 
 
-def _table(records: Sequence[RunRecord]) -> Table:
+def _table(records: Sequence[RunOutputs]) -> Table:
     is_ill = any(record.health and record.health.verdict != "ok" for record in records)
     padding = (0, 0 if is_ill else 1)  # one more column leaves no room for it in 80 characters
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True, padding=padding)
@@ -60,13 +60,13 @@ def _table(records: Sequence[RunRecord]) -> Table:
             cells = [three_decimals(record.metric(key)) for key in COLUMNS]
             marked = record.roc_auc == best and len(records) > 1
             cells[0] = f"[bold]{cells[0]}[/bold]" if marked else cells[0]
-            table.add_row(*who, *cells, clock(record.find("seconds", "total")))
+            table.add_row(*who, *cells, clock(record.summary.total_seconds))
         else:
             table.add_row(*who, f"[red]{record.status}[/red]")
     return table
 
 
-def _health(record: RunRecord) -> str:
+def _health(record: RunOutputs) -> str:
     verdict = record.health.verdict if record.health else ""
     colour = {"warning": "yellow", "collapsed": "red"}.get(verdict)
     return f"[{colour}]{verdict}[/{colour}]" if colour else verdict

@@ -10,8 +10,9 @@ from typing import Any
 import pandas as pd
 
 from skinexp.comparison.analyse import Comparison
+from skinexp.core import run_files
 from skinexp.report.pages import comparison_page
-from skinexp.runs.run_outputs import RunRecord
+from skinexp.runs.run_outputs import RunOutputs
 
 FIRST_METRICS = ("test/roc_auc", "val/roc_auc", "test/average_precision", "test/accuracy")
 
@@ -34,18 +35,18 @@ def write_comparison(comparison: Comparison, directory: Path, *, day: datetime.d
 
     # The tables come first: they are there even if a figure cannot be drawn.
     rows = comparison_table(comparison.runs)
-    rows.to_csv(directory / "comparison.csv", index=False)
+    rows.to_csv(directory / run_files.COMPARISON_TABLE, index=False)
     if comparison.folds.folds:
-        _fold_table(comparison.folds.folds).to_csv(directory / "folds.csv", index=False)
+        _fold_table(comparison.folds.folds).to_csv(directory / run_files.FOLDS, index=False)
     text = json.dumps(_strict(rows), indent=2, allow_nan=False, ensure_ascii=False)
-    (directory / "comparison.json").write_text(text + "\n", encoding="utf-8")
+    (directory / run_files.COMPARISON_VALUES).write_text(text + "\n", encoding="utf-8")
 
-    path = directory / "comparison.html"
+    path = directory / run_files.COMPARISON_PAGE
     path.write_text(comparison_page.render(comparison, day or datetime.date.today()), encoding="utf-8")
     return path
 
 
-def comparison_table(records: Sequence[RunRecord]) -> pd.DataFrame:
+def comparison_table(records: Sequence[RunOutputs]) -> pd.DataFrame:
     """Returns one row a run, finished or not: its name, what it used, and all its scores.
 
     Returns:
@@ -58,21 +59,21 @@ def comparison_table(records: Sequence[RunRecord]) -> pd.DataFrame:
             "name": record.name,
             "status": record.status,
             "error": record.error,
-            "model": record.find("model", "name"),
-            "seed": record.find("config", "seed"),
-            "folds": record.find("config", "data", "split", "folds") or None,
+            "model": record.summary.model.name if record.summary.model else None,
+            "seed": record.summary.seed,
+            "folds": record.summary.folds,
             "fold": record.fold,
-            "run_id": record.find("run_id"),
-            "config_digest": record.find("config_digest"),
-            "data_digest": record.find("data_digest"),
-            "test_digest": record.find("test_digest"),
-            "best_epoch": record.find("best_epoch"),
-            "epochs": record.find("epochs"),
-            "seconds": record.number("seconds", "total"),
-            "health": record.find("health", "verdict"),
-            "health_cause": record.find("health", "cause"),
-            "feature_cosine": record.number("health", "feature_cosine"),
-            "probe_auc": record.number("health", "probe_auc"),
+            "run_id": record.summary.run_id,
+            "config_digest": record.summary.config_digest,
+            "data_digest": record.summary.data_digest,
+            "test_digest": record.summary.test_digest,
+            "best_epoch": record.summary.best_epoch,
+            "epochs": record.summary.epochs,
+            "seconds": record.summary.total_seconds,
+            "health": record.health.verdict if record.health else None,
+            "health_cause": record.health.cause if record.health else None,
+            "feature_cosine": record.health.feature_cosine if record.health else math.nan,
+            "probe_auc": record.health.probe_auc if record.health else math.nan,
             **record.metrics,
         }
         for record in records
@@ -85,7 +86,7 @@ def comparison_table(records: Sequence[RunRecord]) -> pd.DataFrame:
     return frame[described + metrics].astype(whole_numbers | dict.fromkeys(metrics, "float64"))
 
 
-def _fold_table(pooled: Mapping[str, Sequence[RunRecord]]) -> pd.DataFrame:
+def _fold_table(pooled: Mapping[str, Sequence[RunOutputs]]) -> pd.DataFrame:
     """Returns the table of the runs that were pooled, with the name of their configuration as its first column."""
     rows = [comparison_table(sorted(members, key=lambda record: record.fold or 0)) for members in pooled.values()]
     named = [part.assign(configuration=name) for name, part in zip(pooled, rows, strict=True)]

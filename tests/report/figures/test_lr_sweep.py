@@ -40,7 +40,7 @@ def test_a_row_a_run_says_where_it_stands_and_how_it_fares(sweep):
 
 def test_a_learning_rate_is_judged_on_validation_images(run):
     records = [run({"optim.lr": lr}, 0.8) for lr in RATES]
-    records[0].result["metrics"]["val/roc_auc"] = 0.6
+    records[0].metrics["val/roc_auc"] = 0.6
     assert learning_rate_trials(records)["auc"].tolist() == [0.6, 0.8, 0.8, 0.8]
 
 

@@ -1,6 +1,5 @@
 """The comparison of runs as a page: what it tells, in which order, and what it leaves out."""
 
-import dataclasses
 import re
 import subprocess
 import sys
@@ -8,9 +7,10 @@ import sys
 from sklearn import metrics
 
 from skinexp.evaluation import delong_interval
-from skinexp.runs.run_outputs import load
+from skinexp.runs.run_outputs import read_outputs
 from tests.report.runs import (
     DAY,
+    changed,
     compare,
     explained,
     failed,
@@ -25,7 +25,7 @@ from tests.report.runs import (
 
 def test_a_result_with_almost_nothing_in_it_still_makes_a_page(tmp_path):
     (tmp_path / "result.json").write_text('{"status": "finished"}')
-    page = compare([load(tmp_path, name="bare")], tmp_path, day=DAY)
+    page = compare([read_outputs(tmp_path, name="bare")], tmp_path, day=DAY)
     assert "No run has a test ROC-AUC" in words(page)
 
 
@@ -34,7 +34,7 @@ def test_damaged_files_cost_their_own_sections_alone(tmp_path):
     files = ("predictions.parquet", "history.csv", "gradcam.npz")
     for file in files:
         (tmp_path / "run" / file).write_bytes(b"PK\x03\x04 not what it was")
-    run = load(tmp_path / "run")
+    run = read_outputs(tmp_path / "run")
     assert run.unreadable == files
     text = words(compare([run], tmp_path, day=DAY))
     assert all(f"{file} of model=damaged is damaged" in text for file in files)
@@ -182,7 +182,7 @@ def test_a_test_on_other_images_says_so_and_what_it_found_of_them(tmp_path):
 
 def test_rates_of_networks_that_were_only_tested_are_not_drawn(run, tmp_path):
     runs = [run({"optim.lr": rate, "model.name": "a"}) for rate in (1e-4, 1e-3, 1e-2)]
-    tested = [dataclasses.replace(one, result=one.result | {"evaluates": {"name": one.name}}) for one in runs]
+    tested = [changed(one, evaluates={"name": one.name}) for one in runs]
     assert "against learning rate" in words(compare(runs, tmp_path, day=DAY))
     assert "against learning rate" not in words(compare(tested, tmp_path, day=DAY))
 

@@ -1,6 +1,5 @@
 """Runs that gathered evidence, read from their directories and shown on one page."""
 
-import dataclasses
 import datetime
 import math
 
@@ -8,10 +7,10 @@ import pytest
 
 from skinexp.core.number_format import limits_text, p_value_text, three_decimals
 from skinexp.report.pages.score_table import tables
-from skinexp.runs.run_outputs import load
+from skinexp.runs.run_outputs import read_outputs
 from tests.comparison.test_pairwise import run as predicting
 from tests.report.gathered import write_sweep
-from tests.report.runs import compare, words
+from tests.report.runs import changed, compare, words
 
 DAY = datetime.date(2026, 11, 23)
 
@@ -43,7 +42,7 @@ def test_a_damaged_table_costs_its_own_figure_alone_and_is_named(sweep, tmp_path
         (place / file).write_bytes((sweep[0].directory / file).read_bytes())
     (place / "evidence").mkdir()
     (place / "evidence" / "scores.csv").write_text("score,estimate\nroc_auc,0.9\n")
-    found = load(place)
+    found = read_outputs(place)
     assert found.unreadable == ("evidence/scores.csv",)
     assert found.evidence == {}
     assert not math.isnan(found.interval("roc_auc").low)  # DeLong's, from the predictions
@@ -74,8 +73,7 @@ def test_a_low_calibration_error_is_the_best_one_and_a_collapsed_run_s_is_passed
 def test_scores_at_a_prevalence_stand_beside_it(run):
     record = run({"evaluate.prevalence": 0.0125})
     metrics = record.metrics | {"test/ppv_at_prevalence": 0.4}
-    result = record.result | {"metrics": metrics}
-    found = tables([dataclasses.replace(record, result=result)], True)
+    found = tables([changed(record, metrics=metrics)], True)
     (table,) = (one for one in found if one.title == "At the operating threshold")
     ((_, cells),) = table.rows
     assert [(group, [column.label for column in columns]) for group, columns in table.groups] == [

@@ -5,7 +5,6 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -14,9 +13,9 @@ from playwright.sync_api import Browser, Page
 from scipy.special import expit
 
 from skinexp.evaluation import evaluate
-from skinexp.runs.run_outputs import RunRecord
+from skinexp.runs.run_outputs import RunOutputs
 from tests.report.gathered import write_sweep
-from tests.report.runs import compare
+from tests.report.runs import changed, compare, failed, outputs
 
 CONTRASTS = [("ink", "paper"), ("quiet", "paper"), ("quiet", "shade"), ("link", "paper")]
 CONTRASTS += [(text, f"{colour}-shade") for colour in ("good", "warning", "bad") for text in (colour, "ink", "quiet")]
@@ -27,7 +26,7 @@ GRAVE = ("serious", "critical")  # of its four degrees
 ATTACK = '<script>document.title = "taken"</script>'
 
 
-def finished(name: str, seed: int, signal: float) -> RunRecord:
+def finished(name: str, seed: int, signal: float) -> RunOutputs:
     """A run on 100 test images, with everything that a page can show of it."""
     draw = np.random.default_rng(seed)
     label, split = np.tile([0, 1], 100), np.repeat(["val", "test"], 100)
@@ -51,7 +50,7 @@ def finished(name: str, seed: int, signal: float) -> RunRecord:
         "config": {"seed": seed},
         "command": "python -m skinexp.train " + "model.head.units=128 " * 10,
     }
-    return RunRecord(name, "finished", Path(name), result, None, predictions, history, gradcam)
+    return outputs(name, result, predictions=predictions, history=history, gradcam=gradcam)
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +59,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> str:
         finished("model=middle", seed=1, signal=1.0),
         finished("model=best,model.fine_tune.fraction=0.25,optim.reduce_lr.patience=5", seed=2, signal=3.0),
         finished(ATTACK, seed=3, signal=0.1),
-        RunRecord("model=lost", "failed", Path("lost"), {}, error="Traceback ...\n" + "wide " * 100 + "\nMemoryError"),
+        failed("model=lost", "Traceback ...\n" + "wide " * 100 + "\nMemoryError"),
     ]
     return compare(runs, tmp_path_factory.mktemp("page")).as_uri()
 
@@ -70,9 +69,9 @@ def full_address(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A page with all sections: runs with evidence, one collapsed, one failed, and one repeated with another seed."""
     place = tmp_path_factory.mktemp("full")
     runs = write_sweep(place, images=300)
-    again = dataclasses.replace(runs[0], name="model=scratch seed=4", result=dict(runs[0].result))
-    again.result["config"] = again.result["config"] | {"seed": 4}
-    lost = RunRecord("model=lost", "failed", Path("lost"), {}, error="Traceback ...\nMemoryError: " + "wide" * 60)
+    again = changed(runs[0], config=runs[0].summary.config | {"seed": 4})
+    again = dataclasses.replace(again, name="model=scratch seed=4")
+    lost = failed("model=lost", "Traceback ...\nMemoryError: " + "wide" * 60)
     return compare([*runs, again, lost], place).as_uri()
 
 

@@ -10,7 +10,7 @@ from skinexp.report.figures.decision_curves import decision_curves
 from skinexp.report.pages.captioned import Captioned
 from skinexp.report.pages.embedded_figure import embed
 from skinexp.report.pages.section import Content, Section
-from skinexp.runs.run_outputs import RunRecord
+from skinexp.runs.run_outputs import RunOutputs
 
 MOST_BANDS = 4  # runs whose bands can be distinguished when they overlap
 THRESHOLDS = (0.1, 0.3, 0.5)  # at which the alternative text gives the net benefit
@@ -69,7 +69,7 @@ def decision_curve_figure(comparison: Comparison) -> Captioned:
     return Captioned(caption, embed(decision_curves(curves), f"Decision curves. {'; '.join(descriptions)}."))
 
 
-def _bands(runs: list[RunRecord], table: str) -> dict[str, pd.DataFrame]:
+def _bands(runs: list[RunOutputs], table: str) -> dict[str, pd.DataFrame]:
     return {run.name: run.evidence[table] for run in runs if table in run.evidence}
 
 

@@ -10,7 +10,7 @@ from skinexp.report.figures import reliability_diagram
 from skinexp.report.pages.captioned import Captioned, panels_note, with_panel
 from skinexp.report.pages.embedded_figure import embed
 from skinexp.report.pages.section import Content, Section
-from skinexp.runs.run_outputs import RunRecord
+from skinexp.runs.run_outputs import RunOutputs
 
 CAPTION = (
     "Reliability diagrams: the observed share of malignant images over the mean predicted probability in each of 15 "
@@ -42,7 +42,7 @@ def reliability_figure(comparison: Comparison) -> Captioned | None:
     return Captioned(CAPTION, embed(figure, f"Reliability diagrams. {'. '.join(descriptions)}."))
 
 
-def _calibration_error(run: RunRecord, stage: str) -> str:
+def _calibration_error(run: RunOutputs, stage: str) -> str:
     value = run.metric("test/ece" if stage == "before" else "test/ece_calibrated")
     return "" if math.isnan(value) else f"expected calibration error {three_decimals(value)}, "
 
