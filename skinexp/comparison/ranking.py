@@ -75,10 +75,11 @@ def _ranking(finished: Sequence[RunOutputs], pairs: PairwiseTests) -> list[str]:
             "The 95 % CI of this difference excludes 0, but it is not adjusted for multiple comparisons as the p-value "
             "is."
         )
+    mine = f"The test ROC-AUC of {best.name}"
     if further := alike[1:]:
-        sentences.append(f"It is not significantly different from that of {listing(further)} either.")
+        sentences.append(f"{mine} is also not significantly different from that of {listing(further)}.")
     if lower:
-        sentences.append(f"It is significantly higher than that of {listing(lower)}.")
+        sentences.append(f"{mine} is significantly higher than that of {listing(lower)}.")
     return sentences
 
 

@@ -56,8 +56,8 @@ def test_runs_within_chance_are_not_significantly_different_and_those_beyond_it_
         first,
     )
     assert len(others) == 2
-    assert others[0].startswith("It is not significantly different from that of ")
-    assert others[1] == "It is significantly higher than that of weak."
+    assert others[0].startswith("The test ROC-AUC of ")
+    assert others[1].endswith(" is significantly higher than that of weak.")
 
 
 def test_an_interval_without_0_among_many_pairs_is_explained():
@@ -116,7 +116,7 @@ def test_runs_that_share_the_highest_area_stand_in_one_order_and_a_third_is_told
     assert [one.roc_auc for one in runs[:2]] == [1, 1]
     sentences = verdict(runs)
     assert sentences[0].startswith("a has the highest test ROC-AUC, 1.000 (95 % CI 0.963 to 1.000, DeLong), but")
-    assert sentences[-1] == "It is significantly higher than that of c."
+    assert sentences[-1] == "The test ROC-AUC of a is significantly higher than that of c."
     (scores, *_) = tables(runs, comparable=True)
     assert [record.name for record, _ in scores.rows] == ["a", "b", "c"]
 
