@@ -22,7 +22,7 @@ REFERENCE: dict[str, Any] = {"color": QUIET, "linewidth": 1.2, "linestyle": (0, 
 
 
 def stages(points: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """The points of each stage; those after calibration only where it changed something."""
+    """Returns the points of each stage; those after calibration only if it changed something."""
     found = {stage: points[points["stage"] == stage].reset_index(drop=True) for stage in STAGES}
     found = {stage: part for stage, part in found.items() if len(part)}
     if len(found) == 2 and found["before"].drop(columns="stage").equals(found["after"].drop(columns="stage")):
@@ -32,7 +32,7 @@ def stages(points: pd.DataFrame) -> dict[str, pd.DataFrame]:
 
 @styled
 def reliability_diagrams(points: Mapping[str, pd.DataFrame]) -> Figure:
-    """A diagram a run: the share of malignant images over their mean probability, and below it the images in each bin.
+    """Draws a diagram a run: observed share of malignant over mean probability, and below it the images in each bin.
 
     Args:
         points: for each run the points of `Evidence.reliability`: columns `stage` ("before" or "after" calibration),
@@ -42,7 +42,7 @@ def reliability_diagrams(points: Mapping[str, pd.DataFrame]) -> Figure:
         A figure. Bars are 95 % CIs; a calibrated model lies on the diagonal.
 
     Raises:
-        ValueError: where there is no run.
+        ValueError: if there is no run.
     """
     if not points:
         raise ValueError("points: give the points of one run at least. Received: none")
