@@ -1,10 +1,10 @@
 """Phantoms to look at, beside photographs where they are at hand.
 
-    python benchmarks/contact_sheet.py                                          # docs/phantoms.png: phantoms alone
+    python benchmarks/contact_sheet.py                                          # docs/images/phantoms.png
     python benchmarks/contact_sheet.py --photographs DIRECTORY --out SHEET.png  # photographs below them
     python benchmarks/contact_sheet.py --cells 110 --out SHEET.png data.phantom.photographs=11 data.phantom.hair=1
 
-It measures nothing. Photographs may not be ours to publish: the sheet that belongs to the README shows none.
+It measures nothing. Photographs may not be ours to publish: the sheet in docs/ shows none.
 """
 
 import argparse
@@ -61,7 +61,7 @@ def main() -> None:
     parser.add_argument(
         "--photographs", type=Path, help="a directory of photographs (JPEG), as many of which are added"
     )
-    parser.add_argument("--out", type=Path, default=Path(__file__).parents[1] / "docs" / "phantoms.png")
+    parser.add_argument("--out", type=Path, default=Path(__file__).parents[1] / "docs" / "images" / "phantoms.png")
     arguments = parser.parse_args()
     options = options_of(arguments.overrides)
     cells = [phantom.render(SEED, index, options).image for index in range(arguments.cells)]

@@ -84,7 +84,7 @@ def main() -> None:
     goal = Goal(
         what=f"tracking and checkpoints, epochs of {epoch:.1f} s",
         asked=f"at most {100 * MOST:g} % of the training time",
-        measured=f"{100 * share:.1f} % with the courier's processor time, {100 * own:.1f} % in the training itself",
+        measured=f"{100 * share:.1f} % with the uploader's processor time, {100 * own:.1f} % in the training itself",
         met=share <= MOST,
         peers="; ".join(f"{name}: {figure(row.value)} s" for name, row in zip(taken, rows, strict=True)),
     )

@@ -1,6 +1,6 @@
 """Claim: what a frozen backbone tells of images, by where its weights come from.
 
-    python benchmarks/transfer.py --images DIRECTORY --weights DIRECTORY --markdown       # docs/weights.md
+    python benchmarks/transfer.py --images DIRECTORY --weights DIRECTORY --markdown       # docs/concepts/weights.md
     python benchmarks/transfer.py                                                         # phantoms alone
     python benchmarks/transfer.py --cards                                                 # what cards say, in Markdown
 

@@ -12,9 +12,9 @@ from skinexp.config import schema
 from skinexp.config.conf_files import CONF
 from skinexp.config.schema import Config
 from skinexp.config.validation import check
+from skinexp.core import invocation
 from skinexp.core.terminal import libraries_write_to
 from skinexp.runs import provenance
-from skinexp.sweep import jobs
 
 schema.register()
 
@@ -56,7 +56,7 @@ def compose_and_audit(composed: DictConfig) -> None:
     """Hydra's configuration to plain dataclasses, provenance, then the story in `data_audit.run`."""
     directory = Path(HydraConfig.get().runtime.output_dir).resolve()
     file = directory / "audit.log"
-    with jobs.in_one_sentence(file), libraries_write_to(file):
+    with invocation.log_failure(file), libraries_write_to(file):
         config = OmegaConf.to_object(composed)
         about = {
             "command": provenance.command_line(),

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from skinexp.config import evaluation_config
 from skinexp.config.schema import Config, Tracking
+from skinexp.core import invocation
 from skinexp.core.errors import UserError, told
 from skinexp.runs import lookup
 from skinexp.runs.lookup import Finished
@@ -61,7 +62,6 @@ def main(arguments: list[str] | None = None) -> None:
         return
     os.environ["HYDRA_FULL_ERROR"] = "1"
     options = _parser().parse_intermixed_args(words)
-    from skinexp.sweep import jobs
 
     with told():
         if options.run is None or "=" in options.run:
@@ -71,8 +71,8 @@ def main(arguments: list[str] | None = None) -> None:
         try:
             evaluate(options.run, options.overrides, options.output, options.uri)
         except KeyboardInterrupt:
-            jobs.stop_at_once("Stopped.")
-    sys.exit(jobs.exit_code())
+            invocation.stop_at_once("Stopped.")
+    sys.exit(invocation.current().exit_code)
 
 
 def evaluate(name: str, overrides: list[str], output: Path | None = None, uri: str | None = None) -> Path:
@@ -91,12 +91,11 @@ def evaluate(name: str, overrides: list[str], output: Path | None = None, uri: s
 
     from skinexp.core.terminal import libraries_write_to
     from skinexp.data.sources import registry
-    from skinexp.sweep import jobs
 
     table = registry.load(config.data, config.seed, one_class=True)
     directory = _directory(output)
     log = directory / "evaluate.log"
-    with _logging_to(log), jobs.in_one_sentence(log), libraries_write_to(log):
+    with _logging_to(log), invocation.log_failure(log), libraries_write_to(log):
         _run(run, config, table, directory, overrides)
     if load(directory).get("status") == "finished":
         _show_next_steps(directory, run)

@@ -12,9 +12,9 @@ from skinexp.config import schema
 from skinexp.config.conf_files import CONF
 from skinexp.config.schema import LrFind, RangeTest
 from skinexp.config.validation import check
+from skinexp.core import invocation
 from skinexp.core.terminal import libraries_write_to
 from skinexp.runs import provenance
-from skinexp.sweep import jobs
 
 schema.register(RangeTest)
 
@@ -43,7 +43,7 @@ def compose_and_search(composed: DictConfig) -> None:
     """Hydra's configuration to plain dataclasses, provenance, then the story in `lr_search.run`."""
     directory = Path(HydraConfig.get().runtime.output_dir).resolve()
     file = directory / "lr_find.log"
-    with jobs.in_one_sentence(file), libraries_write_to(file):
+    with invocation.log_failure(file), libraries_write_to(file):
         config = OmegaConf.to_object(composed)
         about = {"command": provenance.command_line(), "git": asdict(provenance.git_state()), "config": asdict(config)}
         check(config)

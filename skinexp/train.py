@@ -15,11 +15,13 @@ from skinexp.cli import help_text
 from skinexp.config import config_errors, schema
 from skinexp.config.conf_files import CONF
 from skinexp.config.validation import check
+from skinexp.core import invocation
 from skinexp.core.digest import digest
 from skinexp.core.errors import UserError, told
+from skinexp.core.invocation import Invocation
 from skinexp.runs import provenance
 from skinexp.runs.result import Result
-from skinexp.sweep import callback, jobs, resume
+from skinexp.sweep import jobs, resume
 
 schema.register()
 
@@ -31,7 +33,7 @@ def compose_and_run(composed: DictConfig) -> float:
     if (score := jobs.finished(job)) is not None:
         return score
     score = math.nan
-    with jobs.reported(job), Result(job.directory, name=job.name, overrides=job.overrides) as result:
+    with jobs.report_job(job), Result(job.directory, name=job.name, overrides=job.overrides) as result:
         config = OmegaConf.to_object(composed)
         git = asdict(provenance.git_state())
         result.add(command=job.command or provenance.command_line(), git=git, parent_run_id=job.parent_run_id)
@@ -54,7 +56,7 @@ def compose_and_run(composed: DictConfig) -> float:
 
         score = training.run(config, job, result, record)
         result.at_end(training.forget_training)  # not before the result says that the run is finished
-    return score  # NaN where the job failed: `reported` has written why, and a sweep goes on
+    return score  # NaN where the job failed: `report_job` has logged why, and a sweep goes on
 
 
 def main() -> None:
@@ -66,21 +68,21 @@ def main() -> None:
     os.environ["HYDRA_FULL_ERROR"] = "1"  # or Hydra prints its errors itself, in many lines
     os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")  # or `uv run` lets Ray's jobs write into a copy of here
     with told():
-        resume.read_arguments()
-        _run()
-    sys.exit(jobs.exit_code())
+        command = invocation.begin(resume.read_arguments())
+        _run(command)
+    sys.exit(command.exit_code)
 
 
-def _run() -> None:
-    """The run, or the sweep and its end, whatever ended it."""
+def _run(command: Invocation) -> None:
+    """Runs the run or the sweep, and its end, whatever ended it."""
     try:
         compose_and_run()
-        callback.close("finished")
+        command.end("finished")
     except KeyboardInterrupt:
-        callback.close("killed")
-        jobs.stop_at_once(resume.advice())
+        command.end("killed")
+        invocation.stop_at_once(resume.advice(command.place))
     except Exception as error:
-        callback.close("failed")
+        command.end("failed")
         if not config_errors.is_mistake(error):
             raise
         raise UserError(config_errors.explain(error)) from error

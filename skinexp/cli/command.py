@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from skinexp.config import config_errors
 from skinexp.config.schema import Config
+from skinexp.core import invocation
 from skinexp.core.errors import UserError, told
-from skinexp.sweep import jobs
 
 TRAINING_ONLY = ("-m", "--multirun", "hydra.mode", "resume")  # what such a command has no use for
 
@@ -41,12 +41,12 @@ class Door:
             try:
                 compose_and_run()
             except KeyboardInterrupt:
-                jobs.stop_at_once("Stopped.")
+                invocation.stop_at_once("Stopped.")
             except Exception as error:
                 if not config_errors.is_mistake(error):
                     raise
                 raise UserError(config_errors.explain(error, self.whole, self.command)) from error
-        sys.exit(jobs.exit_code())
+        sys.exit(invocation.current().exit_code)
 
     def _refuse(self, words: list[str]) -> None:
         for word in words:

@@ -1,6 +1,6 @@
 """What a run computes on and how: as the person asked, and the rest decided from the machine.
 
-The rules for a CPU follow from the table in docs/compute.md, which benchmarks/precision.py measures.
+The rules for a CPU follow from the table in docs/concepts/compute.md, which benchmarks/precision.py measures.
 """
 
 import dataclasses

@@ -69,7 +69,7 @@ def delong_interval(
     """95 % interval of the area under the ROC curve.
 
     The interval is symmetric for the logit of the area. On the plain scale it has to be cut off at 1 for a good model,
-    and simulated studies show it to cover less often than it says; the table in docs/evidence.md has both.
+    and simulated studies show it to cover less often than it says; the table in docs/concepts/intervals.md has both.
 
     Where the classes are fully apart, or all scores are equal, all components are equal and DeLong's variance is 0,
     which would make a model certain that was seen on five images. Each malignant image can be paired with a benign one

@@ -4,9 +4,9 @@ import sys
 from pathlib import Path
 
 import pytest
-import readme
+import results_table
 
-RESULTS = readme.README.parent / "benchmarks" / "results"
+RESULTS = results_table.PAGE.parents[1] / "benchmarks" / "results"
 MACHINE = {"processor": "Abacus 1", "cores": "2", "python": "3.11.7", "keras": "3.15.1"}
 
 
@@ -31,12 +31,12 @@ def goal(**changes):
 
 
 def lines(*results):
-    return readme.table(results).splitlines()
+    return results_table.table(results).splitlines()
 
 
-def test_the_readmes_table_is_what_the_results_say():
-    found = readme.README.read_text()
-    assert found == readme.with_table(found, readme.table(readme.read(RESULTS)))
+def test_the_table_is_what_the_results_say():
+    found = results_table.PAGE.read_text()
+    assert found == results_table.with_table(found, results_table.table(results_table.read(RESULTS)))
 
 
 def test_gpu_figures_are_kept_from_gpus_only():
@@ -78,21 +78,23 @@ def test_several_machines_are_named_with_what_ran_on_them():
 
 
 def test_only_what_lies_between_the_markers_changes():
-    before, after = f"# Title\n\n{readme.BEGIN}\n", f"{readme.END}\n\n## Limits\n"
-    assert readme.with_table(f"{before}an old table\n{after}", "a table\n") == f"{before}a table\n{after}"
+    before, after = f"# Title\n\n{results_table.BEGIN}\n", f"{results_table.END}\n\n## Limits\n"
+    assert results_table.with_table(f"{before}an old table\n{after}", "a table\n") == f"{before}a table\n{after}"
 
 
-@pytest.mark.parametrize("text", ["no markers", f"{readme.END} {readme.BEGIN}", readme.BEGIN * 2 + readme.END])
-def test_a_readme_without_its_markers_is_refused(text):
+@pytest.mark.parametrize(
+    "text", ["no markers", f"{results_table.END} {results_table.BEGIN}", results_table.BEGIN * 2 + results_table.END]
+)
+def test_a_page_without_its_markers_is_refused(text):
     with pytest.raises(ValueError, match="needs the lines"):
-        readme.with_table(text, "")
+        results_table.with_table(text, "")
 
 
-def test_check_finds_a_readme_that_differs_and_writing_mends_it(tmp_path: Path):
+def test_check_finds_a_page_that_differs_and_writing_mends_it(tmp_path: Path):
     (tmp_path / "speed.json").write_text(json.dumps(result()))
-    file = tmp_path / "README.md"
-    file.write_text(f"{readme.BEGIN}\n{readme.END}\n")
-    command = [sys.executable, readme.__file__, "--readme", str(file), "--results", str(tmp_path)]
+    file = tmp_path / "benchmarks.md"
+    file.write_text(f"{results_table.BEGIN}\n{results_table.END}\n")
+    command = [sys.executable, results_table.__file__, "--page", str(file), "--results", str(tmp_path)]
     assert subprocess.run([*command, "--check"], stderr=subprocess.DEVNULL).returncode == 1
     assert subprocess.run(command).returncode == 0
     assert "Reading is fast." in file.read_text()

@@ -1,6 +1,6 @@
-"""Makes the README's table of benchmarks from `benchmarks/results/*.json`, between its two markers.
+"""Writes the table of benchmarks into docs/benchmarks.md, from `benchmarks/results/*.json`, between its two markers.
 
-`uv run python benchmarks/readme.py` writes it; `--check` only says, by exit code 1, whether the README differs.
+`python benchmarks/results_table.py` writes it; `--check` only reports, by exit code 1, whether the page differs.
 """
 
 import argparse
@@ -12,49 +12,49 @@ from typing import Any
 
 from measure import RESULTS, figure
 
-README = Path(__file__).parents[1] / "README.md"
+PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 BEGIN, END = "<!-- benchmarks: begin -->", "<!-- benchmarks: end -->"
-HEADINGS = ("what", "asked for", "measured", "beside it, in the same run", "command")
-TOLD = 6  # figures in a cell
+HEADINGS = ("what", "target", "measured", "compared with, in the same run", "command")
+MOST_FIGURES = 6  # in a cell
 NOT_VERSIONS = ("processor", "cores", "gpu", "python")  # of what a result says about its machine
 
 
 def main() -> None:
-    """Writes the table into the README, or says whether it is there."""
+    """Writes the table into the page, or checks that it is there."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--check", action="store_true", help="write nothing; exit with 1 where the README differs")
-    parser.add_argument("--readme", type=Path, default=README)
+    parser.add_argument("--check", action="store_true", help="write nothing; exit with 1 if the page differs")
+    parser.add_argument("--page", type=Path, default=PAGE)
     parser.add_argument("--results", type=Path, default=RESULTS)
     options = parser.parse_args()
-    found = options.readme.read_text(encoding="utf-8")
+    found = options.page.read_text(encoding="utf-8")
     wanted = with_table(found, table(read(options.results)))
     if options.check:
         if found != wanted:
-            sys.exit(f"{options.readme}: not what {options.results} says. Run python benchmarks/readme.py")
+            sys.exit(f"{options.page}: not what {options.results} says. Run python benchmarks/results_table.py")
     else:
-        options.readme.write_text(wanted, encoding="utf-8")
+        options.page.write_text(wanted, encoding="utf-8")
 
 
 def read(results: Path) -> list[dict[str, Any]]:
-    """What each benchmark left behind, by name of script."""
+    """Returns the results that benchmarks wrote, sorted by the name of the script."""
     return [json.loads(file.read_text(encoding="utf-8")) for file in sorted(results.glob("*.json"))]
 
 
 def with_table(text: str, table: str) -> str:
-    """The text with the table between its markers.
+    """Returns the text with the table between its markers.
 
     Raises:
-        ValueError: where the markers are not there, once each and in order.
+        ValueError: if the markers do not occur once each and in order.
     """
     if text.count(BEGIN) != 1 or text.count(END) != 1 or text.index(BEGIN) > text.index(END):
-        raise ValueError(f"README: needs the lines {BEGIN} and {END}, in this order and once each")
+        raise ValueError(f"the page needs the lines {BEGIN} and {END}, in this order and once each")
     before, _, rest = text.partition(BEGIN)
     after = rest.partition(END)[2]
     return f"{before}{BEGIN}\n{table}{END}{after}"
 
 
 def table(results: Sequence[dict[str, Any]]) -> str:
-    """The table in Markdown, one line a claim, and the machine under it."""
+    """Returns the table in Markdown, one line a claim, and the machine under it."""
     if not results:
         return "Not measured yet.\n"
     lines = [HEADINGS, ("---",) * len(HEADINGS), *(line for result in results for line in _lines(result))]
@@ -65,8 +65,8 @@ def _lines(result: dict[str, Any]) -> list[tuple[str, ...]]:
     command = f"`{result['command']}`"
     if not result.get("goals"):
         rows = [f"{row['name']}: {figure(row['value'])} {row['unit']}" for row in result["rows"]]
-        told = "; ".join(rows) if len(rows) <= TOLD else f"{len(rows)} figures, see what the command prints"
-        return [(_cell(result["claim"]), "", _cell(told), "", command)]
+        figures = "; ".join(rows) if len(rows) <= MOST_FIGURES else f"{len(rows)} figures, see what the command prints"
+        return [(_cell(result["claim"]), "", _cell(figures), "", command)]
     return [
         (_cell(goal["what"]), _cell(goal["asked"]), _outcome(goal), _cell(goal["peers"]), command)
         for goal in result["goals"]
@@ -78,12 +78,12 @@ def _outcome(goal: dict[str, Any]) -> str:
 
 
 def _cell(text: str) -> str:
-    """Text that does not end its cell."""
+    """Returns text that does not end its cell."""
     return " ".join(text.replace("|", "\\|").split())
 
 
 def _machines(results: Sequence[dict[str, Any]]) -> str:
-    """The machine of all results in a sentence; where they come from several, one sentence each."""
+    """Returns one sentence for each machine that results come from."""
     scripts: dict[str, list[str]] = {}
     versions: dict[str, dict[str, str]] = {}
     for result in results:
