@@ -14,7 +14,8 @@ from skinexp.comparison.swept_keys import settings
 from skinexp.core.digest import digest
 from skinexp.core.number_format import ABSENT, three_decimals
 from skinexp.evaluation.folds import fold_scores, pool_folds
-from skinexp.evaluation.judgement import judge_answers
+from skinexp.evaluation.options import EvaluationOptions
+from skinexp.evaluation.scores_with_intervals import scores_with_intervals
 from skinexp.runs.health_summary import HealthSummary
 from skinexp.runs.run_outputs import RunOutputs
 from skinexp.runs.run_summary import DataSummary, RunSummary
@@ -78,13 +79,13 @@ def with_pooled_scores(record: RunOutputs) -> RunOutputs:
     if table is None or record.pooled_folds is None:
         return record
     test = table.drop(columns="fold")
-    prevalence = record.summary.setting("evaluate.prevalence")
+    options = EvaluationOptions(prevalence=record.summary.setting("evaluate.prevalence"), resamples=RESAMPLES)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what is undefined is shown as such
-        found = judge_answers(test, is_calibrated(test), prevalence, resamples=RESAMPLES)
+        found = scores_with_intervals(test, is_calibrated(test), options)
     metrics = {name: value for name, value in found.metrics.items() if name not in record.metrics}
     summary = replace(record.summary, metrics=record.metrics | metrics)
-    return replace(record, summary=summary, evidence=found.tables())
+    return replace(record, summary=summary, evidence=found.tables)
 
 
 def _configuration(record: RunOutputs) -> str:

@@ -7,9 +7,8 @@ import numpy as np
 import pandas as pd
 
 from skinexp.core.number_format import listing, three_decimals
+from skinexp.evaluation import calibrated_probabilities, predicted_labels
 from skinexp.evaluation.decision.calibration import Calibrator
-from skinexp.evaluation.evidence import calibrated
-from skinexp.evaluation.judgement import calls
 from skinexp.runs.run_outputs import RunOutputs
 
 HALF = 0.5
@@ -33,7 +32,7 @@ class Decisions:
     @property
     def predicted(self) -> pd.DataFrame:
         """The table with each image's predicted class, 0 or 1, in place of its probability."""
-        return self.table.assign(probability=calls(self.table.rename(columns={"probability": "calibrated"})))
+        return self.table.assign(probability=predicted_labels(self.table["probability"], self.table["threshold"]))
 
     @property
     def threshold(self) -> str:
@@ -53,7 +52,7 @@ def with_calibrated(record: RunOutputs) -> pd.DataFrame | None:
     calibration, threshold = record.summary.calibration, record.summary.thresholds.chosen
     if not calibration:
         calibration, threshold = {"method": "none"}, record.summary.thresholds.youden
-    probabilities = calibrated(Calibrator.from_dict(calibration), table)
+    probabilities = calibrated_probabilities(Calibrator.from_dict(calibration), table)
     return table.assign(calibrated=probabilities, threshold=threshold)
 
 

@@ -48,15 +48,13 @@ class Explanations:
     shared: Maps
 
 
-def explain(
-    classifier: Classifier, predictions: pd.DataFrame, images: Images, threshold: float, options: Explain
-) -> Explanations | None:
+def explain(classifier: Classifier, predictions: pd.DataFrame, images: Images, options: Explain) -> Explanations | None:
     """Asks a network what it looks at; None where `explain=none`.
 
     Args:
-        predictions: the predictions table; its test rows come in the order of `images`.
+        predictions: the predictions table with the column `predicted` (0/1), the label of each image at the operating
+            threshold; its test rows come in the order of `images`.
         images: the test part.
-        threshold: an image is called malignant where its probability is at least this.
     """
     if options.method == "none":
         return None
@@ -68,9 +66,9 @@ def explain(
         heats = gradcam(classifier.network, classifier.last_convolution, pixels, np.where(explained == 1, 1, -1))
         return Maps(rows.assign(explained=explained), pixels, heats)
 
-    clearest = outcomes(test, threshold, options.images)
+    clearest = outcomes(test, options.images)
     common = shared(test, options.shared)
     return Explanations(
-        maps_of(clearest, (clearest["probability"] >= threshold).to_numpy().astype(int)),
+        maps_of(clearest, (clearest["predicted"] == 1).to_numpy().astype(int)),
         maps_of(common, common["label"].to_numpy()),
     )

@@ -10,7 +10,7 @@ from scipy.special import expit
 
 from skinexp.comparison.data_warnings import data_warnings
 from skinexp.comparison.leakage import leakage_pairs
-from skinexp.evaluation import delong_interval, evaluate
+from skinexp.evaluation import EvaluationOptions, delong_interval, evaluate
 from skinexp.runs.run_outputs import RunOutputs
 from tests.report.runs import compare, outputs
 
@@ -28,7 +28,11 @@ def run(group: str | None, signal: float, directory: Path, copies: int = 2, per_
         }
     )  # fmt: skip
     config = {"seed": 0, "data": {"augmented_copies": copies, "split": {"group": group}}, "model": {"name": "scratch"}}
-    result = {"metrics": evaluate(predictions).metrics, "config": config, "model": {"name": "scratch"}}
+    result = {
+        "metrics": evaluate(predictions, EvaluationOptions(resamples=20)).metrics,
+        "config": config,
+        "model": {"name": "scratch"},
+    }
     return outputs(f"group={group}", result, directory, predictions=predictions)
 
 

@@ -11,7 +11,7 @@ from scipy.special import expit
 
 from skinexp.comparison.decisions import run_decisions
 from skinexp.comparison.pairwise import PairwiseTests, pairwise_tests, same_test_images
-from skinexp.evaluation import delong_test, evaluate, holm
+from skinexp.evaluation import EvaluationOptions, delong_test, evaluate, holm
 from skinexp.report.pages.sections.pairs_section import pair_rows
 from skinexp.runs.run_outputs import RunOutputs
 from tests.report.runs import outputs
@@ -26,7 +26,11 @@ def run(name: str, signal: float, seed: int = 0, images: int = IMAGES, **entries
     logit = signal * (label - 0.5) + 0.8 * shared.normal(size=label.size) + 0.6 * own.normal(size=label.size)
     table = pd.DataFrame({"image_id": range(2 * images), "split": split, "label": label, "logit": logit})
     table = table.assign(probability=expit(logit))
-    result = {"metrics": evaluate(table).metrics, "test_digest": "same", "config": {}} | entries
+    result = {
+        "metrics": evaluate(table, EvaluationOptions(resamples=20)).metrics,
+        "test_digest": "same",
+        "config": {},
+    } | entries
     return outputs(name, result, predictions=table)
 
 

@@ -1,11 +1,10 @@
-"""The figures of one run, by file name."""
+"""The figures of one run, by file name: only drawn here, from its evaluation."""
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from skinexp.evaluation.decision.calibration import Calibrator
-from skinexp.evaluation.split_curves import confusion_matrix, split_curves
+from skinexp.evaluation import TestEvaluation
 from skinexp.report.figures.classification import confusion_matrices, precision_recall_curves, roc_curves
 from skinexp.report.figures.image_grids import gradcam_sheet
 from skinexp.report.figures.learning_curves import learning_curves
@@ -13,34 +12,38 @@ from skinexp.report.figures.learning_curves import learning_curves
 NAMES = ("benign", "malignant")
 
 
-def result_figures(
-    name: str, history: pd.DataFrame, predictions: pd.DataFrame, threshold: float, calibrator: Calibrator
-) -> dict[str, Figure]:
-    """Curves and matrices.
+def result_figures(name: str, history: pd.DataFrame, evaluation: TestEvaluation) -> dict[str, Figure]:
+    """Draws the learning curves, and the figures of the test images.
 
     Args:
-        name: what the run is called in legends.
+        name: of the run, in legends.
         history: one row an epoch, as `Training.history` has it.
-        predictions: the predictions table.
-        threshold: of the calibrated probability, chosen on validation.
-        calibrator: fitted there.
+        evaluation: of the test images.
+
+    Returns:
+        Figures by file name.
     """
-    return {"curves": learning_curves({name: history}), **test_figures(name, predictions, threshold, calibrator)}
+    return {"curves": learning_curves({name: history}), **test_figures(name, evaluation)}
 
 
-def test_figures(name: str, predictions: pd.DataFrame, threshold: float, calibrator: Calibrator) -> dict[str, Figure]:
-    """Those of the test images alone."""
-    calibrated = predictions
-    if calibrator.method != "none":
-        calibrated = predictions.assign(probability=calibrator.apply(predictions["logit"]))
-    curves = {name: split_curves(predictions)}
+def test_figures(name: str, evaluation: TestEvaluation) -> dict[str, Figure]:
+    """Draws the ROC and precision-recall curve, and the confusion matrices at 0.5 and at the operating threshold.
+
+    Args:
+        name: of the run, in legends.
+        evaluation: of the test images, whose decisions have the column `split`.
+
+    Returns:
+        Figures by file name.
+    """
+    curves = {name: evaluation.curves}
     return {
         "roc": roc_curves(curves),
         "precision_recall": precision_recall_curves(curves),
         "confusion": confusion_matrices(
             {
-                "Threshold 0.5": confusion_matrix(predictions, 0.5),
-                "Operating threshold, calibrated": confusion_matrix(calibrated, threshold),
+                "Threshold 0.5": evaluation.confusion_at_half,
+                "Operating threshold, calibrated": evaluation.confusion_at_threshold,
             }
         ),
     }
@@ -49,20 +52,18 @@ def test_figures(name: str, predictions: pd.DataFrame, threshold: float, calibra
 def outcome_sheet(
     name: str, rows: pd.DataFrame, images: np.ndarray, heats: np.ndarray, meaningless: str | None = None
 ) -> Figure:
-    """Grad-CAM of a run's clearest hits and misses.
+    """Draws the Grad-CAM maps of a run's clearest correct and wrong predictions.
 
     Args:
-        rows: one row an image, with outcome, image_id, probability and explained (0/1).
+        rows: one row an image, with outcome, image_id, calibrated (probability) and explained (0/1).
         images: (n, size, size, 3) uint8.
         heats: (n, size, size), at least 0, in units of the logit.
-        meaningless: why the maps mean nothing, as those of a collapsed run do; None where they mean something.
+        meaningless: why the maps have no meaning, as those of a collapsed run; None if they have one.
     """
     captions = [
         f"{outcome}\n{image_id}, p = {probability:.2f}\nevidence for {NAMES[explained]}"
         for outcome, image_id, probability, explained in zip(
-            rows["outcome"], rows["image_id"], rows["probability"], rows["explained"], strict=True
+            rows["outcome"], rows["image_id"], rows["calibrated"], rows["explained"], strict=True
         )
     ]
-    return gradcam_sheet(
-        images, heats, captions, f"{name}: what speaks for the predicted class (Grad-CAM)", meaningless
-    )
+    return gradcam_sheet(images, heats, captions, f"{name}: evidence for the predicted class (Grad-CAM)", meaningless)

@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 from scipy.special import expit
 
-from skinexp.evaluation import evaluate
+from skinexp.evaluation import EvaluationOptions, evaluate
 from skinexp.runs.run_outputs import RunOutputs
 from tests.report.gathered import write_sweep
 from tests.report.runs import changed, compare, failed, outputs
@@ -45,7 +45,7 @@ def finished(name: str, seed: int, signal: float) -> RunOutputs:
     }
     counts = {split: {"benign": 50, "malignant": 50} for split in ("train", "val", "test")}
     result = {
-        "metrics": evaluate(predictions).metrics,
+        "metrics": evaluate(predictions, EvaluationOptions(resamples=20)).metrics,
         "data": {"name": "phantom", "images": 300, "counts": counts},
         "config": {"seed": seed},
         "command": "python -m skinexp.train " + "model.head.units=128 " * 10,
