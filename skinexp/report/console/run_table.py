@@ -12,6 +12,7 @@ from rich.table import Table
 from skinexp.comparison.cross_validation import PooledFolds
 from skinexp.config.schema import Tracking
 from skinexp.core.number_format import clock, three_decimals
+from skinexp.core.python_command import python_command
 from skinexp.core.terminal import console, from_here
 from skinexp.runs.result import TRACEBACK
 from skinexp.runs.run_outputs import RunOutputs
@@ -82,5 +83,5 @@ def show_next_steps(place: Path, tracking_uri: str, what: str = "") -> None:
 def _ui_command(tracking_uri: str) -> str:
     if tracking_uri.startswith("http"):
         return tracking_uri
-    command = "uv run python -m skinexp.ui"
+    command = f"{python_command()} -m skinexp.ui"
     return command if tracking_uri == Tracking.uri else f"{command} --uri {shlex.quote(tracking_uri)}"

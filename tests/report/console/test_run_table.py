@@ -6,19 +6,21 @@ import pytest
 
 from skinexp.comparison.cross_validation import pool
 from skinexp.config.schema import Tracking
+from skinexp.core.python_command import python_command
 from skinexp.report.console.run_table import show, show_next_steps
 
 
 @pytest.mark.parametrize(
     ("store", "way"),
     [
-        (Tracking.uri, "uv run python -m skinexp.ui"),
-        ("sqlite:////data/mlflow.db", "uv run python -m skinexp.ui --uri sqlite:////data/mlflow.db"),
-        ("sqlite:////my data/mlflow.db", "uv run python -m skinexp.ui --uri 'sqlite:////my data/mlflow.db'"),
+        (Tracking.uri, "PYTHON -m skinexp.ui"),
+        ("sqlite:////data/mlflow.db", "PYTHON -m skinexp.ui --uri sqlite:////data/mlflow.db"),
+        ("sqlite:////my data/mlflow.db", "PYTHON -m skinexp.ui --uri 'sqlite:////my data/mlflow.db'"),
         ("http://127.0.0.1:5000", "http://127.0.0.1:5000"),
     ],
 )
 def test_the_way_to_the_mlflow_ui_depends_on_the_store(store, way, capsys):
+    way = way.replace("PYTHON", python_command())
     show_next_steps(Path("multirun/comparison.html"), store)
     assert capsys.readouterr().out == f"Comparison page: multirun/comparison.html\nMLflow UI: {way}\n"
 
