@@ -12,11 +12,8 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from hydra import compose, initialize_config_dir
-from omegaconf import OmegaConf
 
-from skinexp.config import schema
-from skinexp.config.conf_files import CONF
+from skinexp.config import compose, schema
 from skinexp.data import phantom
 from skinexp.data.preparation import preprocess
 
@@ -26,11 +23,7 @@ SEED = 2
 
 def options_of(overrides: list[str]) -> schema.Phantom:
     """The options of phantoms that a training with these overrides would draw."""
-    schema.register()
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        chosen = compose("config", [*overrides, f"data.phantom.size={SIDE}"]).data.phantom
-    found: schema.Phantom = OmegaConf.to_object(chosen)
-    return found
+    return compose([*overrides, f"data.phantom.size={SIDE}"]).data.phantom
 
 
 def photographs(directory: Path, count: int) -> list[np.ndarray]:

@@ -63,8 +63,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         place = Path(scratch)
         images = options.images or photographs.draw(place / "photographs", options.photographs, options.pixels)
-        data = Data("folder", str(images), exclude=["premalignant"], cache=str(place / "cache"))
-        data.preprocess = Preprocess(size=options.size)
+        preprocess = Preprocess(size=options.size)
+        cache = str(place / "cache")
+        data = Data("folder", str(images), exclude=["premalignant"], cache=cache, preprocess=preprocess)
         table = registry.load(data, seed=0)
         pixels = repeated(image_cache.prepare(table, data).images, options.epoch, place / "epoch.npy")
         # Before TensorFlow is imported: the workers are forked, and its threads would not come along.

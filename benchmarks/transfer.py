@@ -11,6 +11,7 @@ draws other phantoms (none that `phantom` was learned from), other folds, and ot
 """
 
 import argparse
+import dataclasses
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -96,7 +97,7 @@ def phantoms(options: argparse.Namespace, seed: int) -> Images:
 
 def read(options: Data, size: int, seed: int = 0) -> Images:
     """Images as a training prepares them."""
-    options.preprocess = Preprocess(size=size)
+    options = dataclasses.replace(options, preprocess=Preprocess(size=size))
     prepared = image_cache.prepare(registry.load(options, seed), options)
     frame = prepared.table.frame
     return Images(prepared.images[frame["row"]], frame["label"].to_numpy(), frame["group"].to_numpy())

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from skinexp import models
-from skinexp.config import schema
-from skinexp.config.schema import Config, Model, Phantom, Pretraining
+from skinexp.config import compose, schema
+from skinexp.config.schema import Config, Model, Phantom
 from skinexp.config.validation import check
 from skinexp.core.errors import UserError
 from skinexp.data import phantom
@@ -18,7 +18,6 @@ from skinexp.data.pipeline import Images
 from skinexp.models import packed_weights
 from skinexp.pretraining import batchnorm_statistics, factor_network, phantom_targets
 from skinexp.workflows import pretraining
-from tests import commands
 from tests.commands import imported, refusal, typed
 
 PRETRAIN = "skinexp.pretrain"
@@ -43,7 +42,7 @@ MISTAKES = [  # what is typed, how the message begins, what else it says
 
 
 def composed(*overrides: str) -> Config:
-    return commands.composed("pretrain", Pretraining, *overrides)
+    return compose(overrides, "pretrain")
 
 
 @pytest.mark.parametrize(("arguments", "begins", "says"), MISTAKES)

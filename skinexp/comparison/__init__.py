@@ -1,1 +1,1 @@
-"""Runs against each other: numbers only. `analyse` computes them once; report/ draws them."""
+"""Runs compared with each other: numbers only. `analyse` computes them once; report/ draws them."""

@@ -11,7 +11,7 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
 from skinexp.core import invocation
-from skinexp.core.errors import told
+from skinexp.core.errors import exit_on_user_error
 
 
 class SweepCallback(Callback):
@@ -23,7 +23,7 @@ class SweepCallback(Callback):
 
         command = invocation.current()
         directory = Path(config.hydra.sweep.dir).resolve()
-        with told():  # Hydra turns errors of callbacks into warnings, but lets an exit pass
+        with exit_on_user_error():  # Hydra turns errors of callbacks into warnings, but lets an exit pass
             sweep = sweep_run.begin(directory, config, again=directory == command.resumed)
         command.at_end(lambda status: sweep_run.end(sweep, status, command))
         command.place = directory

@@ -1,11 +1,13 @@
 """What an audit finds, planted one at a time into sets that are otherwise sound."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
 
-from skinexp.config.schema import Data, Phantom, Split
+from skinexp.config.schema import Data, Phantom, Preprocess, Split
 from skinexp.core.errors import UserError
 from skinexp.data.audit import SERIOUS, WARNING, Findings, acted_on, audit, audit_prepared, of_split
 from skinexp.data.phantom import render
@@ -41,8 +43,7 @@ def planted(tmp_path, pictures):
             frame = pd.concat([frame, pd.DataFrame([{"file": name, **row}])], ignore_index=True)
         frame.to_csv(tmp_path / "manifest.csv", index=False)
         options = Data(name="folder", path=str(tmp_path), cache=str(tmp_path / "cache"), workers=1)
-        options.preprocess.size, options.split = 48, Split(group=split_group)
-        return options
+        return replace(options, preprocess=Preprocess(size=48), split=Split(group=split_group))
 
     return planted
 
@@ -89,7 +90,7 @@ def test_a_mirrored_copy_under_the_other_label_is_serious_and_listed_with_both_p
 def test_all_equal_images_are_listed_and_left_out_where_one_of_them_has_another_label(planted, pictures):
     more = [("same.png", pictures[0], {"label": "benign"}), ("other.bmp", pictures[0], {"label": "malignant"})]
     options = planted([*more, ("mirrored.png", pictures[0][:, ::-1], {"label": "malignant"})])
-    options.on_conflict = "drop"
+    options = replace(options, on_conflict="drop")
     prepared, findings, _ = prepared_and_found(options)
     concerned = {"000", "same", "other", "mirrored"}
     assert concerned.isdisjoint(prepared.table.frame["image_id"])
@@ -253,7 +254,7 @@ def test_without_groups_lesions_and_patients_on_both_sides_are_counted_though_th
     assert finding.sentence.endswith("data.split.group=auto")
     assert set(finding.rows["lesion"]) == set(cases)
     frame["patient_id"], frame["lesion_id"] = cases, None
-    options.split.group = "auto"
+    options = replace(options, split=replace(options.split, group="auto"))
     finding = of_split(findings, frame, options).named("straddles_split")
     assert "(60 by patient)" in finding.sentence
     assert finding.sentence.endswith("data.split.group=patient_id")
@@ -272,8 +273,7 @@ def test_a_given_split_that_tears_lesions_apart_is_found_once_under_their_name(p
 def test_contradictory_labels_are_kept_or_left_out_as_asked_and_listed_in_either_case(
     planted, pictures, policy, images, caplog
 ):
-    options = planted([("other.png", pictures[0], {"label": "malignant"})])
-    options.on_conflict = policy
+    options = replace(planted([("other.png", pictures[0], {"label": "malignant"})]), on_conflict=policy)
     prepared, findings, _ = prepared_and_found(options)
     assert len(prepared.table.frame) == images == len(findings.clusters)
     assert ("other" in prepared.table.frame["image_id"].tolist()) == (policy == "keep")
@@ -282,15 +282,13 @@ def test_contradictory_labels_are_kept_or_left_out_as_asked_and_listed_in_either
 
 
 def test_contradictory_labels_stop_the_run_where_that_is_asked_for(planted, pictures):
-    options = planted([("other.png", pictures[0], {"label": "malignant"})])
-    options.on_conflict = "fail"
+    options = replace(planted([("other.png", pictures[0], {"label": "malignant"})]), on_conflict="fail")
     with pytest.raises(UserError, match=r"(?s)^data\.on_conflict: 2 images .*000\.png.*other\.png"):
         prepared_and_found(options)
 
 
 def test_an_audit_that_is_off_looks_at_nothing_and_changes_nothing(planted, pictures):
-    options = planted([("copy.png", pictures[1], {"label": "malignant"})])
-    options.audit = "off"
+    options = replace(planted([("copy.png", pictures[1], {"label": "malignant"})]), audit="off")
     prepared, findings, _ = prepared_and_found(options)
     assert (findings.mode, findings.found) == ("off", ())
     assert not prepared.table.joined_with_copies

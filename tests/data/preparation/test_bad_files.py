@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from skinexp.config.schema import Data, Phantom
+from skinexp.config.schema import Data, Phantom, Preprocess
 from skinexp.core.errors import UserError
 from skinexp.data import readers
 from skinexp.data.audit import audit
@@ -40,9 +40,8 @@ def bad(tmp_path_factory, pictures) -> tuple[Path, dict[str, str]]:
 
 
 def options_for(directory: Path, cache: Path, **more) -> Data:
-    options = Data(name="folder", path=str(directory), cache=str(cache), workers=1, on_bad_image="skip", **more)
-    options.preprocess.size = 32
-    return options
+    usual = {"workers": 1, "on_bad_image": "skip", "preprocess": Preprocess(size=32)}
+    return Data(name="folder", path=str(directory), cache=str(cache), **(usual | more))
 
 
 @pytest.fixture(scope="module")
@@ -163,8 +162,7 @@ def test_a_manifest_that_names_what_cannot_be_is_listed_row_by_row(tmp_path, pic
 
 
 def test_bad_files_stop_a_run_that_does_not_skip_them_with_all_of_the_first_named(bad, tmp_path):
-    options = options_for(bad[0], tmp_path)
-    options.on_bad_image = "fail"
+    options = options_for(bad[0], tmp_path, on_bad_image="fail")
     with pytest.raises(UserError, match=r"(?s)^data\.on_bad_image: \d+ of \d+ images cannot be used:.*and \d+ more"):
         image_cache.prepare(registry.load(options, seed=0), options)
 
@@ -172,11 +170,11 @@ def test_bad_files_stop_a_run_that_does_not_skip_them_with_all_of_the_first_name
 MEASURED = """
 import re, sys
 from pathlib import Path
-from skinexp.config.schema import Data
+from skinexp.config.schema import Data, Preprocess
 from skinexp.data import sources, store
 from skinexp.data.audit import audit
-options = Data(name="folder", path=sys.argv[1], cache=sys.argv[2], workers=1, on_bad_image="skip")
-options.preprocess.size = 32
+usual = dict(workers=1, on_bad_image="skip", preprocess=Preprocess(size=32))
+options = Data(name="folder", path=sys.argv[1], cache=sys.argv[2], **usual)
 table = sources.load(options, seed=0)
 store.prepare(table, options)
 audit(table, options)

@@ -1,4 +1,4 @@
-"""Grad-CAM: which regions of an image raise a network's logit, or lower it."""
+"""Class activation maps: the regions of an image that raise or lower the logit, from the channels of a layer."""
 
 from collections.abc import Callable
 
@@ -9,26 +9,17 @@ from keras import ops
 
 from skinexp.models.gradients import Tensor, compiled, differentiate
 
-# (n, h, w, c) activations and the score's gradients with respect to them -> (n, c) weights of the channels. A class
-# activation map is this one function: another member of the family needs no more than another such function.
+# (n, h, w, c) activations and the target's gradients with respect to them -> (n, c) weights of the channels. The
+# members of the family (Grad-CAM, Grad-CAM++, ...) differ in this function alone.
 ChannelWeights = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 BATCH_SIZE = 32  # activations and their gradients are in memory together
 
 
-def mean_gradients(activations: np.ndarray, gradients: np.ndarray) -> np.ndarray:
-    """Grad-CAM's weights: how much the score grows with a channel, on average over its positions."""
-    return gradients.mean(axis=(1, 2))
-
-
-def gradcam(
-    model: keras.Model,
-    layer: str,
-    images: np.ndarray,
-    signs: np.ndarray,
-    channel_weights: ChannelWeights = mean_gradients,
+def class_activation_maps(
+    model: keras.Model, layer: str, images: np.ndarray, target: np.ndarray, channel_weights: ChannelWeights
 ) -> np.ndarray:
-    """Maps where each image speaks for a class.
+    """Computes maps of the evidence for a class in each image.
 
     Values are in units of the logit and not normalised, so that maps of one network can be compared. Where the head
     is global average pooling and one dense unit, the values on the activation's own grid, before their negative part
@@ -38,32 +29,32 @@ def gradcam(
         model: flat functional graph from pixels to one logit; it is left as it is.
         layer: name of the layer whose activation is mapped, usually the last convolutional one.
         images: (n, s, s, 3), 0..255.
-        signs: (n,) +1 for what speaks for malignant, -1 for what speaks for benign.
-        channel_weights: what makes it Grad-CAM.
+        target: (n,) +1 for the evidence for malignant, -1 for the evidence for benign.
+        channel_weights: the method of the family.
 
     Returns:
         (n, s, s) float32, finite, at least 0; interpolated from the activation's grid.
 
     Raises:
-        ValueError: where the layer has no such activation, signs do not fit, or the network answers nan.
-
-    Reference: Selvaraju et al., Grad-CAM, ICCV 2017.
+        ValueError: if the layer's output has no height and width, the targets do not fit the images, or the network's
+            activations or gradients are not finite.
     """
-    signs = np.asarray(signs)
-    if signs.shape != (len(images),) or not np.isin(signs, (-1, 1)).all():
-        raise ValueError(f"signs must be +1 or -1, one for each of the {len(images)} images. Received: {signs}")
+    target = np.asarray(target)
+    if target.shape != (len(images),) or not np.isin(target, (-1, 1)).all():
+        raise ValueError(f"targets must be +1 or -1, one for each of the {len(images)} images. Received: {target}")
     to_activation, to_logit = _split(model, layer)
-    look = compiled(to_activation)
+    compute_activations = compiled(to_activation)
     # Images do not interact: the gradient of the sum of all logits holds each image's own.
-    slope = compiled(differentiate(lambda at: ops.sum(to_logit(at[0]))))
+    compute_gradients = compiled(differentiate(lambda at: ops.sum(to_logit(at[0]))))
     channels = _channel_axis(model)
     size = images.shape[1]
     maps = np.zeros((len(images), size, size), np.float32)
     for start in range(0, len(images), BATCH_SIZE):
         batch = slice(start, start + BATCH_SIZE)
-        activations = ops.stop_gradient(look(ops.convert_to_tensor(np.asarray(images[batch], np.float32))))
-        _, (gradients,) = slope([activations])
-        gradients = _to_float32(gradients, channels) * signs[batch, None, None, None]
+        pixels = ops.convert_to_tensor(np.asarray(images[batch], np.float32))
+        activations = ops.stop_gradient(compute_activations(pixels))
+        _, (gradients,) = compute_gradients([activations])
+        gradients = _to_float32(gradients, channels) * target[batch, None, None, None]
         activations = _to_float32(activations, channels)
         weights = channel_weights(activations, gradients)
         evidence = np.maximum(np.einsum("nhwc,nc->nhw", activations, weights), 0)
@@ -84,18 +75,18 @@ def _split(model: keras.Model, layer: str) -> tuple[keras.Function, keras.Functi
     activation = model.get_layer(layer).output
     if len(activation.shape) != 4 or model.output.shape[1:] != (1,):
         raise ValueError(
-            "Grad-CAM needs an activation with height, width and channels, and one logit. "
+            "a class activation map needs an activation with height, width and channels, and one logit. "
             f"Received: {layer} {activation.shape}, output {model.output.shape}"
         )
     return keras.Function(model.inputs[0], activation), keras.Function(activation, model.output)
 
 
 def _channel_axis(model: keras.Model) -> int:
-    """As the model's own convolutions have it: a loaded one may keep another layout than Keras is set to."""
+    """Returns the axis of the model's convolutions: a loaded model may have another layout than Keras is set to."""
     layouts = {layer.data_format for layer in model.layers if isinstance(layer, keras.layers.Conv2D)}
     return 1 if layouts == {"channels_first"} else -1
 
 
 def _to_float32(tensor: Tensor, channel_axis: int) -> np.ndarray:
-    """(n, h, w, c), whatever layout the model computes in."""
+    """Returns (n, h, w, c), in whatever layout the model computes."""
     return np.moveaxis(ops.convert_to_numpy(tensor).astype(np.float32), channel_axis, -1)
