@@ -26,8 +26,8 @@ EPOCHS = 30
 WITHOUT_FIGURES = """
 import sys
 from skinexp import compare
-from skinexp.report import page, pictures
-stubs = {"picture": lambda *given, **named: pictures.Picture("", "", 1, 1)}
+from skinexp.report.pages import comparison_page, embedded_figure
+stubs = {"embed": lambda *given, **named: embedded_figure.EmbeddedFigure("", "", 1, 1)}
 for module in [module for name, module in sys.modules.items() if name.startswith("skinexp.report")]:
     for name, value in list(vars(module).items()):
         if hasattr(value, "__wrapped__"):  # drawn in the house's style

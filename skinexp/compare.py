@@ -9,7 +9,7 @@ from skinexp.core import run_files
 from skinexp.core.errors import exit_on_user_error
 
 if TYPE_CHECKING:
-    from skinexp.runs.run_outputs import RunRecord
+    from skinexp.runs.run_outputs import RunOutputs
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -36,20 +36,22 @@ def compare(runs: list[str], uri: str, output: Path | None, where: str | None = 
     Raises:
         UserError: where something named is not there, or a search finds nothing.
     """
-    from skinexp.report.console import run_table  # later than --help: these bring matplotlib
+    from skinexp.comparison.analyse import analyse  # later than --help: these bring matplotlib
+    from skinexp.report.console import run_table
     from skinexp.report.pages import comparison_files
     from skinexp.runs import lookup
-    from skinexp.runs.run_outputs import load
+    from skinexp.runs.run_outputs import read_outputs
 
-    records = _each_once([load(directory) for directory in lookup.locate_runs(runs, uri, where)])
+    records = _each_once([read_outputs(directory) for directory in lookup.locate_runs(runs, uri, where)])
     is_sweep = len(runs) == 1 and where is None and (Path(runs[0]) / run_files.SWEEP).is_file()
-    page = comparison_files.compare(records, output or Path(runs[0] if is_sweep else "comparison"))
-    run_table.show(records)
+    comparison = analyse(records)
+    page = comparison_files.write_comparison(comparison, output or Path(runs[0] if is_sweep else "comparison"))
+    run_table.show(comparison.folds)
     run_table.show_next_steps(page, uri)
     return page
 
 
-def _each_once(records: "list[RunRecord]") -> "list[RunRecord]":
+def _each_once(records: "list[RunOutputs]") -> "list[RunOutputs]":
     """The records, without those of a run that is there already: compared with itself it would count as another."""
     taken: set[object] = set()
     once = []

@@ -1,1 +1,1 @@
-"""Runs compared with each other: numbers only."""
+"""Runs compared with each other: numbers only. `analyse` computes them once; report/ draws them."""

@@ -1,4 +1,4 @@
-"""Which settings the collapsed runs of a sweep have in common and its healthy ones have not, in sentences.
+"""Settings that the collapsed runs of a sweep share and its healthy runs lack, found as rules.
 
 A rule is one condition on a key, or two on different keys. The best rule for the runs that collapsed from one cause is
 the one that holds for most of them and for fewest of the runs that did not collapse; of equal ones, the simplest.
@@ -13,20 +13,19 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from skinexp.runs.run_outputs import RunRecord
-from skinexp.comparison.swept_keys import Value, is_number, settings, shown, varied
-from skinexp.runs.run_summary import RunRecord
+from skinexp.comparison.swept_keys import Value, is_number, settings, swept_keys, value_text
+from skinexp.runs.run_outputs import RunOutputs
 
 SEPARATES = 0.75  # share of the affected runs that a rule must hold for, beyond its share of the healthy ones
 SECOND_CONDITION = 0.1  # what it must add to that
-READS_MORE = 0.1  # test AUC by which a probe must be ahead of the head: twice the error of a difference on 250 images
+PROBE_MARGIN = 0.1  # test AUC by which a probe must be ahead of the head: twice the error of a difference on 250 images
 ALIKE = 0.999  # cosine above which all images have the same features
 
 Members = NDArray[np.bool_]  # for each of some runs, whether it is one of those meant
 
 
 @dataclass(frozen=True)
-class Explanation:
+class CollapseExplanation:
     """A paragraph on one cause of collapse, and the override that cures it, if the doctor knows one."""
 
     text: str
@@ -63,22 +62,26 @@ class Rule:
         return " and ".join(condition.words for condition in self.conditions)
 
 
-def explain(records: Sequence[RunRecord]) -> list[Explanation]:
-    """What separates the runs that collapsed from those that did not: a paragraph a cause, the most frequent first.
+def explain_collapses(records: Sequence[RunOutputs]) -> list[CollapseExplanation]:
+    """Finds what separates the collapsed runs from the others: an explanation a cause, the most frequent first.
 
     Returns:
-        Nothing where no doctor saw the runs, or where they do not differ in any key.
+        An empty list if no doctor examined the runs, or if they do not differ in any key.
     """
     examined = [record for record in records if record.health and settings(record)]
-    keys = varied(examined)
+    keys = swept_keys(examined)
     if not keys:
         return []
     healthy = [record for record in examined if not record.collapsed]
     collapsed = [record for record in examined if record.collapsed]
     if not collapsed:
-        return [Explanation(f"None of the {len(examined)} runs that the doctor saw has collapsed.")]
+        return [CollapseExplanation(f"None of the {len(examined)} examined runs has collapsed.")]
     if not healthy:
-        return [Explanation(f"All {len(examined)} runs have collapsed, so that nothing tells which setting does it.")]
+        return [
+            CollapseExplanation(
+                f"All {len(examined)} examined runs have collapsed, so the collapse cannot be attributed to a setting."
+            )
+        ]
     explanations = []
     for cause, _ in Counter(map(_cause, collapsed)).most_common():
         sick = [record for record in collapsed if _cause(record) == cause]
@@ -86,14 +89,14 @@ def explain(records: Sequence[RunRecord]) -> list[Explanation]:
     return explanations
 
 
-def _cause(record: RunRecord) -> str:
+def _cause(record: RunOutputs) -> str:
     return (record.health and record.health.cause_words) or "cause unknown"
 
 
 # --- rules ------------------------------------------------------------------------------------------------------------
 
 
-def _conditions(runs: Sequence[RunRecord], keys: Mapping[str, list[Value]]) -> list[Condition]:
+def _conditions(runs: Sequence[RunOutputs], keys: Mapping[str, list[Value]]) -> list[Condition]:
     """All conditions on these keys and their values."""
     own = [settings(record) for record in runs]
 
@@ -103,13 +106,13 @@ def _conditions(runs: Sequence[RunRecord], keys: Mapping[str, list[Value]]) -> l
 
     conditions = []
     for key, values in keys.items():
-        conditions += [condition(key, f"={shown(value)}", [value], is_value=True) for value in values]
+        conditions += [condition(key, f"={value_text(value)}", [value], is_value=True) for value in values]
         inner = range(1, len(values) - 1)  # beyond the others there is one value alone, or all
         if all(map(is_number, values)):
-            conditions += [condition(key, f"≥{shown(values[n])}", values[n:]) for n in inner]
-            conditions += [condition(key, f"≤{shown(values[n])}", values[: n + 1]) for n in inner]
+            conditions += [condition(key, f"≥{value_text(values[n])}", values[n:]) for n in inner]
+            conditions += [condition(key, f"≤{value_text(values[n])}", values[: n + 1]) for n in inner]
         elif len(values) > 2:
-            conditions += [condition(key, f"≠{shown(one)}", {*values} - {one}) for one in values]
+            conditions += [condition(key, f"≠{value_text(one)}", {*values} - {one}) for one in values]
     return conditions
 
 
@@ -144,8 +147,8 @@ def _worth(rule: Rule, affected: Members) -> float:
 
 
 def _explanation(
-    cause: str, sick: Sequence[RunRecord], healthy: Sequence[RunRecord], keys: Mapping[str, list[Value]]
-) -> Explanation:
+    cause: str, sick: Sequence[RunOutputs], healthy: Sequence[RunOutputs], keys: Mapping[str, list[Value]]
+) -> CollapseExplanation:
     """What tells runs that collapsed from one cause from the healthy ones; those of other causes are left aside."""
     cures = Counter(record.health.cure for record in sick if record.health and record.health.cure)
     cure = cures.most_common(1)[0][0] if cures else None
@@ -161,18 +164,18 @@ def _explanation(
     else:
         sentences = [_finding(cause, best, affected, runs), *_spared(best, affected, runs)]
         sentences += _doubts(best, equals, affected)
-    return Explanation(" ".join(sentences + _probed(sick)), cure)
+    return CollapseExplanation(" ".join(sentences + _probed(sick)), cure)
 
 
 def _no_rule(cause: str, closest: Rule, affected: Members) -> str:
     return (
-        f"No setting, nor two together, tells the runs that collapsed ({cause}) from the healthy ones. The closest, "
-        f"{closest.words}, holds for {_share(closest.members, affected)} that collapsed and for "
+        f"No single setting and no pair of settings separates the collapsed runs ({cause}) from the healthy ones. The "
+        f"closest, {closest.words}, holds for {_share(closest.members, affected)} that collapsed and for "
         f"{_share(closest.members, ~affected)} that did not."
     )
 
 
-def _finding(cause: str, rule: Rule, affected: Members, runs: Sequence[RunRecord]) -> str:
+def _finding(cause: str, rule: Rule, affected: Members, runs: Sequence[RunOutputs]) -> str:
     """Where runs collapse, and where they do not."""
     *subjects, does = rule.conditions
     who = _subject(subjects[0]) if subjects else "Runs collapse"
@@ -192,7 +195,7 @@ def _subject(condition: Condition) -> str:
     return f"{_name(condition)} collapses" if _name(condition) else f"With {condition.words}, runs collapse"
 
 
-def _spared(rule: Rule, affected: Members, runs: Sequence[RunRecord]) -> list[str]:
+def _spared(rule: Rule, affected: Members, runs: Sequence[RunOutputs]) -> list[str]:
     """Runs that share what does it, but are not those whom it harms."""
     if len(rule.conditions) == 1:
         return []
@@ -208,45 +211,48 @@ def _doubts(best: Rule, equals: Sequence[Rule], affected: Members) -> list[str]:
     """What keeps a rule from being sure: that it rests on one run, or that another rule is about the very same runs."""
     doubts = []
     if affected[best.members].sum() == 1:
-        doubts.append("One run is no proof: repeat it with other seeds.")
+        doubts.append("This rests on one run: repeat it with other seeds.")
     same = [rule for rule in equals if rule.keys != best.keys and np.array_equal(rule.members, best.members)]
     if same:
-        doubts.append(f"These are also the runs with {same[0].words}: the sweep cannot tell which of the two does it.")
+        doubts.append(f"These are also the runs with {same[0].words}: the sweep cannot separate the two settings.")
     return doubts
 
 
-def _probed(sick: Sequence[RunRecord]) -> list[str]:
-    """Whether a probe finds in the features of collapsed runs what their heads do not."""
+def _probed(sick: Sequence[RunOutputs]) -> list[str]:
+    """Compares linear probes on the features of collapsed runs with their heads."""
     pairs = [(record.health.probe_auc, record.roc_auc) for record in sick if record.health]
     known = [(probe, head) for probe, head in pairs if not math.isnan(probe) and not math.isnan(head)]
     if not known:
         return []
-    reads = f"a linear probe on the same features reads {_range([probe for probe, _ in known])}"
-    if float(np.median([probe - head for probe, head in known])) >= READS_MORE:
-        return [f"Yet {reads}: the information is there, and the head cannot use it."]
-    return [f"Nor is there more to find: {reads}."]
+    area = f"ROC-AUC {_range([probe for probe, _ in known])}"
+    if float(np.median([probe - head for probe, head in known])) >= PROBE_MARGIN:
+        return [
+            f"A linear probe on the same features reaches {area}: the features contain the information, but the head "
+            "does not use it."
+        ]
+    return [f"A linear probe on the same features reaches no more ({area})."]
 
 
 def _name(condition: Condition) -> str | None:
     """What a condition on a name alone is about: the model, the data."""
-    return shown(*condition.values) if condition.is_value and condition.key.endswith(".name") else None
+    return value_text(*condition.values) if condition.is_value and condition.key.endswith(".name") else None
 
 
-def _others(condition: Condition, runs: Sequence[RunRecord]) -> str | None:
+def _others(condition: Condition, runs: Sequence[RunOutputs]) -> str | None:
     """The one setting that runs have which do not meet a condition; None where there are several."""
     others = {settings(record)[condition.key] for record in runs} - condition.values
-    return f"with {condition.key}={shown(*others)}" if len(others) == 1 else None
+    return f"with {condition.key}={value_text(*others)}" if len(others) == 1 else None
 
 
 def _share(some: Members, among: Members) -> str:
     return f"{some[among].sum()} of {among.sum()} {'run' if among.sum() == 1 else 'runs'}"
 
 
-def _numbers(share: str, records: Sequence[RunRecord], with_cosine: bool = False) -> str:
+def _numbers(share: str, records: Sequence[RunOutputs], with_cosine: bool = False) -> str:
     """A share of runs with the range of their test areas, and of the cosines of their features."""
     parts = []
     if areas := [record.roc_auc for record in records if not math.isnan(record.roc_auc)]:
-        parts.append(f"test AUC {_range(areas)}")
+        parts.append(f"test ROC-AUC {_range(areas)}")
     cosines = [record.health.feature_cosine for record in records if record.health]
     known = [value for value in cosines if not math.isnan(value)]
     if with_cosine and known:
@@ -259,5 +265,5 @@ def _range(values: Sequence[float]) -> str:
     return low if low == high else f"{low} to {high}"
 
 
-def _of(runs: Sequence[RunRecord], members: Members) -> list[RunRecord]:
+def _of(runs: Sequence[RunOutputs], members: Members) -> list[RunOutputs]:
     return [record for record, is_member in zip(runs, members, strict=True) if is_member]

@@ -1,4 +1,4 @@
-"""What a run says of its test images: calibrated probabilities, called at the threshold that it chose on validation."""
+"""What each run decides on its test images: calibrated probabilities, and classes at its operating threshold."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -6,26 +6,22 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from skinexp.evaluation.decision.calibration import Calibrator
-from skinexp.evaluation.evidence import calibrated
-from skinexp.evaluation.judgement import calls
-from skinexp.runs.run_outputs import RunRecord
 from skinexp.core.number_format import listing, three_decimals
 from skinexp.evaluation import calibrated_probabilities, predicted_labels
 from skinexp.evaluation.decision.calibration import Calibrator
-from skinexp.runs.run_summary import RunRecord
+from skinexp.runs.run_outputs import RunOutputs
 
 HALF = 0.5
 
 
 @dataclass(frozen=True, eq=False)
-class Answers:
-    """A run's answers to its test images.
+class Decisions:
+    """A run's decisions on its test images.
 
     Attributes:
-        table: its test predictions, `probability` calibrated where the run has a calibration, and `threshold`, from
-            which on an image is called malignant.
-        is_calibrated: whether these probabilities are others than those as trained.
+        table: its test predictions; `probability` is calibrated if the run has a calibration, and an image is
+            predicted malignant if it is at least `threshold`.
+        is_calibrated: whether these probabilities differ from the uncalibrated ones.
         is_chosen: whether the threshold was chosen on validation images; else it is 0.5.
     """
 
@@ -34,64 +30,64 @@ class Answers:
     is_chosen: bool
 
     @property
-    def called(self) -> pd.DataFrame:
-        """The table with each image's call in place of its probability, 0 or 1: at 0.5 they are the same calls."""
+    def predicted(self) -> pd.DataFrame:
+        """The table with each image's predicted class, 0 or 1, in place of its probability."""
         return self.table.assign(probability=predicted_labels(self.table["probability"], self.table["threshold"]))
 
     @property
     def threshold(self) -> str:
-        """In words; the folds of a cross-validation have one each."""
+        """The operating threshold as text; the folds of a cross-validation have one each."""
         values = self.table["threshold"].unique()
         return three_decimals(float(values[0])) if len(values) == 1 else "each fold's own"
 
 
-def with_answers(record: RunRecord) -> pd.DataFrame | None:
-    """A run's predictions with `calibrated` probabilities and the `threshold` for them, NaN where it chose none.
+def with_calibrated(record: RunOutputs) -> pd.DataFrame | None:
+    """Returns a run's predictions with the columns `calibrated` and `threshold` (NaN if the run chose none).
 
-    Runs of before there was calibration have Youden's threshold, for probabilities as trained.
+    Runs that were written before calibration existed have Youden's threshold, for uncalibrated probabilities.
     """
     table = record.predictions
     if table is None or {"calibrated", "threshold"} <= set(table):
         return table
-    calibration, chosen = record.find("calibration"), "chosen"
+    calibration, threshold = record.summary.calibration, record.summary.thresholds.chosen
     if not calibration:
-        calibration, chosen = {"method": "none"}, "youden"
+        calibration, threshold = {"method": "none"}, record.summary.thresholds.youden
     probabilities = calibrated_probabilities(Calibrator.from_dict(calibration), table)
-    return table.assign(calibrated=probabilities, threshold=record.number("thresholds", chosen))
+    return table.assign(calibrated=probabilities, threshold=threshold)
 
 
 def is_calibrated(test: pd.DataFrame) -> bool:
-    """Whether calibrated probabilities are others than those as trained."""
+    """Returns whether calibrated probabilities differ from the uncalibrated ones."""
     return not np.allclose(test["calibrated"], test["probability"], atol=1e-6, equal_nan=True)
 
 
-def answers(records: Sequence[RunRecord]) -> dict[str, Answers]:
-    """By name, of the runs that left predictions."""
+def run_decisions(records: Sequence[RunOutputs]) -> dict[str, Decisions]:
+    """Returns the decisions of each run that left predictions, by its name."""
     found = {}
     for record in records:
-        if (table := with_answers(record)) is not None:
+        if (table := with_calibrated(record)) is not None:
             test = table[table["split"] == "test"]
-            told = test.assign(probability=test["calibrated"], threshold=test["threshold"].fillna(HALF))
+            decided = test.assign(probability=test["calibrated"], threshold=test["threshold"].fillna(HALF))
             is_chosen = bool(test["threshold"].notna().all())
-            found[record.name] = Answers(told.drop(columns="calibrated"), is_calibrated(test), is_chosen)
+            found[record.name] = Decisions(decided.drop(columns="calibrated"), is_calibrated(test), is_chosen)
     return found
 
 
-def of_probabilities(found: Mapping[str, Answers]) -> str:
-    """A sentence for a caption: whether these are calibrated."""
-    as_trained = [name for name, one in found.items() if not one.is_calibrated]
-    if len(as_trained) == len(found):
-        return "Probabilities are as trained."
-    return f"Probabilities are calibrated on validation images{_but('as trained', as_trained)}."
+def calibration_sentence(found: Mapping[str, Decisions]) -> str:
+    """Returns a sentence for a caption: whether these probabilities are calibrated."""
+    uncalibrated = [name for name, one in found.items() if not one.is_calibrated]
+    if len(uncalibrated) == len(found):
+        return "Probabilities are uncalibrated."
+    return f"Probabilities are calibrated on validation images{_except('uncalibrated', uncalibrated)}."
 
 
-def of_thresholds(found: Mapping[str, Answers]) -> str:
-    """The words for a caption: which threshold these are called at."""
+def threshold_text(found: Mapping[str, Decisions]) -> str:
+    """Returns words for a caption: at which threshold these classes are predicted."""
     at_half = [name for name, one in found.items() if not one.is_chosen]
     if len(at_half) == len(found):
-        return "the threshold 0.5"
-    return f"the threshold that each run chose on its validation images{_but('0.5', at_half)}"
+        return "threshold 0.5"
+    return f"the operating threshold that each run chose on its validation images{_except('threshold 0.5', at_half)}"
 
 
-def _but(what: str, names: Sequence[str]) -> str:
-    return f" (of {listing(names)}: {what})" if names else ""
+def _except(what: str, names: Sequence[str]) -> str:
+    return f" (except {listing(names)}: {what})" if names else ""

@@ -1,4 +1,4 @@
-"""The diagnosis matrix: what became of the runs of a sweep under each combination of the settings that it varied."""
+"""The diagnosis matrix: the outcome of the runs of a sweep under each combination of the settings that it varied."""
 
 import math
 from collections import Counter
@@ -6,12 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
+from skinexp.comparison.swept_keys import Value, settings, swept_keys, value_text
 from skinexp.runs.health_summary import VERDICTS
-from skinexp.runs.run_outputs import RunRecord
-from skinexp.comparison.swept_keys import Value, settings, shown, varied
-from skinexp.core.number_format import cosine, three_decimals
-from skinexp.runs.health_summary import VERDICTS
-from skinexp.runs.run_summary import RunRecord
+from skinexp.runs.run_outputs import RunOutputs
 
 COLUMNS = "model.input_scaling"  # the key across the top, where it varies: it is what collapses are most often due to
 AT_MOST = 8  # columns that fit on a page
@@ -49,17 +46,6 @@ class Cell:
         """The worst of its findings'."""
         return self.findings[0].kind
 
-    @property
-    def area_in_words(self) -> str:
-        """The area; nothing where there is none."""
-        return "" if math.isnan(self.area) else f"AUC {three_decimals(self.area)}"
-
-    @property
-    def features_in_words(self) -> str:
-        """What was measured of the features; nothing where that is nothing."""
-        measured = {"cosine": (self.cosine, cosine), "probe": (self.probe, three_decimals)}
-        return " · ".join(f"{name} {show(value)}" for name, (value, show) in measured.items() if not math.isnan(value))
-
 
 @dataclass(frozen=True)
 class Heading:
@@ -70,7 +56,7 @@ class Heading:
 
 
 @dataclass(frozen=True)
-class Matrix:
+class DiagnosisMatrix:
     """Rows are combinations of all keys but one, whose values are the columns.
 
     Attributes:
@@ -90,18 +76,18 @@ class Matrix:
         return any(cell.runs > 1 for _, cells in self.rows for cell in cells if cell)
 
 
-def build(records: Sequence[RunRecord]) -> Matrix | None:
-    """The matrix of some runs.
+def diagnosis_matrix(records: Sequence[RunOutputs]) -> DiagnosisMatrix | None:
+    """Builds the matrix of some runs.
 
     Returns:
-        None where they differ in fewer than two keys, no doctor saw any, or most cells would be empty.
+        None if they differ in fewer than two keys, no doctor examined any, or most cells would be empty.
     """
-    keys = varied(records)
+    keys = swept_keys(records)
     if len(keys) < 2 or all(record.health is None for record in records):
         return None
     key = COLUMNS if COLUMNS in keys else next(iter(keys))
     columns, row_keys = keys[key], [other for other in keys if other != key]
-    members: dict[tuple[tuple[Value, ...], Value], list[RunRecord]] = {}
+    members: dict[tuple[tuple[Value, ...], Value], list[RunOutputs]] = {}
     for record in records:
         if own := settings(record):
             members.setdefault((tuple(own[other] for other in row_keys), own[key]), []).append(record)
@@ -113,10 +99,12 @@ def build(records: Sequence[RunRecord]) -> Matrix | None:
     if len(columns) > AT_MOST or 2 * len(members) < len(rows) * len(columns):
         return None
     cells = [[_cell(found) if (found := members.get((row, column))) else None for column in columns] for row in rows]
-    return Matrix(key, list(map(shown, columns)), row_keys, list(zip(_headings(rows), cells, strict=True)))
+    return DiagnosisMatrix(
+        key, list(map(value_text, columns)), row_keys, list(zip(_headings(rows), cells, strict=True))
+    )
 
 
-def _cell(records: Sequence[RunRecord]) -> Cell:
+def _cell(records: Sequence[RunOutputs]) -> Cell:
     counted = Counter(map(_said, records))
     findings = [Finding(kind, words, runs) for (kind, words), runs in counted.items()]
     findings.sort(key=lambda finding: KINDS.index(finding.kind) if finding.kind in KINDS else -1, reverse=True)
@@ -129,7 +117,7 @@ def _cell(records: Sequence[RunRecord]) -> Cell:
     )
 
 
-def _said(record: RunRecord) -> tuple[str, str]:
+def _said(record: RunOutputs) -> tuple[str, str]:
     """Kind and words of a run's finding."""
     if not record.finished:
         cause = record.health and record.health.cause_words
@@ -149,6 +137,6 @@ def _headings(rows: Sequence[tuple[Value, ...]]) -> list[list[Heading]]:
         begin = 0
         for alike, group in groupby(rows, key=lambda row: row[: depth + 1]):
             count = len(list(group))
-            headings[begin].append(Heading(shown(alike[-1]), count))
+            headings[begin].append(Heading(value_text(alike[-1]), count))
             begin += count
     return headings

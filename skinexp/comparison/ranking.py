@@ -1,82 +1,98 @@
-"""What the numbers of several runs say, in sentences: which is best, whether by chance, which is broken."""
+"""The verdict of a comparison in sentences: which run is best, whether significantly, and which runs collapsed."""
 
 import math
 from collections.abc import Sequence
 
 import pandas as pd
 
-from skinexp.comparison import seed_summary
-from skinexp.comparison.pairwise import Pairs, is_told_apart, pair, same_test_images
-from skinexp.runs.run_outputs import RunRecord, by_area
-from skinexp.core.number_format import chance, limits, listing, three_decimals
-from skinexp.runs.run_summary import RunRecord, by_area
+from skinexp.comparison.pairwise import PairwiseTests, is_significant, same_test_images
+from skinexp.comparison.seed_summary import RepeatedConfiguration, seed_sentences
+from skinexp.core.number_format import limits_text, listing, p_value_equation, three_decimals, with_interval
+from skinexp.runs.run_outputs import RunOutputs, by_area
 
 TIED = 0.0005  # of areas that read the same
-NAMED = 3  # collapsed runs that are told one by one; more are counted
+NAMED = 3  # collapsed runs that are named one by one; more are counted
 
 
-def verdict(records: Sequence[RunRecord], pairs: Pairs | None = None) -> list[str]:
-    """What the numbers say, in sentences.
+def verdict(
+    records: Sequence[RunOutputs], pairs: PairwiseTests, repeated: Sequence[RepeatedConfiguration] = ()
+) -> list[str]:
+    """Returns what the numbers of some runs show, in sentences.
 
     Args:
         records: the runs, finished or not.
-        pairs: what paired tests say of them; found out where it is not given.
+        pairs: the results of their paired tests.
+        repeated: their configurations over several seeds.
     """
     finished = [record for record in records if record.finished]
     if not finished:
         return ["No run finished, so there is nothing to compare."]
-    sentences = seed_summary.sentence(seed_summary.repetitions(finished))
+    sentences = seed_sentences(repeated)
     if same_test_images(finished):
-        sentences += _ranking(finished, pair(records) if pairs is None else pairs)
+        sentences += _ranking(finished, pairs)
     elif any(record.fold is not None for record in finished):
         sentences.append(
-            "No run is named the best: folds of a cross-validation that were not pooled stand beside each other, each "
-            "tested on its own part of the images."
+            "No run is named the best: some folds of a cross-validation were not pooled, and each fold was tested on "
+            "its own part of the images."
         )
     else:
         sentences.append("No run is named the best, because the runs were tested on different images.")
     return sentences + _collapses(finished)
 
 
-def _ranking(finished: Sequence[RunRecord], pairs: Pairs) -> list[str]:
-    """Which run has the highest test ROC-AUC, and from which others it is told apart."""
+def best_on_validation(records: Sequence[RunOutputs]) -> RunOutputs | None:
+    """Returns the run with the highest validation ROC-AUC, as the test part must not choose; None if none has one."""
+    scored = [record for record in records if math.isfinite(record.metric("val/roc_auc"))]
+    return max(scored, key=lambda record: record.metric("val/roc_auc")) if scored else None
+
+
+def _ranking(finished: Sequence[RunOutputs], pairs: PairwiseTests) -> list[str]:
+    """Says which run has the highest test ROC-AUC, and which others are significantly lower."""
     measured = [record for record in finished if not math.isnan(record.roc_auc)]
     if not measured:
-        return ["No run has a test ROC-AUC, which needs test images of both classes."]
+        return ["No run has a test ROC-AUC: it needs test images of both classes."]
     healthy = [record for record in measured if not record.collapsed] or measured
     best, *others = ranked = by_area(healthy)
     if not others:
         images = f" on {sum(best.test_images):,} test images" if sum(best.test_images) else ""
-        return [f"{best.name} reaches a test ROC-AUC of {_area(best)}{images}."]
+        return [f"{best.name} has a test ROC-AUC of {_area(best)}{images}."]
 
     rows = {other.name: pairs.between(best.name, other.name) for other in others}
     second = rows[others[0].name]
     if second is None or math.isnan(second["p_holm"]):
         return [_untested(ranked, _why_untested(second, pairs))]
     tested = {name: row for name, row in rows.items() if row is not None and not math.isnan(row["p_holm"])}
-    apart = [name for name, row in tested.items() if is_told_apart(row)]
-    alike = [name for name, row in tested.items() if not is_told_apart(row)]
-    test = f"{_equal(second['p_holm'])} (DeLong{pairs.correction})"
-    if others[0].name in apart:
-        return [
-            f"{best.name} separates best: test ROC-AUC {_area(best)}, better than {others[0].name} by "
-            f"{_difference(second)}, {test}."
-        ]
+    lower = [name for name, row in tested.items() if is_significant(row)]
+    alike = [name for name, row in tested.items() if not is_significant(row)]
+    highest = f"{best.name} has the highest test ROC-AUC, {_area(best)}"
+    if others[0].name in lower:
+        return [f"{highest}; it is significantly higher than that of {others[0].name} ({_test(second, pairs)})."]
     sentences = [
-        f"{best.name} has the highest test ROC-AUC, {_area(best)}, but is not told apart from {others[0].name}: the "
-        f"difference is {_difference(second)}, {test}."
+        f"{highest}, but it is not significantly different from that of {others[0].name} ({_test(second, pairs)})."
     ]
     if second["low"] > 0:
-        sentences.append("That interval leaves out 0, as one in twenty does by chance: hence the correction.")
+        sentences.append(
+            "The 95 % CI of this difference excludes 0, but it is not adjusted for multiple comparisons as the p-value "
+            "is."
+        )
+    mine = f"The test ROC-AUC of {best.name}"
     if further := alike[1:]:
-        sentences.append(f"Nor is it from {listing(further)}.")
-    if apart:
-        sentences.append(f"It is told apart from {listing(apart)}.")
+        sentences.append(f"{mine} is also not significantly different from that of {listing(further)}.")
+    if lower:
+        sentences.append(f"{mine} is significantly higher than that of {listing(lower)}.")
     return sentences
 
 
-def _untested(ranked: Sequence[RunRecord], why: str) -> str:
-    """Who leads by how much, where nothing says whether by chance, and why nothing does."""
+def _test(row: pd.Series, pairs: PairwiseTests) -> str:
+    """Returns the result of DeLong's test of two runs, as a sentence has it in parentheses."""
+    return (
+        f"difference {three_decimals(row['difference'])}, 95 % CI {limits_text(row['low'], row['high'])}; "
+        f"{p_value_equation(row['p_holm'])}, DeLong{pairs.adjustment}"
+    )
+
+
+def _untested(ranked: Sequence[RunOutputs], why: str) -> str:
+    """Says which run leads by how much if the difference was not tested, and why it was not."""
     best = ranked[0]
     leaders = [record for record in ranked if best.roc_auc - record.roc_auc < TIED]
     others = ranked[len(leaders) :]
@@ -90,63 +106,54 @@ def _untested(ranked: Sequence[RunRecord], why: str) -> str:
     return f"{shared}; {others[0].name} follows with {three_decimals(others[0].roc_auc)}. {why}"
 
 
-def _why_untested(row: pd.Series | None, pairs: Pairs) -> str:
-    """Why no test says whether a difference is chance; `row` is that of the two runs, where there is one."""
+def _why_untested(row: pd.Series | None, pairs: PairwiseTests) -> str:
+    """Says why a difference was not tested; `row` is that of the two runs, if there is one."""
     if pairs.refusal:
-        return f"Whether that is more than chance was not tested: {pairs.refusal.rstrip('.')}."
+        return f"The difference was not tested for significance: {pairs.refusal.rstrip('.')}."
     if row is None:
-        return "Whether that is more than chance cannot be said without the predictions of both."
+        return "The difference was not tested for significance: DeLong's test needs the predictions of both runs."
     return (
-        "Whether that is more than chance cannot be said here: these images and their logits do not show how the "
-        "difference varies."
+        "The difference cannot be tested for significance: DeLong's variance of the difference is undefined on these "
+        "images and logits."
     )
 
 
-def _area(record: RunRecord) -> str:
-    found = limits(record.interval("roc_auc"))
-    return three_decimals(record.roc_auc) + (f" (95 % interval {found})" if found else "")
+def _area(record: RunOutputs) -> str:
+    return with_interval(record.interval("roc_auc"), "DeLong")
 
 
-def _difference(row: pd.Series) -> str:
-    return f"{three_decimals(row['difference'])} ({three_decimals(row['low'])} to {three_decimals(row['high'])})"
-
-
-def _equal(p_value: float) -> str:
-    words = chance(p_value)
-    return f"p {words}" if words.startswith("<") else f"p = {words}"
-
-
-def _collapses(finished: Sequence[RunRecord]) -> list[str]:
-    """The runs that collapsed, with cause and cure: each by its name, or those of one cause together where many."""
+def _collapses(finished: Sequence[RunOutputs]) -> list[str]:
+    """Names the collapsed runs with cause and cure; if there are many, counts them by cause."""
     collapsed = [record for record in finished if record.collapsed]
     if len(collapsed) <= NAMED:
         return [_collapse(record) for record in collapsed]
     reasons: dict[str, int] = {}
     for record in collapsed:
         reasons[_reason(record)] = reasons.get(_reason(record), 0) + 1
+    counted = f"{len(collapsed)} of the {len(finished)} finished runs have collapsed"
     if len(reasons) == 1:
-        return [f"{len(collapsed)} of the {len(finished)} runs that finished have collapsed{next(iter(reasons))}."]
-    told = [f"{count}{reason or ': no cause is known'}" for reason, count in reasons.items()]
-    return [f"{len(collapsed)} of the {len(finished)} runs that finished have collapsed. {'. '.join(told)}."]
+        return [f"{counted}{next(iter(reasons))}."]
+    by_cause = [f"{count}{reason or ' (unknown cause)'}" for reason, count in reasons.items()]
+    return [f"{counted}: {', '.join(by_cause)}."]
 
 
-def _collapse(record: RunRecord) -> str:
-    """Why a run collapsed and what to do; what it answers, and what its accuracy is worth."""
+def _collapse(record: RunOutputs) -> str:
+    """Says why a run collapsed and what to do; which class it predicts, and what its accuracy is worth."""
     sentence = f"{record.name} has collapsed{_reason(record)}."
     if not record.has_one_answer:
         return sentence
-    answer = "malignant" if record.metric("test/predicted_positive") == 1.0 else "benign"
+    predicted = "malignant" if record.metric("test/predicted_positive") == 1.0 else "benign"
     accuracy = record.metric("test/accuracy")
     if math.isnan(accuracy):
-        return f"{sentence} It always answers {answer}."
+        return f"{sentence} It predicts {predicted} for every image."
     return (
-        f"{sentence} It always answers {answer}, and its accuracy of {three_decimals(accuracy)} is the share of "
-        f"{answer} images."
+        f"{sentence} It predicts {predicted} for every image: its accuracy of {three_decimals(accuracy)} is the share "
+        f"of {predicted} images."
     )
 
 
-def _reason(record: RunRecord) -> str:
+def _reason(record: RunOutputs) -> str:
     if record.health is None or not record.health.cause:
         return ""
-    cure = f"; do {record.health.cure}" if record.health.cure else ""
-    return f": {record.health.cause_words}{cure}"
+    cure = f", cure: {record.health.cure}" if record.health.cure else ""
+    return f" ({record.health.cause_words}{cure})"

@@ -1,24 +1,24 @@
-"""Which keys the configurations of some runs differ in, and which values they take."""
+"""The keys in which the configurations of some runs differ, and the values that they take."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
-from skinexp.runs.run_outputs import RunRecord
+from skinexp.runs.run_outputs import RunOutputs
 
 Value: TypeAlias = str | int | float | bool | None
 
-# What makes no other experiment of a run: its repetition, its bookkeeping, where it keeps what it prepares.
-APART = ("seed", "data.split.fold", "objective", "resume", "tracking", "explain", "data.cache", "data.workers")
+# Keys that make no other experiment of a run: its repetition, its bookkeeping, the place of what it prepares.
+NOT_SWEPT = ("seed", "data.split.fold", "objective", "resume", "tracking", "explain", "data.cache", "data.workers")
 
 
-def settings(record: RunRecord) -> dict[str, Value]:
-    """A run's configuration by full key, in the configuration's order; empty where the run left none."""
-    return dict(_flat(record.find("config"), ""))
+def settings(record: RunOutputs) -> dict[str, Value]:
+    """Returns a run's configuration by full key, in the configuration's order; empty if the run left none."""
+    return dict(_flat(record.summary.requested_config, ""))
 
 
-def varied(records: Sequence[RunRecord]) -> dict[str, list[Value]]:
-    """The keys in which runs differ, each with its values: numbers ascending, others as they first occur.
+def swept_keys(records: Sequence[RunOutputs]) -> dict[str, list[Value]]:
+    """Returns the keys in which runs differ, each with its values: numbers ascending, others as they first occur.
 
     A key whose value follows from that of an earlier one is left out: a model brings its own learning rate for
     fine-tuning, and who compares models has not chosen it. Seeds are left out as well: they repeat an experiment.
@@ -36,8 +36,8 @@ def varied(records: Sequence[RunRecord]) -> dict[str, list[Value]]:
     return {key: _in_order(values) for key, values in differing.items()}
 
 
-def shown(value: Value) -> str:
-    """A value as a command line has it."""
+def value_text(value: Value) -> str:
+    """Returns a value as a command line has it."""
     if value is None:
         return "null"
     if isinstance(value, bool):
@@ -46,7 +46,7 @@ def shown(value: Value) -> str:
 
 
 def is_number(value: Value) -> bool:
-    """Whether values of its kind have an order."""
+    """Returns whether values of this kind have an order."""
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
@@ -55,7 +55,7 @@ def _flat(node: Any, prefix: str) -> Iterator[tuple[str, Value]]:
         return
     for name, value in node.items():
         key = f"{prefix}{name}"
-        if key in APART:
+        if key in NOT_SWEPT:
             continue
         if isinstance(value, Mapping):
             yield from _flat(value, f"{key}.")
@@ -64,7 +64,7 @@ def _flat(node: Any, prefix: str) -> Iterator[tuple[str, Value]]:
 
 
 def _follows(values: Sequence[Value], earlier: Sequence[Value]) -> bool:
-    """Whether each value of the earlier key comes with one value of this key alone."""
+    """Returns whether each value of the earlier key comes with one value of this key alone."""
     return len(set(zip(earlier, values, strict=True))) == len(set(earlier))
 
 

@@ -1,7 +1,6 @@
 """Numbers as pages and tables show them."""
 
 import math
-import re
 from collections.abc import Sequence
 
 from skinexp.evaluation import Interval
@@ -11,49 +10,64 @@ LISTED = 4  # names that a sentence lists; more are counted
 
 
 def three_decimals(value: float) -> str:
-    """A score, without the 0 that most of them begin with; `n/a` where there is none."""
-    return ABSENT if math.isnan(value) else re.sub(r"^(-?)0\.", r"\1.", f"{value:.3f}").replace("-.000", ".000")
+    """Returns a score with three decimals; `n/a` for NaN."""
+    return ABSENT if math.isnan(value) else f"{value:.3f}".replace("-0.000", "0.000")
 
 
-def limits(interval: Interval) -> str:
-    """Where a score may lie; nothing where that is unknown."""
-    if math.isnan(interval.low) or math.isnan(interval.high):
-        return ""
-    return f"{three_decimals(interval.low)} to {three_decimals(interval.high)}"
+def limits_text(low: float, high: float) -> str:
+    """Returns the two limits of a confidence interval; an empty text if one of them is NaN."""
+    return "" if math.isnan(low) or math.isnan(high) else f"{three_decimals(low)} to {three_decimals(high)}"
 
 
-def chance(p_value: float) -> str:
-    """A p-value, with as many digits as tell something."""
+def with_interval(interval: Interval, method: str = "") -> str:
+    """Returns an estimate followed by its confidence interval: `0.842 (95 % CI 0.811 to 0.866, DeLong)`.
+
+    Args:
+        method: of the interval; it is left out if it is empty.
+    """
+    limits = limits_text(interval.low, interval.high)
+    named = f", {method}" if method else ""
+    return three_decimals(interval.estimate) + (f" (95 % CI {limits}{named})" if limits else "")
+
+
+def p_value_text(p_value: float) -> str:
+    """Returns a p-value with two or three decimals, `< 0.001` below that, and `n/a` for NaN."""
     if math.isnan(p_value):
         return ABSENT
     if p_value < 0.001:
-        return "< .001"
-    return (f"{p_value:.3f}" if p_value < 0.1 else f"{p_value:.2f}").removeprefix("0")
+        return "< 0.001"
+    return f"{p_value:.3f}" if p_value < 0.1 else f"{p_value:.2f}"
+
+
+def p_value_equation(p_value: float) -> str:
+    """Returns a p-value as a sentence has it: `p = 0.16`, `p < 0.001`."""
+    text = p_value_text(p_value)
+    return f"p {text}" if text.startswith("<") else f"p = {text}"
 
 
 def cosine(value: float) -> str:
-    """A cosine between features; those of a collapsed network differ from 1 in later decimals only."""
-    return "> .999" if 0.9995 <= value < 1 else three_decimals(value)
+    """Returns a cosine between features; those of a collapsed network differ from 1 in later decimals only."""
+    return "> 0.999" if 0.9995 <= value < 1 else three_decimals(value)
 
 
 def two_digits(value: float) -> str:
-    """A number whose size matters more than its exact value."""
+    """Returns a number whose size matters more than its exact value."""
     return f"{value:.2g}"
 
 
 def percent(value: float) -> str:
-    """A share."""
+    """Returns a share in percent."""
     return f"{value:.1%}"
 
 
 def whole(value: float) -> str:
-    """A count."""
+    """Returns a count."""
     return f"{value:,.0f}"
 
 
-def clock(seconds: float | None) -> str:
-    """A time in few characters: minutes and seconds, and hours where there are any; `n/a` where there is none."""
-    if seconds is None:
+def clock(seconds: float) -> str:
+    """Returns a time as minutes and seconds, with hours if there are any; `n/a` for NaN."""
+    if math.isnan(seconds):
         return ABSENT
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
@@ -61,7 +75,7 @@ def clock(seconds: float | None) -> str:
 
 
 def duration(seconds: float) -> str:
-    """A time in the two units that matter."""
+    """Returns a time in its two largest units."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     if hours:
@@ -70,7 +84,7 @@ def duration(seconds: float) -> str:
 
 
 def listing(names: Sequence[str]) -> str:
-    """Names as a sentence lists them: a, b and c."""
-    shown = [*names[:LISTED], f"{len(names) - LISTED} more"] if len(names) > LISTED + 1 else list(names)
-    *first, last = shown
+    """Returns names as a sentence lists them: `a, b and c`; of many, the first ones and how many more there are."""
+    listed = [*names[:LISTED], f"{len(names) - LISTED} more"] if len(names) > LISTED + 1 else list(names)
+    *first, last = listed
     return f"{', '.join(first)} and {last}" if first else last

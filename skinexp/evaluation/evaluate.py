@@ -18,6 +18,7 @@ from skinexp.evaluation.operating_point import (
 )
 from skinexp.evaluation.options import DEFAULTS, EvaluationOptions
 from skinexp.evaluation.scores_with_intervals import scores_with_intervals
+from skinexp.evaluation.split_curves import ConfusionMatrix, SplitCurves, confusion_matrix, split_curves
 from skinexp.evaluation.tables import require_columns
 
 HALF = 0.5
@@ -52,6 +53,22 @@ class TestEvaluation:
     def operating_threshold(self) -> float:
         """Returns from which calibrated probability on an image is predicted malignant; NaN if none could be chosen."""
         return self.thresholds["chosen"]
+
+    @property
+    def curves(self) -> SplitCurves:
+        """The ROC and the precision-recall curve of the test images."""
+        return split_curves(self.decisions)
+
+    @property
+    def confusion_at_half(self) -> ConfusionMatrix:
+        """The confusion matrix of uncalibrated probabilities at threshold 0.5."""
+        return confusion_matrix(self.decisions, 0.5)
+
+    @property
+    def confusion_at_threshold(self) -> ConfusionMatrix:
+        """The confusion matrix of calibrated probabilities at the operating threshold."""
+        calibrated = self.decisions.assign(probability=self.decisions["calibrated"])
+        return confusion_matrix(calibrated, self.operating_threshold)
 
 
 def evaluate(

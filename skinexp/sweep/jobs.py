@@ -79,9 +79,10 @@ def report_job(job: Job) -> Iterator[None]:
 
 
 def _show(job: Job) -> None:
-    from skinexp.report.console import run_table  # later than the command line: these bring matplotlib
-    from skinexp.runs.run_outputs import load
+    from skinexp.comparison.cross_validation import pool  # later than the command line: these bring matplotlib
+    from skinexp.report.console import run_table
+    from skinexp.runs.run_outputs import read_outputs
 
     configuration = read_result(job.directory)["config"]
-    run_table.show([load(job.directory, configuration["model"]["name"])])
+    run_table.show(pool([read_outputs(job.directory, configuration["model"]["name"])]))
     run_table.show_next_steps(job.directory, configuration["tracking"]["uri"])

@@ -2,7 +2,6 @@
 
 import dataclasses
 import logging
-import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,17 +12,17 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
 
 from skinexp import tracking
-from skinexp.comparison import cross_validation
+from skinexp.comparison.analyse import analyse
 from skinexp.config import schema
 from skinexp.core.errors import UserError
 from skinexp.core.invocation import Invocation, exit_code_of
+from skinexp.core.result_file import read_result
 from skinexp.core.terminal import from_here
 from skinexp.report.console import run_table
 from skinexp.report.pages import comparison_files
-from skinexp.core.result_file import read_result
 from skinexp.runs import provenance
 from skinexp.runs.lookup import job_directories
-from skinexp.runs.run_outputs import RunRecord, load
+from skinexp.runs.run_outputs import read_outputs
 from skinexp.sweep.manifest import Manifest
 
 log = logging.getLogger(__name__)
@@ -108,7 +107,7 @@ def end(sweep: Sweep, status: str, command: Invocation) -> None:
         return
     manifest = Manifest.load(directory)
     manifest.parent = record.id
-    records = [load(job) for job in found]
+    records = [read_outputs(job) for job in found]
     manifest.jobs = [_row(job, read_result(job)) for job in found]
     unfinished = [job for job in manifest.jobs if job["status"] != "finished"]
     command.exit_codes += [exit_code_of(str(job["error"])) for job in unfinished]
@@ -116,23 +115,20 @@ def end(sweep: Sweep, status: str, command: Invocation) -> None:
         status = "failed"
     manifest.status = status
     manifest.save(directory)
+    scores: dict[str, float] = {}
     try:
-        page = comparison_files.compare(records, directory)
+        comparison = analyse(records)
+        scores = comparison.best.metrics if comparison.best else {}
+        page = comparison_files.write_comparison(comparison, directory)
     except BaseException:
         status = "failed"
         raise
     finally:  # the parent run must not stay open, whatever became of the page
-        record.metrics(_best(cross_validation.pool(records).records))
+        record.metrics(scores)
         record.close(status, None, *(file for name in COMPARISON_FILES if (file := directory / name).is_file()))
-    run_table.show(records)
+    run_table.show(comparison.folds)
     run_table.show_next_steps(page, manifest.tracking["uri"])
 
 
 def _row(job: Path, values: dict[str, Any]) -> dict[str, Any]:
     return {"directory": job.name} | {key: values.get(key) for key in TOLD}
-
-
-def _best(records: list[RunRecord]) -> dict[str, float]:
-    """All scores of the run that was best on validation: the test part must not choose."""
-    scored = [record for record in records if math.isfinite(record.metric("val/roc_auc"))]
-    return max(scored, key=lambda record: record.metric("val/roc_auc")).metrics if scored else {}

@@ -77,7 +77,9 @@ class UploaderProcess:
             else:
                 self._refusal = answer["trouble"]
                 if (self._answered.is_set() or not required) and not self._quiet:
-                    log.warning("Tracking  %s. The run's records are kept in its outbox and delivered later", answer["trouble"])
+                    log.warning(
+                        "Tracking  %s. The run's records are kept in its outbox and delivered later", answer["trouble"]
+                    )
                     self._quiet = True
             self._answered.set()
         self._answered.set()

@@ -7,9 +7,8 @@ from typing import Any
 import numpy as np
 
 from skinexp.config.schema import Config
-from skinexp.core import run_files, terminal
+from skinexp.core import terminal
 from skinexp.core.atomic_files import replace_text, write_tables
-from skinexp.core.strict_json import write_json
 from skinexp.data.audit import Findings, audit
 from skinexp.data.preparation import image_cache
 from skinexp.data.preparation.preprocess import ImageError

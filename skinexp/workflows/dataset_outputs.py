@@ -1,5 +1,7 @@
 """What a run records about its images: a summary, figures, and the data sets of its MLflow run."""
 
+from typing import Any
+
 import keras
 import numpy as np
 from matplotlib.figure import Figure
@@ -21,7 +23,7 @@ PREPROCESSED, CONSIDERED = 5, 40  # images of the preprocessing figure: of 40 tr
 AUGMENTED = 3  # pairs of the augmentation figure
 
 
-def summarise_dataset(prepared: Prepared) -> dict[str, object]:
+def summarise_dataset(prepared: Prepared) -> dict[str, Any]:
     """Returns the entries of result.json about the data: counts by split and class, excluded images, digests.
 
     Args:

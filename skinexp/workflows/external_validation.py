@@ -4,6 +4,7 @@ import dataclasses
 import logging
 import warnings
 from pathlib import Path
+from typing import Any
 
 import keras
 from sklearn.exceptions import UndefinedMetricWarning
@@ -67,7 +68,7 @@ def run(run: TrainedRun, table: Table, config: Config, directory: Path, run_log:
         log.info("%s", sentence)
 
 
-def _domain_shift(run: TrainedRun, prepared: Prepared, predicted: Predictions) -> dict[str, object] | None:
+def _domain_shift(run: TrainedRun, prepared: Prepared, predicted: Predictions) -> dict[str, Any] | None:
     """Returns how far the images are from the training images; None if the model's file does not describe those."""
     reference = load_reference(run.model_file)
     if reference is None:

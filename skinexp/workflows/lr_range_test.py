@@ -11,6 +11,7 @@ import pandas as pd
 from skinexp import models
 from skinexp.config.schema import RangeTest
 from skinexp.core import terminal
+from skinexp.core.strict_json import to_strict_json
 from skinexp.report.figures import style
 from skinexp.report.figures.lr_range_curve import range_curve
 from skinexp.training import range_test

@@ -1,4 +1,4 @@
-"""The training workflow: dataset, network, preflight, training, predictions, evaluation, verdict, maps, figures, model."""
+"""The training workflow, one noun a line: dataset, batches, network, preflight, training, predictions, evaluation, ..."""
 
 import dataclasses
 import logging
@@ -119,9 +119,7 @@ class _Training:
             write_evaluation(evaluation, self.directory, self.run_log)
             return evaluation
 
-    def verdict(
-        self, doctor: health.Doctor, trained: Training, predictions: Predictions
-    ) -> health.Verdict | None:
+    def verdict(self, doctor: health.Doctor, trained: Training, predictions: Predictions) -> health.Verdict | None:
         with self.run_log.stage("diagnosis"):
             verdict = doctor.conclude(trained.history, trained.best_epoch, predictions)
             if verdict is not None:

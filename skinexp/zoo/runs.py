@@ -9,7 +9,7 @@ from typing import Any
 
 import keras
 
-from skinexp import compute, health, tracking
+from skinexp import compute, health
 from skinexp.config import compose
 from skinexp.runs.job import Job
 from skinexp.runs.run_log import RunLog

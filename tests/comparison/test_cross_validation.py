@@ -1,5 +1,6 @@
 """Folds of a cross-validation side by side: one row a configuration, or a sentence that says what is wrong."""
 
+import dataclasses
 import json
 import math
 from pathlib import Path
@@ -10,20 +11,18 @@ import pytest
 from scipy.special import expit
 from sklearn import metrics
 
-from skinexp.comparison.cross_validation import RESAMPLES, judged, pool
-from skinexp.comparison.decisions import answers
+from skinexp.comparison.cross_validation import RESAMPLES, pool, with_pooled_scores
+from skinexp.comparison.decisions import run_decisions
 from skinexp.core.terminal import console
 from skinexp.evaluation import bootstrap
 from skinexp.report.console import run_table
-from skinexp.report.pages.comparison_files import compare
-from skinexp.comparison.cross_validation import RESAMPLES, judged, pool
-from skinexp.runs.run_outputs import RunRecord, load
-from skinexp.core.terminal import console
+from skinexp.runs.run_outputs import RunOutputs, read_outputs
+from tests.report.runs import changed, compare
 
 FOLDS, IMAGES = 3, 40
 
 
-def fold(place: Path, model: str, number: int, *, first: int | None = None, status: str = "finished") -> RunRecord:
+def fold(place: Path, model: str, number: int, *, first: int | None = None, status: str = "finished") -> RunOutputs:
     """A run's directory as a fold leaves it; `first` is the number of its first test image."""
     directory = place / f"{model}-{number}"
     directory.mkdir(parents=True)
@@ -55,10 +54,10 @@ def fold(place: Path, model: str, number: int, *, first: int | None = None, stat
         "seconds": {"total": 10.0},
     }
     (directory / "result.json").write_text(json.dumps(result))
-    return load(directory)
+    return read_outputs(directory)
 
 
-def folds(place: Path, model: str = "scratch", **changes: object) -> list[RunRecord]:
+def folds(place: Path, model: str = "scratch", **changes: object) -> list[RunOutputs]:
     return [fold(place, model, number) for number in range(FOLDS)]
 
 
@@ -98,15 +97,10 @@ def test_each_folds_own_scores_are_kept_beside_the_page(tmp_path):
 
 def test_a_sweep_over_folds_alone_is_named_by_what_its_command_said(tmp_path):
     records = folds(tmp_path)
-    for number, record in enumerate(records):
-        record.result["name"] = f"data.split.fold={number}"  # what a sweep calls its jobs is what varies
-    renamed = [RunRecord(f"data.split.fold={number}", *vars_of(record)) for number, record in enumerate(records)]
+    # A sweep names its jobs by what varies.
+    renamed = [dataclasses.replace(record, name=f"data.split.fold={number}") for number, record in enumerate(records)]
     (pooled,) = pool(renamed).records
     assert pooled.name == f"model=scratch data.split.folds={FOLDS}"
-
-
-def vars_of(record: RunRecord) -> tuple:
-    return record.status, record.directory, record.result, record.error, record.predictions
 
 
 def test_missing_folds_are_named_and_the_others_stay_as_they_are(tmp_path):
@@ -133,7 +127,7 @@ def test_folds_that_overlap_are_not_pooled(tmp_path):
 def test_a_fold_that_is_there_twice_is_named(tmp_path):
     records = folds(tmp_path)
     (refusal,) = pool([*records, records[2]]).refusals
-    assert refusal.endswith("Fold 2 of 3 is there more than once.")
+    assert refusal.endswith("Fold 2 of 3 is present more than once.")
 
 
 def test_runs_that_are_no_folds_pass(run):
@@ -145,24 +139,26 @@ def test_runs_that_are_no_folds_pass(run):
 
 def test_the_terminal_shows_one_line_a_configuration(tmp_path):
     with console.capture() as captured:
-        run_table.show(folds(tmp_path))
+        run_table.show(pool(folds(tmp_path)))
     shown = captured.get()
     assert shown.count("model=scratch") == 2  # in the table, and in the sentence below
-    assert "mean and standard deviation" in shown
+    assert "mean ± standard deviation" in shown
 
 
-def test_a_configuration_is_as_well_as_its_worst_fold(tmp_path):
+def test_a_configuration_is_as_healthy_as_its_worst_fold(tmp_path):
     records = folds(tmp_path)
-    for record, verdict in zip(records, ("ok", "collapsed", "warning"), strict=True):
-        record.result["health"] = {"verdict": verdict, "sentence": f"It is {verdict}."}
+    records = [
+        changed(record, health={"verdict": verdict, "sentence": f"It is {verdict}."})
+        for record, verdict in zip(records, ("ok", "collapsed", "warning"), strict=True)
+    ]
     (pooled,) = pool(records).records
     assert pooled.collapsed
-    assert pooled.health.sentence == "Fold 1, which is worst off: It is collapsed."
+    assert pooled.health.sentence == "Worst fold (1): It is collapsed."
 
 
 def test_every_score_of_a_pooled_configuration_has_an_interval_from_all_folds(tmp_path):
     pooled = pool(folds(tmp_path))
-    (record,) = map(judged, pooled.records)
+    (record,) = map(with_pooled_scores, pooled.records)
     table = pooled.records[0].predictions
     expected = bootstrap(table["label"], table["logit"], table["probability"], table["image_id"], {"": 0.5}, RESAMPLES)
     for score in ("average_precision", "brier", "f1", "mcc"):
@@ -172,14 +168,18 @@ def test_every_score_of_a_pooled_configuration_has_an_interval_from_all_folds(tm
 
 
 def test_each_fold_is_called_at_the_threshold_that_it_chose(tmp_path):
-    records = folds(tmp_path)
-    for number, record in enumerate(records):
-        record.result["thresholds"]["chosen"] = 0.2 + 0.3 * number
-        record.result["calibration"] = {"method": "temperature", "parameters": {"temperature": 1.0 + number}}
-    (record,) = map(judged, pool(records).records)
+    records = [
+        changed(
+            record,
+            thresholds={"half": 0.5, "youden": 0.4, "chosen": 0.2 + 0.3 * number},
+            calibration={"method": "temperature", "parameters": {"temperature": 1.0 + number}},
+        )
+        for number, record in enumerate(folds(tmp_path))
+    ]
+    (record,) = map(with_pooled_scores, pool(records).records)
     called = [
         expit(one.predictions["logit"] / (1.0 + number)) >= 0.2 + 0.3 * number for number, one in enumerate(records)
     ]
     label = pd.concat([one.predictions["label"] for one in records])
     assert record.metric("test/recall_chosen") == pytest.approx(metrics.recall_score(label, np.concatenate(called)))
-    assert answers([record])[record.name].threshold == "each fold's own"
+    assert run_decisions([record])[record.name].threshold == "each fold's own"

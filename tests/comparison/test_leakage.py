@@ -8,15 +8,14 @@ import pandas as pd
 import pytest
 from scipy.special import expit
 
-from skinexp.comparison.leakage import leaks
+from skinexp.comparison.data_warnings import data_warnings
+from skinexp.comparison.leakage import leakage_pairs
 from skinexp.evaluation import EvaluationOptions, delong_interval, evaluate
-from skinexp.report.pages import audit_section
-from skinexp.report.pages.comparison_files import compare
-from skinexp.comparison.leakage import leaks
-from skinexp.runs.run_outputs import RunRecord
+from skinexp.runs.run_outputs import RunOutputs
+from tests.report.runs import compare, outputs
 
 
-def run(group: str | None, signal: float, directory: Path, copies: int = 2, per_original: int = 3) -> RunRecord:
+def run(group: str | None, signal: float, directory: Path, copies: int = 2, per_original: int = 3) -> RunOutputs:
     draw = np.random.default_rng(1)
     original = np.repeat(np.arange(120), per_original)
     label = original % 2
@@ -34,23 +33,23 @@ def run(group: str | None, signal: float, directory: Path, copies: int = 2, per_
         "config": config,
         "model": {"name": "scratch"},
     }
-    return RunRecord(f"group={group}", "finished", directory, result, predictions=predictions)
+    return outputs(f"group={group}", result, directory, predictions=predictions)
 
 
 def test_a_pair_gives_both_areas_and_their_difference_with_versions_as_one_case(tmp_path):
     torn, together = run(None, 4.0, tmp_path, per_original=1), run("auto", 1.0, tmp_path)
-    (leak,) = leaks([torn, together])
+    (leak,) = leakage_pairs([torn, together])
     test = together.test
-    assert leak.together == delong_interval(test["label"], test["logit"], test["original"])
-    assert leak.bought.estimate == pytest.approx(torn.roc_auc - together.roc_auc)
-    assert leak.bought.low < leak.bought.estimate < leak.bought.high
-    assert leak.torn_test == (80, 80)
+    assert leak.grouped == delong_interval(test["label"], test["logit"], test["original"])
+    assert leak.optimism.estimate == pytest.approx(torn.roc_auc - together.roc_auc)
+    assert leak.optimism.low < leak.optimism.estimate < leak.optimism.high
+    assert (leak.leaked, leak.tested) == (80, 80)
     assert "80 of its 80 test images" in leak.sentence
 
 
 def test_runs_without_copies_or_without_a_counterpart_are_no_leak(tmp_path):
-    assert leaks([run(None, 4.0, tmp_path, copies=0), run("auto", 1.0, tmp_path, copies=0)]) == []
-    assert leaks([run(None, 4.0, tmp_path)]) == []
+    assert leakage_pairs([run(None, 4.0, tmp_path, copies=0), run("auto", 1.0, tmp_path, copies=0)]) == []
+    assert leakage_pairs([run(None, 4.0, tmp_path)]) == []
 
 
 def test_the_page_draws_the_leak_and_tells_each_audit_once(tmp_path):
@@ -62,7 +61,7 @@ def test_the_page_draws_the_leak_and_tells_each_audit_once(tmp_path):
     (places[1] / "audit.json").write_text("{")
     records = [run(None, 4.0, places[0]), run("auto", 1.0, places[1])]
     html = compare(records, tmp_path).read_text()
-    assert "What the leak buys" in html
+    assert "Optimism from leakage" in html
     assert html.count("All &lt;b&gt;leaks.") == 1
-    (block,) = audit_section.blocks(records)
+    (block,) = data_warnings(records)
     assert (block.runs, block.images) == (["group=None"], 9)

@@ -3,20 +3,23 @@
 import dataclasses
 import math
 from itertools import combinations
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from scipy.special import expit
 
-from skinexp.comparison.pairwise import Pairs, lines, pair, same_test_images
-from skinexp.runs.run_outputs import RunRecord
+from skinexp.comparison.decisions import run_decisions
+from skinexp.comparison.pairwise import PairwiseTests, pairwise_tests, same_test_images
+from skinexp.evaluation import EvaluationOptions, delong_test, evaluate, holm
+from skinexp.report.pages.sections.pairs_section import pair_rows
+from skinexp.runs.run_outputs import RunOutputs
+from tests.report.runs import outputs
 
 IMAGES = 200
 
 
-def run(name: str, signal: float, seed: int = 0, images: int = IMAGES, **entries: object) -> RunRecord:
+def run(name: str, signal: float, seed: int = 0, images: int = IMAGES, **entries: object) -> RunOutputs:
     """A run on the same images as the others, whose logits differ by so many standard deviations between classes."""
     shared, own = np.random.default_rng(99), np.random.default_rng(seed)
     label, split = np.tile([0, 1], images), np.repeat(["val", "test"], images)
@@ -28,7 +31,11 @@ def run(name: str, signal: float, seed: int = 0, images: int = IMAGES, **entries
         "test_digest": "same",
         "config": {},
     } | entries
-    return RunRecord(name, "finished", Path(name), result, predictions=table)
+    return outputs(name, result, predictions=table)
+
+
+def pair(runs: list[RunOutputs]) -> PairwiseTests:
+    return pairwise_tests(runs, run_decisions([run for run in runs if run.finished]))
 
 
 def test_the_table_holds_delong_s_test_of_each_pair_the_better_run_first():
@@ -42,35 +49,35 @@ def test_the_table_holds_delong_s_test_of_each_pair_the_better_run_first():
                 combinations(["best", "good", "weak"], 2)]  # fmt: skip
     assert found.table["difference"].tolist() == pytest.approx([each.difference for each in expected])
     assert found.table["p_holm"].tolist() == pytest.approx(list(holm([each.p_value for each in expected])))
-    assert found.correction == ", Holm-corrected over 3 pairs"
+    assert found.adjustment == ", Holm-adjusted for 3 pairs"
 
 
-def test_a_row_says_in_words_whether_a_pair_is_told_apart():
-    ((apart,), _) = lines(pair([run("best", 2.5, 1), run("weak", 0.5, 2)]))
-    assert (apart.a, apart.b, apart.told_apart, apart.p_value) == ("best", "weak", True, "< .001")
-    assert apart.areas == "told apart"
-    ((alike,), _) = lines(pair([run("one", 1.5, 3), run("other", 1.5, 4)]))
-    assert not alike.told_apart
-    assert alike.areas == "not told apart"
+def test_a_row_says_in_words_whether_a_pair_is_significantly_different():
+    ((apart,), _) = pair_rows(pair([run("best", 2.5, 1), run("weak", 0.5, 2)]))
+    assert (apart.a, apart.b, apart.is_significant, apart.p_value) == ("best", "weak", True, "< 0.001")
+    assert apart.result == "significantly different"
+    ((alike,), _) = pair_rows(pair([run("one", 1.5, 3), run("other", 1.5, 4)]))
+    assert not alike.is_significant
+    assert alike.result == "not significantly different"
     assert alike.limits.startswith("-") or alike.difference.startswith("-")
 
 
 def test_a_pair_that_cannot_be_tested_is_not_called_the_same():
     best, flat = run("best", 100.0, 1), run("flat", 1.0, 2)
     flat = dataclasses.replace(flat, predictions=flat.predictions.assign(logit=0.0, probability=0.5))
-    ((line,), _) = lines(pair([best, flat]))
-    assert (line.p_value, line.areas, line.limits, line.told_apart) == ("n/a", "not tested", "", False)
+    ((line,), _) = pair_rows(pair([best, flat]))
+    assert (line.p_value, line.result, line.limits, line.is_significant) == ("n/a", "not tested", "", False)
 
 
-def test_counts_are_of_images_that_one_run_alone_calls_right():
+def test_counts_are_of_images_that_one_run_alone_predicts_correctly():
     runs = [run("best", 2.5, 1), run("weak", 0.5, 2)]
     right = [(record.test["probability"] >= 0.5) == (record.test["label"] == 1) for record in runs]
-    ((line,), _) = lines(pair(runs))
-    assert line.only_right == f"{(right[0] & ~right[1]).sum()} : {(~right[0] & right[1]).sum()}"
+    ((line,), _) = pair_rows(pair(runs))
+    assert line.discordant == f"{(right[0] & ~right[1]).sum()} : {(~right[0] & right[1]).sum()}"
 
 
 def test_many_pairs_are_folded_but_for_those_of_the_best_run():
-    shown, folded = lines(pair([run(str(number), 0.5 + 0.3 * number, number, images=60) for number in range(7)]))
+    shown, folded = pair_rows(pair([run(str(number), 0.5 + 0.3 * number, number, images=60) for number in range(7)]))
     assert len(shown) == 6
     assert len({line.a for line in shown}) == 1
     assert len(folded) == 15
@@ -82,7 +89,8 @@ def test_runs_on_different_images_are_refused_with_the_digests_that_differ():
     assert not same_test_images(runs)
     assert found.table.empty
     assert found.refusal == (
-        "No test can pair runs whose test images have different digests: same (here), other (elsewhere and 1 more)."
+        "Paired tests need the same test images. The digests of the test images differ: same (here), other (elsewhere "
+        "and 1 more)."
     )
 
 
@@ -96,8 +104,8 @@ def test_predictions_of_other_images_are_refused_though_the_results_say_nothing_
 def test_a_run_whose_logits_are_not_finite_has_pairs_without_numbers():
     broken = run("broken", 1.0)
     table = broken.predictions.assign(logit=math.nan, probability=math.nan)
-    ((line,), _) = lines(pair([run("fine", 2.0), dataclasses.replace(broken, predictions=table)]))
-    assert (line.p_value, line.only_right, line.told_apart, line.limits) == ("n/a", "n/a", False, "")
+    ((line,), _) = pair_rows(pair([run("fine", 2.0), dataclasses.replace(broken, predictions=table)]))
+    assert (line.p_value, line.discordant, line.is_significant, line.limits) == ("n/a", "n/a", False, "")
 
 
 def test_one_run_alone_or_runs_without_predictions_have_no_pairs():
@@ -105,5 +113,5 @@ def test_one_run_alone_or_runs_without_predictions_have_no_pairs():
     bare = dataclasses.replace(run("bare", 1.0), predictions=None)
     for runs in ([alone], [alone, bare]):
         found = pair(runs)
-        assert (len(found.table), found.refusal, lines(found)) == (0, "", ([], []))
-    assert Pairs().between("a", "b") is None
+        assert (len(found.table), found.refusal, pair_rows(found)) == (0, "", ([], []))
+    assert PairwiseTests().between("a", "b") is None

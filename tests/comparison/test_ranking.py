@@ -7,26 +7,32 @@ import re
 import pandas as pd
 import pytest
 
-from skinexp.comparison.pairwise import Pairs
-from skinexp.comparison.ranking import verdict
+from skinexp.comparison import ranking
+from skinexp.comparison.pairwise import PairwiseTests
+from skinexp.comparison.seed_summary import repeated_configurations
 from skinexp.evaluation import delong_interval, delong_test
 from skinexp.report.pages.score_table import tables
-from tests.comparison.test_pairwise import run
+from tests.comparison.test_pairwise import pair, run
+from tests.report.runs import changed
 
 
 def flat(record):
     """The run with one answer to all images."""
-    metrics = record.result["metrics"] | {"test/predicted_positive": 0.0, "test/logit_std": 1e-4, "test/accuracy": 0.5}
-    return dataclasses.replace(record, result=record.result | {"metrics": metrics})
+    metrics = record.metrics | {"test/predicted_positive": 0.0, "test/logit_std": 1e-4, "test/accuracy": 0.5}
+    return changed(record, metrics=metrics)
 
 
 def ill(record, cause="wrong_input_range", cure="model.input_scaling=contract"):
     health = {"verdict": "collapsed", "cause": cause, "cure": cure}
-    return dataclasses.replace(record, result=record.result | {"health": health})
+    return changed(record, health=health)
 
 
 def three(value: float) -> str:
-    return re.sub(r"^(-?)0", r"\1", f"{value:.3f}")
+    return f"{value:.3f}"
+
+
+def verdict(runs, pairs=None):
+    return ranking.verdict(runs, pairs or pair(runs), repeated_configurations(runs))
 
 
 def test_a_wide_lead_is_told_with_its_interval_and_the_test():
@@ -35,54 +41,56 @@ def test_a_wide_lead_is_told_with_its_interval_and_the_test():
     area, low, high = delong_interval(test["label"], test["logit"])
     ahead = delong_test(test["label"], test["logit"], weak.test["logit"])
     assert verdict([weak, best]) == [
-        f"best separates best: test ROC-AUC {three(area)} (95 % interval {three(low)} to {three(high)}), better than "
-        f"weak by {three(ahead.difference)} ({three(ahead.low)} to {three(ahead.high)}), p < .001 (DeLong)."
+        f"best has the highest test ROC-AUC, {three(area)} (95 % CI {three(low)} to {three(high)}, DeLong); it is "
+        f"significantly higher than that of weak (difference {three(ahead.difference)}, 95 % CI {three(ahead.low)} to "
+        f"{three(ahead.high)}; p < 0.001, DeLong)."
     ]
 
 
-def test_runs_within_chance_are_not_told_apart_and_those_beyond_it_are():
+def test_runs_within_chance_are_not_significantly_different_and_those_beyond_it_are():
     runs = [run("one", 1.5, 3), run("two", 1.5, 4), run("three", 1.5, 5), run("weak", 0.2, 6)]
     first, *others = verdict(runs)
-    assert "is not told apart from" in first
+    assert "it is not significantly different from that of" in first
     assert re.search(
-        r"the difference is \.\d{3} \(-\.\d{3} to \.\d{3}\), p = [.1]\S* \(DeLong, Holm-corrected over 6", first
+        r"\(difference 0\.\d{3}, 95 % CI -0\.\d{3} to 0\.\d{3}; p = [01]\.\d+, DeLong, Holm-adjusted for 6 pairs\)",
+        first,
     )
     assert len(others) == 2
-    assert others[0].startswith("Nor is it from ")
-    assert others[1] == "It is told apart from weak."
+    assert others[0].startswith("The test ROC-AUC of ")
+    assert others[1].endswith(" is significantly higher than that of weak.")
 
 
 def test_an_interval_without_0_among_many_pairs_is_explained():
     row = {"a": "best", "b": "next", "difference": 0.01, "low": 0.001, "high": 0.02, "p_value": 0.03, "p_holm": 0.4}
-    first, second = verdict([run("best", 2.5), run("next", 2.0)], Pairs(pd.DataFrame([row])))
-    assert "not told apart from next: the difference is .010 (.001 to .020), p = .40" in first
-    assert second.startswith("That interval leaves out 0")
+    first, second = verdict([run("best", 2.5), run("next", 2.0)], PairwiseTests(pd.DataFrame([row])))
+    assert "from that of next (difference 0.010, 95 % CI 0.001 to 0.020; p = 0.40, DeLong" in first
+    assert second.startswith("The 95 % CI of this difference excludes 0")
 
 
 @pytest.mark.parametrize("at", [0, 1])
-def test_a_pair_that_cannot_be_tested_is_neither_told_apart_nor_the_same(at):
+def test_a_pair_that_cannot_be_tested_is_neither_significantly_different_nor_the_same(at):
     others = ["next", "last"]
     row = {"a": "best", "difference": 0.01, "low": -0.01, "high": 0.03, "p_value": 0.3, "p_holm": 0.3}
     unknown = dict.fromkeys(("low", "high", "p_value", "p_holm"), math.nan)
     rows = [row | {"b": name} | (unknown if place == at else {}) for place, name in enumerate(others)]
-    told = " ".join(verdict([run("best", 2.5), run("next", 2.0), run("last", 1.5)], Pairs(pd.DataFrame(rows))))
+    told = " ".join(verdict([run("best", 2.5), run("next", 2.0), run("last", 1.5)], PairwiseTests(pd.DataFrame(rows))))
     if at == 0:
-        assert "do not show how the difference varies." in told
+        assert "cannot be tested for significance" in told
     else:
-        assert "not told apart from next" in told
+        assert "not significantly different from that of next" in told
         assert "last" not in told
 
 
 def test_a_single_run_is_told_with_its_interval():
     (sentence,) = verdict([run("only", 1.5)])
     assert re.fullmatch(
-        r"only reaches a test ROC-AUC of \.\d{3} \(95 % interval \.\d{3} to \.\d{3}\) on 200 test images\.", sentence
+        r"only has a test ROC-AUC of 0\.\d{3} \(95 % CI 0\.\d{3} to 0\.\d{3}, DeLong\) on 200 test images\.", sentence
     )
 
 
 def test_a_lead_that_cannot_be_tested_is_not_called_more_than_chance():
     bare = [dataclasses.replace(run(name, signal), predictions=None) for name, signal in (("a", 0.5), ("b", 2.5))]
-    assert "cannot be said without the predictions of both" in verdict(bare)[0]
+    assert "DeLong's test needs the predictions of both runs" in verdict(bare)[0]
     assert "share the highest test ROC-AUC" in verdict([bare[0], dataclasses.replace(bare[0], name="c")])[0]
 
 
@@ -93,22 +101,22 @@ def test_a_pair_that_is_refused_is_told_with_the_reason():
         for one, size in zip(two, (2, 4), strict=True)
     ]
     (sentence,) = verdict(grouped)
-    assert "Whether that is more than chance was not tested: a and b put the same images into different gr" in sentence
-    assert "without the predictions" not in sentence
+    assert "The difference was not tested for significance: a and b put the same images into different gr" in sentence
+    assert "needs the predictions" not in sentence
 
 
 def test_areas_that_no_test_can_pair_are_told_with_what_the_test_needs():
     row = {"a": "best", "b": "next", "p_value": math.nan, "p_holm": math.nan}
-    (sentence,) = verdict([run("best", 2.5), run("next", 2.0)], Pairs(pd.DataFrame([row])))
-    assert "do not show how the difference varies" in sentence
+    (sentence,) = verdict([run("best", 2.5), run("next", 2.0)], PairwiseTests(pd.DataFrame([row])))
+    assert "cannot be tested for significance" in sentence
 
 
 def test_runs_that_share_the_highest_area_stand_in_one_order_and_a_third_is_told_of():
     runs = [run("a", 90.0), run("b", 90.0, 1), run("c", 0.5, 2)]
     assert [one.roc_auc for one in runs[:2]] == [1, 1]
     sentences = verdict(runs)
-    assert sentences[0].startswith("a has the highest test ROC-AUC, 1.000 (95 % interval .963 to 1.000), but is not")
-    assert sentences[-1] == "It is told apart from c."
+    assert sentences[0].startswith("a has the highest test ROC-AUC, 1.000 (95 % CI 0.963 to 1.000, DeLong), but")
+    assert sentences[-1] == "The test ROC-AUC of a is significantly higher than that of c."
     (scores, *_) = tables(runs, comparable=True)
     assert [record.name for record, _ in scores.rows] == ["a", "b", "c"]
 
@@ -123,28 +131,28 @@ def test_where_nothing_can_be_tested_those_behind_a_tie_are_told_too():
 def test_a_collapsed_run_is_named_with_cause_and_cure_and_what_its_accuracy_is_worth():
     sentences = verdict([run("best", 2.5), ill(flat(run("dull", 0.3, 1)))])
     assert sentences[-1] == (
-        "dull has collapsed: wrong input range; do model.input_scaling=contract. It always answers benign, and its "
-        "accuracy of .500 is the share of benign images."
+        "dull has collapsed (wrong input range, cure: model.input_scaling=contract). It predicts benign for every "
+        "image: its accuracy of 0.500 is the share of benign images."
     )
 
 
 def test_a_collapsed_run_is_not_the_best_while_another_stands():
     sentences = verdict([ill(run("dull", 2.5)), run("modest", 0.8, 1)])
-    assert sentences[0].startswith("modest reaches a test ROC-AUC of")
+    assert sentences[0].startswith("modest has a test ROC-AUC of")
 
 
 @pytest.mark.parametrize("has_cause", [True, False])
 def test_many_collapsed_runs_are_counted_by_cause_instead_of_named(has_cause):
     runs = [ill(run(name, 0.3), *([] if has_cause else [None, None])) for name in "abcd"]
-    cause = ": wrong input range; do model.input_scaling=contract" if has_cause else ""
-    assert verdict([*runs, run("e", 2.0)])[-1] == f"4 of the 5 runs that finished have collapsed{cause}."
+    cause = " (wrong input range, cure: model.input_scaling=contract)" if has_cause else ""
+    assert verdict([*runs, run("e", 2.0)])[-1] == f"4 of the 5 finished runs have collapsed{cause}."
 
 
 def test_causes_that_differ_are_counted_apart():
     runs = [ill(run(name, 0.3)) for name in "abc"] + [ill(run("d", 0.3), "dead_units", None)]
     assert verdict(runs)[-1] == (
-        "4 of the 4 runs that finished have collapsed. 3: wrong input range; do model.input_scaling=contract. "
-        "1: dead units."
+        "4 of the 4 finished runs have collapsed: 3 (wrong input range, cure: model.input_scaling=contract), 1 "
+        "(dead units)."
     )
 
 
@@ -155,7 +163,7 @@ def test_repeated_seeds_are_told_before_single_runs():
         for seed in range(3)
     ]
     sentences = verdict(runs)
-    assert sentences[0].startswith("Over 3 seeds model=mobilenet has a mean test ROC-AUC of .")
-    assert "above model=scratch: seed by seed the difference is" in sentences[0]
-    assert "(t-test of 3 pairs of seeds)" in sentences[0]
-    assert "not told apart" in sentences[1]
+    assert sentences[0].startswith("Over 3 seeds, model=mobilenet has a mean test ROC-AUC of 0.")
+    assert "significantly higher than that of model=scratch (mean difference" in sentences[0]
+    assert "paired t-test on 3 seeds)" in sentences[0]
+    assert "not significantly different" in sentences[1]

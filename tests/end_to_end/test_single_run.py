@@ -11,6 +11,7 @@ from PIL import Image
 from scipy.special import expit
 from sklearn.metrics import accuracy_score, roc_auc_score
 
+from skinexp.core.python_command import python_command
 from skinexp.models.archive import load_metadata
 from skinexp.runs import tracked_facts
 from skinexp.runs.run_summary import RunSummary
@@ -40,7 +41,7 @@ def test_the_terminal_tells_the_story_and_where_to_look(single):
     for words in ("Data      phantom: 80 images", "Prepared  80 images at 32 px", "Training  all layers", "best epoch"):
         assert words in single.output
     assert f"Figures, model and predictions: {single.directory.relative_to(single.place)}" in single.output
-    assert single.output.splitlines()[-1] == "MLflow UI: uv run python -m skinexp.ui"
+    assert single.output.splitlines()[-1] == f"MLflow UI: {python_command()} -m skinexp.ui"
 
 
 def test_the_run_directory_holds_all_that_a_reader_needs(single):

@@ -8,11 +8,10 @@ from typing import Any
 
 import pytest
 
-from skinexp.report.pages.comparison_files import compare
-from skinexp.runs.run_outputs import RunRecord, load
-from tests.report.runs import DAY, IMAGES, maps, predicted, write_run
+from skinexp.runs.run_outputs import RunOutputs, read_outputs
+from tests.report.runs import DAY, IMAGES, compare, maps, outputs, predicted, write_run
 
-Run = Callable[..., RunRecord]
+Run = Callable[..., RunOutputs]
 
 WRONG_RANGE = {
     "verdict": "collapsed",
@@ -35,7 +34,7 @@ def run() -> Run:
         health: dict[str, Any] | None = None,
         status: str = "finished",
         seed: int = 0,
-    ) -> RunRecord:
+    ) -> RunOutputs:
         config: dict[str, Any] = {"seed": seed}
         for key, value in settings.items():
             *parents, last = key.split(".")
@@ -46,13 +45,13 @@ def run() -> Run:
         name = " ".join(f"{key}={value}" for key, value in settings.items()) + (f" seed={seed}" if seed else "")
         metrics = {"test/roc_auc": area, "val/roc_auc": area} if area is not None else {}
         result = {"name": name, "status": status, "config": config, "metrics": metrics}
-        return RunRecord(name, status, Path(name), result | ({"health": health} if health else {}))
+        return outputs(name, result | ({"health": health} if health else {}))
 
     return make
 
 
 @pytest.fixture(scope="session")
-def collapse(run) -> list[RunRecord]:
+def collapse(run) -> list[RunOutputs]:
     """Two models, each inside its contract and fed pixels 0..1, with two normalizations at two learning rates.
 
     EfficientNet collapses wherever its pixels are 0..1, MobileNet only does worse. Fine-tuning is each model's own.
@@ -75,7 +74,7 @@ def collapse(run) -> list[RunRecord]:
 
 
 @pytest.fixture(scope="session")
-def sweep(tmp_path_factory: pytest.TempPathFactory) -> list[RunRecord]:
+def sweep(tmp_path_factory: pytest.TempPathFactory) -> list[RunOutputs]:
     """A good run, a better one, a collapsed one, and one that failed."""
     directory = tmp_path_factory.mktemp("sweep")
     ids = [f"image_{number:03}" for number in range(IMAGES, IMAGES + 4)]
@@ -86,10 +85,10 @@ def sweep(tmp_path_factory: pytest.TempPathFactory) -> list[RunRecord]:
         write_run(directory / "0", "model=good", predicted(0, 1.0), maps(ids)),
         write_run(directory / "1", "model=better", predicted(1, 3.0), maps(ids[::-1], side=64)),
         write_run(directory / "2", "model=collapsed", predicted(2, 1.0, spread=1e-4, shift=-1.0), maps(ids)),
-        load(directory / "3"),
+        read_outputs(directory / "3"),
     ]
 
 
 @pytest.fixture(scope="session")
-def page(sweep: list[RunRecord], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def page(sweep: list[RunOutputs], tmp_path_factory: pytest.TempPathFactory) -> Path:
     return compare(sweep, tmp_path_factory.mktemp("comparison"), day=DAY)

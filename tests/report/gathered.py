@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit
 
-from skinexp.evaluation import evaluate, evidence
-from skinexp.runs.run_outputs import RunRecord, load
+from skinexp.evaluation import EvaluationOptions, evaluate
+from skinexp.runs.run_outputs import RunOutputs, read_outputs
 
 SIGNALS = {"model=scratch": 1.9, "model=mobilenet": 2.5, "model=efficientnet": 0.4}
 COLLAPSED = {
@@ -24,7 +24,7 @@ WELL = {"verdict": "ok", "cause": None, "sentence": "", "cure": None, "feature_c
 SITES = ["back", "face", "leg", "palm"]
 
 
-def write_sweep(place: Path, images: int = 500, resamples: int = 40) -> list[RunRecord]:
+def write_sweep(place: Path, images: int = 500, resamples: int = 40) -> list[RunOutputs]:
     """Writes the three runs into a directory and reads them again."""
     return [
         write_run(place / str(number), name, signal, number, images, resamples)
@@ -32,7 +32,7 @@ def write_sweep(place: Path, images: int = 500, resamples: int = 40) -> list[Run
     ]
 
 
-def write_run(place: Path, name: str, signal: float, number: int, images: int, resamples: int) -> RunRecord:
+def write_run(place: Path, name: str, signal: float, number: int, images: int, resamples: int) -> RunOutputs:
     """A run whose logits differ by so many standard deviations between the classes, with all that it leaves behind."""
     place.mkdir(parents=True)
     ill = name == "model=efficientnet"
@@ -47,7 +47,7 @@ def write_run(place: Path, name: str, signal: float, number: int, images: int, r
     np.savez(place / "gradcam.npz", **maps(predictions, number))
     result = described(name, images, evaluation.metrics, evaluation.thresholds, ill)
     (place / "result.json").write_text(json.dumps(result))
-    return load(place)
+    return read_outputs(place)
 
 
 def predicted(signal: float, seed: int, images: int, flat: bool) -> pd.DataFrame:

@@ -4,6 +4,7 @@ import dataclasses
 import datetime
 import json
 import re
+from collections.abc import Sequence
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,11 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit
 
-from skinexp.evaluation import evaluate
-from skinexp.runs.run_outputs import RunRecord, load
+from skinexp.comparison.analyse import analyse
+from skinexp.evaluation import EvaluationOptions, evaluate
+from skinexp.report.pages.comparison_files import write_comparison
+from skinexp.runs.run_outputs import RunOutputs, read_outputs
+from skinexp.runs.run_summary import RunSummary
 
 DAY = datetime.date(2026, 11, 23)
 IMAGES = 200  # of validation, and of test
@@ -59,7 +63,6 @@ def result(name: str, predictions: pd.DataFrame, **entries: Any) -> dict[str, An
         "error": None,
         "run_id": f"id-of-{name}",
         "parent_run_id": "the-parent",
-        "tracking_uri": "https://alice:secret@tracking.example/mlflow",
         "model": {"name": "scratch", "parameters": 618_017},
         "config": {"seed": 3, "data": {"name": "folder", "path": "/somewhere/lesions"}},
         "config_digest": f"config-of-{name}",
@@ -85,38 +88,53 @@ def result(name: str, predictions: pd.DataFrame, **entries: Any) -> dict[str, An
 
 def write_run(
     directory: Path, name: str, predictions: pd.DataFrame, gradcam: dict[str, np.ndarray] | None = None, **entries: Any
-) -> RunRecord:
+) -> RunOutputs:
     directory.mkdir(parents=True)
     (directory / "result.json").write_text(json.dumps(result(name, predictions, **entries)))
     predictions.to_parquet(directory / "predictions.parquet")
     history().to_csv(directory / "history.csv", index=False)
     if gradcam is not None:
         np.savez(directory / "gradcam.npz", **gradcam)
-    return load(directory)
+    return read_outputs(directory)
 
 
-def in_memory(name: str, predictions: pd.DataFrame, **entries: Any) -> RunRecord:
+def outputs(name: str, values: dict[str, Any], directory: Path | None = None, **files: Any) -> RunOutputs:
+    """A finished run with this content of result.json; `files` are what it left beside it."""
+    summary = RunSummary.from_dict({"status": "finished"} | values)
+    return RunOutputs(name, directory or Path(name), summary, **files)
+
+
+def changed(run: RunOutputs, **entries: Any) -> RunOutputs:
+    """The run with other entries in its result.json."""
+    return dataclasses.replace(run, summary=RunSummary.from_dict(run.summary.to_dict() | entries))
+
+
+def in_memory(name: str, predictions: pd.DataFrame, **entries: Any) -> RunOutputs:
     """A run of which only the result is known, so that its page has no figures and is made at once."""
-    entries = result(name, predictions, **entries)
-    return RunRecord(name, entries["status"], Path(name), entries, error=entries["error"])
+    return outputs(name, result(name, predictions, **entries))
 
 
-def failed(name: str, error: str | None) -> RunRecord:
-    return RunRecord(name, "failed", Path(name), {"status": "failed", "name": name, "error": error}, error=error)
+def failed(name: str, error: str | None) -> RunOutputs:
+    return outputs(name, {"status": "failed", "name": name, "error": error})
 
 
-def with_area(name: str, area: float) -> RunRecord:
+def with_area(name: str, area: float) -> RunOutputs:
     """A run with this test ROC-AUC that left no predictions."""
     return in_memory(name, predicted(0, 1.0), metrics={"test/roc_auc": area})
 
 
-def explained(name: str, image_ids: list[str], **entries: Any) -> RunRecord:
+def explained(name: str, image_ids: list[str], **entries: Any) -> RunOutputs:
     return dataclasses.replace(in_memory(name, predicted(0, 1.0), **entries), gradcam=maps(image_ids))
 
 
 def score(value: float) -> str:
     """As the page shows it."""
-    return f"{value:.3f}".removeprefix("0")
+    return f"{value:.3f}"
+
+
+def compare(runs: Sequence[RunOutputs], directory: Path, day: datetime.date | None = None) -> Path:
+    """Analyses some runs and writes their page."""
+    return write_comparison(analyse(runs), directory, day=day)
 
 
 def words(page: Path) -> str:

@@ -1,4 +1,4 @@
-"""An evaluation on other images in words: whether scores may carry over, and what the terminal shows."""
+"""An external validation on the terminal: a sentence on how similar its images are, and a table of scores."""
 
 import math
 from collections.abc import Mapping
@@ -12,10 +12,10 @@ from skinexp.core.number_format import three_decimals, whole
 from skinexp.core.terminal import console
 from skinexp.evaluation import CLASSES
 
-NOTABLE = 0.5  # standard deviations of the training images beyond which a difference in looks is told
+NOTABLE = 0.5  # standard deviations of the training images beyond which a difference in appearance is reported
 UNKNOWN = (
-    "Whether these images are like the training images cannot be said: the model's file keeps nothing of those. It was "
-    "written by an earlier version, or its features were not finite; train again to have it."
+    "The similarity of these images to the training images is unknown: the model's file holds no statistics of those. "
+    "It was written by an earlier version, or its features were not finite; train again to have them."
 )
 COLUMNS = {  # score -> heading
     "roc_auc": "ROC-AUC",
@@ -29,7 +29,7 @@ WORDS = {"brightness": ("darker", "brighter"), "contrast": ("less contrast", "mo
 
 
 def sentences(shift: Mapping[str, Any] | None) -> list[str]:
-    """What a shift means for who reads the scores; `shift` is what `evaluation.domain_shift.Shift` holds, or None."""
+    """Returns what a domain shift means for the scores; `shift` holds `evaluation.domain_shift.Shift`, or is None."""
     if shift is None:
         return [UNKNOWN]
     far = (
@@ -37,22 +37,22 @@ def sentences(shift: Mapping[str, Any] | None) -> list[str]:
         "images were"
     )
     if shift["is_shift"]:
-        said = [f"{far}: scores may not carry over."]
+        found = [f"{far}: scores may not carry over."]
     else:
-        said = [f"{far}; of images like those 5 % would be. That is no clear sign of a difference."]
-    said += [_look(name, *shift["looks"][name]) for name in WORDS if abs(shift["looks"][name][2]) >= NOTABLE]
+        found = [f"{far}; of similar images 5 % would be. There is no clear sign of a domain shift."]
+    found += [_look(name, *shift["looks"][name]) for name in WORDS if abs(shift["looks"][name][2]) >= NOTABLE]
     casts = {name: shift["looks"][name][2] - shift["looks"]["brightness"][2] for name in ("red", "green", "blue")}
     strongest = max(casts, key=lambda name: abs(casts[name]))
     if abs(casts[strongest]) >= NOTABLE:
-        said.append(f"Their colour is different: {'more' if casts[strongest] > 0 else 'less'} {strongest}.")
+        found.append(f"Their colour is different: {'more' if casts[strongest] > 0 else 'less'} {strongest}.")
     if seen := shift["seen"]:
         of_them = f"{whole(seen)} of the {whole(shift['images'])} images"
-        said.append(f"{of_them} were in training or validation: scores on them flatter.")
-    return said
+        found.append(f"{of_them} were in training or validation: scores on them are optimistic.")
+    return found
 
 
 def undefined(counts: Mapping[str, int]) -> list[str]:
-    """Why scores are missing where a class is; nothing where both are there."""
+    """Returns why scores are undefined if a class is missing; an empty list if both are present."""
     present = [name for name in CLASSES if counts.get(name)]
     if len(present) != 1:
         return []
@@ -69,7 +69,7 @@ def show(name: str, images: int, metrics: Mapping[str, float], threshold: float,
 
     Args:
         name: of the images.
-        own: metrics of the run whose model was asked; None where they are not known.
+        own: metrics of the run whose model was evaluated; None if they are unknown.
     """
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     table.add_column("images", overflow="fold", min_width=12)
@@ -85,7 +85,7 @@ def show(name: str, images: int, metrics: Mapping[str, float], threshold: float,
             cells = [_number(scores.get(f"test/{score}{ranked.get(score, suffix)}")) for score in COLUMNS]
             shown = words if words.startswith("[") else escape(words)
             table.add_row("" if suffix else shown, three_decimals(at), *(cells if not suffix else ["", "", *cells[2:]]))
-    console.print("\n[bold]Scores on other images[/bold] (second line: at the threshold that was chosen in training)")
+    console.print("\n[bold]External validation[/bold] (second line: at the operating threshold, chosen in training)")
     console.print(table)
 
 

@@ -1,4 +1,4 @@
-"""What the terminal shows when the work is done: a table of the runs, and where to look next."""
+"""The terminal's table of runs, and the lines below it: where the results are."""
 
 import math
 import shlex
@@ -9,12 +9,13 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
-from skinexp.comparison import cross_validation
+from skinexp.comparison.cross_validation import PooledFolds
 from skinexp.config.schema import Tracking
 from skinexp.core.number_format import clock, three_decimals
-from skinexp.core.run_files import TRACEBACK
+from skinexp.core.python_command import python_command
 from skinexp.core.terminal import console, from_here
-from skinexp.runs.run_outputs import RunRecord
+from skinexp.runs.result import TRACEBACK
+from skinexp.runs.run_outputs import RunOutputs
 
 COLUMNS = {  # metric -> heading
     "test/roc_auc": "ROC-AUC",
@@ -26,13 +27,25 @@ COLUMNS = {  # metric -> heading
 }
 
 
-def show(runs: Sequence[RunRecord]) -> None:
-    """Prints a line a run: its scores on the test images at threshold 0.5, or what stopped it.
+def show(pooled: PooledFolds) -> None:
+    """Prints a line a run: its scores on the test images at threshold 0.5, or its error.
 
-    The folds of a cross-validation are one line.
+    Args:
+        pooled: the runs; the folds of a cross-validation are one line.
     """
-    pooled = cross_validation.pool(runs)
     records = pooled.records
+    console.print("\n[bold]Test scores[/bold] (threshold 0.5, uncalibrated probabilities)")
+    console.print(_table(records))
+    for record in records:
+        if record.error:
+            console.print(f"{record.name}: {record.error}\n", style="red", markup=False, soft_wrap=True)
+        if not record.finished and (trace := record.directory / TRACEBACK).is_file():
+            console.print(trace.read_text(), style="dim", markup=False, soft_wrap=True)
+    for sentence in pooled.sentences:
+        console.print(sentence, markup=False, soft_wrap=True)
+
+
+def _table(records: Sequence[RunOutputs]) -> Table:
     is_ill = any(record.health and record.health.verdict != "ok" for record in records)
     padding = (0, 0 if is_ill else 1)  # one more column leaves no room for it in 80 characters
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True, padding=padding)
@@ -48,35 +61,27 @@ def show(runs: Sequence[RunRecord]) -> None:
             cells = [three_decimals(record.metric(key)) for key in COLUMNS]
             marked = record.roc_auc == best and len(records) > 1
             cells[0] = f"[bold]{cells[0]}[/bold]" if marked else cells[0]
-            table.add_row(*who, *cells, clock(record.find("seconds", "total")))
+            table.add_row(*who, *cells, clock(record.summary.total_seconds))
         else:
             table.add_row(*who, f"[red]{record.status}[/red]")
-    console.print("\n[bold]Test scores[/bold] (threshold 0.5)")
-    console.print(table)
-    for record in records:
-        if record.error:
-            console.print(f"{record.name}: {record.error}\n", style="red", markup=False, soft_wrap=True)
-        if not record.finished and (trace := record.directory / TRACEBACK).is_file():
-            console.print(trace.read_text(), style="dim", markup=False, soft_wrap=True)
-    for sentence in pooled.sentences:
-        console.print(sentence, markup=False, soft_wrap=True)
+    return table
 
 
-def _health(record: RunRecord) -> str:
+def _health(record: RunOutputs) -> str:
     verdict = record.health.verdict if record.health else ""
     colour = {"warning": "yellow", "collapsed": "red"}.get(verdict)
     return f"[{colour}]{verdict}[/{colour}]" if colour else verdict
 
 
 def show_next_steps(place: Path, tracking_uri: str, what: str = "") -> None:
-    """Prints where the results are and the one command that opens the MLflow UI."""
+    """Prints where the results are and the command that opens the MLflow UI."""
     what = what or ("Comparison page" if place.suffix == ".html" else "Figures, model and predictions")
     console.print(f"{what}: {from_here(place)}", markup=False, soft_wrap=True)
-    console.print(f"MLflow UI: {_way_to_the_ui(tracking_uri)}", markup=False, soft_wrap=True)
+    console.print(f"MLflow UI: {_ui_command(tracking_uri)}", markup=False, soft_wrap=True)
 
 
-def _way_to_the_ui(tracking_uri: str) -> str:
+def _ui_command(tracking_uri: str) -> str:
     if tracking_uri.startswith("http"):
         return tracking_uri
-    command = "uv run python -m skinexp.ui"
+    command = f"{python_command()} -m skinexp.ui"
     return command if tracking_uri == Tracking.uri else f"{command} --uri {shlex.quote(tracking_uri)}"

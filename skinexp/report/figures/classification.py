@@ -1,4 +1,4 @@
-"""What predictions are worth, drawn: ROC and precision-recall curves, and confusion matrices side by side."""
+"""ROC curves, precision-recall curves, and confusion matrices side by side."""
 
 import math
 from collections.abc import Mapping
@@ -12,15 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from skinexp.core.number_format import three_decimals
-from skinexp.evaluation import (
-    CLASSES,
-    confusion_counts,
-    precision_recall_points,
-    ranking_scores,
-    roc_points,
-    threshold_scores,
-    why_undefined,
-)
+from skinexp.evaluation import CLASSES
+from skinexp.evaluation.split_curves import ConfusionMatrix, SplitCurves
 from skinexp.report.figures.style import QUIET, Look, legend_outside, looks, new_figure, styled, wrapped
 
 SIDE = 4.6  # inches of the square that curves are drawn in
@@ -30,37 +23,30 @@ MARK: dict[str, Any] = {"linestyle": "", "markersize": 8, "markeredgecolor": "wh
 
 
 @styled
-def roc_curves(
-    predictions: Mapping[str, pd.DataFrame], split: str = "test", bands: Mapping[str, pd.DataFrame] | None = None
-) -> Figure:
-    """The ROC curve of each run in one plot, its area in the legend.
+def roc_curves(curves: Mapping[str, SplitCurves], bands: Mapping[str, pd.DataFrame] | None = None) -> Figure:
+    """Draws the ROC curve of each run in one plot, its ROC-AUC in the legend.
 
-    A mark on each curve is where the threshold 0.5 puts the run. A collapsed model has it in a corner, whatever its
-    area.
+    A mark on each curve shows the run at threshold 0.5. A collapsed model has it in a corner, whatever its ROC-AUC.
 
     Args:
-        predictions: for each run its predictions table, with columns `split`, `label`, `logit` and `probability`.
-        split: "val" or "test".
-        bands: for some of the runs their 95 % band, columns `false_positive_rate`, `low` and `high`.
+        curves: for each run what `split_curves` returns, all of one split.
+        bands: for some of the runs their 95 % confidence band, columns `false_positive_rate`, `low` and `high`.
 
     Returns:
-        A figure with one square plot. A run whose curve is undefined stands in the legend only, with the reason.
+        A figure with one square plot. A run whose curve is undefined appears in the legend only, with the reason.
 
     Raises:
-        ValueError: where there is no run.
+        ValueError: if there is no run.
     """
-    parts = _parts(predictions, split)
-    figure, axes = _square(f"ROC, {_describe(parts, split)}")
+    figure, axes = _square(f"ROC, {_describe(curves)}")
     entries: dict[str, Artist] = {}
-    for run, look in looks(list(parts)).items():
-        part = parts[run]
-        at_half = threshold_scores(part["label"], part["probability"], 0.5)
-        curve = roc_points(part["label"], part["logit"])
+    for run, look in looks(list(curves)).items():
+        own = curves[run]
         _fill(axes, (bands or {}).get(run), "false_positive_rate", look)
-        axes.plot(curve.false_positive_rate, curve.sensitivity, color=look.colour, linestyle=look.dashes)
-        _mark(axes, 1 - at_half["specificity"], at_half["recall"], look)
-        entries[f"{run} (AUC {_area(part, 'roc_auc')})"] = _sample(look)
-    (entries["chance (AUC .500)"],) = axes.plot([0, 1], [0, 1], zorder=1, **REFERENCE)
+        axes.plot(own.roc.false_positive_rate, own.roc.sensitivity, color=look.colour, linestyle=look.dashes)
+        _mark(axes, 1 - own.at_half["specificity"], own.at_half["recall"], look)
+        entries[f"{run} (ROC-AUC {_area(own, 'roc_auc')})"] = _sample(look)
+    (entries["chance (ROC-AUC 0.500)"],) = axes.plot([0, 1], [0, 1], zorder=1, **REFERENCE)
     axes.set_xlabel("False positive rate (1 - specificity)")
     axes.set_ylabel("True positive rate (sensitivity)")
     _add_legend(figure, entries)
@@ -69,35 +55,32 @@ def roc_curves(
 
 @styled
 def precision_recall_curves(
-    predictions: Mapping[str, pd.DataFrame], split: str = "test", bands: Mapping[str, pd.DataFrame] | None = None
+    curves: Mapping[str, SplitCurves], bands: Mapping[str, pd.DataFrame] | None = None
 ) -> Figure:
-    """The precision-recall curve of each run in one plot, its average precision in the legend.
+    """Draws the precision-recall curve of each run in one plot, its average precision in the legend.
 
-    A mark on each curve is where the threshold 0.5 puts the run; there is none where it calls no image malignant.
+    A mark on each curve shows the run at threshold 0.5; there is none if it predicts malignant for no image.
 
     Args:
-        predictions: for each run its predictions table, with columns `split`, `label`, `logit` and `probability`.
-        split: "val" or "test".
-        bands: for some of the runs their 95 % band, columns `recall`, `low` and `high`.
+        curves: for each run what `split_curves` returns, all of one split.
+        bands: for some of the runs their 95 % confidence band, columns `recall`, `low` and `high`.
 
     Returns:
         A figure with one square plot, and in it a line at the prevalence: the precision of guessing.
 
     Raises:
-        ValueError: where there is no run.
+        ValueError: if there is no run.
     """
-    parts = _parts(predictions, split)
-    figure, axes = _square(f"Precision and recall, {_describe(parts, split)}")
+    figure, axes = _square(f"Precision and recall, {_describe(curves)}")
     entries: dict[str, Artist] = {}
-    for run, look in looks(list(parts)).items():
-        part = parts[run]
-        at_half = threshold_scores(part["label"], part["probability"], 0.5)
-        curve = precision_recall_points(part["label"], part["logit"])
+    for run, look in looks(list(curves)).items():
+        own = curves[run]
+        points = own.precision_recall
         _fill(axes, (bands or {}).get(run), "recall", look)
-        axes.step(curve.recall, curve.precision, where="pre", color=look.colour, linestyle=look.dashes)
-        _mark(axes, at_half["recall"], at_half["precision"], look)
-        entries[f"{run} (average precision {_area(part, 'average_precision')})"] = _sample(look)
-    for prevalence in sorted({part["label"].mean() for part in parts.values() if len(part)}):
+        axes.step(points.recall, points.precision, where="pre", color=look.colour, linestyle=look.dashes)
+        _mark(axes, own.at_half["recall"], own.at_half["precision"], look)
+        entries[f"{run} (average precision {_area(own, 'average_precision')})"] = _sample(look)
+    for prevalence in sorted({own.malignant / own.images for own in curves.values() if own.images}):
         (entries[f"prevalence {three_decimals(prevalence)}"],) = axes.plot(
             [0, 1], [prevalence] * 2, zorder=1, **REFERENCE
         )
@@ -108,48 +91,35 @@ def precision_recall_curves(
 
 
 @styled
-def confusion_matrices(
-    predictions: Mapping[str, pd.DataFrame],
-    thresholds: Mapping[str, float],
-    split: str = "test",
-    words: Mapping[str, str] | None = None,
-) -> Figure:
-    """How many images of each class each run calls benign and malignant, a panel a run, side by side.
+def confusion_matrices(matrices: Mapping[str, ConfusionMatrix], thresholds: Mapping[str, str] | None = None) -> Figure:
+    """Draws the number of images by true and predicted class, a panel a run, side by side.
 
     Args:
-        predictions: for each run its predictions table, with columns `split`, `label` and `probability`.
-        thresholds: for each run, the probability from which on an image is called malignant; NaN where undefined.
-        split: "val" or "test".
-        words: for each run, the threshold in words; by default the number.
+        matrices: for each run what `confusion_matrix` returns, all of one split.
+        thresholds: for each run its threshold as text; by default the number.
 
     Returns:
         A figure. Each cell shows a count and its share of the true class, which also shades it.
 
     Raises:
-        ValueError: where there is no run, or a run without a threshold.
+        ValueError: if there is no run.
     """
-    parts = _parts(predictions, split)
-    missing = [run for run in parts if run not in thresholds]
-    if missing:
-        raise ValueError(
-            f"thresholds: give one for each run; none for {', '.join(missing)}. Received: {dict(thresholds)}"
-        )
-    columns = min(len(parts), PANELS_A_ROW)
-    rows = math.ceil(len(parts) / columns)
-    shown = words or {run: _show(thresholds[run]) for run in parts}
-    titles = [f"{wrapped(run, PANEL - 0.35, 9.5)}\nthreshold {shown[run]}" for run in parts]
+    note = f"Predicted class. {_describe(matrices).capitalize()}. Percentages of the true class."
+    columns = min(len(matrices), PANELS_A_ROW)
+    rows = math.ceil(len(matrices) / columns)
+    shown = thresholds or {run: _show(own.threshold) for run, own in matrices.items()}
+    titles = [f"{wrapped(run, PANEL - 0.35, 9.5)}\nthreshold {shown[run]}" for run in matrices]
     title_height = 0.19 * max(title.count("\n") + 1 for title in titles)
     width, height = PANEL * columns + 0.3, (PANEL + title_height) * rows
     figure = new_figure(width, height + 0.55)
     panels = figure.subplots(rows, columns, squeeze=False)
-    for panel, title, (run, part) in zip(panels.flat, titles, parts.items(), strict=False):
+    for panel, title, own in zip(panels.flat, titles, matrices.values(), strict=False):
         panel.set_title(title, fontsize=8.5)
-        _draw_counts(panel, confusion_counts(part["label"], part["probability"], thresholds[run]))
-    for panel in panels.flat[len(parts) :]:
+        _draw_counts(panel, own.counts)
+    for panel in panels.flat[len(matrices) :]:
         panel.set_visible(False)
     for panel in panels[:, 0]:
         panel.set_ylabel("True class")
-    note = f"Called class. {_describe(parts, split).capitalize()}. Percentages of the true class."
     figure.supxlabel(wrapped(note, width, 9), fontsize=9)
     return figure
 
@@ -172,18 +142,18 @@ def _draw_counts(panel: Axes, counts: np.ndarray | None) -> None:
         panel.text(column, row + 0.22, share, ha="center", va="center", fontsize=8)
 
 
-def _parts(predictions: Mapping[str, pd.DataFrame], split: str) -> dict[str, pd.DataFrame]:
-    if not predictions:
+def _describe(runs: Mapping[str, SplitCurves] | Mapping[str, ConfusionMatrix]) -> str:
+    """Returns the split and its size, if all runs have the same.
+
+    Raises:
+        ValueError: if there is no run.
+    """
+    if not runs:
         raise ValueError("predictions: give the predictions of one run at least. Received: none")
-    return {run: table[table["split"] == split] for run, table in predictions.items()}
-
-
-def _describe(parts: Mapping[str, pd.DataFrame], split: str) -> str:
-    """The split and its size, where all runs have the same."""
-    sizes = {(len(part), int(part["label"].sum())) for part in parts.values()}
+    sizes = {(own.split, own.images, own.malignant) for own in runs.values()}
+    split, images, malignant = next(iter(sizes))
     if len(sizes) > 1:
         return f"{split} images differ between runs"
-    images, malignant = sizes.pop()
     return f"{split}: {images:,} images, {malignant:,} malignant"
 
 
@@ -201,11 +171,8 @@ def _square(title: str) -> tuple[Figure, Axes]:
     return figure, axes
 
 
-def _area(part: pd.DataFrame, name: str) -> str:
-    reason = why_undefined(part["label"], part["logit"])
-    return (
-        three_decimals(ranking_scores(part["label"], part["logit"])[name]) if reason is None else f"undefined: {reason}"
-    )
+def _area(own: SplitCurves, name: str) -> str:
+    return three_decimals(own.scores[name]) if own.undefined is None else f"undefined: {own.undefined}"
 
 
 def _fill(axes: Axes, band: pd.DataFrame | None, over: str, look: Look) -> None:

@@ -1,4 +1,4 @@
-"""Decision curves: what acting on each run's probabilities is worth, beside excising everything and nothing."""
+"""Decision curves: the net benefit of each run's probabilities, beside excising every lesion and none."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,7 +9,6 @@ from matplotlib.artist import Artist
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from skinexp.evaluation import decision_curve
 from skinexp.report.figures.style import INK, QUIET, legend_outside, looks, new_figure, styled
 
 WIDTH, HEIGHT = 6.6, 3.6  # inches
@@ -18,24 +17,18 @@ ALL: dict[str, Any] = {"color": QUIET, "linewidth": 1.2, "linestyle": (0, (4, 2)
 NONE: dict[str, Any] = {"color": INK, "linewidth": 0.9, "linestyle": "-"}
 
 
-def benefits(predictions: Mapping[str, pd.DataFrame], split: str = "test") -> dict[str, pd.DataFrame]:
-    """The decision curve of each run."""
-    parts = {run: table[table["split"] == split] for run, table in predictions.items()}
-    return {run: decision_curve(part["label"], part["probability"]) for run, part in parts.items()}
-
-
 @styled
 def decision_curves(curves: Mapping[str, pd.DataFrame]) -> Figure:
-    """The net benefit of each run over threshold probabilities.
+    """Draws the net benefit of each run over threshold probabilities.
 
     Args:
-        curves: for each run what `benefits` returns.
+        curves: for each run what `evaluation.decision_curve` returns.
 
     Returns:
         A figure with one plot. Net benefit far below 0 is cut off.
 
     Raises:
-        ValueError: where there is no run.
+        ValueError: if there is no run.
     """
     if not curves:
         raise ValueError("curves: give the decision curve of one run at least. Received: none")
@@ -57,7 +50,7 @@ def decision_curves(curves: Mapping[str, pd.DataFrame]) -> Figure:
     highest = float(np.nanmax(known)) if np.isfinite(known).any() else 1.0
     axes.set_xlim(0, 1)
     axes.set_ylim(-0.25 * max(highest, 0.02), 1.1 * max(highest, 0.02))
-    axes.set_xlabel("Threshold probability: excise from here on")
+    axes.set_xlabel("Threshold probability for excision")
     axes.set_ylabel("Net benefit")
     entries |= {"excise all": Line2D([], [], **ALL), "excise none": Line2D([], [], **NONE)}
     legend_outside(figure, "outside lower center", entries)

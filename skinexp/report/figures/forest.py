@@ -1,4 +1,4 @@
-"""Forest plots: how well each run does for each age, sex or site, with intervals beside each other."""
+"""Forest plots: the ROC-AUC of each run by subgroup, with 95 % CIs."""
 
 import math
 from collections.abc import Mapping
@@ -18,17 +18,17 @@ SIZE = 8  # points of the levels' names
 
 @styled
 def subgroup_forest(levels: Mapping[str, pd.DataFrame]) -> Figure:
-    """The test ROC-AUC of each level of each metadata column, a panel a run.
+    """Draws the test ROC-AUC of each level of each metadata column, a panel a run.
 
     Args:
         levels: for each run the table `Subgroups.levels`: columns `column`, `level`, `images`, `malignant`, `roc_auc`,
             `roc_auc_low`, `roc_auc_high` and `note`.
 
     Returns:
-        A figure. A level without an area says why in its place.
+        A figure. A level without a ROC-AUC shows the reason in its place.
 
     Raises:
-        ValueError: where there is no run, or none has a level.
+        ValueError: if there is no run, or none has a level.
     """
     lines = _lines(levels)
     if not lines:

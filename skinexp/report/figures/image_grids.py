@@ -1,4 +1,4 @@
-"""Sheets of images: what augmentation and preprocessing did to them, and where a model looked."""
+"""Grids of images: augmented and preprocessed images, and Grad-CAM maps."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -26,7 +26,7 @@ FAINT = 0.45  # of the contrast of an image whose map means nothing
 
 @styled
 def augmentation_sheet(originals: NDArray[Any], augmented: NDArray[Any]) -> Figure:
-    """Training images above, and below each what the network is shown of it in one epoch.
+    """Draws training images above, and below each its augmented version in one epoch.
 
     Args:
         originals: (n, height, width, 3) pixels 0..255; three pairs make a good sheet.
@@ -36,7 +36,7 @@ def augmentation_sheet(originals: NDArray[Any], augmented: NDArray[Any]) -> Figu
         A figure of two rows.
 
     Raises:
-        ValueError: where there are no images, or not as many of one as of the other.
+        ValueError: if there are no images, or not as many of one as of the other.
     """
     if len(originals) == 0 or len(originals) != len(augmented):
         raise ValueError(
@@ -56,7 +56,7 @@ def augmentation_sheet(originals: NDArray[Any], augmented: NDArray[Any]) -> Figu
 
 @styled
 def preprocessing_sheet(rows: Sequence[Mapping[str, NDArray[Any]]], captions: Sequence[str]) -> Figure:
-    """What each preprocessing step did to some images: a row an image, a column a step.
+    """Draws the result of each preprocessing step on some images: a row an image, a column a step.
 
     Args:
         rows: for each image its stages in order, name -> pixels 0..255 of shape (height, width, 3), or a mask of
@@ -67,7 +67,7 @@ def preprocessing_sheet(rows: Sequence[Mapping[str, NDArray[Any]]], captions: Se
         A figure. The size in pixels stands below each stage.
 
     Raises:
-        ValueError: where there are no images, or not as many captions as rows.
+        ValueError: if there are no images, or not as many captions as rows.
     """
     _check_captions(len(rows), captions)
     stages = list(dict.fromkeys(stage for row in rows for stage in row))
@@ -92,15 +92,15 @@ def preprocessing_sheet(rows: Sequence[Mapping[str, NDArray[Any]]], captions: Se
 def gradcam_sheet(
     images: NDArray[Any], heats: NDArray[Any], captions: Sequence[str], title: str, meaningless: str | None = None
 ) -> Figure:
-    """Images, and beside each where the model found its evidence, on one scale for the whole sheet.
+    """Draws images, and beside each its Grad-CAM map, on one scale for the whole sheet.
 
-    One scale, because a map stretched to its own maximum looks as hot where the model found next to nothing as where it
-    found a melanoma. Colour is evidence alone: the image below it is grey.
+    One scale, because a map that is scaled to its own maximum looks equally hot whether the model found almost no
+    evidence or a melanoma. Only evidence has colour: the image below it is grey.
 
     Args:
         images: (n, s, s, 3) uint8.
         heats: (n, s, s) maps, 0 or more, in units of the logit. A map that is zero everywhere, or not finite, is
-            drawn without colour and said to be so.
+            drawn without colour, with a note.
         captions: for each image the words below it.
         title: above the sheet.
         meaningless: why the maps mean nothing; it then stands in their place. None where they mean something.
@@ -109,7 +109,7 @@ def gradcam_sheet(
         A figure with a colour bar, unless the maps mean nothing.
 
     Raises:
-        ValueError: where there are no images, or shapes or captions do not match.
+        ValueError: if there are no images, or shapes or captions do not match.
     """
     _check_captions(len(images), captions)
     _check_heats(images, heats, "heats")
@@ -147,7 +147,7 @@ def gradcam_comparison(
     captions: Sequence[str],
     meaningless: Mapping[str, str] | None = None,
 ) -> Figure:
-    """The same images under the eyes of several runs: a row an image, a column a run, one scale a run.
+    """Draws the Grad-CAM maps of several runs on the same images: a row an image, a column a run, one scale a run.
 
     Args:
         images: (n, s, s, 3) uint8.
@@ -156,11 +156,11 @@ def gradcam_comparison(
         meaningless: for each run whose maps mean nothing the reason, which then stands in their place.
 
     Returns:
-        A figure with a colour bar below each run whose maps mean something: logits of different runs are not on one
+        A figure with a colour bar below each run whose maps have a meaning: logits of different runs are not on one
         scale.
 
     Raises:
-        ValueError: where there are no images or runs, or shapes or captions do not match.
+        ValueError: if there are no images or runs, or shapes or captions do not match.
     """
     _check_captions(len(images), captions)
     if not heats_by_run:
@@ -186,17 +186,21 @@ def gradcam_comparison(
             _clear(column[-1])
             continue
         for panel, image, heat in zip(column[:-1], images, heats, strict=True):
-            _draw(panel, overlay(image, heat, top))
-            note = _noted("", heat)
-            if note:
-                panel.text(0.5, 0.04, note, transform=panel.transAxes, ha="center", fontsize=7, backgroundcolor="white")
+            _draw_map(panel, image, heat, top)
         _draw_colour_bar(figure, top, cax=column[-1], orientation="horizontal")
     figure.supxlabel(f"{HEAT_LABEL}; each run on a scale of its own", fontsize=8)
     return figure
 
 
+def _draw_map(panel: Axes, image: NDArray[Any], heat: NDArray[Any], top: float) -> None:
+    """Draws one map of a comparison, and in it what is wrong with it."""
+    _draw(panel, overlay(image, heat, top))
+    if note := _noted("", heat):
+        panel.text(0.5, 0.04, note, transform=panel.transAxes, ha="center", fontsize=7, backgroundcolor="white")
+
+
 def overlay(image: NDArray[Any], heat: NDArray[Any], top: float) -> NDArray[np.uint8]:
-    """The image in grey with its heat in colour.
+    """Returns the image in grey with its heat in colour.
 
     Args:
         image: (s, s, 3) pixels 0..255.

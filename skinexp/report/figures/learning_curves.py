@@ -1,4 +1,4 @@
-"""Learning curves: what each epoch did to loss, accuracy and AUC, on training and validation images."""
+"""Learning curves: loss, accuracy and ROC-AUC by epoch, on training and validation images."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -35,9 +35,9 @@ KEPT: dict[str, Any] = {
 
 @styled
 def learning_curves(histories: Mapping[str, pd.DataFrame]) -> Figure:
-    """Loss, accuracy and AUC over epochs: training dashed, validation solid, the kept epoch ringed.
+    """Draws loss, accuracy and ROC-AUC over epochs: training dashed, validation solid, the kept epoch ringed.
 
-    Where a run had more than one phase, a dotted line marks each change, and a strip below the panels names the phases.
+    If a run had more than one phase, a dotted line marks each change, and a strip below the panels names the phases.
 
     Args:
         histories: for each run its history, one row an epoch: `epoch` (from 1, counting on through phases), `phase`
@@ -48,7 +48,7 @@ def learning_curves(histories: Mapping[str, pd.DataFrame]) -> Figure:
         A figure with a panel a score.
 
     Raises:
-        ValueError: where there is no run.
+        ValueError: if there is no run.
     """
     if not histories:
         raise ValueError("histories: give the history of one run at least. Received: none")

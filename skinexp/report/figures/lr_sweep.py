@@ -1,6 +1,5 @@
-"""The area under the ROC curve against the learning rate: a line for each combination of what else a sweep varied."""
+"""Validation ROC-AUC against the learning rate: a line for each combination of the other swept settings."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,61 +10,22 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import NullFormatter, NullLocator
 
-from skinexp.comparison.swept_keys import Value, is_number, settings, shown, varied
+from skinexp.comparison.learning_rate_trials import FAILED, UNEXAMINED
 from skinexp.report.figures.style import INK, QUIET, legend_outside, looks, new_figure, styled, wrapped
-from skinexp.runs.run_outputs import RunRecord
 
-KEY = "optim.lr"
-RATES = 3  # that it takes to see where there are too low and too high ones
-FAILED, UNSEEN = "failed", "not examined"
-MARKERS = {"ok": "o", "warning": "^", "collapsed": "X", FAILED: "v", UNSEEN: "s"}
+MARKERS = {"ok": "o", "warning": "^", "collapsed": "X", FAILED: "v", UNEXAMINED: "s"}
 WIDTH, HEIGHT = 8.4, 4.2  # inches
 CHANCE = 0.5
 STEP = 0.02  # of AUC, between runs that failed at one learning rate
 NOTE = 6.5  # points
 
 
-def trials(records: Sequence[RunRecord]) -> pd.DataFrame | None:
-    """The runs of a sweep over learning rates.
-
-    Returns:
-        One row a run: `line` (what else varies, in words), `lr`, `auc` (validation ROC-AUC, on which a learning rate is
-        chosen; NaN of a failed run), `state` (a key of MARKERS) and `note` (what to say of it, or nothing). None where
-        fewer than three learning rates above 0 were tried.
-    """
-    keys = varied(records)
-    rates = [value for value in keys.pop(KEY, []) if _has_place(value)]
-    if len(rates) < RATES:
-        return None
-    rows = []
-    for record in records:
-        if not (own := settings(record)) or not _has_place(own[KEY]):
-            continue
-        cause = (record.health and record.health.cause_words) or ""
-        state = FAILED if not record.finished else record.health.verdict if record.health else UNSEEN
-        rows.append(
-            {
-                "line": " ".join(f"{key}={shown(own[key])}" for key in keys),
-                "lr": own[KEY],
-                "auc": record.metric("val/roc_auc") if record.finished else np.nan,
-                "state": state,
-                "note": (cause or record.status) if state == FAILED else "" if state == "ok" else cause,
-            }
-        )
-    return pd.DataFrame(rows)
-
-
-def _has_place(rate: Value) -> bool:
-    """Whether a logarithmic axis has a place for it; it has none for 0."""
-    return isinstance(rate, (int, float)) and is_number(rate) and rate > 0
-
-
 @styled
 def area_by_learning_rate(trials: pd.DataFrame) -> Figure:
-    """A point for each run, in a shape that says how healthy it is, and a line through the means of repetitions.
+    """Draws a point a run, shaped by its health, and lines through the means of runs that differ in their seeds.
 
     Args:
-        trials: as `trials` returns them.
+        trials: as `learning_rate_trials` returns them.
 
     Returns:
         A figure with a logarithmic axis of learning rates; runs that failed stand on its lower edge, one above
@@ -110,7 +70,7 @@ def area_by_learning_rate(trials: pd.DataFrame) -> Figure:
 
 def _shape(state: str) -> dict[str, Any]:
     """Healthy runs are filled, so that the others stand out in print as well."""
-    filled = {} if state in ("ok", UNSEEN) else {"markerfacecolor": "white", "markeredgewidth": 1.5}
+    filled = {} if state in ("ok", UNEXAMINED) else {"markerfacecolor": "white", "markeredgewidth": 1.5}
     return {"marker": MARKERS[state], "markersize": 7, "linestyle": "", **filled}
 
 

@@ -1,4 +1,4 @@
-"""Reliability diagrams: what probabilities promise beside what came true, before and after calibration."""
+"""Reliability diagrams: observed share of malignant images over predicted probability, before and after calibration."""
 
 import math
 from collections.abc import Mapping
@@ -17,12 +17,12 @@ STAGES: dict[str, dict[str, Any]] = {
     "before": {"color": COLOURS[1], "marker": "s", "markerfacecolor": "white", "linestyle": (0, (4, 2))},
     "after": {"color": COLOURS[0], "marker": "o", "linestyle": "-"},
 }
-NAMES = {"before": "as trained", "after": "calibrated on validation images"}
+NAMES = {"before": "uncalibrated", "after": "calibrated on validation images"}
 REFERENCE: dict[str, Any] = {"color": QUIET, "linewidth": 1.2, "linestyle": (0, (1, 2))}
 
 
 def stages(points: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """The points of each stage; those after calibration only where it changed something."""
+    """Returns the points of each stage; those after calibration only if it changed something."""
     found = {stage: points[points["stage"] == stage].reset_index(drop=True) for stage in STAGES}
     found = {stage: part for stage, part in found.items() if len(part)}
     if len(found) == 2 and found["before"].drop(columns="stage").equals(found["after"].drop(columns="stage")):
@@ -32,17 +32,17 @@ def stages(points: pd.DataFrame) -> dict[str, pd.DataFrame]:
 
 @styled
 def reliability_diagrams(points: Mapping[str, pd.DataFrame]) -> Figure:
-    """A diagram a run: the share of malignant images over their mean probability, and below it the images in each bin.
+    """Draws a diagram a run: observed share of malignant over mean probability, and below it the images in each bin.
 
     Args:
         points: for each run the points of `Evidence.reliability`: columns `stage` ("before" or "after" calibration),
             `images`, `probability`, `malignant`, `low` and `high`.
 
     Returns:
-        A figure. Bars are 95 % intervals; a calibrated model lies on the diagonal.
+        A figure. Bars are 95 % CIs; a calibrated model lies on the diagonal.
 
     Raises:
-        ValueError: where there is no run.
+        ValueError: if there is no run.
     """
     if not points:
         raise ValueError("points: give the points of one run at least. Received: none")
@@ -62,14 +62,14 @@ def reliability_diagrams(points: Mapping[str, pd.DataFrame]) -> Figure:
         _draw_counts(below, found)
         drawn |= dict.fromkeys(found)
         if column == 0:
-            panel.set_ylabel("Share that is malignant")
+            panel.set_ylabel("Observed share of malignant")
             below.set_ylabel("Images")
     for place in range(len(points), rows * columns):
         row, column = divmod(place, columns)
         axes[2 * row, column].set_visible(False)
         axes[2 * row + 1, column].set_visible(False)
     entries = {NAMES[stage]: Line2D([], [], **STAGES[stage]) for stage in STAGES if stage in drawn}
-    legend_outside(figure, "outside lower center", entries | {"probabilities kept": Line2D([], [], **REFERENCE)})
+    legend_outside(figure, "outside lower center", entries | {"perfect calibration": Line2D([], [], **REFERENCE)})
     return figure
 
 
@@ -97,4 +97,4 @@ def _draw_counts(below: Axes, found: Mapping[str, pd.DataFrame]) -> None:
     below.set_ylim(0, 1.15 * max(highest, 1))
     below.set_yticks([0, highest], ["0", f"{highest:,}"])
     below.grid(False)
-    below.set_xlabel("Probability of malignant", color=INK)
+    below.set_xlabel("Predicted probability of malignant", color=INK)

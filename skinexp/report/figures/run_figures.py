@@ -1,4 +1,4 @@
-"""The figures of one run, by file name."""
+"""The figures of one run, by file name: only drawn here, from its evaluation."""
 
 import numpy as np
 import pandas as pd
@@ -36,17 +36,15 @@ def test_figures(name: str, evaluation: TestEvaluation) -> dict[str, Figure]:
     Returns:
         Figures by file name.
     """
-    predictions = evaluation.decisions
-    calibrated = predictions.assign(probability=predictions["calibrated"])
-    at = {
-        "One half": (0.5, predictions),
-        "Chosen on validation, calibrated": (evaluation.operating_threshold, calibrated),
-    }
+    curves = {name: evaluation.curves}
     return {
-        "roc": roc_curves({name: predictions}),
-        "precision_recall": precision_recall_curves({name: predictions}),
+        "roc": roc_curves(curves),
+        "precision_recall": precision_recall_curves(curves),
         "confusion": confusion_matrices(
-            {words: table for words, (_, table) in at.items()}, {words: value for words, (value, _) in at.items()}
+            {
+                "Threshold 0.5": evaluation.confusion_at_half,
+                "Operating threshold, calibrated": evaluation.confusion_at_threshold,
+            }
         ),
     }
 
@@ -54,13 +52,13 @@ def test_figures(name: str, evaluation: TestEvaluation) -> dict[str, Figure]:
 def outcome_sheet(
     name: str, rows: pd.DataFrame, images: np.ndarray, heats: np.ndarray, meaningless: str | None = None
 ) -> Figure:
-    """Grad-CAM of a run's clearest hits and misses.
+    """Draws the Grad-CAM maps of a run's clearest correct and wrong predictions.
 
     Args:
         rows: one row an image, with outcome, image_id, calibrated (probability) and explained (0/1).
         images: (n, size, size, 3) uint8.
         heats: (n, size, size), at least 0, in units of the logit.
-        meaningless: why the maps mean nothing, as those of a collapsed run do; None where they mean something.
+        meaningless: why the maps have no meaning, as those of a collapsed run; None if they have one.
     """
     captions = [
         f"{outcome}\n{image_id}, p = {probability:.2f}\nevidence for {NAMES[explained]}"
@@ -68,6 +66,4 @@ def outcome_sheet(
             rows["outcome"], rows["image_id"], rows["calibrated"], rows["explained"], strict=True
         )
     ]
-    return gradcam_sheet(
-        images, heats, captions, f"{name}: what speaks for the predicted class (Grad-CAM)", meaningless
-    )
+    return gradcam_sheet(images, heats, captions, f"{name}: evidence for the predicted class (Grad-CAM)", meaningless)

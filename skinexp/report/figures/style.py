@@ -1,4 +1,4 @@
-"""How figures look: one typeface, one palette, one resolution; and how they leave as PNG.
+"""The style of figures: one typeface, one palette, one resolution; and their encoding as PNG.
 
 Figures are built from `matplotlib.figure.Figure` alone. Nothing here touches pyplot, whose open figures are shared by a
 whole process and are never freed in a long sweep.
@@ -73,7 +73,7 @@ styled = matplotlib.rc_context(STYLE)
 
 
 class Look(NamedTuple):
-    """What tells one run from the others: colour, and for those who do not see it, marker and dashes."""
+    """The look of one run: colour, and for those who do not see it, marker and dashes."""
 
     colour: str
     marker: str
@@ -81,14 +81,14 @@ class Look(NamedTuple):
 
 
 def looks(names: Sequence[str]) -> dict[str, Look]:
-    """A look for each run, in order. The three lists differ in length, so the first 385 runs all differ."""
+    """Returns a look for each run, in order. The three lists differ in length, so the first 385 runs all differ."""
     each = zip(cycle(COLOURS), cycle(MARKERS), cycle(DASHES), strict=False)
     return dict(zip(names, map(Look._make, islice(each, len(names))), strict=True))
 
 
 @styled
 def new_figure(width: float, height: float, layout: Literal["constrained", "compressed"] = "constrained") -> Figure:
-    """An empty figure of so many inches that keeps its parts from overlapping; "compressed" is for grids of images."""
+    """Returns an empty figure, its size in inches, whose parts do not overlap; "compressed" is for grids of images."""
     return Figure(figsize=(width, height), dpi=PIXELS_PER_INCH, layout=layout)
 
 
@@ -114,7 +114,7 @@ def legend_outside(
 
 
 def text_width(text: str, size: float) -> float:
-    """Inches that the widest line of a text takes, in so many points."""
+    """Returns the width of the widest line of a text in inches; its size is in points."""
     return max(_line_width(line, size) for line in text.split("\n"))
 
 

@@ -1,4 +1,4 @@
-"""An audit as a page, with the pictures that a finding is about side by side; and as a table on the terminal."""
+"""An audit as a page, with the images of each finding side by side; and as a table on the terminal."""
 
 import base64
 import datetime
@@ -57,7 +57,7 @@ class Section:
 def render(
     findings: Findings, table: Table, picture_of: PictureOf, command: str, day: datetime.date | None = None
 ) -> str:
-    """The page as HTML: one document that loads nothing from anywhere.
+    """Returns the page as HTML: one document that loads nothing from anywhere.
 
     Args:
         picture_of: gives the picture of a row of the table, None where there is none.
@@ -84,17 +84,17 @@ def render(
 
 
 def verdict(findings: Findings) -> str:
-    """What the audit comes to, in a sentence."""
+    """Returns the result of the audit in a sentence."""
     counts = {severity: sum(finding.severity == severity for finding in findings) for severity in KINDS}
     if counts[SERIOUS]:
-        return "Scores on this set cannot be believed before the serious findings are dealt with."
+        return "Scores on this set are not valid until the serious findings are resolved."
     if counts[WARNING]:
-        return "Read the warnings before you believe a score on this set."
-    return "Nothing speaks against this set."
+        return "Read the warnings before you rely on a score on this set."
+    return "The audit found nothing to warn about."
 
 
 def title_of(finding: Finding) -> str:
-    """A finding's name as people write it."""
+    """Returns a finding's title."""
     return TITLES.get(finding.name, finding.name.replace("_", " ").capitalize())
 
 

@@ -21,7 +21,7 @@ UNKNOWN = "not stated"
 def render(
     table: Table, findings: Findings, preprocess: Mapping[str, Any], source: str, bad: Mapping[str, str], command: str
 ) -> str:
-    """The card as Markdown.
+    """Returns the card as Markdown.
 
     Args:
         table: with column `split`, or else `given_split`, if the images are split.
@@ -71,9 +71,9 @@ def _composition(table: Table, bad: Mapping[str, str]) -> str:
         "Groups": f"{groups.nunique():,}, by {grouped_by}; at most {int(sizes.max()):,} images in one",
     }
     if table.excluded:
-        facts["Left out on purpose"] = ", ".join(f"{count:,} {name}" for name, count in table.excluded.items())
+        facts["Excluded classes"] = ", ".join(f"{count:,} {name}" for name, count in table.excluded.items())
     if bad:
-        facts["Left out because they cannot be used"] = f"{len(bad):,} (audit.json lists them)"
+        facts["Excluded because they cannot be used"] = f"{len(bad):,} (audit.json lists them)"
     return _list(facts)
 
 
@@ -105,17 +105,17 @@ def _by_column(frame: pd.DataFrame) -> str:
 
 def _audit(findings: Findings) -> str:
     if findings.mode == "off":
-        return "Nobody looked (data.audit=off)."
+        return "No audit was made (data.audit=off)."
     how = "all files" if findings.mode == "full" else "the prepared images, quickly"
     if not findings.found:
-        return f"Looked at {how}: nothing speaks against them."
+        return f"Audited: {how}. The audit found nothing to warn about."
     lines = [f"* **{title_of(finding)}** ({finding.severity}): {_plain(finding.sentence)}." for finding in findings]
-    return f"Looked at {how}.\n\n" + "\n".join(lines)
+    return f"Audited: {how}.\n\n" + "\n".join(lines)
 
 
 def _confounds(findings: Findings) -> str:
     if findings.mode == "off":
-        return "Nobody looked."
+        return "No audit was made."
     rows = [
         [str(row["column"]), str(row["measure"]), f"{row['value']:.2f}", str(row["detail"])]
         for finding in findings
@@ -123,8 +123,8 @@ def _confounds(findings: Findings) -> str:
         for _, row in finding.rows.iterrows()
     ]
     if not rows:
-        return "None was found among what is known about the images."
-    what = "V: Cramer's V (0 to 1). AUC: area under the ROC curve of the column for malignant."
+        return "None was found among the columns of the table."
+    what = "V: Cramer's V (0 to 1). AUC: ROC-AUC of the column for malignant."
     return f"{_table(['column', 'measure', 'value', 'in words'], rows)}\n\n{what}"
 
 

@@ -1,24 +1,23 @@
-"""How far the best runs differ in every score, as tables: one run in each, less the others side by side."""
+"""The differences of the best runs in every score, as tables: one run less each of the others."""
 
-import math
 from dataclasses import dataclass
 
 import pandas as pd
 
-from skinexp.comparison.pairwise import MOST_RUNS, Pairs
-from skinexp.core.number_format import three_decimals
+from skinexp.comparison.pairwise import MOST_RUNS, PairwiseTests
+from skinexp.core.number_format import limits_text, three_decimals
 from skinexp.report.pages.score_table import AT_THRESHOLD, CALIBRATION
 
-WORDS = {  # of the scores that are shown, in this order; the area has a table of its own
+LABELS = {  # of the scores that are shown, in this order; ROC-AUC has a table of its own
     "average_precision": "average precision",
     "sensitivity_at_90_specificity": "sensitivity at 90 % specificity",
     "sensitivity_at_95_specificity": "sensitivity at 95 % specificity",
     "specificity_at_90_sensitivity": "specificity at 90 % sensitivity",
     "specificity_at_95_sensitivity": "specificity at 95 % sensitivity",
-    "pauc_isic2024": "partial area, ISIC 2024",
-    "pauc_isic_scorer": "partial area, ISIC scorer",
+    "pauc_isic2024": "partial ROC-AUC, ISIC 2024",
+    "pauc_isic_scorer": "partial ROC-AUC, ISIC scorer",
     **AT_THRESHOLD,
-    **{name: words for name, (words, _) in CALIBRATION.items()},
+    **{name: label for name, (label, _) in CALIBRATION.items()},
     "calibration_slope": "calibration slope",
     "calibration_intercept": "calibration intercept",
 }
@@ -26,11 +25,11 @@ WORDS = {  # of the scores that are shown, in this order; the area has a table o
 
 @dataclass(frozen=True)
 class Difference:
-    """A difference in words, and whether its interval leaves out 0."""
+    """A difference as text, and whether its 95 % CI excludes 0."""
 
     text: str
     limits: str
-    leaves_out_0: bool
+    excludes_0: bool
 
 
 @dataclass(frozen=True)
@@ -51,8 +50,8 @@ class Differences:
     most: int = MOST_RUNS
 
 
-def differences(pairs: Pairs) -> Differences:
-    """The tables of some pairs, that of the best run first; none where nothing was compared."""
+def difference_tables(pairs: PairwiseTests) -> Differences:
+    """Returns the tables of some pairs, that of the best run first; none if nothing was compared."""
     found = pairs.differences
     made = [_table(run, found[found["a"] == run]) for run in found["a"].unique()]
     compared, all_runs = (set(table["a"]) | set(table["b"]) for table in (found, pairs.table))
@@ -66,17 +65,16 @@ def _table(run: str, rows: pd.DataFrame) -> DifferenceTable:
         run,
         others,
         [
-            (words, [_difference(by_score.loc[(score, other)]) for other in others])
-            for score, words in WORDS.items()
+            (label, [_difference(by_score.loc[(score, other)]) for other in others])
+            for score, label in LABELS.items()
             if score in by_score.index
         ],
     )
 
 
 def _difference(row: pd.Series) -> Difference:
-    known = not (math.isnan(row["low"]) or math.isnan(row["high"]))
     return Difference(
         three_decimals(row["difference"]),
-        f"{three_decimals(row['low'])} to {three_decimals(row['high'])}" if known else "",
+        limits_text(row["low"], row["high"]),
         bool(row["low"] > 0 or row["high"] < 0),
     )

@@ -1,4 +1,4 @@
-"""Figures as the page holds them: data inside the page, with a text for those who do not see it."""
+"""Figures as data inside a page, each with an alternative text."""
 
 import base64
 import io
@@ -16,8 +16,8 @@ WIDE = 700  # pixels of the page beyond which a figure, as wide as a phone, coul
 
 
 @dataclass(frozen=True)
-class Picture:
-    """A figure as the page holds it; width and height in the page's pixels."""
+class EmbeddedFigure:
+    """A figure as data inside a page; width and height in the page's pixels."""
 
     source: str
     alternative: str
@@ -30,8 +30,8 @@ class Picture:
         return self.width > WIDE
 
 
-def picture(figure: Figure, alternative: str, photographs: bool = False) -> Picture:
-    """The figure as data inside the page; one with photographs as WebP, a tenth of the size."""
+def embed(figure: Figure, alternative: str, photographs: bool = False) -> EmbeddedFigure:
+    """Returns a figure as data inside the page; one with photographs as WebP, a tenth of the size."""
     data, kind = style.png(figure), "png"
     with Image.open(io.BytesIO(data)) as image:
         width, height = image.size
@@ -40,4 +40,4 @@ def picture(figure: Figure, alternative: str, photographs: bool = False) -> Pict
             image.convert("RGB").save(smaller, format="webp", quality=90)
             data, kind = smaller.getvalue(), "webp"
     source = f"data:image/{kind};base64,{base64.b64encode(data).decode('ascii')}"
-    return Picture(source, alternative, round(width * SCALE), round(height * SCALE))
+    return EmbeddedFigure(source, alternative, round(width * SCALE), round(height * SCALE))

@@ -1,4 +1,4 @@
-"""The score tables of a comparison: the scores that a reader looks for first, and behind them all others, by theme."""
+"""The score tables of a comparison: the main scores first, then all others by theme."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Literal
 
-from skinexp.core.number_format import ABSENT, cosine, duration, limits, percent, three_decimals, two_digits, whole
-from skinexp.runs.run_outputs import RunRecord, by_area
+from skinexp.core.number_format import ABSENT, cosine, duration, limits_text, percent, three_decimals, two_digits, whole
+from skinexp.runs.run_outputs import RunOutputs, by_area
 
-LIMITS = ("_low", "_high")  # ends of the names of metrics that are the limits of another one
+LIMITS = ("_low", "_high")  # ends of the names of metrics that are the confidence limits of another one
 
 AT_THRESHOLD = {
     "accuracy": "accuracy",
@@ -25,7 +25,7 @@ AT_THRESHOLD = {
 USUAL = ("accuracy", "precision", "recall", "specificity", "f1")
 CALIBRATION: dict[str, tuple[str, Literal["", "highest", "lowest"]]] = {
     "brier": ("Brier score", "lowest"),
-    "ece": ("ECE", "lowest"),
+    "ece": ("expected calibration error", "lowest"),
     "log_loss": ("log loss", "lowest"),
     "calibration_slope": ("slope", ""),
     "calibration_intercept": ("intercept", ""),
@@ -38,14 +38,15 @@ class Column:
 
     group: str
     label: str
-    keys: tuple[str, ...]  # where a run's result holds the value
+    value: Callable[[RunOutputs], float]
     show: Callable[[float], str]
     best: Literal["", "highest", "lowest"] = ""
+    metric: str = ""  # the name of the metric that it shows; empty if it shows something else
 
     @property
     def score(self) -> str:
-        """The name that an interval of it has; empty where there can be none."""
-        return self.keys[-1].removeprefix("test/") if self.keys[-1].startswith("test/") else ""
+        """The name of its confidence interval; empty if it can have none."""
+        return self.metric.removeprefix("test/") if self.metric.startswith("test/") else ""
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ class ScoreTable:
 
     title: str
     groups: list[tuple[str, list[Column]]]
-    rows: list[tuple[RunRecord, list[Cell]]]
+    rows: list[tuple[RunOutputs, list[Cell]]]
 
     @property
     def has_limits(self) -> bool:
@@ -74,8 +75,8 @@ class ScoreTable:
         return any(cell.limits for _, cells in self.rows for cell in cells)
 
 
-def tables(finished: Sequence[RunRecord], comparable: bool) -> list[ScoreTable]:
-    """The score tables, that of the main scores first; columns and tables without a value are left out.
+def tables(finished: Sequence[RunOutputs], comparable: bool) -> list[ScoreTable]:
+    """Returns the score tables, that of the main scores first, without columns and tables that have no value.
 
     Args:
         finished: the runs.
@@ -90,7 +91,7 @@ def tables(finished: Sequence[RunRecord], comparable: bool) -> list[ScoreTable]:
     return made
 
 
-def _themes(finished: Sequence[RunRecord]) -> dict[str, list[Column]]:
+def _themes(finished: Sequence[RunOutputs]) -> dict[str, list[Column]]:
     """All columns that a score table can have, by the title of their table."""
     themes = {
         "Scores": [
@@ -103,35 +104,35 @@ def _themes(finished: Sequence[RunRecord]) -> dict[str, list[Column]]:
             _score("Test", "sensitivity at 95 % specificity", "test/sensitivity_at_95_specificity"),
             _score("Test", "specificity at 90 % sensitivity", "test/specificity_at_90_sensitivity"),
             _score("Test", "specificity at 95 % sensitivity", "test/specificity_at_95_sensitivity"),
-            _score("Partial area above 80 % sensitivity", "ISIC 2024", "test/pauc_isic2024"),
-            _score("Partial area above 80 % sensitivity", "ISIC scorer", "test/pauc_isic_scorer"),
+            _score("Partial ROC-AUC above 80 % sensitivity", "ISIC 2024", "test/pauc_isic2024"),
+            _score("Partial ROC-AUC above 80 % sensitivity", "ISIC scorer", "test/pauc_isic_scorer"),
             *_fold_scores("ROC-AUC", "roc_auc"),
             *_fold_scores("Accuracy", "accuracy"),
             _score("Validation", "ROC-AUC", "val/roc_auc"),
             _score("Validation", "average precision", "val/average_precision"),
         ],
-        "Calibration": [*_calibration("As trained", ""), *_calibration("Calibrated on validation", "_calibrated")],
+        "Calibration": [*_calibration("Uncalibrated", ""), *_calibration("Calibrated on validation", "_calibrated")],
         "More at threshold 0.5": _at_threshold("Test, threshold 0.5", "test/{}", [*AT_THRESHOLD], leave_out=USUAL),
-        "At thresholds chosen on validation": [
-            _plain("Chosen threshold", "threshold", "threshold/chosen", three_decimals),
-            *_at_threshold("Chosen threshold", "test/{}_chosen", [*AT_THRESHOLD]),
-            Column("At a given prevalence", "prevalence", ("config", "evaluate", "prevalence"), "{:g}".format),
+        "At the operating threshold": [
+            _plain("Operating threshold", "threshold", "threshold/chosen", three_decimals),
+            *_at_threshold("Operating threshold", "test/{}_chosen", [*AT_THRESHOLD]),
+            Column("At a given prevalence", "prevalence", _prevalence, "{:g}".format),
             _plain("At a given prevalence", "PPV", "test/ppv_at_prevalence", three_decimals),
             _plain("At a given prevalence", "NPV", "test/npv_at_prevalence", three_decimals),
             _plain("At a given prevalence", "net benefit", "test/net_benefit_at_prevalence", three_decimals),
             _plain("Youden threshold", "threshold", "threshold/youden", three_decimals),
             *_at_threshold("Youden threshold", "test/{}_youden", [*AT_THRESHOLD]),
         ],
-        "Training, answers and features": [
-            _fact("seed", "config", "seed"),
-            _fact("parameters", "model", "parameters"),
-            _fact("epochs", "epochs"),
-            _fact("best epoch", "best_epoch"),
-            Column("Training", "time", ("seconds", "total"), duration),
-            _plain("Answers on test", "called malignant", "test/predicted_positive", percent),
-            _plain("Answers on test", "spread of logits", "test/logit_std", two_digits),
-            Column("Features", "cosine", ("health", "feature_cosine"), cosine),
-            Column("Features", "AUC of a probe", ("health", "probe_auc"), three_decimals),
+        "Training, predictions and features": [
+            _fact("seed", lambda run: run.summary.seed),
+            _fact("parameters", lambda run: run.summary.model.parameters if run.summary.model else None),
+            _fact("epochs", lambda run: run.summary.epochs),
+            _fact("best epoch", lambda run: run.summary.best_epoch),
+            Column("Training", "time", lambda run: run.summary.total_seconds, duration),
+            _plain("Predictions on test", "predicted malignant", "test/predicted_positive", percent),
+            _plain("Predictions on test", "standard deviation of logits", "test/logit_std", two_digits),
+            Column("Features", "mean cosine similarity", _feature_cosine, cosine),
+            Column("Features", "linear probe ROC-AUC", _probe_auc, three_decimals),
         ],
         "On validation images": [
             *_at_threshold("Threshold 0.5", "val/{}", [*AT_THRESHOLD]),
@@ -141,26 +142,26 @@ def _themes(finished: Sequence[RunRecord]) -> dict[str, list[Column]]:
     return themes | {"Further metrics": _further(themes, finished)}
 
 
-def _further(themes: dict[str, list[Column]], finished: Sequence[RunRecord]) -> list[Column]:
-    """Metrics that no table has, but for the limits of intervals, and those of folds that `folds.csv` holds."""
-    known = {column.keys[-1] for columns in themes.values() for column in columns}
+def _further(themes: dict[str, list[Column]], finished: Sequence[RunOutputs]) -> list[Column]:
+    """Returns metrics that no table has, without confidence limits and those of folds that `folds.csv` holds."""
+    known = {column.metric for columns in themes.values() for column in columns}
     found = dict.fromkeys(key for record in finished for key in record.metrics if key not in known)
     derived = (*LIMITS, "_mean", "_sd")
     return [_plain("Metric", key, key, three_decimals) for key in found if not key.endswith(derived)]
 
 
 def _rows(
-    columns: Sequence[Column], finished: Sequence[RunRecord], comparable: bool
-) -> list[tuple[RunRecord, list[Cell]]]:
+    columns: Sequence[Column], finished: Sequence[RunOutputs], comparable: bool
+) -> list[tuple[RunOutputs, list[Cell]]]:
     best = {column: _best(column, finished) if comparable else None for column in columns}
     opening = {next(members) for _, members in groupby(columns, key=lambda column: column.group)}
 
-    def cell(column: Column, record: RunRecord) -> Cell:
-        value = record.number(*column.keys)
+    def cell(column: Column, record: RunOutputs) -> Cell:
+        value = column.value(record)
         return Cell(
             text=ABSENT if math.isnan(value) else column.show(value),
             order=None if math.isnan(value) else value,
-            limits=limits(record.interval(column.score)) if column.score and not math.isnan(value) else "",
+            limits=_limits(column, record) if column.score and not math.isnan(value) else "",
             ranked=bool(column.best),
             best=column.show(value) == best[column] and _may_be_best(column, record),
             opens_group=column in opening,
@@ -169,20 +170,25 @@ def _rows(
     return [(record, [cell(column, record) for column in columns]) for record in by_area(finished)]
 
 
+def _limits(column: Column, record: RunOutputs) -> str:
+    interval = record.interval(column.score)
+    return limits_text(interval.low, interval.high)
+
+
 def _at_threshold(group: str, pattern: str, names: Sequence[str], leave_out: Sequence[str] = ()) -> list[Column]:
     return [_score(group, AT_THRESHOLD[name], pattern.format(name)) for name in names if name not in leave_out]
 
 
 def _calibration(group: str, suffix: str) -> list[Column]:
     return [
-        Column(group, label, ("metrics", f"test/{name}{suffix}"), three_decimals, best)
+        _metric(group, label, f"test/{name}{suffix}", three_decimals, best)
         for name, (label, best) in CALIBRATION.items()
     ]
 
 
 def _fold_scores(label: str, name: str) -> list[Column]:
     """Of a cross-validation, beside the scores of all its images."""
-    group = f"{label}, fold by fold"
+    group = f"{label} per fold"
     return [
         _plain(group, "mean", f"test/{name}_mean", three_decimals),
         _plain(group, "standard deviation", f"test/{name}_sd", three_decimals),
@@ -190,31 +196,56 @@ def _fold_scores(label: str, name: str) -> list[Column]:
 
 
 def _score(group: str, label: str, metric: str) -> Column:
-    return Column(group, label, ("metrics", metric), three_decimals, best="highest")
+    return _metric(group, label, metric, three_decimals, best="highest")
 
 
 def _plain(group: str, label: str, metric: str, show: Callable[[float], str]) -> Column:
-    return Column(group, label, ("metrics", metric), show)
+    return _metric(group, label, metric, show)
 
 
-def _fact(label: str, *keys: str) -> Column:
-    return Column("Training", label, keys, whole)
+def _metric(
+    group: str, label: str, metric: str, show: Callable[[float], str], best: Literal["", "highest", "lowest"] = ""
+) -> Column:
+    return Column(group, label, lambda run: run.metric(metric), show, best, metric)
 
 
-def _measured(columns: Sequence[Column], finished: Sequence[RunRecord]) -> list[Column]:
+def _fact(label: str, count: Callable[[RunOutputs], int | None]) -> Column:
+    """Returns a column of a count; NaN if a run has none."""
+
+    def value(run: RunOutputs) -> float:
+        found = count(run)
+        return math.nan if found is None else float(found)
+
+    return Column("Training", label, value, whole)
+
+
+def _prevalence(run: RunOutputs) -> float:
+    prevalence = run.summary.setting("evaluate.prevalence")
+    return math.nan if prevalence is None else float(prevalence)
+
+
+def _feature_cosine(run: RunOutputs) -> float:
+    return run.health.feature_cosine if run.health else math.nan
+
+
+def _probe_auc(run: RunOutputs) -> float:
+    return run.health.probe_auc if run.health else math.nan
+
+
+def _measured(columns: Sequence[Column], finished: Sequence[RunOutputs]) -> list[Column]:
     """The columns in which at least one run has a value."""
-    return [column for column in columns if any(not math.isnan(record.number(*column.keys)) for record in finished)]
+    return [column for column in columns if any(not math.isnan(column.value(record)) for record in finished)]
 
 
-def _best(column: Column, finished: Sequence[RunRecord]) -> str | None:
+def _best(column: Column, finished: Sequence[RunOutputs]) -> str | None:
     """The column's best value as it is shown; None where no run stands out."""
-    values = [record.number(*column.keys) for record in finished if _may_be_best(column, record)]
+    values = [column.value(record) for record in finished if _may_be_best(column, record)]
     shown = {column.show(value): value for value in values if not math.isnan(value)}
     if not column.best or len(shown) < 2:
         return None
     return (max if column.best == "highest" else min)(shown, key=lambda text: shown[text])
 
 
-def _may_be_best(column: Column, record: RunRecord) -> bool:
-    """A collapsed run calls all images benign, or none: its specificity or recall of 1 is no merit."""
-    return not (record.collapsed and (column.group.endswith("threshold 0.5") or column.group == "As trained"))
+def _may_be_best(column: Column, record: RunOutputs) -> bool:
+    """Returns whether a run may be marked: one that predicts a single class has a specificity or recall of 1."""
+    return not (record.collapsed and (column.group.endswith("threshold 0.5") or column.group == "Uncalibrated"))

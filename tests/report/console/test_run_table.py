@@ -4,43 +4,48 @@ from pathlib import Path
 
 import pytest
 
+from skinexp.comparison.cross_validation import pool
 from skinexp.config.schema import Tracking
+from skinexp.core.python_command import python_command
 from skinexp.report.console.run_table import show, show_next_steps
 
 
 @pytest.mark.parametrize(
     ("store", "way"),
     [
-        (Tracking.uri, "uv run python -m skinexp.ui"),
-        ("sqlite:////data/mlflow.db", "uv run python -m skinexp.ui --uri sqlite:////data/mlflow.db"),
-        ("sqlite:////my data/mlflow.db", "uv run python -m skinexp.ui --uri 'sqlite:////my data/mlflow.db'"),
+        (Tracking.uri, "PYTHON -m skinexp.ui"),
+        ("sqlite:////data/mlflow.db", "PYTHON -m skinexp.ui --uri sqlite:////data/mlflow.db"),
+        ("sqlite:////my data/mlflow.db", "PYTHON -m skinexp.ui --uri 'sqlite:////my data/mlflow.db'"),
         ("http://127.0.0.1:5000", "http://127.0.0.1:5000"),
     ],
 )
 def test_the_way_to_the_mlflow_ui_depends_on_the_store(store, way, capsys):
+    way = way.replace("PYTHON", python_command())
     show_next_steps(Path("multirun/comparison.html"), store)
     assert capsys.readouterr().out == f"Comparison page: multirun/comparison.html\nMLflow UI: {way}\n"
 
 
 def test_the_table_has_no_column_of_health_where_all_are_well(run, capsys):
-    show([run({"optim.lr": 0.1}, health={"verdict": "ok"}), run({"optim.lr": 0.2})])
+    show(pool([run({"optim.lr": 0.1}, health={"verdict": "ok"}), run({"optim.lr": 0.2})]))
     assert "health" not in capsys.readouterr().out
 
 
 def test_the_table_says_who_is_not_well_in_a_terminal_of_usual_width(run, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     show(
-        [
-            run({"optim.lr": 0.1}, health={"verdict": "ok"}),
-            run({"optim.lr": 0.2}, health={"verdict": "collapsed", "cause": "wrong_input_range"}),
-            run({"optim.lr": 1.0}, None, {"verdict": "warning"}, status="failed"),
-            run({"optim.lr": 0.3}),
-        ]
+        pool(
+            [
+                run({"optim.lr": 0.1}, health={"verdict": "ok"}),
+                run({"optim.lr": 0.2}, health={"verdict": "collapsed", "cause": "wrong_input_range"}),
+                run({"optim.lr": 1.0}, None, {"verdict": "warning"}, status="failed"),
+                run({"optim.lr": 0.3}),
+            ]
+        )
     )
     lines = [line.split() for line in capsys.readouterr().out.splitlines() if "optim.lr" in line]
     assert [line[:3] for line in lines] == [
-        ["optim.lr=0.1", "ok", ".800"],
-        ["optim.lr=0.2", "collapsed", ".800"],
+        ["optim.lr=0.1", "ok", "0.800"],
+        ["optim.lr=0.2", "collapsed", "0.800"],
         ["optim.lr=1.0", "warning", "failed"],
-        ["optim.lr=0.3", ".800", "n/a"],
+        ["optim.lr=0.3", "0.800", "n/a"],
     ]

@@ -9,6 +9,7 @@ from matplotlib.colors import to_rgb
 from scipy.special import expit
 from sklearn import metrics
 
+from skinexp.evaluation.split_curves import confusion_matrix, split_curves
 from skinexp.report.figures.classification import confusion_matrices, precision_recall_curves, roc_curves
 from skinexp.report.figures.style import looks, png
 
@@ -47,7 +48,15 @@ def troubled_runs(runs):
 
 def score(value: float) -> str:
     """As legends show it."""
-    return f"{value:.3f}".removeprefix("0")
+    return f"{value:.3f}"
+
+
+def curves(runs, split="test"):
+    return {run: split_curves(table, split) for run, table in runs.items()}
+
+
+def matrices(runs, thresholds):
+    return {run: confusion_matrix(table, thresholds[run]) for run, table in runs.items()}
 
 
 def legend_texts(figure):
@@ -62,15 +71,15 @@ def cells(panel):
 
 @pytest.mark.parametrize("split", ["val", "test"])
 def test_the_roc_legend_gives_the_area_of_scikit_learn(runs, split):
-    texts = legend_texts(roc_curves(runs, split))
+    texts = legend_texts(roc_curves(curves(runs, split)))
 
     for run, table in runs.items():
         area = metrics.roc_auc_score(part(table, split)["label"], part(table, split)["logit"])
-        assert f"{run} (AUC {score(area)})" in texts
+        assert f"{run} (ROC-AUC {score(area)})" in texts
 
 
 def test_the_precision_recall_legend_gives_average_precision_and_prevalence(runs):
-    texts = legend_texts(precision_recall_curves(runs))
+    texts = legend_texts(precision_recall_curves(curves(runs)))
 
     for run, table in runs.items():
         precision = metrics.average_precision_score(part(table)["label"], part(table)["logit"])
@@ -79,7 +88,7 @@ def test_the_precision_recall_legend_gives_average_precision_and_prevalence(runs
 
 
 def test_curves_say_what_they_show_and_of_how_many_images(runs):
-    roc, precision_recall = roc_curves(runs).axes[0], precision_recall_curves(runs).axes[0]
+    roc, precision_recall = roc_curves(curves(runs)).axes[0], precision_recall_curves(curves(runs)).axes[0]
 
     assert roc.get_title(loc="left") == "ROC, test: 100 images, 50 malignant"
     assert (roc.get_xlabel(), roc.get_ylabel()) == (
@@ -95,21 +104,21 @@ def test_curves_say_what_they_show_and_of_how_many_images(runs):
 def test_runs_that_were_tested_on_different_images_are_said_to_be(runs):
     runs["other"] = predictions(3, images=80)
 
-    assert "test images differ between runs" in roc_curves(runs).axes[0].get_title(loc="left")
+    assert "test images differ between runs" in roc_curves(curves(runs)).axes[0].get_title(loc="left")
 
 
 def test_curves_differ_in_dashes_and_markers_as_well_as_in_colour(runs):
-    curves = [line for line in roc_curves(runs).axes[0].lines if len(line.get_xdata()) > 2]
-    handles = roc_curves(runs).legends[0].legend_handles[:2]
+    drawn = [line for line in roc_curves(curves(runs)).axes[0].lines if len(line.get_xdata()) > 2]
+    handles = roc_curves(curves(runs)).legends[0].legend_handles[:2]
 
-    assert [line.is_dashed() for line in curves] == [False, True]
+    assert [line.is_dashed() for line in drawn] == [False, True]
     assert len({handle.get_marker() for handle in handles}) == 2
 
 
 def test_the_mark_of_a_collapsed_run_stands_in_the_corner_of_the_roc():
     table = predictions(1)
     logit = table["logit"] * 1e-4 - 1
-    axes = roc_curves({"collapsed": table.assign(logit=logit, probability=expit(logit))}).axes[0]
+    axes = roc_curves(curves({"collapsed": table.assign(logit=logit, probability=expit(logit))})).axes[0]
 
     (mark,) = [line for line in axes.lines if len(line.get_xdata()) == 1]
     assert (mark.get_xdata().item(), mark.get_ydata().item()) == (0, 0)
@@ -119,7 +128,9 @@ def test_the_mark_is_where_threshold_one_half_puts_the_run(runs):
     table = part(runs["scratch"])
     called = table["probability"] >= 0.5
 
-    (mark,) = [line for line in roc_curves({"scratch": runs["scratch"]}).axes[0].lines if len(line.get_xdata()) == 1]
+    (mark,) = [
+        line for line in roc_curves(curves({"scratch": runs["scratch"]})).axes[0].lines if len(line.get_xdata()) == 1
+    ]
 
     assert mark.get_ydata().item() == pytest.approx(metrics.recall_score(table["label"], called))
     assert 1 - mark.get_xdata().item() == pytest.approx(metrics.recall_score(table["label"], called, pos_label=0))
@@ -127,7 +138,7 @@ def test_the_mark_is_where_threshold_one_half_puts_the_run(runs):
 
 @pytest.mark.parametrize("draw", [roc_curves, precision_recall_curves])
 def test_a_run_without_a_curve_stands_in_the_legend_with_the_reason(draw, troubled_runs):
-    figure = draw(troubled_runs)
+    figure = draw(curves(troubled_runs))
 
     texts = " ".join(legend_texts(figure)).replace("\n", " ")
     assert "undefined: only benign images" in texts
@@ -137,13 +148,13 @@ def test_a_run_without_a_curve_stands_in_the_legend_with_the_reason(draw, troubl
 
 
 def test_a_constant_logit_has_the_area_of_chance(troubled_runs):
-    assert "constant (AUC .500)" in legend_texts(roc_curves(troubled_runs))
+    assert "constant (ROC-AUC 0.500)" in legend_texts(roc_curves(curves(troubled_runs)))
 
 
 def test_a_confusion_matrix_shows_the_counts_of_scikit_learn_and_their_shares(runs):
     thresholds = {"scratch": 0.5, "mobilenet": 0.31}
 
-    figure = confusion_matrices(runs, thresholds)
+    figure = confusion_matrices(matrices(runs, thresholds))
 
     for panel, (run, table) in zip(figure.axes, runs.items(), strict=True):
         called = part(table)["probability"] >= thresholds[run]
@@ -155,7 +166,7 @@ def test_a_confusion_matrix_shows_the_counts_of_scikit_learn_and_their_shares(ru
 
 
 def test_a_confusion_matrix_is_titled_with_run_and_threshold_and_names_its_sides(runs):
-    figure = confusion_matrices(runs, {"scratch": 0.5, "mobilenet": 0.31234})
+    figure = confusion_matrices(matrices(runs, {"scratch": 0.5, "mobilenet": 0.31234}))
 
     assert [panel.get_title(loc="left") for panel in figure.axes] == [
         "scratch\nthreshold 0.5",
@@ -163,13 +174,13 @@ def test_a_confusion_matrix_is_titled_with_run_and_threshold_and_names_its_sides
     ]
     assert [label.get_text() for label in figure.axes[0].get_xticklabels()] == ["benign", "malignant"]
     assert figure.axes[0].get_ylabel() == "True class"
-    assert figure.get_supxlabel().startswith("Called class. Test: 100 images, 50 malignant.")
+    assert figure.get_supxlabel().startswith("Predicted class. Test: 100 images, 50 malignant.")
 
 
 def test_confusion_matrices_of_troubled_runs_say_what_is_missing(troubled_runs):
     thresholds = dict.fromkeys(troubled_runs, 0.5) | {"constant": math.nan}
 
-    figure = confusion_matrices(troubled_runs, thresholds)
+    figure = confusion_matrices(matrices(troubled_runs, thresholds))
 
     panels = dict(zip(troubled_runs, figure.axes, strict=False))
     assert cells(panels["one class"])[1][2:] == ["no images", "no images"]
@@ -179,12 +190,7 @@ def test_confusion_matrices_of_troubled_runs_say_what_is_missing(troubled_runs):
     assert png(figure).startswith(b"\x89PNG")
 
 
-def test_a_run_without_a_threshold_is_named(runs):
-    with pytest.raises(ValueError, match="thresholds: give one for each run; none for mobilenet"):
-        confusion_matrices(runs, {"scratch": 0.5})
-
-
-@pytest.mark.parametrize("draw", [roc_curves, precision_recall_curves, lambda runs: confusion_matrices(runs, {})])
+@pytest.mark.parametrize("draw", [roc_curves, precision_recall_curves, confusion_matrices])
 def test_no_run_is_refused(draw):
     with pytest.raises(ValueError, match="predictions: give the predictions of one run at least"):
         draw({})
@@ -193,7 +199,7 @@ def test_no_run_is_refused(draw):
 def test_bands_are_filled_behind_the_curves_of_the_runs_that_have_one(runs):
     rates = np.linspace(0, 1, 5)
     band = pd.DataFrame({"false_positive_rate": rates, "low": rates, "high": np.sqrt(rates)})
-    axes = roc_curves(runs, bands={"mobilenet": band}).axes[0]
+    axes = roc_curves(curves(runs), bands={"mobilenet": band}).axes[0]
     (filled,) = axes.collections
     assert filled.get_facecolor()[0][:3] == pytest.approx(to_rgb(looks(list(runs))["mobilenet"].colour))
     assert filled.get_datalim(axes.transData).bounds == pytest.approx((0, 0, 1, 1))

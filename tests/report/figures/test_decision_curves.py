@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from skinexp.evaluation import net_benefit
-from skinexp.report.figures.decision_curves import benefits, decision_curves
+from skinexp.evaluation import decision_curve, net_benefit
+from skinexp.report.figures.decision_curves import decision_curves
 
 
 def predictions(signal: float) -> pd.DataFrame:
@@ -13,6 +13,10 @@ def predictions(signal: float) -> pd.DataFrame:
     label = np.tile([0, 0, 1], 100)
     probability = 1 / (1 + np.exp(-(signal * (label - 0.5) + draw.normal(size=label.size))))
     return pd.DataFrame({"split": "test", "label": label, "probability": probability})
+
+
+def benefits(tables: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
+    return {name: decision_curve(table["label"], table["probability"]) for name, table in tables.items()}
 
 
 def test_lines_are_those_of_net_benefit_and_run_between_all_and_none():

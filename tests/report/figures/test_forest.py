@@ -41,12 +41,12 @@ def test_each_run_has_a_panel_and_a_marker_of_its_own():
     assert len(set(markers)) == 2
 
 
-def test_the_interval_is_drawn_and_the_area_told():
+def test_the_interval_is_drawn_and_the_area_stated():
     axes = subgroup_forest({"one": levels(0.8)}).axes[0]
     (ends,) = axes.containers[0].lines[2][0].get_segments()
     assert ends[:, 0] == pytest.approx([0.75, 0.84])
-    assert ".800" in texts(axes)
-    assert ".820" in texts(axes)
+    assert "0.800" in texts(axes)
+    assert "0.820" in texts(axes)
 
 
 def test_a_level_without_an_area_says_why():

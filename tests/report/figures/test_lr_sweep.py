@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from skinexp.report.figures.lr_sweep import area_by_learning_rate, trials
+from skinexp.comparison.learning_rate_trials import learning_rate_trials
+from skinexp.report.figures.lr_sweep import area_by_learning_rate
 from skinexp.report.figures.style import png
 
 RATES = (1e-4, 1e-3, 1e-2, 1e-1)
@@ -29,7 +30,7 @@ def sweep(run):
 
 
 def test_a_row_a_run_says_where_it_stands_and_how_it_fares(sweep):
-    table = trials(sweep)
+    table = learning_rate_trials(sweep)
     assert table["line"].unique().tolist() == ["model.name=scratch", "model.name=mobilenet"]
     assert table["lr"].tolist() == 2 * list(RATES)
     assert table["state"].tolist()[4:] == ["warning", "ok", "collapsed", "failed"]
@@ -39,13 +40,13 @@ def test_a_row_a_run_says_where_it_stands_and_how_it_fares(sweep):
 
 def test_a_learning_rate_is_judged_on_validation_images(run):
     records = [run({"optim.lr": lr}, 0.8) for lr in RATES]
-    records[0].result["metrics"]["val/roc_auc"] = 0.6
-    assert trials(records)["auc"].tolist() == [0.6, 0.8, 0.8, 0.8]
+    records[0].metrics["val/roc_auc"] = 0.6
+    assert learning_rate_trials(records)["auc"].tolist() == [0.6, 0.8, 0.8, 0.8]
 
 
 def test_two_learning_rates_make_no_figure(run):
-    assert trials([run({"optim.lr": lr}) for lr in RATES[:2]]) is None
-    assert trials([run({"optim.batch_size": size}) for size in (8, 16, 32)]) is None
+    assert learning_rate_trials([run({"optim.lr": lr}) for lr in RATES[:2]]) is None
+    assert learning_rate_trials([run({"optim.batch_size": size}) for size in (8, 16, 32)]) is None
 
 
 def markers(panel):
@@ -62,7 +63,7 @@ def markers(panel):
 
 
 def test_each_state_has_a_shape_of_its_own_and_failures_stand_on_the_lower_edge(sweep):
-    panel = area_by_learning_rate(trials(sweep)).axes[0]
+    panel = area_by_learning_rate(learning_rate_trials(sweep)).axes[0]
     assert panel.get_xscale() == "log"
     floor = panel.get_ylim()[0]
     assert floor < 0.5
@@ -75,21 +76,22 @@ def test_each_state_has_a_shape_of_its_own_and_failures_stand_on_the_lower_edge(
 
 
 def test_causes_are_written_beside_the_points_once_a_learning_rate(sweep):
-    panel = area_by_learning_rate(trials(sweep)).axes[0]
+    panel = area_by_learning_rate(learning_rate_trials(sweep)).axes[0]
     written = [" ".join(text.get_text().split()) for text in panel.texts]
     assert sorted(written) == ["learning rate too high", "learning rate too high", "overfitting"]
 
 
 def test_shapes_and_lines_have_their_legends(sweep):
     legends = [
-        [text.get_text() for text in legend.get_texts()] for legend in area_by_learning_rate(trials(sweep)).legends
+        [text.get_text() for text in legend.get_texts()]
+        for legend in area_by_learning_rate(learning_rate_trials(sweep)).legends
     ]
     assert legends == [["ok", "warning", "collapsed", "failed"], ["model.name=scratch", "model.name=mobilenet"]]
 
 
 def test_repetitions_are_points_of_their_own_on_a_line_through_their_mean(run):
     records = [run({"optim.lr": lr}, 0.7 + 0.1 * seed, WELL, seed=seed) for lr in RATES for seed in (0, 1)]
-    panel = area_by_learning_rate(trials(records)).axes[0]
+    panel = area_by_learning_rate(learning_rate_trials(records)).axes[0]
     line = next(line for line in panel.lines if line.get_marker() == "None" and len(line.get_xdata()) == 4)
     np.testing.assert_allclose(line.get_ydata(), 0.75)
     assert len(markers(panel)["o"]) == 8
@@ -97,11 +99,11 @@ def test_repetitions_are_points_of_their_own_on_a_line_through_their_mean(run):
 
 def test_a_sweep_of_which_every_run_failed_is_drawn_all_the_same(run):
     records = [run({"optim.lr": lr}, None, status="failed") for lr in RATES]
-    assert png(area_by_learning_rate(trials(records))).startswith(b"\x89PNG")
+    assert png(area_by_learning_rate(learning_rate_trials(records))).startswith(b"\x89PNG")
 
 
 def test_a_learning_rate_of_0_has_no_place_and_costs_the_others_nothing(run):
-    table = trials([run({"optim.lr": lr}) for lr in (0, *RATES)])
+    table = learning_rate_trials([run({"optim.lr": lr}) for lr in (0, *RATES)])
     assert table["lr"].tolist() == list(RATES)
-    assert trials([run({"optim.lr": lr}) for lr in (0, *RATES[:2])]) is None
+    assert learning_rate_trials([run({"optim.lr": lr}) for lr in (0, *RATES[:2])]) is None
     png(area_by_learning_rate(table))  # without a warning

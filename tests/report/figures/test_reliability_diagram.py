@@ -24,7 +24,7 @@ def test_each_run_has_a_panel_with_a_line_a_stage_and_its_counts_below():
     assert [len(axes.containers) for axes in shown] == [2, 2, 0, 0]
     (legend,) = figure.legends
     names = [text.get_text() for text in legend.get_texts()]
-    assert names == ["as trained", "calibrated on validation images", "probabilities kept"]
+    assert names == ["uncalibrated", "calibrated on validation images", "perfect calibration"]
     assert shown[2].get_yticklabels()[0].get_text() == "0"
 
 

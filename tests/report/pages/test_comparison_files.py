@@ -7,12 +7,12 @@ import pandas as pd
 import pytest
 from sklearn import metrics
 
-from skinexp.report.pages.comparison_files import compare, table
-from tests.report.runs import DAY, in_memory, predicted, with_area
+from skinexp.report.pages.comparison_files import comparison_table
+from tests.report.runs import DAY, compare, in_memory, predicted, with_area
 
 
 def test_the_table_has_a_row_for_each_run_and_scikit_learn_s_numbers(sweep):
-    rows = table(sweep)
+    rows = comparison_table(sweep)
     assert list(rows["name"]) == ["model=good", "model=better", "model=collapsed", "model=lost"]
     assert list(rows["status"]) == ["finished", "finished", "finished", "failed"]
     assert list(rows.loc[:2, "seed"]) == [3, 3, 3]
@@ -31,7 +31,7 @@ def test_the_table_has_a_row_for_each_run_and_scikit_learn_s_numbers(sweep):
 
 def test_the_csv_file_reads_back_as_the_table(sweep, page):
     rows = pd.read_csv(page.with_suffix(".csv"))
-    expected = table(sweep)
+    expected = comparison_table(sweep)
     pd.testing.assert_frame_equal(rows, expected.where(expected.notna()), check_dtype=False)
 
 
@@ -40,7 +40,7 @@ def test_the_json_file_is_strict_and_says_the_same(sweep, page):
         raise AssertionError(f"{constant} is not JSON")
 
     rows = json.loads(page.with_suffix(".json").read_text(), parse_constant=refuse)
-    expected = table(sweep)
+    expected = comparison_table(sweep)
     assert [row["name"] for row in rows] == list(expected["name"])
     assert rows[0]["test/f1"] == pytest.approx(expected.loc[0, "test/f1"])
     assert rows[0]["seed"] == 3
@@ -55,7 +55,7 @@ def test_an_infinite_score_becomes_null(tmp_path):
 
 
 def test_the_table_holds_what_the_doctor_found(collapse):
-    rows = table(collapse)
+    rows = comparison_table(collapse)
     assert rows["health"].value_counts().to_dict() == {"ok": 12, "collapsed": 4}
     ill = rows[rows["health"] == "collapsed"]
     assert set(ill["health_cause"]) == {"wrong_input_range"}
@@ -63,11 +63,6 @@ def test_the_table_holds_what_the_doctor_found(collapse):
     assert set(ill["probe_auc"]) == {0.76}
 
 
-def test_runs_with_one_name_are_told_apart(tmp_path):
+def test_runs_with_one_name_are_numbered(tmp_path):
     compare([with_area("a", 0.8), with_area("a", 0.7)], tmp_path, day=DAY)
     assert list(pd.read_csv(tmp_path / "comparison.csv")["name"]) == ["a", "a (2)"]
-
-
-def test_no_runs_at_all_is_refused(tmp_path):
-    with pytest.raises(ValueError, match=r"no runs to compare.*Received: \[\]"):
-        compare([], tmp_path)

@@ -1,6 +1,5 @@
 """The comparison of runs as a page: what it tells, in which order, and what it leaves out."""
 
-import dataclasses
 import re
 import subprocess
 import sys
@@ -8,10 +7,11 @@ import sys
 from sklearn import metrics
 
 from skinexp.evaluation import delong_interval
-from skinexp.report.pages.comparison_files import compare
-from skinexp.runs.run_outputs import load
+from skinexp.runs.run_outputs import read_outputs
 from tests.report.runs import (
     DAY,
+    changed,
+    compare,
     explained,
     failed,
     in_memory,
@@ -25,7 +25,7 @@ from tests.report.runs import (
 
 def test_a_result_with_almost_nothing_in_it_still_makes_a_page(tmp_path):
     (tmp_path / "result.json").write_text('{"status": "finished"}')
-    page = compare([load(tmp_path, name="bare")], tmp_path, day=DAY)
+    page = compare([read_outputs(tmp_path, name="bare")], tmp_path, day=DAY)
     assert "No run has a test ROC-AUC" in words(page)
 
 
@@ -34,7 +34,7 @@ def test_damaged_files_cost_their_own_sections_alone(tmp_path):
     files = ("predictions.parquet", "history.csv", "gradcam.npz")
     for file in files:
         (tmp_path / "run" / file).write_bytes(b"PK\x03\x04 not what it was")
-    run = load(tmp_path / "run")
+    run = read_outputs(tmp_path / "run")
     assert run.unreadable == files
     text = words(compare([run], tmp_path, day=DAY))
     assert all(f"{file} of model=damaged is damaged" in text for file in files)
@@ -44,13 +44,13 @@ def test_damaged_files_cost_their_own_sections_alone(tmp_path):
 def test_the_page_explains_the_collapse_with_a_matrix_and_names_the_cure(collapse, tmp_path):
     text = words(compare(collapse, tmp_path, day=DAY))
     order = [
-        "4 of the 16 runs that finished have collapsed: wrong input range; do model.input_scaling=contract.",
+        "4 of the 16 finished runs have collapsed (wrong input range, cure: model.input_scaling=contract).",
         "efficientnet collapses (wrong input range) wherever model.input_scaling=unit (4 of 4 runs",
         "Cure: model.input_scaling=contract",
-        "What became of the runs under each combination of settings.",
+        "Outcome of the runs by combination of settings.",
         "model.name model.batch_norm optim.lr model.input_scaling contract unit",
         "efficientnet frozen 0.0001",
-        "cosine > .999 · probe .760 collapsed: wrong input range",
+        "cosine > 0.999 · probe 0.760 collapsed: wrong input range",
         "mobilenet frozen 0.0001",
         "collapsed: wrong input range (4 runs)",
         "All images have the same features.",
@@ -65,7 +65,7 @@ def test_the_page_draws_the_area_against_three_learning_rates_and_describes_it(r
     ill = {"verdict": "collapsed", "cause": "learning_rate_too_high"}
     runs = [run({"optim.lr": lr}, 0.8, {"verdict": "ok"}) for lr in (1e-3, 1e-2)]
     text = words(compare([*runs, run({"optim.lr": 0.1}, None, ill, status="failed")], tmp_path, day=DAY))
-    assert "Validation ROC-AUC against the learning rate. learning rate 0.001: .800, ok; " in text
+    assert "Validation ROC-AUC against the learning rate. learning rate 0.001: 0.800, ok; " in text
     assert "learning rate 0.1: n/a, failed (learning rate too high)." in text
     assert "Runs collapse (learning rate too high) wherever optim.lr=0.1 (1 of 1 run)" in text
 
@@ -96,17 +96,17 @@ def test_the_page_tells_the_story_in_order(page):
     order = [
         "Comparison of 4 runs on lesions",
         "23 November 2026",
-        "model=better separates best",
+        "model=better has the highest test ROC-AUC",
         "model=collapsed has collapsed",
         "At threshold 0.5",
         "Differences of the test ROC-AUC",
         "model=lost (failed): ValueError: data.path: there is no such directory.",
-        "ROC curves on the test images. model=good: area",
+        "ROC curves on the test images. model=good: ROC-AUC",
         "Precision-recall curves on the test images",
         "Decision curves.",
         "Reliability diagrams. model=good",
         "Confusion matrices on the test images",
-        "model=collapsed, threshold .500: 100 of 100 benign and 0 of 100 malignant images called right",
+        "model=collapsed, threshold 0.500: 100 of 100 benign and 0 of 100 malignant images predicted correctly",
         "Learning curves on training and validation images",
         "Where models disagree",
         "Grad-CAM maps of model=good, model=better, model=collapsed on the test images image_20",
@@ -160,7 +160,7 @@ def test_without_images_in_common_the_maps_are_left_out_with_a_sentence(tmp_path
 def test_one_run_alone_has_a_page(tmp_path):
     text = words(compare([in_memory("model=only", predicted(0, 1.0))], tmp_path, day=DAY))
     assert "Comparison of 1 run on lesions" in text
-    assert "model=only reaches a test ROC-AUC of" in text
+    assert "model=only has a test ROC-AUC of" in text
 
 
 def test_a_test_on_other_images_says_so_and_what_it_found_of_them(tmp_path):
@@ -174,17 +174,15 @@ def test_a_test_on_other_images_says_so_and_what_it_found_of_them(tmp_path):
         for name in ("a", "b")
     ]
     text = words(compare(tested, tmp_path / "both", day=DAY))
-    assert (
-        "All of them were tested, and nothing was trained on them here. a: Far from a's. Red. b: Far from b's." in text
-    )
-    assert "split one by one" not in text
+    assert "All images were tested; none was used for training here. a: Far from a's. Red. b: Far from b's." in text
+    assert "split individually" not in text
     assert "Split benign malignant all test 50 30 80" in text
     assert "here. Far from a's. Red." in words(compare(tested[:1], tmp_path / "one", day=DAY))
 
 
 def test_rates_of_networks_that_were_only_tested_are_not_drawn(run, tmp_path):
     runs = [run({"optim.lr": rate, "model.name": "a"}) for rate in (1e-4, 1e-3, 1e-2)]
-    tested = [dataclasses.replace(one, result=one.result | {"evaluates": {"name": one.name}}) for one in runs]
+    tested = [changed(one, evaluates={"name": one.name}) for one in runs]
     assert "against learning rate" in words(compare(runs, tmp_path, day=DAY))
     assert "against learning rate" not in words(compare(tested, tmp_path, day=DAY))
 

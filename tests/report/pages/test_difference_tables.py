@@ -4,36 +4,38 @@ import math
 
 import pytest
 
-from skinexp.comparison.pairwise import MOST_RUNS, RESAMPLES, Pairs, pair
-from skinexp.core.number_format import three_decimals
+from skinexp.comparison.pairwise import MOST_RUNS, RESAMPLES, PairwiseTests
+from skinexp.core.number_format import limits_text, three_decimals
 from skinexp.evaluation import score_differences
-from skinexp.report.pages.difference_tables import differences
-from tests.comparison.test_pairwise import run
+from skinexp.report.pages.difference_tables import difference_tables
+from tests.comparison.test_pairwise import pair, run
 
 
 def test_a_table_holds_the_best_run_less_each_other_in_every_score():
     runs = [run("weak", 0.5, 1), run("best", 2.5, 2), run("good", 1.5, 3)]
-    first, second = differences(pair(runs)).tables
+    first, second = difference_tables(pair(runs)).tables
     assert (first.run, first.others) == ("best", ["good", "weak"])
     assert (second.run, second.others) == ("good", ["weak"])
     expected = score_differences({one.name: one.test for one in runs[1:]}, resamples=RESAMPLES).set_index("score")
     row = dict(first.rows)["Brier score"][0]
     found = expected.loc["brier"]
     assert row.text == three_decimals(found["difference"])
-    assert row.limits == f"{three_decimals(found['low'])} to {three_decimals(found['high'])}"
-    assert row.leaves_out_0 == (found["high"] < 0 or found["low"] > 0)
-    assert {"MCC", "average precision", "ECE", "calibration slope", "net benefit"} <= {words for words, _ in first.rows}
+    assert row.limits == limits_text(found["low"], found["high"])
+    assert row.excludes_0 == (found["high"] < 0 or found["low"] > 0)
+    assert {"MCC", "average precision", "expected calibration error", "calibration slope", "net benefit"} <= {
+        words for words, _ in first.rows
+    }
 
 
 def test_of_many_runs_the_best_are_compared_and_the_page_is_told_so():
     runs = [run(str(number), 0.4 + 0.3 * number, number, images=60) for number in range(MOST_RUNS + 2)]
-    found = differences(pair(runs))
+    found = difference_tables(pair(runs))
     assert found.is_restricted
     assert {found.tables[0].run, *found.tables[0].others} == {str(number) for number in range(2, MOST_RUNS + 2)}
-    assert not differences(pair(runs[:3])).is_restricted
+    assert not difference_tables(pair(runs[:3])).is_restricted
 
 
-def test_calls_are_of_calibrated_probabilities_at_the_threshold_that_a_run_chose():
+def test_predicted_classes_are_of_calibrated_probabilities_at_the_threshold_that_a_run_chose():
     calibration = {"method": "temperature", "parameters": {"temperature": 2.0}}
     chosen = run("chosen", 2.0, 1, thresholds={"chosen": 0.4}, calibration=calibration)
     found = pair([chosen, run("old", 1.0, 2)])
@@ -42,12 +44,12 @@ def test_calls_are_of_calibrated_probabilities_at_the_threshold_that_a_run_chose
         probability = 1 / (1 + math.e ** (-record.test["logit"] / temperature))
         right.append((probability >= at) == (record.test["label"] == 1))
     assert found.table["only_a_right"].item() == (right[0] & ~right[1]).sum()
-    assert found.calls == (
-        "Probabilities are calibrated on validation images (of old: as trained). Calls are at the threshold that each "
-        "run chose on its validation images (of old: 0.5)."
+    assert found.basis == (
+        "Probabilities are calibrated on validation images (except old: uncalibrated). Classes are predicted at the "
+        "operating threshold that each run chose on its validation images (except old: threshold 0.5)."
     )
 
 
-@pytest.mark.parametrize("pairs", [Pairs(), Pairs(refusal="other images")])
+@pytest.mark.parametrize("pairs", [PairwiseTests(), PairwiseTests(refusal="other images")])
 def test_without_pairs_there_are_no_tables(pairs):
-    assert differences(pairs).tables == []
+    assert difference_tables(pairs).tables == []

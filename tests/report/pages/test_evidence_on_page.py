@@ -1,18 +1,16 @@
 """Runs that gathered evidence, read from their directories and shown on one page."""
 
-import dataclasses
 import datetime
 import math
 
 import pytest
 
-from skinexp.core.number_format import chance, limits, three_decimals
-from skinexp.report.pages.comparison_files import compare
+from skinexp.core.number_format import limits_text, p_value_text, three_decimals
 from skinexp.report.pages.score_table import tables
-from skinexp.runs.run_outputs import load
+from skinexp.runs.run_outputs import read_outputs
 from tests.comparison.test_pairwise import run as predicting
 from tests.report.gathered import write_sweep
-from tests.report.runs import words
+from tests.report.runs import changed, compare, words
 
 DAY = datetime.date(2026, 11, 23)
 
@@ -44,7 +42,7 @@ def test_a_damaged_table_costs_its_own_figure_alone_and_is_named(sweep, tmp_path
         (place / file).write_bytes((sweep[0].directory / file).read_bytes())
     (place / "evidence").mkdir()
     (place / "evidence" / "scores.csv").write_text("score,estimate\nroc_auc,0.9\n")
-    found = load(place)
+    found = read_outputs(place)
     assert found.unreadable == ("evidence/scores.csv",)
     assert found.evidence == {}
     assert not math.isnan(found.interval("roc_auc").low)  # DeLong's, from the predictions
@@ -52,7 +50,7 @@ def test_a_damaged_table_costs_its_own_figure_alone_and_is_named(sweep, tmp_path
 
 def test_scores_stand_with_their_intervals_and_the_limits_are_no_columns_of_their_own(sweep, text):
     area = sweep[1].interval("roc_auc")
-    assert f"{three_decimals(area.estimate)} ★ (best) ({limits(area)})" in text
+    assert f"{three_decimals(area.estimate)} ★ (best) ({limits_text(area.low, area.high)})" in text
     labels = [column.label for table in tables(sweep, True) for _, columns in table.groups for column in columns]
     assert not [label for label in labels if "_low" in label or "_high" in label]
 
@@ -62,7 +60,7 @@ def test_the_first_table_is_short_and_the_others_are_folded(sweep):
     assert [column.label for _, columns in first.groups for column in columns] == [
         "ROC-AUC", "average precision", "accuracy", "precision", "recall (sensitivity)", "specificity", "F1"
     ]  # fmt: skip
-    assert {"Ranking, in detail", "Calibration", "At thresholds chosen on validation"} <= {one.title for one in others}
+    assert {"Ranking, in detail", "Calibration", "At the operating threshold"} <= {one.title for one in others}
 
 
 def test_a_low_calibration_error_is_the_best_one_and_a_collapsed_run_s_is_passed_over(sweep):
@@ -75,25 +73,24 @@ def test_a_low_calibration_error_is_the_best_one_and_a_collapsed_run_s_is_passed
 def test_scores_at_a_prevalence_stand_beside_it(run):
     record = run({"evaluate.prevalence": 0.0125})
     metrics = record.metrics | {"test/ppv_at_prevalence": 0.4}
-    result = record.result | {"metrics": metrics}
-    found = tables([dataclasses.replace(record, result=result)], True)
-    (table,) = (one for one in found if one.title == "At thresholds chosen on validation")
+    found = tables([changed(record, metrics=metrics)], True)
+    (table,) = (one for one in found if one.title == "At the operating threshold")
     ((_, cells),) = table.rows
     assert [(group, [column.label for column in columns]) for group, columns in table.groups] == [
         ("At a given prevalence", ["prevalence", "PPV"])
     ]
-    assert [cell.text for cell in cells] == ["0.0125", ".400"]
+    assert [cell.text for cell in cells] == ["0.0125", "0.400"]
 
 
 def test_sections_follow_the_question_a_reader_has_next(text):
     order = [
-        "model=mobilenet separates best: test ROC-AUC",
-        "model=efficientnet has collapsed: wrong input range; do model.input_scaling=contract.",
+        "model=mobilenet has the highest test ROC-AUC",
+        "model=efficientnet has collapsed (wrong input range, cure: model.input_scaling=contract).",
         "At threshold 0.5",
         "Differences of the test ROC-AUC",
-        "Bands are 95 % intervals",
+        "Bands are pointwise 95 % confidence bands",
         "Decision curves. model=scratch:",
-        "Reliability diagrams. model=scratch: as trained, expected calibration error",
+        "Reliability diagrams. model=scratch: uncalibrated, expected calibration error",
         "Confusion matrices on the test images",
         "Learning curves on training",
         "ROC-AUC by subgroup. model=scratch: age",
@@ -116,16 +113,19 @@ def test_a_subgroup_with_too_few_images_says_so(text):
 
 def test_older_runs_have_a_page_with_the_intervals_that_predictions_give(tmp_path):
     text = words(compare([predicting("one", 1.0), predicting("two", 2.0, 1)], tmp_path, day=DAY))
-    assert "separates best" in text
-    assert "No run left intervals of other scores than the area" in text
+    assert "it is significantly higher than that of one" in text
+    assert "No run left CIs of scores other than ROC-AUC" in text
     assert "Reliability diagrams" in text
     assert "ROC-AUC by subgroup" not in text
 
 
 def test_runs_on_different_images_have_no_pairs_but_the_digests(tmp_path):
     text = words(compare([predicting("one", 1.0), predicting("two", 2.0, 1, test_digest="other")], tmp_path, day=DAY))
-    assert "No test can pair runs whose test images have different digests: same (one), other (two)." in text
-    assert "Pair by pair" not in text
+    assert (
+        "Paired tests need the same test images. The digests of the test images differ: same (one), other (two)."
+        in text
+    )
+    assert "Pairwise comparisons" not in text
 
 
 def test_seeds_have_a_table_of_their_own(tmp_path):
@@ -136,18 +136,18 @@ def test_seeds_have_a_table_of_their_own(tmp_path):
         for model, signal in (("scratch", 0.8), ("mobilenet", 2.4))
         for seed in range(2)
     ]
-    assert "Repeated with other seeds" in words(compare(runs, tmp_path, day=DAY))
+    assert "Repetitions with other seeds" in words(compare(runs, tmp_path, day=DAY))
 
 
 @pytest.mark.parametrize(
-    ("value", "shown"), [(0.0004, "< .001"), (0.0123, ".012"), (0.42, ".42"), (1.0, "1.00"), (math.nan, "n/a")]
+    ("value", "shown"), [(0.0004, "< 0.001"), (0.0123, "0.012"), (0.42, "0.42"), (1.0, "1.00"), (math.nan, "n/a")]
 )
 def test_p_values_have_the_digits_that_tell_something(value, shown):
-    assert chance(value) == shown
+    assert p_value_text(value) == shown
 
 
 @pytest.mark.parametrize(
-    ("value", "shown"), [(0.912, ".912"), (1.0, "1.000"), (-0.05, "-.050"), (-0.0001, ".000"), (math.nan, "n/a")]
+    ("value", "shown"), [(0.912, "0.912"), (1.0, "1.000"), (-0.05, "-0.050"), (-0.0001, "0.000"), (math.nan, "n/a")]
 )
-def test_scores_go_without_their_leading_zero(value, shown):
+def test_scores_have_their_leading_zero(value, shown):
     assert three_decimals(value) == shown

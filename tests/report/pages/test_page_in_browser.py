@@ -5,7 +5,6 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -14,9 +13,9 @@ from playwright.sync_api import Browser, Page
 from scipy.special import expit
 
 from skinexp.evaluation import EvaluationOptions, evaluate
-from skinexp.report.pages.comparison_files import compare
-from skinexp.runs.run_outputs import RunRecord
+from skinexp.runs.run_outputs import RunOutputs
 from tests.report.gathered import write_sweep
+from tests.report.runs import changed, compare, failed, outputs
 
 CONTRASTS = [("ink", "paper"), ("quiet", "paper"), ("quiet", "shade"), ("link", "paper")]
 CONTRASTS += [(text, f"{colour}-shade") for colour in ("good", "warning", "bad") for text in (colour, "ink", "quiet")]
@@ -27,7 +26,7 @@ GRAVE = ("serious", "critical")  # of its four degrees
 ATTACK = '<script>document.title = "taken"</script>'
 
 
-def finished(name: str, seed: int, signal: float) -> RunRecord:
+def finished(name: str, seed: int, signal: float) -> RunOutputs:
     """A run on 100 test images, with everything that a page can show of it."""
     draw = np.random.default_rng(seed)
     label, split = np.tile([0, 1], 100), np.repeat(["val", "test"], 100)
@@ -51,7 +50,7 @@ def finished(name: str, seed: int, signal: float) -> RunRecord:
         "config": {"seed": seed},
         "command": "python -m skinexp.train " + "model.head.units=128 " * 10,
     }
-    return RunRecord(name, "finished", Path(name), result, None, predictions, history, gradcam)
+    return outputs(name, result, predictions=predictions, history=history, gradcam=gradcam)
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +59,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> str:
         finished("model=middle", seed=1, signal=1.0),
         finished("model=best,model.fine_tune.fraction=0.25,optim.reduce_lr.patience=5", seed=2, signal=3.0),
         finished(ATTACK, seed=3, signal=0.1),
-        RunRecord("model=lost", "failed", Path("lost"), {}, error="Traceback ...\n" + "wide " * 100 + "\nMemoryError"),
+        failed("model=lost", "Traceback ...\n" + "wide " * 100 + "\nMemoryError"),
     ]
     return compare(runs, tmp_path_factory.mktemp("page")).as_uri()
 
@@ -70,9 +69,9 @@ def full_address(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A page with all sections: runs with evidence, one collapsed, one failed, and one repeated with another seed."""
     place = tmp_path_factory.mktemp("full")
     runs = write_sweep(place, images=300)
-    again = dataclasses.replace(runs[0], name="model=scratch seed=4", result=dict(runs[0].result))
-    again.result["config"] = again.result["config"] | {"seed": 4}
-    lost = RunRecord("model=lost", "failed", Path("lost"), {}, error="Traceback ...\nMemoryError: " + "wide" * 60)
+    again = changed(runs[0], config=runs[0].summary.config | {"seed": 4})
+    again = dataclasses.replace(again, name="model=scratch seed=4")
+    lost = failed("model=lost", "Traceback ...\nMemoryError: " + "wide" * 60)
     return compare([*runs, again, lost], place).as_uri()
 
 
@@ -145,7 +144,7 @@ def test_the_best_run_comes_first_and_a_click_turns_the_order(page):
 
 def test_any_column_of_any_table_sorts_its_numbers_as_numbers(page):
     unfold(page)
-    for label in ("accuracy, At threshold 0.5", "spread of logits, Answers on test", "seed, Training"):
+    for label in ("accuracy, At threshold 0.5", "standard deviation of logits, Predictions on test", "seed, Training"):
         button = page.get_by_role("button", name=label)
         button.click()
         values = sorted_values(button)
@@ -169,7 +168,7 @@ def test_columns_with_intervals_sort_by_the_score_and_not_by_its_text(browser, f
     page = browser.new_page()
     page.goto(full_address)
     unfold(page)
-    for label in ("slope, As trained", "intercept, As trained", "average precision, Ranking"):
+    for label in ("slope, Uncalibrated", "intercept, Uncalibrated", "average precision, Ranking"):
         button = page.get_by_role("button", name=label)
         for reverse in (True, False):
             button.click()
@@ -177,7 +176,7 @@ def test_columns_with_intervals_sort_by_the_score_and_not_by_its_text(browser, f
             assert len(values) == 4
             assert values == sorted(values, reverse=reverse)
     cell = page.locator("table.scores").first.locator("td small").first.inner_text()
-    assert re.fullmatch(r"\(\.\d{3} to \.\d{3}\)", cell)
+    assert re.fullmatch(r"\(0\.\d{3} to 0\.\d{3}\)", cell)
     page.close()
 
 
@@ -247,7 +246,7 @@ def test_runs_are_sorted_by_their_health_the_worst_first(browser, collapse, tmp_
     assert verdicts == 4 * ["collapsed: wrong input range"] + 12 * ["ok"]
     page.get_by_role("button", name="ROC-AUC, Ranking").click()
     assert directions(page) == ["descending"]
-    assert first.locator("tbody tr td:nth-child(3)").first.inner_text().startswith(".840")
+    assert first.locator("tbody tr td:nth-child(3)").first.inner_text().startswith("0.840")
     page.close()
 
 

@@ -1,7 +1,6 @@
 """A page is made to be passed on: no password and no markup of a stranger gets into it."""
 
-from skinexp.report.pages.comparison_files import compare
-from tests.report.runs import DAY, failed, in_memory, predicted, words
+from tests.report.runs import DAY, compare, failed, in_memory, predicted, words
 
 
 def test_what_the_doctor_says_cannot_inject_markup(run, tmp_path):
@@ -17,7 +16,6 @@ def test_what_the_doctor_says_cannot_inject_markup(run, tmp_path):
 def test_passwords_in_addresses_stay_out(tmp_path):
     command = "python -m skinexp.train tracking.uri=https://bob:secret@other.example"
     html = compare([in_memory("model=only", predicted(0, 1.0), command=command)], tmp_path, day=DAY)
-    assert "https://tracking.example/mlflow" in words(html)
     assert "tracking.uri=https://other.example" in words(html)
     assert "secret" not in html.read_text()
 

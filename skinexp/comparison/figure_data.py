@@ -1,0 +1,60 @@
+"""What the figures of a comparison draw: each finished run's curves, reliability and confusion matrices."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+from skinexp.comparison.decisions import HALF, Decisions
+from skinexp.evaluation import decision_curve, reliability_points
+from skinexp.evaluation.split_curves import ConfusionMatrix, SplitCurves, confusion_matrix, split_curves
+from skinexp.runs.run_outputs import RunOutputs
+
+
+@dataclass(frozen=True, eq=False)
+class FigureData:
+    """Numbers by the name of the run; runs without predictions have none.
+
+    Attributes:
+        curves: ROC and precision-recall curves on the test images.
+        net_benefit: the decision curve of the run's decisions, as `decision_curve` returns it.
+        reliability: points of the reliability diagram, columns as `reliability_points` and `stage`.
+        confusion_at_half: of uncalibrated probabilities at threshold 0.5.
+        confusion_at_threshold: of the run's decisions at its operating threshold; empty if no run chose one.
+    """
+
+    curves: dict[str, SplitCurves] = field(default_factory=dict)
+    net_benefit: dict[str, pd.DataFrame] = field(default_factory=dict)
+    reliability: dict[str, pd.DataFrame] = field(default_factory=dict)
+    confusion_at_half: dict[str, ConfusionMatrix] = field(default_factory=dict)
+    confusion_at_threshold: dict[str, ConfusionMatrix] = field(default_factory=dict)
+
+
+def figure_data(finished: Sequence[RunOutputs], decisions: Mapping[str, Decisions]) -> FigureData:
+    """Computes the numbers that figures draw.
+
+    Args:
+        finished: the runs.
+        decisions: of those that left predictions, by name.
+    """
+    tables = {record.name: record.predictions for record in finished if record.predictions is not None}
+    tests = {record.name: record.test for record in finished if record.test is not None}
+    evidence = {record.name: record.evidence for record in finished}
+    own = {name: one for name, one in decisions.items() if name in tables}
+    has_thresholds = any(one.is_chosen for one in own.values())
+    return FigureData(
+        curves={name: split_curves(table) for name, table in tables.items()},
+        net_benefit={name: decision_curve(one.table["label"], one.table["probability"]) for name, one in own.items()},
+        reliability={name: _reliability(evidence[name], test) for name, test in tests.items()},
+        confusion_at_half={name: confusion_matrix(table, HALF) for name, table in tables.items()},
+        confusion_at_threshold={
+            name: confusion_matrix(one.predicted, HALF) for name, one in own.items() if has_thresholds
+        },
+    )
+
+
+def _reliability(evidence: Mapping[str, pd.DataFrame], test: pd.DataFrame) -> pd.DataFrame:
+    """Returns the points that a run kept; of an older run, those of its uncalibrated probabilities."""
+    if (points := evidence.get("reliability")) is not None:
+        return points
+    return reliability_points(test["label"], test["probability"]).assign(stage="before")

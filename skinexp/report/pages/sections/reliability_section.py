@@ -1,0 +1,63 @@
+"""Reliability diagrams: the calibration of each run's probabilities."""
+
+import math
+
+import pandas as pd
+
+from skinexp.comparison.analyse import Comparison
+from skinexp.core.number_format import three_decimals, whole
+from skinexp.report.figures import reliability_diagram
+from skinexp.report.pages.captioned import Captioned, panels_note, with_panel
+from skinexp.report.pages.embedded_figure import embed
+from skinexp.report.pages.section import Content, Section
+from skinexp.runs.run_outputs import RunOutputs
+
+CAPTION = (
+    "Reliability diagrams: the observed share of malignant images over the mean predicted probability in each of 15 "
+    "bins, with 95 % CIs (Wilson), and below it the number of images in each bin. Above the diagonal, probabilities "
+    "are too low; below it, too high."
+)
+
+
+def content(comparison: Comparison) -> Content | None:
+    """Returns the figure; None if no run left predictions."""
+    figure = reliability_figure(comparison)
+    return None if figure is None else {"figures": [figure], "note": panels_note(comparison.finished)}
+
+
+def reliability_figure(comparison: Comparison) -> Captioned | None:
+    """Returns a reliability diagram a run; None if no run left predictions."""
+    points = comparison.figures.reliability
+    drawn = [run for run in with_panel(comparison.finished) if run.name in points]
+    if not drawn:
+        return None
+    descriptions = []
+    for run in drawn:
+        stages = [
+            f"{reliability_diagram.NAMES[stage]}, {_calibration_error(run, stage)}{_ends(part)}"
+            for stage, part in reliability_diagram.stages(points[run.name]).items()
+        ]
+        descriptions.append(f"{run.name}: {'; '.join(stages)}")
+    figure = reliability_diagram.reliability_diagrams({run.name: points[run.name] for run in drawn})
+    return Captioned(CAPTION, embed(figure, f"Reliability diagrams. {'. '.join(descriptions)}."))
+
+
+def _calibration_error(run: RunOutputs, stage: str) -> str:
+    value = run.metric("test/ece" if stage == "before" else "test/ece_calibrated")
+    return "" if math.isnan(value) else f"expected calibration error {three_decimals(value)}, "
+
+
+def _ends(part: pd.DataFrame) -> str:
+    """Describes the lowest and the highest bin: the predicted probability, and the observed share."""
+    known = part[part["images"] > 0]
+    if known.empty:
+        return "no probabilities"
+    ends = known.iloc[[0, -1]] if len(known) > 1 else known
+    return " and ".join(
+        f"{whole(row['images'])} images of mean probability {three_decimals(row['probability'])}, of which a share of "
+        f"{three_decimals(row['malignant'])} is malignant"
+        for _, row in ends.iterrows()
+    )
+
+
+SECTION = Section("reliability", "Reliability of probabilities", "figures.html.j2", content)
