@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from skinexp import audited, health, models, samples, tracking, training
+from skinexp import audited, health, samples, tracking, training
 from skinexp.config import Config
-from skinexp.data import audit, pipeline, sources, store
+from skinexp.data import audit
 from skinexp.data.split import split
 from skinexp.evaluation import Evaluation, Evidence, evaluate, evidence
 from skinexp.explain.maps import explain
@@ -19,16 +19,18 @@ from skinexp.models.predict import predict
 from skinexp.models.reference import reference
 from skinexp.report import run_figures, style
 from skinexp.result import EVIDENCE, Result
+from skinexp.training_steps import STANDARD_STEPS, TrainingSteps
 
 log = logging.getLogger(__name__)
 
 
-def run(config: Config, job: Job, result: Result, record: tracking.Run) -> float:
+def run(config: Config, job: Job, result: Result, record: tracking.Run, steps: TrainingSteps = STANDARD_STEPS) -> float:
     """Trains one model on one data set and writes down everything that a reader needs to judge it.
 
     Args:
         result: collects what became of the run; the caller writes it, also where this raises.
         record: the run as it is tracked; the caller closes it.
+        steps: the functions that load, prepare, build and train; the fault benchmark replaces some.
 
     Returns:
         The score named by `config.objective`.
@@ -40,10 +42,10 @@ def run(config: Config, job: Job, result: Result, record: tracking.Run) -> float
     result.add(run_id=record.id, experiment_id=record.experiment_id)
     record.params(dataclasses.asdict(config))
     with result.stage("data"):
-        table = sources.load(config.data, config.seed)
+        table = steps.load(config.data, config.seed)
         log.info("Data      %s", table)
     with result.stage("prepare"):
-        prepared = store.prepare(table, config.data)
+        prepared = steps.prepare(table, config.data)
     with result.stage("audit"):
         findings = audit.audit_prepared(prepared, config.data)
         prepared, findings = audit.acted_on(prepared, findings, config.data)
@@ -51,11 +53,11 @@ def run(config: Config, job: Job, result: Result, record: tracking.Run) -> float
         frame = prepared.table.frame
         frame["split"] = split(frame, config.data.split, config.seed)
         audited.record(audit.of_split(findings, frame, config.data), prepared, config, directory, result, record)
-        batches = pipeline.batches(prepared.images, frame, config.augment, config.optim.batch_size, config.seed)
+        batches = steps.make_batches(prepared.images, frame, config.augment, config.optim.batch_size, config.seed)
         result.add(**samples.describe(prepared))
         samples.record(record, prepared, config.data.path)
     with result.stage("build"):
-        classifier = models.build(config.model, config.data.preprocess.size)
+        classifier = steps.build_model(config.model, config.data.preprocess.size)
         classifier.network.jit_compile = config.compute.jit_compile  # for predictions; training says it itself
         result.add(model={"name": config.model.name, "parameters": classifier.parameters})
     with result.stage("training"):
@@ -64,7 +66,7 @@ def run(config: Config, job: Job, result: Result, record: tracking.Run) -> float
         doctor = health.Doctor(classifier, prepared, batches, config, directory)
         doctor.preflight(foreseen)
     with result.stage("training"), _diagnosed(doctor, result, record):
-        trained = training.fit(classifier, batches, config, directory, on_epoch=record.epoch, watch=doctor.watch)
+        trained = steps.fit(classifier, batches, config, directory, on_epoch=record.epoch, watch=doctor.watch)
         trained.history.to_csv(directory / "history.csv", index=False)
         result.add(best_epoch=trained.best_epoch, epochs=len(trained.history), phases=trained.phases)
     with result.stage("evaluation"):
