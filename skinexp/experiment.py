@@ -134,7 +134,7 @@ def _tell(verdict: health.Verdict, doctor: health.Doctor, result: Result, record
     """What the doctor says, wherever a person may look."""
     numbers = doctor.numbers()
     result.add(health=verdict.summary() | numbers)
-    after = len(doctor.chart.epochs) + 1  # behind the curves of the epochs
+    after = len(doctor.observations.epochs) + 1  # behind the curves of the epochs
     record.metrics({f"health/{name}": value for name, value in numbers.items()}, step=after)
     record.tags({"health": verdict.verdict, "health_cause": verdict.cause.name if verdict.cause else "none"})
     log.info("Health    %s: %s", verdict.verdict, verdict.sentence)

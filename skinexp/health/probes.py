@@ -104,7 +104,7 @@ def transferred_probe_auc(features: ArrayLike, labels: ArrayLike, others: ArrayL
         others: (m, c) to score, with labels (m,).
     """
     fitted, scored = _usable(features), _usable(others)
-    if fitted is None or scored is None or len(set(labels)) < 2 or len(set(other_labels)) < 2:
+    if fitted is None or scored is None or min(len(np.unique(labels)), len(np.unique(other_labels))) < 2:
         return math.nan
     with _alone():
         known, others = _standardised(fitted, scored)

@@ -14,8 +14,8 @@ from skinexp.config import Data, Model, Phantom, Preprocess
 from skinexp.data import sources, store
 from skinexp.errors import UserError
 from skinexp.health import network_readings
+from skinexp.health.diagnostic_limits import limit
 from skinexp.health.probes import logistic_probe_auc, mean_pairwise_cosine
-from skinexp.health.thresholds import limit
 from skinexp.models import Classifier, packed, weights
 from skinexp.models.backbones import CONTRACTS
 from skinexp.models.classifier import FEATURES
@@ -112,8 +112,8 @@ def test_features_tell_malignant_phantoms_from_benign_ones(features, phantoms):
 
 def test_the_doctor_does_not_take_them_for_untrained(named):
     classifier = build(named)
-    readings = network_readings.of_weights(classifier, frozenset(classifier.backbone))
-    assert readings["untrained_kernels"] < limit("untrained")
+    readings = network_readings.read_weights(classifier, frozenset(classifier.backbone))
+    assert readings.untrained_kernels < limit("untrained")
 
 
 def test_statistics_of_normalization_have_converged(named, phantoms, monkeypatch):
