@@ -123,6 +123,19 @@ def test_everything_that_was_read_is_in_the_file(examined):
     assert all(seconds > 0 for seconds in report["seconds"].values())
 
 
+def test_the_tracked_numbers_are_those_of_the_kept_weights_and_else_the_latest(examined):
+    doctor = examined[2]
+    after, end = doctor.observations.after, doctor.observations.phase_ends["train"]
+    assert doctor.numbers() == {
+        "feature_cosine": after.feature_cosine,
+        "feature_rank": after.feature_rank,
+        "probe_auc": after.probe_auc,
+        "logit_std": after.logit_std,
+        "predicted_positive": after.predicted_positive,
+        "dead_units": end.dead_units if math.isnan(after.dead_units) else after.dead_units,
+    }
+
+
 def test_a_doctor_of_a_run_that_goes_on_remembers_the_phases_that_are_over(examined, config, prepared):
     directory, _, doctor, _ = examined
     *_, successor = build(config, prepared, directory)
