@@ -9,7 +9,12 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parent
-FILES = ("data/test_augment.py", "explain/test_gradcam.py", "health/test_ask.py", "health/test_trial.py")
+FILES = (
+    "data/test_augment.py",
+    "explain/test_gradcam.py",
+    "health/test_network_probe.py",
+    "health/test_overfit_test.py",
+)
 
 
 @pytest.mark.slow

@@ -149,7 +149,7 @@ def _in_thread(messages: Iterator[Any], on_message: Callable[[Any], None], on_en
 
 
 def _bytes() -> Iterator[bytes]:
-    while data := sys.stdin.buffer.read1(4096):  # type: ignore[attr-defined]  # of a BufferedReader
+    while data := os.read(sys.stdin.fileno(), 4096):
         yield data
 
 

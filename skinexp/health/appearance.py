@@ -1,7 +1,6 @@
-"""What a picture looks like in some forty plain numbers: colours, rings, texture, asymmetry.
+"""The appearance of an image in some forty plain numbers: colours, rings, texture, asymmetry.
 
-Enough to tell benign from malignant lesions far better than chance, so that it shows whether labels belong to images at
-all, without any network.
+They predict malignancy far better than chance, and so show without any network whether labels belong to their images.
 """
 
 from itertools import pairwise
@@ -10,15 +9,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-SIDE = 48  # pixels that pictures are made smaller to: enough for what is counted here
-RINGS = (0.0, 0.25, 0.5, 0.75, 1.0)  # of half a side, around the middle
-AT_ONCE = 32  # images, so that what is computed of them stays in the processor's cache
-PERCENTILES = (2, 10, 25, 50, 75, 90, 98)
-SCALES = 3  # that texture is looked at in, each half as fine as the one before
+SIDE = 48  # pixels: images are reduced to this size, which is enough for these numbers
+RINGS = (0.0, 0.25, 0.5, 0.75, 1.0)  # radii around the centre, in half sides
+AT_ONCE = 32  # images, so that intermediate values stay in the processor's cache
+PERCENTILES = (2, 10, 25, 50, 75, 90, 98)  # of the grey values
+SCALES = 3  # of the texture, each half as fine as the one before
 
 
 def describe(images: np.ndarray) -> NDArray[np.float32]:
-    """(n, k) numbers about (n, s, s, 3) images in any range."""
+    """Returns (n, k) numbers about (n, s, s, 3) images in any range."""
     starts = range(0, len(images), AT_ONCE)
     return np.concatenate([_describe(images[start : start + AT_ONCE]) for start in starts])
 
@@ -26,9 +25,9 @@ def describe(images: np.ndarray) -> NDArray[np.float32]:
 def _describe(images: np.ndarray) -> NDArray[np.float32]:
     size = (SIDE, SIDE)
     small = np.stack([cv2.resize(image, size, interpolation=cv2.INTER_AREA) for image in images]).astype(np.float32)
-    small = np.ascontiguousarray(np.moveaxis(small, -1, 0))  # channels first, which are counted ten times as fast
+    small = np.ascontiguousarray(np.moveaxis(small, -1, 0))  # channels first: ten times as fast
     grey = small.mean(axis=0)
-    ordered = np.sort(grey.reshape(len(grey), -1), axis=1)  # which is ten times as fast as asking for percentiles
+    ordered = np.sort(grey.reshape(len(grey), -1), axis=1)  # ten times as fast as np.percentile
     casts = small - grey
     numbers = [small.mean(axis=(2, 3)).T, small.std(axis=(2, 3)).T, casts.std(axis=(2, 3)).T]
     numbers += [ordered[:, [round(share / 100 * (ordered.shape[1] - 1)) for share in PERCENTILES]]]
@@ -49,18 +48,18 @@ def _rings() -> list[NDArray[np.bool_]]:
 
 
 def _halved(grey: np.ndarray) -> np.ndarray:
-    """(n, s / 2, s / 2) means of four neighbours."""
+    """Returns (n, s / 2, s / 2) means of four neighbours."""
     return (grey[:, ::2, ::2] + grey[:, 1::2, ::2] + grey[:, ::2, 1::2] + grey[:, 1::2, 1::2]) / 4
 
 
 def _steps(grey: np.ndarray) -> np.ndarray:
-    """(n, 1) mean difference of neighbours in (n, s, s)."""
+    """Returns (n, 1) the mean difference of neighbours in (n, s, s) images."""
     down, right = np.abs(np.diff(grey, axis=1)), np.abs(np.diff(grey, axis=2))
     return (down.mean(axis=(1, 2)) + right.mean(axis=(1, 2)))[:, None]
 
 
 def _curvature(grey: np.ndarray) -> np.ndarray:
-    """(n, 1) mean size of the Laplacian of (n, s, s)."""
+    """Returns (n, 1) the mean absolute Laplacian of (n, s, s) images."""
     inner = grey[:, 1:-1, 1:-1]
     around = grey[:, :-2, 1:-1] + grey[:, 2:, 1:-1] + grey[:, 1:-1, :-2] + grey[:, 1:-1, 2:]
     return np.abs(around - 4 * inner).mean(axis=(1, 2))[:, None]

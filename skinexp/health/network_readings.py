@@ -1,4 +1,4 @@
-"""What a network says of a few images: before its first step, at the end of a phase, and when training is over."""
+"""Readings of a network on a few images: before its first step, at the end of a phase, and after training."""
 
 import math
 
@@ -6,133 +6,163 @@ import keras
 import numpy as np
 
 from skinexp.health import probes
-from skinexp.health.ask import Answers, Kernels, Questions
-from skinexp.health.chart import Evidence
+from skinexp.health.network_probe import Kernels, LayerOutputs, NetworkProbe
+from skinexp.health.readings import Readings
 from skinexp.models import Classifier
 from skinexp.models.scaling import SCALINGS
 
-ENTRY = "input_scaling"  # the layer that hands pixels to the backbone
-KERNELS = 16  # whose distribution is looked at, at most: from the first layer to the last
+ENTRY = "input_scaling"  # the layer that passes scaled pixels to the backbone
+KERNELS = 16  # frozen kernels whose distribution is examined, at most, from the first layer to the last
 
 
-def of_answers(answers: Answers) -> Evidence:
-    """Readings of one answer: features, spread of logits, dead units, values that are no numbers."""
-    return {
-        "logit_std": float(np.std(answers.logits)),
-        "predicted_positive": probes.predicted_positive(answers.logits),
-        "dead_units": max(map(probes.dead_share, answers.largest.values()), default=0.0),
-        "nonfinite_answers": float(probes.nonfinite_count([answers.logits, answers.features])),
-        "feature_cosine": probes.mean_pairwise_cosine(answers.features),
-        "feature_rank": probes.effective_rank(answers.features),
-    }
+def read_outputs(outputs: LayerOutputs) -> Readings:
+    """Returns readings of the features, the logits and the rectified units."""
+    return Readings(
+        logit_std=float(np.std(outputs.logits)),
+        predicted_positive=probes.predicted_positive(outputs.logits),
+        dead_units=largest_dead_share(outputs),
+        nonfinite_answers=float(probes.nonfinite_count([outputs.logits, outputs.features])),
+        feature_cosine=probes.mean_pairwise_cosine(outputs.features),
+        feature_rank=probes.effective_rank(outputs.features),
+    )
 
 
-def of_entry(network: keras.Model, pixels: np.ndarray, expected: str) -> Evidence:
-    """How far what enters the backbone is from what its contract makes of pixels 0..255.
+def largest_dead_share(outputs: LayerOutputs) -> float:
+    """Returns the share of dead units in the layer with most of them; 0 if no layer is rectified."""
+    return max(map(probes.dead_share, outputs.largest.values()), default=0.0)
+
+
+def read_entry(network: keras.Model, pixels: np.ndarray, expected: str) -> Readings:
+    """Returns how far the input of the backbone is from what its contract makes of the pixels.
 
     Args:
-        pixels: (n, s, s, 3) images.
-        expected: the contract, a key of `SCALINGS`.
+        network: the network.
+        pixels: (n, s, s, 3) images in 0..255.
+        expected: the contract's input scaling, a key of `SCALINGS`.
     """
     entry = keras.ops.convert_to_numpy(network.get_layer(ENTRY)(np.asarray(pixels, np.float32)))
-    return {
-        "input_error": probes.relative_error(entry, _scaled(pixels, expected)),
-        "input_min": float(entry.min()),
-        "input_max": float(entry.max()),
-    }
+    return Readings(
+        input_error=probes.relative_error(entry, _scaled(pixels, expected)),
+        input_min=float(entry.min()),
+        input_max=float(entry.max()),
+    )
 
 
-def cosines_by_scaling(network: keras.Model, pixels: np.ndarray, scalings: list[str]) -> dict[str, float]:
-    """The features' mean pairwise cosine if pixels came as each of some scalings would have them."""
-    here = network.get_layer(ENTRY).get_config()
-    questions = Questions(network)
-    found = {}
-    for scaling in scalings:
-        # Pixels that the network's own scaling turns into those of the other: the graph stays as it is.
-        lent = (_scaled(pixels, scaling) - here["offset"]) / here["scale"]
-        found[scaling] = probes.mean_pairwise_cosine(questions.answers(lent).features)
-    return found
-
-
-def of_weights(classifier: Classifier, frozen: frozenset[str]) -> Evidence:
-    """Whether weights are numbers, and whether frozen ones have ever been trained.
+def read_other_scalings(network: keras.Model, pixels: np.ndarray, scalings: list[str]) -> Readings:
+    """Returns the mean pairwise cosine of the features under other input scalings.
 
     Args:
-        frozen: layers that keep their weights from the first phase on.
+        network: the network.
+        pixels: (n, s, s, 3) images in 0..255.
+        scalings: keys of `SCALINGS`.
+    """
+    current = network.get_layer(ENTRY).get_config()
+    probe = NetworkProbe(network)
+    cosines = {}
+    for scaling in scalings:
+        # Pixels that the network's own scaling turns into those of the other one: the graph stays as it is.
+        converted = (_scaled(pixels, scaling) - current["offset"]) / current["scale"]
+        cosines[scaling] = probes.mean_pairwise_cosine(probe.probe(converted).features)
+    return Readings(cosine_by_scaling=cosines)
+
+
+def read_weights(classifier: Classifier, frozen: frozenset[str]) -> Readings:
+    """Returns whether weights are finite, and whether frozen kernels were ever trained.
+
+    Args:
+        classifier: the classifier.
+        frozen: names of the layers that keep their weights in the first phase.
     """
     network = classifier.network
-    kernels = [
+    with_kernel = [
         layer
         for layer in network.layers
         if layer.name in frozen and hasattr(layer, "kernel") and hasattr(layer, "kernel_initializer")
     ]
-    looked_at = kernels[:: math.ceil(len(kernels) / KERNELS)] if kernels else []
+    examined = with_kernel[:: math.ceil(len(with_kernel) / KERNELS)] if with_kernel else []
     untrained = [
         probes.looks_initialised(
             keras.ops.convert_to_numpy(layer.kernel),
-            keras.ops.convert_to_numpy(_fresh(layer)),
+            keras.ops.convert_to_numpy(_newly_drawn_kernel(layer)),
         )
-        for layer in looked_at
+        for layer in examined
     ]
-    return {
-        "untrained_kernels": float(np.mean(untrained)) if untrained else math.nan,
-        "nonfinite_weights": float(probes.nonfinite_count([*network.get_weights()])),
-    }
+    return Readings(
+        untrained_kernels=float(np.mean(untrained)) if untrained else math.nan,
+        nonfinite_weights=float(probes.nonfinite_count([*network.get_weights()])),
+    )
 
 
-def of_gradients(gradients: Kernels, weights: Kernels) -> Evidence:
-    """How strongly the loss pulls at each kernel, in units of the kernel, and how unevenly."""
+def read_gradients(gradients: Kernels, weights: Kernels) -> Readings:
+    """Returns the norms of the gradients, each in units of its kernel's norm."""
     if not weights:
-        return {}
-    lost = float(probes.nonfinite_count(list(gradients.values())))
-    pulls = probes.relative_norms(list(gradients.values()), list(weights.values()))
-    found = {"nonfinite_gradients": lost} | _by_layer("gradient", weights, pulls)
-    return found if lost else found | {"gradient_min": float(pulls.min()), "gradient_max": float(pulls.max())}
+        return Readings()
+    nonfinite = float(probes.nonfinite_count(list(gradients.values())))
+    norms = probes.relative_norms(list(gradients.values()), list(weights.values()))
+    return Readings(
+        nonfinite_gradients=nonfinite,
+        gradient_by_kernel=_by_kernel(weights, norms),
+        gradient_min=math.nan if nonfinite else float(norms.min()),
+        gradient_max=math.nan if nonfinite else float(norms.max()),
+    )
 
 
 def movement(now: Kernels, before: Kernels) -> np.ndarray:
-    """(k,) how far each kernel has moved, in units of what it was."""
+    """Returns (k,) the norm of each kernel's change, in units of its norm before."""
     return probes.relative_norms([now[name] - before[name] for name in now], list(before.values()))
 
 
-def of_training(now: Kernels, start: Kernels) -> Evidence:
-    """What a training did to the kernels that learned."""
-    if not now:
-        return {}
-    moved = movement(now, start)
-    return {
-        "weight_change": float(np.median(moved)),
-        "weight_norm": float(np.median(probes.relative_norms(list(now.values()), list(start.values())))),
-        "nonfinite_weights": float(probes.nonfinite_count(list(now.values()))),
-        **_by_layer("moved", now, moved),
-    }
-
-
-def _by_layer(what: str, kernels: Kernels, values: np.ndarray) -> Evidence:
-    return {f"{what}/{name}": float(value) for name, value in zip(kernels, values, strict=True)}
-
-
-def of_modes(questions: Questions, inputs: np.ndarray, labels: np.ndarray) -> Evidence:
-    """The same images with the statistics that inference uses and with their own.
+def read_training(now: Kernels, start: Kernels) -> Readings:
+    """Returns what a phase did to the kernels that it trained.
 
     Args:
-        inputs: (n, ...) what the questions are about, n at least 32.
+        now: the kernels at the end of the phase.
+        start: the same kernels before it.
+    """
+    if not now:
+        return Readings()
+    moved = movement(now, start)
+    return Readings(
+        weight_change=float(np.median(moved)),
+        weight_norm=float(np.median(probes.relative_norms(list(now.values()), list(start.values())))),
+        nonfinite_weights=float(probes.nonfinite_count(list(now.values()))),
+        movement_by_kernel=_by_kernel(now, moved),
+    )
+
+
+def read_modes(probe: NetworkProbe, inputs: np.ndarray, labels: np.ndarray) -> Readings:
+    """Returns losses and ROC-AUC of the same images with running statistics and with those of the batch.
+
+    Args:
+        probe: the network.
+        inputs: (n, ...) its inputs, n at least 32.
         labels: (n,) 0/1.
     """
-    inference = questions.answers(inputs)
-    own = questions.answers(inputs, training=True)
-    return {
-        "inference_loss": probes.cross_entropy(labels, inference.logits),
-        "own_statistics_loss": probes.cross_entropy(labels, own.logits),
-        "inference_auc": probes.auc(labels, inference.logits),
-        "own_statistics_auc": probes.auc(labels, own.logits),
-        "dead_units": max(map(probes.dead_share, inference.largest.values()), default=0.0),
-    }
+    inference = probe.probe(inputs)
+    own = probe.probe(inputs, training=True)
+    return Readings(
+        inference_loss=probes.cross_entropy(labels, inference.logits),
+        own_statistics_loss=probes.cross_entropy(labels, own.logits),
+        inference_auc=probes.auc(labels, inference.logits),
+        own_statistics_auc=probes.auc(labels, own.logits),
+        dead_units=largest_dead_share(inference),
+    )
 
 
-def learning_normalizations(network: keras.Model) -> list[keras.layers.BatchNormalization]:
-    """The BatchNormalization layers that use a batch's own statistics in the phase that was entered last."""
-    return [one for one in network.layers if isinstance(one, keras.layers.BatchNormalization) and one.trainable]
+def read_normalizations(network: keras.Model, updates: int) -> Readings:
+    """Returns how many BatchNormalization layers are trained, and how much of their statistics is initial.
+
+    Args:
+        network: the network, in the phase that was entered last.
+        updates: number of updates for which they were trained.
+    """
+    trained = [one for one in network.layers if isinstance(one, keras.layers.BatchNormalization) and one.trainable]
+    stale = [probes.remaining_start(layer.momentum, updates) for layer in trained]
+    return Readings(normalizations_learning=float(len(trained)), stale_statistics=max(stale, default=math.nan))
+
+
+def _by_kernel(kernels: Kernels, values: np.ndarray) -> dict[str, float]:
+    return {name: float(value) for name, value in zip(kernels, values, strict=True)}
 
 
 def _scaled(pixels: np.ndarray, scaling: str) -> np.ndarray:
@@ -140,8 +170,8 @@ def _scaled(pixels: np.ndarray, scaling: str) -> np.ndarray:
     return np.asarray(pixels, np.float32) * numbers["scale"] + numbers["offset"]
 
 
-def _fresh(layer: keras.layers.Layer):
-    """What a layer's kernel would be if it were drawn anew; with a seed of its own, so that no other draw moves."""
+def _newly_drawn_kernel(layer: keras.layers.Layer):
+    """Returns a new draw from the layer's initializer, with a seed of its own so that no other draw changes."""
     config = keras.initializers.serialize(layer.kernel_initializer)
     if "seed" in config["config"]:
         config["config"]["seed"] = 1

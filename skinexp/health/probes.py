@@ -1,6 +1,6 @@
-"""Probes: arrays in, numbers out. Each measures one thing that a cause of failure leaves behind; none judges.
+"""Probes: functions from arrays to numbers. Each measures one sign of a fault; none judges.
 
-Numbers that cannot be computed (a class is absent, nothing varies) are NaN: rules take NaN for no evidence.
+A number that is not defined (a class is absent, nothing varies) is NaN, which rules take as missing evidence.
 """
 
 import math
@@ -20,9 +20,9 @@ from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 from threadpoolctl import ThreadpoolController
 
 FOLDS = 5
-STRENGTH = 4.0  # C of the logistic probe, shared out among the features: the more there are, the less each may say
+STRENGTH = 4.0  # C of the logistic probe, divided by the number of features: more features are penalised more
 SAMPLED = 20_000  # values of a kernel that are compared with its initializer's: fewer do not show short trainings
-SMALLEST = 1e-12  # spread, in units of the mean: less is rounding
+SMALLEST = 1e-12  # standard deviation over mean: below it, a feature varies by rounding only
 SAME = 0.001  # p-value above which two samples count as drawn from one distribution
 
 
@@ -30,17 +30,20 @@ SAME = 0.001  # p-value above which two samples count as drawn from one distribu
 
 
 def mean_pairwise_cosine(features: ArrayLike) -> float:
-    """Mean cosine of the angles between the features of different images; 1 where all images look alike.
+    """Returns the mean cosine between the features of two images; 1 if all images have the same features.
 
     Args:
         features: (n, c) pooled features.
+
+    Returns:
+        NaN if there are fewer than two images or a feature is not finite.
     """
     vectors = np.asarray(features, np.float64)
     n = len(vectors)
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     if n < 2 or not np.isfinite(lengths).all():
         return math.nan
-    # Features that are all zero are as alike as can be: two of them count as cosine 1, one beside another as 0.
+    # Two images whose features are all zero count as cosine 1; one such image and another one count as 0.
     units = np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths > 0)
     zeros = int((lengths == 0).sum())
     total = np.square(units.sum(axis=0)).sum() - np.square(units).sum() + zeros * (zeros - 1)
@@ -48,10 +51,13 @@ def mean_pairwise_cosine(features: ArrayLike) -> float:
 
 
 def effective_rank(features: ArrayLike) -> float:
-    """How many directions the features vary in: exp of the entropy of the normalised squared singular values.
+    """Returns the number of directions in which features vary: exp of the entropy of the squared singular values.
 
     Args:
         features: (n, c) pooled features.
+
+    Returns:
+        0 if nothing varies, NaN if a feature is not finite.
 
     Reference: Roy and Vetterli, The effective rank, EUSIPCO 2007.
     """
@@ -70,59 +76,90 @@ def effective_rank(features: ArrayLike) -> float:
 
 
 def logistic_probe_auc(features: ArrayLike, labels: ArrayLike, groups: ArrayLike, seed: int = 0) -> float:
-    """ROC-AUC of a logistic model on standardised features, cross-validated: does the information exist?
+    """Returns the cross-validated ROC-AUC of a logistic model on standardised features.
 
-    Standardising each feature undoes any scale, so that the probe finds what a head at its learning rate cannot use.
+    It shows whether the features contain information on the label. Standardising removes the scale of each feature, so
+    that the probe finds information that a head at its learning rate may not be able to use.
 
     Args:
         features: (n, c).
         labels: (n,) 0/1.
         groups: (n,) images of one group are never on both sides of a fold.
+        seed: of the folds.
+
+    Returns:
+        NaN if a class has fewer images than there are folds, or the features are not finite or do not vary.
     """
     values, classes = _usable(features), np.asarray(labels)
     if values is None or min(np.bincount(classes, minlength=2)) < FOLDS:
         return math.nan
     grouped = len(np.unique(np.asarray(groups))) < len(classes)
-    splitter = StratifiedGroupKFold if grouped else StratifiedKFold  # which is ten times as fast
+    splitter = StratifiedGroupKFold if grouped else StratifiedKFold  # the latter is ten times as fast
     folds = splitter(FOLDS, shuffle=True, random_state=seed)
-    with warnings.catch_warnings(), _alone():
-        warnings.simplefilter("ignore")  # features that hardly vary need not be fitted well
-        (turned,) = _standardised(values)
+    with warnings.catch_warnings(), _one_thread_without_checks():
+        warnings.simplefilter("ignore")  # a poor fit to features that hardly vary does no harm
+        (rotated,) = _standardised(values)
         areas = [
-            auc(classes[held_out], _scores(turned[fitted], classes[fitted], turned[held_out], values.shape[1]))
+            auc(classes[held_out], _scores(rotated[fitted], classes[fitted], rotated[held_out], values.shape[1]))
             for fitted, held_out in folds.split(values, classes, groups)
             if len(np.unique(classes[fitted])) == 2
         ]
-    return math.nan if np.isnan(areas).all() else float(np.nanmean(areas))  # a fold without one of the classes is none
+    return (
+        math.nan if np.isnan(areas).all() else float(np.nanmean(areas))
+    )  # folds without one of the classes are skipped
 
 
 def transferred_probe_auc(features: ArrayLike, labels: ArrayLike, others: ArrayLike, other_labels: ArrayLike) -> float:
-    """ROC-AUC of the probe fitted on some images and scored on others; far below 0.5 where labels of one are turned.
+    """Returns the ROC-AUC of the logistic probe that is fitted on some images and scored on others.
+
+    It is far below 0.5 if the labels of one part are inverted.
 
     Args:
-        features: (n, c) to fit on, with labels (n,).
-        others: (m, c) to score, with labels (m,).
+        features: (n, c) to fit on.
+        labels: (n,) 0/1.
+        others: (m, c) to score.
+        other_labels: (m,) 0/1.
+
+    Returns:
+        NaN if a class is absent in a part, or the features are not finite or do not vary.
     """
     fitted, scored = _usable(features), _usable(others)
-    if fitted is None or scored is None or len(set(labels)) < 2 or len(set(other_labels)) < 2:
+    if fitted is None or scored is None or min(len(np.unique(labels)), len(np.unique(other_labels))) < 2:
         return math.nan
-    with _alone():
+    with _one_thread_without_checks():
         known, others = _standardised(fitted, scored)
         return auc(other_labels, _scores(known, np.asarray(labels), others, fitted.shape[1]))
 
 
 def auc(labels: ArrayLike, logits: ArrayLike) -> float:
-    """ROC-AUC by ranks (Mann-Whitney), NaN where a class is absent or a logit is not finite."""
+    """Returns the ROC-AUC by ranks (Mann-Whitney).
+
+    Args:
+        labels: (n,) 0/1.
+        logits: (n,).
+
+    Returns:
+        NaN if a class is absent or a logit is not finite.
+    """
     classes, scores = np.asarray(labels, bool), np.asarray(logits, np.float64)
     positive, negative = int(classes.sum()), int((~classes).sum())
     if not (positive and negative and np.isfinite(scores).all()):
         return math.nan
-    above = rankdata(scores)[classes].sum() - positive * (positive + 1) / 2  # pairs in the right order; a tie is half
+    above = (
+        rankdata(scores)[classes].sum() - positive * (positive + 1) / 2
+    )  # pairs in the right order; a tie counts half
     return float(above / (positive * negative))
 
 
 def chance_error(labels: ArrayLike) -> float:
-    """Standard deviation of the ROC-AUC of scores that know nothing (Mann-Whitney, no ties)."""
+    """Returns the standard error of the ROC-AUC of random scores (Mann-Whitney, no ties).
+
+    Args:
+        labels: (n,) 0/1.
+
+    Returns:
+        NaN if a class is absent.
+    """
     negative, positive = np.bincount(np.asarray(labels, int), minlength=2)
     if not (negative and positive):
         return math.nan
@@ -130,13 +167,25 @@ def chance_error(labels: ArrayLike) -> float:
 
 
 def prior_entropy(labels: ArrayLike) -> float:
-    """Cross-entropy, in nats, of the constant answer that fits best: the share of malignant images."""
+    """Returns the entropy of the labels in nats: the cross-entropy of the best constant prediction.
+
+    Args:
+        labels: (n,) 0/1.
+    """
     share = float(np.mean(np.asarray(labels)))
     return -sum(part * math.log(part) for part in (share, 1 - share) if part > 0)
 
 
 def cross_entropy(labels: ArrayLike, logits: ArrayLike) -> float:
-    """Mean binary cross-entropy in nats; NaN where a logit is not finite."""
+    """Returns the mean binary cross-entropy in nats.
+
+    Args:
+        labels: (n,) 0/1.
+        logits: (n,).
+
+    Returns:
+        NaN if a logit is not finite.
+    """
     classes, scores = np.asarray(labels, np.float64), np.asarray(logits, np.float64)
     if not np.isfinite(scores).all():
         return math.nan
@@ -144,7 +193,11 @@ def cross_entropy(labels: ArrayLike, logits: ArrayLike) -> float:
 
 
 def predicted_positive(logits: ArrayLike) -> float:
-    """Share of images that are called malignant at threshold 0.5."""
+    """Returns the share of images that are predicted malignant at threshold 0.5.
+
+    Args:
+        logits: (n,).
+    """
     return float(np.mean(expit(np.asarray(logits, np.float64)) >= 0.5))
 
 
@@ -152,7 +205,7 @@ def predicted_positive(logits: ArrayLike) -> float:
 
 
 def dead_share(largest: ArrayLike) -> float:
-    """Share of a rectified layer's units that answer 0 to every image.
+    """Returns the share of a rectified layer's units that are 0 for every image.
 
     Args:
         largest: (units,) the largest activation of each unit over images and positions.
@@ -161,35 +214,48 @@ def dead_share(largest: ArrayLike) -> float:
 
 
 def relative_norms(changes: Sequence[np.ndarray], weights: Sequence[np.ndarray]) -> NDArray[np.float64]:
-    """(k,) norms of gradients or updates, each in units of the norm of the weights it belongs to."""
+    """Returns (k,) norms of gradients or updates, each in units of the norm of its weights.
+
+    Args:
+        changes: k gradients or updates.
+        weights: k arrays of weights, in the same order.
+    """
     return np.array(
         [_norm(change) / max(_norm(weight), 1e-12) for change, weight in zip(changes, weights, strict=True)]
     )
 
 
 def nonfinite_count(arrays: Sequence[np.ndarray]) -> int:
-    """How many values are NaN or infinite."""
-    floats = [array for array in arrays if np.asarray(array).dtype.kind == "f"]  # bytes are always numbers
+    """Returns the number of values that are NaN or infinite."""
+    floats = [array for array in arrays if np.asarray(array).dtype.kind == "f"]  # integers are always finite
     return sum(int(np.size(array) - np.isfinite(array).sum()) for array in floats)
 
 
 def looks_initialised(kernel: np.ndarray, drawn: np.ndarray, seed: int = 0) -> bool:
-    """Whether a kernel could come from its initializer (Kolmogorov-Smirnov): nobody has trained it.
+    """Returns whether a kernel could come from its initializer (Kolmogorov-Smirnov test), and so was never trained.
 
     Args:
         kernel: the weights.
         drawn: a sample of the initializer, of the same shape.
+        seed: of the choice of values that are compared.
     """
     count = min(SAMPLED, kernel.size)
     choice = np.random.default_rng(seed).choice(kernel.size, count, replace=False, shuffle=False)
     samples = [np.sort(values.ravel()[choice]) for values in (kernel, drawn)]
     shares = [np.searchsorted(sample, np.concatenate(samples), side="right") / count for sample in samples]
     apart = np.abs(shares[0] - shares[1]).max()
-    return bool(kolmogorov(math.sqrt(count / 2) * apart) > SAME)  # in the limit of many: scipy's own takes ten times it
+    return bool(
+        kolmogorov(math.sqrt(count / 2) * apart) > SAME
+    )  # for large samples; scipy's exact one takes ten times as long
 
 
 def remaining_start(momentum: float, updates: int) -> float:
-    """How much of a running average is still its initial value, 0..1."""
+    """Returns the weight of the initial value in a running average, 0..1.
+
+    Args:
+        momentum: of the running average.
+        updates: number of updates.
+    """
     return float(momentum**updates)
 
 
@@ -197,7 +263,7 @@ def remaining_start(momentum: float, updates: int) -> float:
 
 
 def constant_share(images: np.ndarray) -> float:
-    """Share of images without a picture: their standard deviation is below 1 % of the range that all of them span.
+    """Returns the share of images of one colour: their standard deviation is below 1 % of the range of all images.
 
     Args:
         images: (n, h, w, 3).
@@ -207,7 +273,7 @@ def constant_share(images: np.ndarray) -> float:
 
 
 def noise_share(images: np.ndarray) -> float:
-    """Share of images whose neighbouring pixels have less than half of their variation in common: no photograph.
+    """Returns the share of images that are noise: neighbouring pixels have a correlation below 0.5.
 
     Args:
         images: (n, h, w, 3).
@@ -216,14 +282,14 @@ def noise_share(images: np.ndarray) -> float:
 
 
 def _is_noise(image: np.ndarray) -> bool:
-    grey = cv2.transform(image[::2].astype(np.float32), np.full((1, 3), 1 / 3))  # every other row is enough to tell
+    grey = cv2.transform(image[::2].astype(np.float32), np.full((1, 3), 1 / 3))  # every other row is enough
     centred = grey - grey.mean()
     together, alone = (centred[:, 1:] * centred[:, :-1]).mean(), np.square(centred).mean()
     return bool(together < 0.5 * alone)
 
 
 def duplicate_share(images: np.ndarray) -> float:
-    """Share of images that are equal, pixel by pixel, to one before them.
+    """Returns the share of images that are equal, pixel by pixel, to an earlier one.
 
     Args:
         images: (n, h, w, 3).
@@ -232,56 +298,57 @@ def duplicate_share(images: np.ndarray) -> float:
 
 
 def relative_error(actual: ArrayLike, expected: ArrayLike) -> float:
-    """Root mean square of the difference, in standard deviations of what was expected."""
+    """Returns the root mean square of the difference, in standard deviations of the expected values."""
     wanted = np.asarray(expected, np.float64)
     error = math.sqrt(float(np.mean(np.square(np.asarray(actual, np.float64) - wanted))))
     return error / max(float(wanted.std()), 1e-12)
 
 
 def _standardised(features: np.ndarray, *others: np.ndarray) -> list[NDArray[np.float64]]:
-    """(n, k) standardised features, and others by the same numbers.
+    """Returns (n, k) standardised features, and others that are scaled by the same means and deviations.
 
-    The penalised solution of a probe lies in the space that the images span: turned into its axes, thousands of
-    features are no more than there are images, and few enough for Newton's method.
+    The penalised solution of a probe lies in the space that the images span. Rotated into the axes of that space,
+    thousands of features become as few as there are images: few enough for Newton's method.
     """
     images, width = features.shape
     mean, spread = features.mean(axis=0), features.std(axis=0)
-    spread[spread <= SMALLEST * np.abs(mean)] = 1.0  # does not vary but for rounding
+    spread[spread <= SMALLEST * np.abs(mean)] = 1.0  # varies by rounding only
     parts = [(part - mean) / spread for part in (features, *others)]
     if width <= images / 2:
-        return parts  # few features are no more anyhow
+        return parts  # a rotation would not reduce their number
     axes = np.linalg.qr(parts[0].T)[0]
     return [part @ axes for part in parts]
 
 
 def _scores(features: np.ndarray, labels: np.ndarray, others: np.ndarray, width: int) -> NDArray[np.float64]:
-    """(m,) scores of a penalised logistic model.
+    """Returns (m,) scores of a penalised logistic model.
 
-    Fitted without scikit-learn's pipelines and their checks, which take longer than the fit.
+    It is fitted without scikit-learn's pipelines and their checks, which take longer than the fit.
 
     Args:
-        features: (n, k) standardised ones to fit on, with labels (n,).
-        others: (m, k) likewise, to score.
-        width: how many features there were before they were turned.
+        features: (n, k) standardised features to fit on.
+        labels: (n,) 0/1.
+        others: (m, k) standardised features to score.
+        width: number of features before they were rotated.
     """
     model = LogisticRegression(C=STRENGTH / width, solver="newton-cholesky")
     return model.fit(features, labels).decision_function(others)
 
 
 def _one_thread() -> AbstractContextManager[None]:
-    """Inside, libraries of linear algebra compute in one thread."""
+    """Returns a context in which libraries of linear algebra compute in one thread."""
     return _pools().limit(limits=1)
 
 
 @cache
 def _pools() -> ThreadpoolController:
-    """The thread pools of this process; looking for them takes as long as fitting a probe."""
+    """Returns the thread pools of this process; finding them takes as long as fitting a probe."""
     return ThreadpoolController()
 
 
 @contextmanager
-def _alone() -> Iterator[None]:
-    """Inside, scikit-learn computes in one thread, and looks through no argument of ours that it has seen before.
+def _one_thread_without_checks() -> Iterator[None]:
+    """Lets scikit-learn compute in one thread and skip the checks of its arguments, inside the `with` block.
 
     The probes are small: threads would wait for each other longer than they compute.
     """
@@ -290,7 +357,7 @@ def _alone() -> Iterator[None]:
 
 
 def _usable(features: ArrayLike) -> NDArray[np.float64] | None:
-    """Features that are numbers and vary, or None."""
+    """Returns the features if they are finite and vary, else None."""
     values = np.asarray(features, np.float64)
     return values if np.isfinite(values).all() and np.ptp(values, axis=0).any() else None
 

@@ -1,4 +1,4 @@
-"""The training workflow, one noun a line: dataset, batches, network, preflight, training, predictions, evaluation, ..."""
+"""The training workflow, one noun a line: dataset, batches, network, training, predictions, evaluation, verdict, ..."""
 
 import dataclasses
 import logging

@@ -1,1 +1,1 @@
-"""The fault zoo: faults that are planted into real, tiny trainings, to see whether the doctor names them."""
+"""The fault benchmark: small trainings with planted faults, which the doctor must name, and healthy ones."""

@@ -15,8 +15,8 @@ from skinexp.core.errors import UserError
 from skinexp.data.preparation import image_cache
 from skinexp.data.sources import registry
 from skinexp.health import network_readings
+from skinexp.health.diagnostic_limits import limit
 from skinexp.health.probes import logistic_probe_auc, mean_pairwise_cosine
-from skinexp.health.thresholds import limit
 from skinexp.models import Classifier, packed_weights, weights
 from skinexp.models.backbones import CONTRACTS
 from skinexp.models.classifier import FEATURES
@@ -113,8 +113,8 @@ def test_features_tell_malignant_phantoms_from_benign_ones(features, phantoms):
 
 def test_the_doctor_does_not_take_them_for_untrained(named):
     classifier = build(named)
-    readings = network_readings.of_weights(classifier, frozenset(classifier.backbone))
-    assert readings["untrained_kernels"] < limit("untrained")
+    readings = network_readings.read_weights(classifier, frozenset(classifier.backbone))
+    assert readings.untrained_kernels < limit("untrained")
 
 
 def test_statistics_of_normalization_have_converged(named, phantoms, monkeypatch):

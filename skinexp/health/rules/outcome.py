@@ -1,34 +1,37 @@
-"""How a training ended: what rules and words both ask first."""
+"""How a training ended: the questions that rules and verdict ask first."""
 
-import math
-
-from skinexp.health.chart import Chart
-from skinexp.health.thresholds import limit
+from skinexp.health.diagnostic_limits import limit
+from skinexp.health.observations import Observations
 
 
-def is_constant(chart: Chart) -> bool:
-    """Whether the network gives all images the same answer."""
-    return chart.last("logit_std") < limit("constant_logits")
+def is_constant(observations: Observations) -> bool:
+    """Returns whether the network gives all images the same logit."""
+    return observations.latest.logit_std < limit("constant_logits")
 
 
-def is_at_chance(chart: Chart) -> bool:
-    """Whether its order of the validation images could be a guess; never where they are too few to tell."""
-    area = chart.after.get("val_auc", math.nan)
-    return is_decidable(chart) and area < 0.5 + limit("chance") * chart.chance_error
+def is_at_chance(observations: Observations) -> bool:
+    """Returns whether the validation ROC-AUC could be that of random scores; False if there are too few images."""
+    area = observations.after.val_auc
+    return is_decidable(observations) and area < 0.5 + limit("chance") * observations.chance_error
 
 
-def is_decidable(chart: Chart) -> bool:
-    """Whether there are enough validation images for an AUC to say something."""
-    return chart.chance_error < limit("undecidable")
+def is_decidable(observations: Observations) -> bool:
+    """Returns whether there are enough validation images to judge a ROC-AUC."""
+    return observations.chance_error < limit("undecidable")
 
 
-def failed(chart: Chart) -> bool:
-    """Whether the training came to nothing; before it has begun, whether sixteen images cannot be learned."""
-    if not chart.after and chart.error is None:
-        return bool(chart.trials) and not chart.trials[0].fitted
-    return chart.error is not None or is_constant(chart) or is_at_chance(chart)
+def failed(observations: Observations) -> bool:
+    """Returns whether the training failed; before it has begun, whether the overfit-one-batch test failed."""
+    if observations.after.is_empty and observations.error is None:
+        return bool(observations.overfit_results) and not observations.overfit_results[0].fitted
+    return observations.error is not None or is_constant(observations) or is_at_chance(observations)
 
 
 def informative(area: float, error: float) -> bool:
-    """Whether an area is too far above 0.5 for chance, whose standard deviation is `error`."""
+    """Returns whether a ROC-AUC is too far above 0.5 for chance.
+
+    Args:
+        area: the ROC-AUC; NaN is not informative.
+        error: the standard error of the ROC-AUC of random scores.
+    """
     return area > 0.5 + limit("informative") * error

@@ -13,8 +13,8 @@ from skinexp.comparison.cross_validation import PooledFolds
 from skinexp.config.schema import Tracking
 from skinexp.core.number_format import clock, three_decimals
 from skinexp.core.python_command import python_command
+from skinexp.core.run_files import TRACEBACK
 from skinexp.core.terminal import console, from_here
-from skinexp.runs.result import TRACEBACK
 from skinexp.runs.run_outputs import RunOutputs
 
 COLUMNS = {  # metric -> heading

@@ -1,25 +1,22 @@
-"""The animals of the zoo: what is planted, how, and the name that the doctor must give it first.
+"""The cases of the fault benchmark: which fault is planted, how, and the cause that the doctor must name first.
 
-A fault is planted by overrides, as a user would make the mistake, or by a hook. Healthy trainings are there to be left
-alone.
+A fault is planted by overrides, as a user would make the mistake, or by training steps. The doctor must find nothing in
+healthy trainings.
 """
 
-from contextlib import nullcontext
 from dataclasses import dataclass
 
-import numpy as np
+from skinexp.workflows.training_steps import STANDARD_STEPS, TrainingSteps
+from skinexp.zoo import faults
 
-from skinexp.zoo import hooks
-from skinexp.zoo.hooks import Hook
-
-PHANTOMS = (  # a training of some seconds
+PHANTOMS = (  # generated images; a training takes some seconds
     "data=phantom",
     "data.phantom.images=400",
     "data.phantom.size=64",
     "data.preprocess.size=48",
     "model.batch_norm_momentum=0.8",
 )
-PHOTOGRAPHS = (  # real images and weights, which the command line names
+PHOTOGRAPHS = (  # real images and weights, from the directories that the command names
     "data=folder",
     "data.path={photographs}",
     "data.exclude=[premalignant]",
@@ -32,39 +29,39 @@ PHOTOGRAPHS = (  # real images and weights, which the command line names
 
 @dataclass(frozen=True)
 class Case:
-    """A training.
+    """One training of the fault benchmark.
 
     Attributes:
-        name: what is planted, in words.
-        expected: the diagnosis that must come first; None: it is healthy, and there must be none.
-        overrides: as on the command line.
-        hook: in which it runs.
+        name: the planted fault, in words.
+        expected: the cause that the doctor must name first; None if the training is healthy and it must name none.
+        overrides: as on the command line; a name in braces stands for a directory that the benchmark fills in.
+        steps: the functions that the training calls.
     """
 
     name: str
     expected: str | None
     overrides: tuple[str, ...]
-    hook: Hook = nullcontext
+    steps: TrainingSteps = STANDARD_STEPS
 
     @property
     def real(self) -> bool:
-        """Whether it takes real photographs and weights."""
+        """Whether the case needs real photographs and weights."""
         return any("{photographs}" in override for override in self.overrides)
 
 
-def phantoms(name: str, expected: str | None, *overrides: str, hook: Hook = nullcontext) -> Case:
-    """A scratch CNN on generated images, unless overrides say otherwise."""
+def phantoms(name: str, expected: str | None, *overrides: str, steps: TrainingSteps = STANDARD_STEPS) -> Case:
+    """Returns a case that trains a scratch CNN on generated images, unless overrides say otherwise."""
     epochs = "optim.epochs=8" if expected else "optim.epochs=20"
-    return Case(name, expected, (*PHANTOMS, epochs, *overrides), hook)
+    return Case(name, expected, (*PHANTOMS, epochs, *overrides), steps)
 
 
 def mobilenet(name: str, expected: str | None, *overrides: str) -> Case:
-    """MobileNetV2 with its weights on real photographs."""
+    """Returns a case that trains MobileNetV2 with pretrained weights on real photographs."""
     return Case(name, expected, (*PHOTOGRAPHS, "model=mobilenet", *overrides))
 
 
 def efficientnet(name: str, expected: str | None, *overrides: str) -> Case:
-    """EfficientNetB0, likewise."""
+    """Returns a case that trains EfficientNetB0 with pretrained weights on real photographs."""
     return Case(name, expected, (*PHOTOGRAPHS, "model=efficientnet", *overrides))
 
 
@@ -72,18 +69,22 @@ FAULTS = (
     efficientnet("EfficientNet gets pixels 0..1", "wrong_input_range", "model.input_scaling=unit"),
     mobilenet("MobileNetV2 gets pixels 0..1", "wrong_input_range", "model.input_scaling=unit"),
     mobilenet("MobileNetV2 gets pixels 0..255", "wrong_input_range", "model.input_scaling=byte"),
-    phantoms("images were stored as 0..1", "wrong_input_range", hook=hooks.images(hooks.unit_range)),
+    phantoms("images were stored as 0..1", "wrong_input_range", steps=faults.changed_images(faults.unit_range)),
     phantoms(
         "a frozen backbone of random weights", "frozen_random_backbone", "model=mobilenet", "model.weights={random}"
     ),
     mobilenet(
-        "BatchNormalization of a pretrained backbone learns",
+        "BatchNormalization of a pretrained backbone is trained",
         "batchnorm_unfrozen_or_stale",
         "model.batch_norm=trained",
         "data.preprocess.size=64",
         "optim.epochs=1",
     ),
-    phantoms("running statistics that never arrive", "batchnorm_unfrozen_or_stale", "model.batch_norm_momentum=0.9999"),
+    phantoms(
+        "running statistics that stay at their initial values",
+        "batchnorm_unfrozen_or_stale",
+        "model.batch_norm_momentum=0.9999",
+    ),
     phantoms("learning rate 3", "learning_rate_too_high", "optim.lr=3"),
     phantoms("learning rate 1e30", "learning_rate_too_high", "optim.lr=1e30"),
     phantoms("SGD at learning rate 300", "learning_rate_too_high", "optim=sgd", "optim.lr=300"),
@@ -96,32 +97,32 @@ FAULTS = (
     ),
     phantoms("learning rate 1e-9", "learning_rate_too_low", "optim.lr=1e-9"),
     mobilenet("a head at learning rate 1e-8", "learning_rate_too_low", "optim.lr=1e-8"),
-    phantoms("ten layers of sigmoids", "vanishing_gradient", hook=hooks.another_network(hooks.sigmoids, "conv9")),
+    phantoms("ten layers of sigmoids", "vanishing_gradient", steps=faults.another_network(faults.sigmoids, "conv9")),
     phantoms(
-        "a weight that is no number",
+        "a weight that is NaN",
         "exploding_or_nonfinite",
-        hook=hooks.network(hooks.weights("block2_conv1", 0, hooks.one_nan)),
+        steps=faults.changed_network(faults.changed_weights("block2_conv1", 0, faults.one_nan)),
     ),
     phantoms(
-        "a head whose units are dead",
+        "a head with dead units",
         "dead_units",
-        hook=hooks.network(hooks.weights("head_dense", 1, lambda bias: bias - 100)),
+        steps=faults.changed_network(faults.changed_weights("head_dense", 1, lambda bias: bias - 100)),
     ),
     phantoms(
         "labels shuffled in the manifest",
         "labels_shuffled_or_misaligned",
         "optim.epochs=15",
-        hook=hooks.table_labels(hooks.shuffled),
+        steps=faults.wrong_manifest(faults.shuffled),
     ),
     phantoms(
-        "training labels moved by one",
+        "training labels shifted by one",
         "labels_shuffled_or_misaligned",
-        hook=hooks.training_labels(lambda labels: np.roll(labels, 1)),
+        steps=faults.wrong_training_labels(faults.shifted),
     ),
     phantoms(
-        "training labels turned", "labels_shuffled_or_misaligned", hook=hooks.training_labels(lambda labels: 1 - labels)
+        "training labels inverted", "labels_shuffled_or_misaligned", steps=faults.wrong_training_labels(faults.inverted)
     ),
-    phantoms("an output that cannot move", "class_prior_only", hook=hooks.network(hooks.still_output)),
+    phantoms("a fixed output", "class_prior_only", steps=faults.changed_network(faults.fixed_output)),
     phantoms(
         "few images, many epochs",
         "overfitting",
@@ -131,8 +132,10 @@ FAULTS = (
         "optim.patience=60",
         "optim.reduce_lr.patience=60",
     ),
-    phantoms("one unit and much dropout", "underfitting_capacity", hook=hooks.another_network(hooks.one_unit, "conv")),
-    phantoms("weight decay that eats the weights", "underfitting_capacity", "optim=adamw", "optim.weight_decay=300"),
+    phantoms(
+        "one unit and dropout 0.9", "underfitting_capacity", steps=faults.another_network(faults.one_unit, "conv")
+    ),
+    phantoms("excessive weight decay", "underfitting_capacity", "optim=adamw", "optim.weight_decay=300"),
     phantoms(
         "the last weights are kept",
         "wrong_checkpoint_restored",
@@ -140,14 +143,16 @@ FAULTS = (
         "augment=none",
         "optim.epochs=25",
         "optim.patience=25",
-        "optim.reduce_lr.patience=25",  # or the last weights would be those of the best epoch, for want of movement
-        hook=hooks.last_weights_kept,
+        "optim.reduce_lr.patience=25",  # else the last weights would hardly differ from those of the best epoch
+        steps=faults.last_weights_kept(),
     ),
-    phantoms("the first weights are kept", "wrong_checkpoint_restored", hook=hooks.first_weights_kept),
-    phantoms("half of the images are blank", "data_constant_or_corrupt", hook=hooks.images(hooks.half_blank)),
-    phantoms("images of noise", "data_constant_or_corrupt", hook=hooks.images(hooks.noise)),
-    phantoms("a sticker on malignant pictures", "shortcut_suspected", hook=hooks.images(hooks.sticker)),
-    phantoms("two cameras", "shortcut_suspected", hook=hooks.images(hooks.red_cast)),
+    phantoms("the first weights are kept", "wrong_checkpoint_restored", steps=faults.first_weights_kept()),
+    phantoms(
+        "half of the images are blank", "data_constant_or_corrupt", steps=faults.changed_images(faults.half_blank)
+    ),
+    phantoms("images of noise", "data_constant_or_corrupt", steps=faults.changed_images(faults.noise)),
+    phantoms("a sticker on malignant images", "shortcut_suspected", steps=faults.changed_images(faults.sticker)),
+    phantoms("two cameras", "shortcut_suspected", steps=faults.changed_images(faults.red_cast)),
 )
 
 HEALTHY = (
@@ -169,7 +174,7 @@ HEALTHY = (
     ),
     *(mobilenet(f"MobileNetV2, seed {seed}", None, f"seed={seed}") for seed in range(3)),
     *(mobilenet(f"MobileNetV2, learning rate {rate:g}", None, f"optim.lr={rate}") for rate in (1e-4, 1e-2)),
-    mobilenet("MobileNetV2, a third as wide", None, "model.alpha=0.35"),
+    mobilenet("MobileNetV2, width 0.35", None, "model.alpha=0.35"),
     mobilenet("MobileNetV2, fine-tuned", None, "model.fine_tune.epochs=4"),
     mobilenet("MobileNetV2, 64 px", None, "data.preprocess.size=64"),
     *(efficientnet(f"EfficientNetB0, seed {seed}", None, f"seed={seed}") for seed in range(3)),

@@ -1,0 +1,69 @@
+"""The epoch monitor: readings while phases train, and at the end of each phase."""
+
+import json
+
+import keras
+
+from skinexp.core.atomic_files import replace_text
+from skinexp.health import network_readings
+from skinexp.health.examined_training import ExaminedTraining
+from skinexp.health.health_callback import HealthCallback
+from skinexp.health.readings import Readings
+from skinexp.core.strict_json import to_strict_json
+from skinexp.training.checkpoints import FOLDER
+from skinexp.training.phase_task import Course
+from skinexp.training.phases import Phase
+
+FILE = "health.json"  # beside the checkpoints: the ends of phases that a resumed run does not train again
+
+
+class EpochMonitor:
+    """Measures a training while it runs.
+
+    Attributes:
+        phase_ends: readings at the end of each phase, by its name.
+        seconds: that the measurements took.
+    """
+
+    def __init__(self, training: ExaminedTraining, label_entropy: float):
+        """
+        Args:
+            training: the training; if it was interrupted, the monitor knows the phases that have ended.
+            label_entropy: of the training labels, in nats.
+        """
+        self.phase_ends: dict[str, Readings] = {}
+        self.seconds = 0.0
+        self._training, self._label_entropy = training, label_entropy
+        self._file = training.directory / FOLDER / FILE
+        if self._file.is_file():
+            kept = json.loads(self._file.read_text())
+            self.phase_ends = {name: Readings.from_dict(values) for name, values in kept.items()}
+
+    def callbacks(self, phase: Phase, task: Course) -> list[keras.callbacks.Callback]:
+        """Returns the callbacks that measure a phase and change nothing.
+
+        Args:
+            phase: the phase that begins.
+            task: what the phase trains, and on what.
+        """
+        training = self._training
+        probe = training.probe_above(task.layer)
+        start = probe.kernels()
+        members = training.sample_validation(HealthCallback.IMAGES)
+        inputs = training.batches.val.read(members) if task.activations is None else task.activations[members]
+
+        def read_end(readings: Readings, epochs: int) -> None:
+            # The weights are those of the last epoch: the training has not yet put back those of the best one.
+            moved = network_readings.read_training(probe.kernels(), start)
+            self._add_end(phase, readings | moved | training.read_normalizations(epochs))
+
+        return [HealthCallback(probe, inputs, self._label_entropy, read_end, self._add_seconds)]
+
+    def _add_end(self, phase: Phase, readings: Readings) -> None:
+        self.phase_ends[phase.name] = readings
+        self._file.parent.mkdir(parents=True, exist_ok=True)
+        ends = {name: end.to_dict() for name, end in self.phase_ends.items()}
+        replace_text(self._file, json.dumps(to_strict_json(ends)))
+
+    def _add_seconds(self, seconds: float) -> None:
+        self.seconds += seconds
