@@ -19,6 +19,7 @@ import pandas as pd
 from skinexp.config.schema import Config
 from skinexp.core.atomic_files import replace_text
 from skinexp.core.errors import UserError
+from skinexp.core.strict_json import to_strict_json
 from skinexp.data.pipeline import Batches
 from skinexp.data.preparation.image_cache import Prepared
 from skinexp.health.epoch_monitor import EpochMonitor
@@ -30,7 +31,6 @@ from skinexp.health.preflight import Preflight
 from skinexp.health.readings import measured
 from skinexp.models import Classifier
 from skinexp.models.prediction import Predictions
-from skinexp.core.strict_json import to_strict_json
 from skinexp.training.phase_task import Course
 from skinexp.training.phases import Phase
 

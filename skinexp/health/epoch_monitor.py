@@ -5,11 +5,11 @@ import json
 import keras
 
 from skinexp.core.atomic_files import replace_text
+from skinexp.core.strict_json import to_strict_json
 from skinexp.health import network_readings
 from skinexp.health.examined_training import ExaminedTraining
 from skinexp.health.health_callback import HealthCallback
 from skinexp.health.readings import Readings
-from skinexp.core.strict_json import to_strict_json
 from skinexp.training.checkpoints import FOLDER
 from skinexp.training.phase_task import Course
 from skinexp.training.phases import Phase

@@ -76,4 +76,3 @@ def run_case(case: Case, places: dict[str, str], cache: Path) -> Outcome:
         seconds,
         found,
     )
-

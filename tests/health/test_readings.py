@@ -5,8 +5,8 @@ import math
 from dataclasses import replace
 
 import pytest
-from skinexp.core.strict_json import to_strict_json
 
+from skinexp.core.strict_json import to_strict_json
 from skinexp.health.observations import Observations
 from skinexp.health.readings import Readings, measured
 from skinexp.training.phases import Phase
