@@ -38,7 +38,7 @@ from skinexp.models.scratch import CONTRACT as SCRATCH_CONTRACT
 from skinexp.runs.result import plain
 from skinexp.training import cut, phases
 from skinexp.training.checkpoints import FOLDER
-from skinexp.training.phase_task import Course
+from skinexp.training.phase_task import PhaseTask
 from skinexp.training.phases import Phase
 
 log = logging.getLogger(__name__)
@@ -80,7 +80,7 @@ class Doctor:
             entropy=probes.prior_entropy(batches.train.labels),
             chance_error=probes.chance_error(batches.val.labels),
         )
-        self._cuts = [cut.find(phase, classifier) for phase in plan]  # below which nothing learns, phase by phase
+        self._cuts = [cut.find_cut_layer(phase, classifier) for phase in plan]  # nothing learns below
         # A network that learns as a whole is asked again and again, one that is cut only where it fails.
         self._whole = Questions(classifier.network, often=self._cuts[0] is None)
         self._ends = directory / FOLDER / FILE
@@ -183,16 +183,16 @@ class Doctor:
 
     # --- while --------------------------------------------------------------------------------------------------------
 
-    def watch(self, phase: Phase, way: Course) -> list[keras.callbacks.Callback]:
+    def watch(self, phase: Phase, task: PhaseTask) -> list[keras.callbacks.Callback]:
         """What looks at a phase as it goes on."""
         if not self._on:
             return []
-        questions = Questions(self._classifier.network, way.layer) if way.layer else self._whole
+        questions = Questions(self._classifier.network, task.layer) if task.layer else self._whole
         first = phase is self.chart.phases[0] and self._start
         start = first or questions.kernels()
         val = self._batches.val
         followed = image_readings.sample(val, self._config.seed, Watch.IMAGES)
-        inputs = val.read(followed) if way.activations is None else way.activations[followed]
+        inputs = val.read(followed) if task.activations is None else task.activations[followed]
 
         def end(readings: Evidence, epochs: int) -> None:
             """Reads the weights as the phase leaves them, before those of the best epoch take their place."""

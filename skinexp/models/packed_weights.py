@@ -34,7 +34,8 @@ def write(backbone: keras.Model, file: Path, about: dict[str, Any]) -> dict[str,
         The card.
     """
     packed = io.BytesIO()
-    np.savez(packed, **{name: _packed(array) for name, array in arrays(backbone).items()})
+    content_of: dict[str, Any] = {name: _packed(array) for name, array in arrays(backbone).items()}
+    np.savez(packed, **content_of)
     content = packed.getvalue()
     file.write_bytes(content)
     card = {"file": file.name, "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest(), **about}
@@ -76,7 +77,7 @@ def arrays(backbone: keras.Model) -> dict[str, np.ndarray]:
 
 
 def _weights(backbone: keras.Model) -> dict[str, keras.Variable]:
-    named = {}
+    named: dict[str, keras.Variable] = {}
     for layer in backbone.layers:
         # Keras counts the layers that nobody named: normalization, normalization_1, ... as they are built.
         stem = re.sub(r"_\d+$", "", layer.name) if isinstance(layer, keras.layers.Normalization) else layer.name

@@ -15,8 +15,8 @@ from skinexp.data.pipeline import TrainingBatches
 from skinexp.models.backbones import CONTRACTS
 from skinexp.models.scaling import scale_pixels
 from skinexp.training import optimizers
-from skinexp.training.augmented_model import Trainee
-from skinexp.training.callbacks import EpochOrder
+from skinexp.training.augmented_model import AugmentedModel
+from skinexp.training.callbacks import EpochSync
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +60,7 @@ def build(options: Model, count: int) -> Pretrained:
     return Pretrained(keras.Model(pixels, logits, name=options.name), backbone)
 
 
-class Learner(Trainee):
+class Learner(AugmentedModel):
     """The network as it is trained and judged: on images of one size, whatever size they come in."""
 
     def __init__(self, network: keras.Model, augmentation: Augmentation, size: int):
@@ -109,7 +109,7 @@ def learn(pretrained: Pretrained, batches: TrainingBatches, config: Pretraining,
                 batches.dataset(),
                 initial_epoch=len(losses),
                 epochs=last,
-                callbacks=[EpochOrder(batches), Progress(bar, losses, optim.epochs, directory / CHECKPOINT)],
+                callbacks=[EpochSync(batches), Progress(bar, losses, optim.epochs, directory / CHECKPOINT)],
                 shuffle=False,  # the batches come shuffled
                 verbose=0,
             )

@@ -18,7 +18,7 @@ from skinexp.evaluation import domain_shift, judge
 from skinexp.evaluation.external import evaluate_external
 from skinexp.models.archive import load_reference
 from skinexp.models.prediction import predict_all
-from skinexp.models.training_statistics import looks, names
+from skinexp.models.training_statistics import colour_statistics, image_fingerprints
 from skinexp.report.console import external_validation_table
 from skinexp.report.figures import run_figures, style
 from skinexp.runs.lookup import Finished
@@ -66,7 +66,8 @@ def run(run: Finished, table: Table, config: Config, directory: Path, result: Re
         shift = None
         if reference := load_reference(run.directory / "model.keras"):
             images = Images(prepared.images, frame["row"].to_numpy(), frame["label"].to_numpy())
-            found = domain_shift.shift(reference, predicted.features, looks(images), names(frame["sha256"]))
+            looks, names = colour_statistics(images), image_fingerprints(frame["sha256"])
+            found = domain_shift.shift(reference, predicted.features, looks, names)
             shift = dataclasses.asdict(found)
             record.metrics({"shift/far": found.far, "shift/median_distance": found.median_distance})
         said = external_validation_table.undefined(prepared.table.counts()) + external_validation_table.sentences(shift)

@@ -19,7 +19,7 @@ from skinexp.report.figures import style
 from skinexp.report.figures.lr_range_curve import range_curve
 from skinexp.runs.result import plain
 from skinexp.training import range_test
-from skinexp.training.lr_ramp import ramp
+from skinexp.training.lr_ramp import run_lr_range_test
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +43,7 @@ def run(config: RangeTest, directory: Path, about: dict[str, Any]) -> range_test
     classifier = models.build(config.model, config.data.preprocess.size)
 
     start = time.perf_counter()
-    curve = ramp(classifier, batches, config)
+    curve = run_lr_range_test(classifier, batches, config)
     seconds = time.perf_counter() - start
     log.info("          %s, in %.0f s", _how_it_ended(curve, config.lr_find.steps), seconds)
     suggestion = range_test.suggest(curve)

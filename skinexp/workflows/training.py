@@ -17,7 +17,7 @@ from skinexp.evaluation import Evaluation, Evidence, evaluate, evidence
 from skinexp.explain.maps import explain
 from skinexp.models.archive import save_model
 from skinexp.models.prediction import predict
-from skinexp.models.training_statistics import reference
+from skinexp.models.training_statistics import training_statistics
 from skinexp.report.figures import run_figures, style
 from skinexp.runs.job import Job
 from skinexp.runs.result import EVIDENCE, Result
@@ -62,7 +62,7 @@ def run(config: Config, job: Job, result: Result, record: tracking.Run) -> float
         classifier.network.jit_compile = config.compute.jit_compile  # for predictions; training says it itself
         result.add(model={"name": config.model.name, "parameters": classifier.parameters})
     with result.stage("training"):
-        foreseen = training.foreseen(classifier, batches, config)  # the doctor may look at it too
+        foreseen = training.precompute_validation_features(classifier, batches, config)  # the doctor may look at it too
     with result.stage("preflight"):
         doctor = health.Doctor(classifier, prepared, batches, config, directory)
         doctor.preflight(foreseen)
@@ -104,7 +104,7 @@ def run(config: Config, job: Job, result: Result, record: tracking.Run) -> float
         for name, figure in figures.items():
             style.save(figure, directory / "figures" / f"{name}.png")
     with result.stage("model"):
-        seen = reference(batches, predicted, frame, config.seed)
+        seen = training_statistics(batches, predicted, frame, config.seed)
         save_model(classifier.network, directory / "model.keras", _needed_to_serve(config, proof), seen)
     with result.stage("tracking"):
         record.run_directory()
@@ -125,7 +125,7 @@ def _diagnosed(doctor: health.Doctor, result: Result, record: tracking.Run) -> I
     try:
         yield
     except training.NonFiniteLoss as error:
-        if verdict := doctor.broken(error.records, error):
+        if verdict := doctor.broken(error.rows, error):
             _tell(verdict, doctor, result, record)
             record.file(doctor.file)
         raise

@@ -24,7 +24,7 @@ from skinexp.explain.gradcam import gradcam  # noqa: E402
 from skinexp.models import Classifier  # noqa: E402
 from skinexp.models.backbones import CONTRACTS  # noqa: E402
 from skinexp.models.classifier import FEATURES  # noqa: E402
-from skinexp.training.augmented_model import Trainee  # noqa: E402
+from skinexp.training.augmented_model import AugmentedModel  # noqa: E402
 from skinexp.training.cut import Top  # noqa: E402
 
 SIZE, IMAGES = 64, 8
@@ -73,7 +73,7 @@ def answer(file: str) -> None:
         found[f"{name} maps"] = gradcam(classifier.network, classifier.last_convolution, images, signs)
     whole, above = (given(Model(name=name), SIZE, dropout=0.5) for name in ("scratch", "mobilenet"))
     features = keras.Function(above.network.inputs[0], above.network.get_layer(FEATURES).output)(images)
-    found["whole losses"] = losses(Trainee(whole.network, Augmentation(Augment())), images)
+    found["whole losses"] = losses(AugmentedModel(whole.network, Augmentation(Augment())), images)
     found["top losses"] = losses(Top(above, FEATURES), keras.ops.convert_to_numpy(features))
     np.savez(file, **found)
 

@@ -147,7 +147,7 @@ def test_what_is_foreseen_is_not_asked_of_the_backbone_and_reads_the_same(head, 
     readings = []
     for foresee in (False, True):
         classifier, batches, doctor = attend(head, pictures, tmp_path)
-        foreseen = training.foreseen(classifier, batches, head) if foresee else None
+        foreseen = training.precompute_validation_features(classifier, batches, head) if foresee else None
         if foresee:
             monkeypatch.delattr(Questions, "activation")
         doctor.preflight(foreseen)

@@ -19,7 +19,7 @@ from skinexp.core.errors import UserError
 from skinexp.data.pipeline import Batches
 from skinexp.models import Classifier
 from skinexp.training import checkpoint_callback, checkpoints, features, fit, phase_task, phases
-from skinexp.training.callbacks import Record
+from skinexp.training.callbacks import EpochRow
 from skinexp.training.checkpoints import FILE, Checkpoint, fingerprint
 
 EACH_EPOCH, FIRST_EPOCH = float("inf"), 1e-9  # shares of the time: when a checkpoint is written
@@ -54,7 +54,7 @@ def live(classifier, batches) -> Callable[..., Outcome]:
         built = build(config, classifier)
         told = []
 
-        def on_epoch(record: Record) -> None:
+        def on_epoch(record: EpochRow) -> None:
             told.append(record["epoch"])
             if record["epoch"] == killed_in:
                 raise Killed
@@ -180,11 +180,11 @@ def test_a_training_that_is_done_leaves_the_same_layers_learning(usual, classifi
 
 
 def test_killed_at_the_end_of_a_phase_it_ends_as_if_it_had_not_been(usual, undisturbed, live, tmp_path, monkeypatch):
-    def killed(_: checkpoint_callback.Memory) -> None:
+    def killed(_: checkpoint_callback.CheckpointCallback) -> None:
         raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr(checkpoint_callback.Memory, "finish_phase", killed)
+        patch.setattr(checkpoint_callback.CheckpointCallback, "finish_phase", killed)
         with pytest.raises(Killed):
             live(usual, tmp_path)
     resumed = live(usual, tmp_path)
