@@ -6,14 +6,22 @@ which then refuses unknown keys and wrong types while composing; the bounds and 
 """
 
 import math
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
+
+from skinexp.contracts import backbones, losses
 
 
 def choice(default: str | None, *others: str) -> Any:
     """A field that takes one of a few words."""
     options = (default, *others) if default is not None else others
     return field(default=default, metadata={"choices": options})
+
+
+def registered(default: str, names: Collection[str]) -> Any:
+    """A field that takes a name of a registry."""
+    return field(default=default, metadata={"choices": names})
 
 
 def number(default: float | int | None, *, above=-math.inf, least=-math.inf, most=math.inf, below=math.inf) -> Any:
@@ -139,12 +147,13 @@ class FineTune:
 class Model:
     """Which network is trained, from which weights, and what its input is scaled to."""
 
-    name: str = choice("scratch", "mobilenet", "efficientnet")
-    # of the backbone: null (random), phantom (which come with skinexp), imagenet, a .weights.h5 file, an .npz file of
-    # skinexp.pretrain, or a directory of .weights.h5 files
+    name: str = registered("scratch", backbones.MODEL_NAMES)
+    # of the backbone: null (random), phantom (which come with skinexp for some), imagenet, a .weights.h5 file, an .npz
+    # file of skinexp.pretrain, or a directory of .weights.h5 files or files of Keras' ImageNet release
     weights: str | None = None
     frozen: bool | None = None  # keep the backbone as loaded in the first phase; null: yes where it has weights
-    input_scaling: str = choice("contract", "unit", "tf", "byte")  # what the network expects; or 0..1, -1..1, 0..255
+    # what the network expects; or 0..1 (unit), -1..1 (tf), 0..255 (byte), standardised as ImageNet (torch), BGR (caffe)
+    input_scaling: str = registered("contract", backbones.SCALING_NAMES)
     batch_norm: str = choice("frozen", "trained")  # of a pretrained backbone: as loaded, or learning in every phase
     alpha: float = number(1.0, above=0)  # width of MobileNetV2: 0.35, 0.5, 0.75, 1.0, 1.3 or 1.4 of the standard's
     batch_norm_momentum: float = number(
@@ -174,6 +183,10 @@ class Optim:
     )  # lower it when the monitor stalls, or along a cosine to 0 over the phase
     weight_decay: float = number(0.0, least=0)  # decoupled, as in AdamW
     momentum: float = number(0.9, least=0, below=1)  # of sgd
+    loss: str = registered("cross_entropy", losses.LOSS_NAMES)  # focal: images that are classified well count less
+    class_weight: str = choice(
+        "none", "balanced"
+    )  # balanced: both classes count alike in the loss, whatever their share
     batch_size: int = number(32, least=1)
     epochs: int = number(100, least=1)  # at most, in the first phase
     patience: int = number(10, least=1)  # epochs without a better monitor before a phase stops
@@ -311,7 +324,9 @@ GROUPS = {
 def register(whole: type[Config] = Config) -> None:
     """Hands the schema to Hydra: `schema` for the whole, `<group>/schema` for each group."""
     from hydra.core.config_store import ConfigStore
+    from omegaconf import OmegaConf
 
+    OmegaConf.register_new_resolver("preset_weights", backbones.preset_weights, replace=True)
     store = ConfigStore.instance()
     store.store(name="schema", node=whole)
     for group, node in GROUPS.items():

@@ -16,6 +16,9 @@ import numpy as np
 import pandas as pd
 
 from skinexp.config.schema import Config
+from skinexp.contracts.backbones import expected_scaling
+from skinexp.contracts.losses import objective
+from skinexp.contracts.scalings import SCALINGS
 from skinexp.core.atomic_files import replace_text
 from skinexp.core.errors import UserError
 from skinexp.core.randomness import rng
@@ -31,10 +34,7 @@ from skinexp.health.trial import IMAGES as TRIAL_IMAGES
 from skinexp.health.trial import Experiment, attempt, other_rates
 from skinexp.health.watch import Watch
 from skinexp.models import Classifier
-from skinexp.models.backbones import CONTRACTS
 from skinexp.models.prediction import Predictions
-from skinexp.models.scaling import SCALINGS
-from skinexp.models.scratch import CONTRACT as SCRATCH_CONTRACT
 from skinexp.runs.result import plain
 from skinexp.training import cut, phases
 from skinexp.training.checkpoints import FOLDER
@@ -64,10 +64,11 @@ class Doctor:
         self._start: Kernels = {}  # what the first phase trains, as it was before
         self._looked_below = False
         self._on = config.health.policy != "off"
+        self._objective = objective(config.optim.loss, config.optim.class_weight, batches.train.labels)
         plan = phases.plan(classifier, config.model, config.optim)
         self._dropout = phases.dropout_rates(classifier.network)
         model = config.model
-        expected = CONTRACTS[model.name].input_scaling if model.name in CONTRACTS else SCRATCH_CONTRACT
+        expected = expected_scaling(model.name)
         self.chart = Chart(
             network=model.name,
             scaling=(expected if model.input_scaling == "contract" else model.input_scaling, expected),
@@ -77,7 +78,7 @@ class Doctor:
             dropout=max(self._dropout.values(), default=0.0),
             monitor=config.optim.monitor.replace("val_", "val/"),
             steps_an_epoch=batches.train.steps,
-            entropy=probes.prior_entropy(batches.train.labels),
+            entropy=self._objective.constant,
             chance_error=probes.chance_error(batches.val.labels),
         )
         self._cuts = [cut.find_cut_layer(phase, classifier) for phase in plan]  # nothing learns below
@@ -127,12 +128,13 @@ class Doctor:
         chart.before |= network_readings.of_answers(answers)
         chart.before |= network_readings.of_entry(classifier.network, val.read(members[:ENTRIES]), chart.scaling[1])
         chart.before |= network_readings.of_weights(classifier, chart.phases[0].frozen)
-        chart.before["initial_loss"] = probes.cross_entropy(labels, answers.logits)
+        chart.before["initial_loss"] = self._objective.mean(labels, answers.logits)
         chart.before["probe_auc"] = probes.logistic_probe_auc(answers.features, labels, groups, seed)
         chart.before["probe_error"] = probes.chance_error(labels)
         if classifier.pretrained and self._sees_nothing():
-            others = [name for name in SCALINGS if name != chart.scaling[0]]
-            cosines = network_readings.cosines_by_scaling(classifier.network, val.read(members[:32]), others)
+            cosines = network_readings.cosines_by_scaling(
+                classifier.network, val.read(members[:32]), chart.scaling[0], SCALINGS
+            )
             chart.before |= {f"cosine_if_{name}": cosine for name, cosine in cosines.items()}
 
     def _try_to_learn(self, foreseen: np.ndarray | None) -> None:
@@ -229,7 +231,9 @@ class Doctor:
         """The same training images with running statistics and with their own."""
         train = self._batches.train
         members = image_readings.sample(train.images, self._config.seed, MODE_IMAGES)
-        return network_readings.of_modes(self._whole, train.images.read(members), train.labels[members])
+        return network_readings.of_modes(
+            self._whole, train.images.read(members), train.labels[members], self._objective.mean
+        )
 
     # --- after --------------------------------------------------------------------------------------------------------
 
@@ -251,7 +255,7 @@ class Doctor:
         chart.after = {
             "best_epoch": float(best_epoch),
             "val_auc": probes.auc(labels, logits),
-            "val_loss": probes.cross_entropy(labels, logits),
+            "val_loss": self._objective.mean(labels, logits),
             "logit_std": float(np.std(logits)),
             "predicted_positive": probes.predicted_positive(logits),
             "feature_cosine": probes.mean_pairwise_cosine(features),

@@ -1,15 +1,16 @@
 """What a network says of a few images: before its first step, at the end of a phase, and when training is over."""
 
 import math
+from collections.abc import Callable, Mapping
 
 import keras
 import numpy as np
 
+from skinexp.contracts.scalings import SCALINGS, Scaling
 from skinexp.health import probes
 from skinexp.health.ask import Answers, Kernels, Questions
 from skinexp.health.chart import Evidence
 from skinexp.models import Classifier
-from skinexp.models.scaling import SCALINGS
 
 ENTRY = "input_scaling"  # the layer that hands pixels to the backbone
 KERNELS = 16  # whose distribution is looked at, at most: from the first layer to the last
@@ -34,23 +35,33 @@ def of_entry(network: keras.Model, pixels: np.ndarray, expected: str) -> Evidenc
         pixels: (n, s, s, 3) images.
         expected: the contract, a key of `SCALINGS`.
     """
-    entry = keras.ops.convert_to_numpy(network.get_layer(ENTRY)(np.asarray(pixels, np.float32)))
+    entry_of = keras.Function(network.inputs[0], network.get_layer(ENTRY).output)
+    entry = keras.ops.convert_to_numpy(entry_of(np.asarray(pixels, np.float32)))
     return {
-        "input_error": probes.relative_error(entry, _scaled(pixels, expected)),
+        "input_error": probes.relative_error(entry, SCALINGS[expected](pixels)),
         "input_min": float(entry.min()),
         "input_max": float(entry.max()),
     }
 
 
-def cosines_by_scaling(network: keras.Model, pixels: np.ndarray, scalings: list[str]) -> dict[str, float]:
-    """The features' mean pairwise cosine if pixels came as each of some scalings would have them."""
-    here = network.get_layer(ENTRY).get_config()
+def cosines_by_scaling(
+    network: keras.Model, pixels: np.ndarray, chosen: str, scalings: Mapping[str, Scaling]
+) -> dict[str, float]:
+    """The features' mean pairwise cosine if pixels came as each of some scalings would have them.
+
+    Args:
+        pixels: (n, s, s, 3) images.
+        chosen: the network's own scaling, which is left out.
+        scalings: the others, by name, and that one.
+    """
     questions = Questions(network)
     found = {}
-    for scaling in scalings:
+    for name in scalings:
+        if name == chosen:
+            continue
         # Pixels that the network's own scaling turns into those of the other: the graph stays as it is.
-        lent = (_scaled(pixels, scaling) - here["offset"]) / here["scale"]
-        found[scaling] = probes.mean_pairwise_cosine(questions.answers(lent).features)
+        lent = scalings[chosen].invert(scalings[name](pixels))
+        found[name] = probes.mean_pairwise_cosine(questions.answers(lent).features)
     return found
 
 
@@ -112,18 +123,21 @@ def _by_layer(what: str, kernels: Kernels, values: np.ndarray) -> Evidence:
     return {f"{what}/{name}": float(value) for name, value in zip(kernels, values, strict=True)}
 
 
-def of_modes(questions: Questions, inputs: np.ndarray, labels: np.ndarray) -> Evidence:
+def of_modes(
+    questions: Questions, inputs: np.ndarray, labels: np.ndarray, loss: Callable[..., float] = probes.cross_entropy
+) -> Evidence:
     """The same images with the statistics that inference uses and with their own.
 
     Args:
         inputs: (n, ...) what the questions are about, n at least 32.
         labels: (n,) 0/1.
+        loss: of labels and logits, as the training has it.
     """
     inference = questions.answers(inputs)
     own = questions.answers(inputs, training=True)
     return {
-        "inference_loss": probes.cross_entropy(labels, inference.logits),
-        "own_statistics_loss": probes.cross_entropy(labels, own.logits),
+        "inference_loss": loss(labels, inference.logits),
+        "own_statistics_loss": loss(labels, own.logits),
         "inference_auc": probes.auc(labels, inference.logits),
         "own_statistics_auc": probes.auc(labels, own.logits),
         "dead_units": max(map(probes.dead_share, inference.largest.values()), default=0.0),
@@ -133,11 +147,6 @@ def of_modes(questions: Questions, inputs: np.ndarray, labels: np.ndarray) -> Ev
 def learning_normalizations(network: keras.Model) -> list[keras.layers.BatchNormalization]:
     """The BatchNormalization layers that use a batch's own statistics in the phase that was entered last."""
     return [one for one in network.layers if isinstance(one, keras.layers.BatchNormalization) and one.trainable]
-
-
-def _scaled(pixels: np.ndarray, scaling: str) -> np.ndarray:
-    numbers = SCALINGS[scaling]
-    return np.asarray(pixels, np.float32) * numbers["scale"] + numbers["offset"]
 
 
 def _fresh(layer: keras.layers.Layer):

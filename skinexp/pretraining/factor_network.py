@@ -12,8 +12,7 @@ from skinexp.config.schema import Model, Pretraining
 from skinexp.core import terminal
 from skinexp.data.augment import Augmentation
 from skinexp.data.pipeline import TrainingBatches
-from skinexp.models.backbones import CONTRACTS
-from skinexp.models.scaling import scale_pixels
+from skinexp.models.backbones import CONTRACTS, attach_backbone
 from skinexp.training import optimizers
 from skinexp.training.augmented_model import AugmentedModel
 from skinexp.training.callbacks import EpochSync
@@ -44,12 +43,7 @@ def build(options: Model, count: int) -> Pretrained:
     """
     contract = CONTRACTS[options.name]
     pixels = keras.Input((None, None, 3), name="pixels")
-    backbone = contract.build(
-        include_top=False,
-        weights=None,
-        input_tensor=scale_pixels(pixels, "contract", contract.input_scaling),
-        **contract.arguments(options.alpha),
-    )
+    backbone = attach_backbone(contract, options.alpha, pixels, "contract")
     for layer in backbone.layers:
         if isinstance(layer, layers.BatchNormalization):
             layer.momentum = options.batch_norm_momentum

@@ -26,6 +26,7 @@ from skinexp.data.pipeline import Batches, EpochBatches, Images
 from skinexp.data.preparation.cache_lock import alone
 from skinexp.models import Classifier
 from skinexp.models.extractor import Extractor, extractor
+from skinexp.models.scaling import LAYER as SCALING_LAYER
 from skinexp.training import cut
 
 log = logging.getLogger(__name__)
@@ -159,12 +160,11 @@ def _extractor(network: keras.Model, layer: str, weights: str) -> Extractor:
 def _key(classifier: Classifier, layer: str, weights: str, images: Images, draws: Draws) -> str:
     """Returns a digest of everything that features depend on: the graph, its weights, the pixels and the draws."""
     network = classifier.network
-    scaling = network.get_layer("input_scaling").get_config()
+    scaling = network.get_layer(SCALING_LAYER).get_config()
+    numbers = [scaling.get(name) for name in ("scale", "offset", "mean", "variance") if name in scaling]
     drawn = [None if view is None else digest_of_arrays([view]) for view in draws]
     policy = keras.config.dtype_policy().name
-    return digest(
-        VERSION, network.name, layer, scaling["scale"], scaling["offset"], policy, weights, images.digest, drawn
-    )
+    return digest(VERSION, network.name, layer, *numbers, policy, weights, images.digest, drawn)
 
 
 def _compute(

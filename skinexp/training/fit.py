@@ -10,12 +10,14 @@ import keras
 import pandas as pd
 
 from skinexp.config.schema import Config, Model
+from skinexp.contracts.losses import objective
 from skinexp.core import terminal
 from skinexp.data.pipeline import Batches
 from skinexp.models import Classifier
 from skinexp.training import checkpoints, optimizers, phases
 from skinexp.training.callbacks import BestWeights, EpochLogger, EpochRow, EpochSync, ProgressBar
 from skinexp.training.checkpoint_callback import CheckpointCallback
+from skinexp.training.losses import build_loss, log_objective
 from skinexp.training.phase_task import PhaseTask, build_phase_task, choose_cut
 from skinexp.training.phases import Phase
 from skinexp.training.stoppers import build_stoppers
@@ -68,13 +70,12 @@ def fit(
         UserError: if the disk has no room.
     """
     plan = phases.plan(classifier, config.model, config.optim)
+    loss = _build_loss(config, batches)
     dropout = phases.dropout_rates(classifier.network)
     logger, best = EpochLogger(on_epoch, plan[0]), BestWeights(config.optim.monitor, classifier.network)
     fingerprint = checkpoints.fingerprint(classifier, plan, batches, config)
     checkpoint = CheckpointCallback(directory / checkpoints.FOLDER, fingerprint, classifier.network, logger, best)
-    if logger.rows:
-        outcome = "was finished" if checkpoint.finished == len(plan) else "goes on"
-        log.info("Training  %s after epoch %d", outcome, len(logger.rows))
+    _log_resumed(logger.rows, checkpoint.finished == len(plan))
     for number, phase in enumerate(plan):
         phases.enter(phase, classifier.network, dropout)
         if number < checkpoint.finished:
@@ -83,11 +84,10 @@ def fit(
         layer = checkpoint.cut(phase, partial(choose_cut, phase, classifier, batches, config))
         first = sum(row["phase"] != phase.name for row in logger.rows)
         task = build_phase_task(phase, layer, classifier, batches, config, first)
-        logger.phase, stoppers = phase, build_stoppers(config.optim)
-        checkpoint.stoppers = stoppers
-        observers = [EpochSync(task.batches), *watch(phase, task), logger, best, *stoppers]
+        logger.phase, checkpoint.stoppers = phase, build_stoppers(config.optim)
+        observers = [EpochSync(task.batches), *watch(phase, task), logger, best, *checkpoint.stoppers]
         observers += _tensorboard(config, directory)
-        _fit_phase(phase, task, config, range(first, len(logger.rows)), observers, checkpoint)
+        _fit_phase(phase, task, loss, config, range(first, len(logger.rows)), observers, checkpoint)
         checkpoint.finish_phase()
         _log_outcome(logger.rows[first:], best.epoch)
     history = pd.DataFrame(logger.rows)
@@ -98,6 +98,7 @@ def fit(
 def _fit_phase(
     phase: Phase,
     task: PhaseTask,
+    loss: keras.losses.Loss,
     config: Config,
     trained: range,
     observers: list[keras.callbacks.Callback],
@@ -110,7 +111,7 @@ def _fit_phase(
         observers: callbacks, in order; the progress bar and the checkpoint come after them.
     """
     steps = task.batches.steps
-    task.compile(optimizers.build(config.optim, phase.lr, phase.epochs * steps), config.compute)
+    task.compile(optimizers.build(config.optim, phase.lr, phase.epochs * steps), loss, config.compute)
     with terminal.bar(phase.name, phase.epochs * steps) as bar:
         bar.advance(len(trained) * steps)
         task.model.fit(
@@ -124,12 +125,23 @@ def _fit_phase(
         )
 
 
+def _build_loss(config: Config, batches: Batches) -> keras.losses.Loss:
+    goal = objective(config.optim.loss, config.optim.class_weight, batches.train.labels)
+    log_objective(goal, config.evaluate.calibration)
+    return build_loss(goal)
+
+
 def _tensorboard(config: Config, directory: Path) -> list[keras.callbacks.Callback]:
     if not config.tracking.tensorboard:
         return []
     return [
         TensorBoard(str(directory / "tensorboard"), histogram_freq=int(config.tracking.histograms), write_graph=False)
     ]
+
+
+def _log_resumed(rows: list[EpochRow], finished: bool) -> None:
+    if rows:
+        log.info("Training  %s after epoch %d", "was finished" if finished else "goes on", len(rows))
 
 
 def _describe(phase: Phase, classifier: Classifier, model: Model) -> str:

@@ -12,10 +12,12 @@ import numpy as np
 import pandas as pd
 
 from skinexp.config.schema import RangeTest
+from skinexp.contracts.losses import objective
 from skinexp.core import terminal
 from skinexp.data.pipeline import Batches, EpochBatches
 from skinexp.models import Classifier
 from skinexp.training import optimizers, phases, range_test
+from skinexp.training.losses import build_loss
 from skinexp.training.phase_task import build_phase_task, choose_cut
 
 log = logging.getLogger(__name__)
@@ -41,7 +43,8 @@ def run_lr_range_test(classifier: Classifier, batches: Batches, config: RangeTes
     log.info("Range     %s: %d steps at rates from %g to %g", learns, len(planned), planned[0], planned[-1])
     layer = choose_cut(phase, classifier, batches, config)
     task = replace(build_phase_task(phase, layer, classifier, batches, config, first=0), steps_at_once=1)
-    task.compile(optimizers.without_schedule(config.optim, config.lr_find.min), config.compute)
+    loss = build_loss(objective(config.optim.loss, config.optim.class_weight, batches.train.labels))
+    task.compile(optimizers.without_schedule(config.optim, config.lr_find.min), loss, config.compute)
     losses: list[float] = []
     with weights_kept(classifier.network), terminal.bar("Range", len(planned)) as bar:
         for rate, (inputs, labels) in zip(planned, epoch_after_epoch(task.batches), strict=False):

@@ -46,11 +46,11 @@ class PhaseTask:
     activations: np.ndarray | None = None
     steps_at_once: int = 1
 
-    def compile(self, optimizer: keras.Optimizer, compute: Compute) -> None:
-        """Compiles the model with the loss and the metrics of every training."""
+    def compile(self, optimizer: keras.Optimizer, loss: keras.losses.Loss, compute: Compute) -> None:
+        """Compiles the model with the metrics of every training."""
         self.model.compile(
             optimizer=optimizer,
-            loss=keras.losses.BinaryCrossentropy(from_logits=True),
+            loss=loss,
             metrics=[
                 keras.metrics.BinaryAccuracy(name="accuracy", threshold=0.0),  # a logit of 0 is a probability of 0.5
                 keras.metrics.AUC(name="auc", from_logits=True),

@@ -20,7 +20,11 @@ MISTAKES = [  # what is typed, how the message begins, what else it says
     ("optim.epochs=2.5", "optim.epochs: Value '2.5'", "could not be converted to Integer"),
     ("augment.flip=maybe", "augment.flip: Value 'maybe'", "not a valid bool"),
     ("optim.lr=null", "optim.lr: ", "not Optional"),
-    ("model=resnet", "model=resnet: no such option.", "There are: efficientnet, mobilenet, scratch."),
+    (
+        "model=resnet",
+        "model=resnet: no such option.",
+        "There are: densenet121, efficientnet, ",
+    ),
     ("model=mobilnet", "model=mobilnet: no such option.", "Did you mean mobilenet?"),
     ("experiment=smok", "experiment=smok: no such option.", "Did you mean smoke?"),
     ("+optim.nesterov=true", "optim.nesterov: no such key.", "--cfg job"),

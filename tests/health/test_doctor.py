@@ -10,6 +10,7 @@ import pytest
 
 from skinexp import models, training
 from skinexp.config.schema import Config, Data, FineTune, Health, Model, Optim, Phantom, Preprocess, Tracking
+from skinexp.contracts.losses import objective
 from skinexp.core.errors import UserError
 from skinexp.data import pipeline
 from skinexp.data.preparation import image_cache
@@ -195,3 +196,12 @@ def test_a_preflight_failure_stops_where_it_is_asked_to(config, prepared, tmp_pa
     with pytest.raises(UserError, match=r"health.preflight: data constant or corrupt: 100% .* health.policy=warn"):
         doctor.preflight()
     assert json.loads((tmp_path / "health.json").read_text())["cause"] == "data_constant_or_corrupt"
+
+
+def test_a_training_is_measured_against_the_constant_prediction_of_its_own_loss(config, prepared, tmp_path):
+    focal = replace(config, optim=replace(config.optim, loss="focal", class_weight="balanced"))
+    _, batches, doctor = attend(focal, prepared, tmp_path)
+    goal = objective("focal", "balanced", batches.train.labels)
+    assert doctor.chart.entropy == goal.constant < 0.2  # a cross-entropy would have 0.69
+    doctor.preflight()
+    assert doctor.chart.before["initial_loss"] < 2 * goal.constant

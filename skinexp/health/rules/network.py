@@ -2,12 +2,11 @@
 
 import math
 
+from skinexp.contracts.scalings import SCALINGS
 from skinexp.health.chart import Chart, Evidence
 from skinexp.health.diagnosis import LIKELY, POSSIBLE, SURE, Diagnosis
 from skinexp.health.rules.outcome import failed
 from skinexp.health.thresholds import limit
-
-RANGES = {"unit": "0..1", "tf": "-1..1", "byte": "0..255"}
 
 
 def wrong_input_range(chart: Chart) -> Diagnosis | None:
@@ -23,7 +22,7 @@ def wrong_input_range(chart: Chart) -> Diagnosis | None:
         what = "its weights were trained on" if chart.pretrained else "it was designed for"
         why = (
             f"{chart.network} gets inputs from {before['input_min']:.3g} to {before['input_max']:.3g} "
-            f"(model.input_scaling={chosen}), {what} {RANGES[expected]}"
+            f"(model.input_scaling={chosen}), {what} {SCALINGS[expected].described}"
         )
         confidence = SURE if chart.pretrained else LIKELY
         return Diagnosis("wrong_input_range", confidence, why, "model.input_scaling=contract", seen)
@@ -32,7 +31,7 @@ def wrong_input_range(chart: Chart) -> Diagnosis | None:
     if scaling and _is_dead(before) and better[scaling] < limit("awake"):
         why = (
             f"all images look alike to {chart.network} (cosine of features {before['feature_cosine']:.4f}), and would "
-            f"not with inputs in {RANGES[scaling]} ({better[scaling]:.2f})"
+            f"not with inputs in {SCALINGS[scaling].described} ({better[scaling]:.2f})"
         )
         return Diagnosis(
             "wrong_input_range", SURE, why, f"model.input_scaling={scaling}", seen | {"cosine_then": better[scaling]}
