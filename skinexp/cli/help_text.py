@@ -4,6 +4,7 @@ from pathlib import Path
 
 from skinexp.config.conf_files import CONF
 from skinexp.config.schema import GROUPS
+from skinexp.contracts.backbones import with_shipped_weights
 
 TEMPLATE = """\
 Compose an experiment, train it, and see in MLflow whether to believe it.
@@ -19,9 +20,10 @@ Often set
   data.path=DIRECTORY           where images are (data=folder, data=hub)
   data.split.folds=5            with -m data.split.fold=0,1,2,3,4: cross-validation, in which each image is tested once
   data.preprocess.size=96       pixels a side: a quarter of the cost of 192
-  model.weights=phantom         learned on phantoms, come with skinexp; or imagenet (downloaded), a .weights.h5 file, or
-                                a directory of such files in which each model finds its own
+  model.weights=phantom         learned on phantoms, come with skinexp for {shipped}; or imagenet
+                                (downloaded), a .weights.h5 file, or a directory of such files for several models
   optim.lr=0.0003 optim.epochs=30 optim.batch_size=64
+  optim.class_weight=balanced   both classes count alike in the loss; optim.loss=focal: hard images count more
   hydra.launcher.jobs=2         jobs of a sweep that run at a time
   health.policy=stop            end before training where the doctor finds something wrong; off: do not look
   resume=DIRECTORY              go on with a run or a sweep that was interrupted, and nothing else
@@ -51,8 +53,8 @@ def render() -> str:
         lines.append(f"\n  {group:<12}{about}")
         for file in sorted((CONF / group).glob("*.yaml")):
             mark = "*" if defaults.get(group) == file.stem else " "
-            lines.append(f"    {mark} {file.stem:<14}{_summary(file)}")
-    return TEMPLATE.format(groups="\n".join(lines))
+            lines.append(f"    {mark} {file.stem:<18}{_summary(file)}")
+    return TEMPLATE.format(groups="\n".join(lines), shipped=" and ".join(with_shipped_weights()))
 
 
 def _summary(file: Path) -> str:

@@ -23,6 +23,7 @@ def check(config: Config) -> None:
         raise UserError(f"resume: belongs on the command line, not in a file. Received: {config.resume}")
     _check_data(config.data)
     _check_model(config.model, config.data.preprocess.size)
+    _check_layout(config.model.name, config.compute.layout)
     _check_threshold(config.evaluate.threshold)
     if config.compute.threads is not None and config.compute.backend == "jax":
         raise UserError(
@@ -172,6 +173,14 @@ def _check_weights(model: Model) -> None:
             f"Use one of these, or make some for {model.name} (python -m skinexp.pretrain), or use "
             "model.weights=imagenet, a file or a directory, or null (random weights). "
             f"Received: model.weights=phantom, model.name={model.name}, model.alpha={model.alpha}"
+        )
+
+
+def _check_layout(model: str, layout: str) -> None:
+    if layout == "channels_first" and model in CONTRACTS and not CONTRACTS[model].channels_first:
+        raise UserError(
+            f"compute.layout: Keras has {model} with channels last only. Use compute.layout=channels_last. "
+            f"Received: {layout}"
         )
 
 

@@ -26,6 +26,7 @@ class Contract:
         release: name of its file in Keras' ImageNet release; `{alpha}` stands for the width.
         smallest_size: pixels a side of the smallest image that it takes.
         widths: the widths (alpha) that ImageNet weights exist for.
+        channels_first: whether keras.applications builds it for channels before height and width.
         shipped: whether weights of width 1, learned on phantoms, come with skinexp.
     """
 
@@ -37,6 +38,7 @@ class Contract:
     release: str
     smallest_size: int = 32
     widths: tuple[float, ...] = (1.0,)
+    channels_first: bool = True
     shipped: bool = False
 
     def arguments(self, alpha: float) -> dict[str, Any]:
@@ -91,6 +93,7 @@ CONTRACTS = {
         explained_layers=("relu", "pool4_relu", "pool3_relu"),
         file_stem="densenet121",
         release="densenet121_weights_tf_dim_ordering_tf_kernels_notop.h5",
+        channels_first=False,
     ),
     "efficientnetv2_b0": Contract(
         application="EfficientNetV2B0",

@@ -80,7 +80,7 @@ def _read(file: Path, backbone: keras.Model) -> None:
 
 
 def _copy(source: keras.Model, receiver: keras.Model) -> None:
-    """Copies weights layer by layer; both models have the same layers with weights, in the same order."""
+    """Copies weights layer by layer between models that have the same layers with weights, in the same order."""
     givers, takers = ([layer for layer in model.layers if layer.weights] for model in (source, receiver))
     for giver, taker in zip(givers, takers, strict=True):
         taker.set_weights(giver.get_weights())
@@ -97,11 +97,12 @@ def _download(contract: Contract, alpha: float) -> keras.Model:
     try:
         return build_backbone(contract, alpha, weights="imagenet", input_shape=image_shape(DONOR_SIZE))
     except Exception as error:  # Keras raises bare Exception where a download fails
+        shipped_ones = "use those that come with skinexp (model.weights=phantom), or "
+        others = shipped_ones if contract.has_shipped_weights(alpha) else ""
         raise UserError(
-            "model.weights: ImageNet weights could not be downloaded and are not in Keras' cache. "
-            "Take those that come with skinexp (model.weights=phantom), or connect to the network once, or put the "
-            "files into $KERAS_HOME/models, or give a file or a directory (model.weights=PATH), or train from random "
-            "weights (model.weights=null). "
+            "model.weights: ImageNet weights could not be downloaded and are not in Keras' cache. Connect to the "
+            f"network once, or put {contract.release_file(alpha)} into $KERAS_HOME/models, or give a file or a "
+            f"directory (model.weights=PATH), or {others}train from random weights (model.weights=null). "
             f"Reason: {_first_line(error)}"
         ) from error
 

@@ -41,7 +41,7 @@ def log_objective(objective: Objective, calibration: str) -> None:
         objective: of the training.
         calibration: the chosen `evaluate.calibration`.
     """
-    if objective.class_weights is not None:
+    if objective.class_weights is not None and objective.class_weights != (1.0, 1.0):
         benign, malignant = objective.class_weights
         log.info(
             "Loss      %s, weights %.2f (benign) and %.2f (malignant): uncalibrated probabilities are those of equal "

@@ -127,6 +127,7 @@ def test_folds_are_off_or_one_of_them_is_named(overrides):
         ("model=mobilenet model.alpha=0.4", "model.alpha", "0.4"),
         ("model=efficientnet model.alpha=0.35", "model.alpha", "0.35"),
         ("compute=jax compute.threads=2", "compute.threads", "2"),
+        ("model=densenet121 compute.layout=channels_first", "compute.layout", "channels_first"),
     ],
 )
 def test_what_no_run_could_use_is_refused_by_key_with_what_was_received(overrides, key, received):

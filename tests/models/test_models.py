@@ -153,6 +153,8 @@ def channels_first():
 
 def test_channels_first_changes_the_layout_and_nothing_else(classifier, images, channels_first, tmp_path):
     name = classifier.network.name
+    if name in CONTRACTS and not CONTRACTS[name].channels_first:
+        pytest.skip("Keras has it with channels last only, and a run is refused before")
     other = models.build(options(name), SIZE)
     assert other.network.get_layer(other.last_convolution).output.shape[1:] == tuple(
         np.roll(classifier.network.get_layer(classifier.last_convolution).output.shape[1:], 1)
