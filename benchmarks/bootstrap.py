@@ -4,7 +4,7 @@
 
 Two images a lesion in the mean, two thresholds. Beside it, the loop that a user would write: whole lesions drawn with
 NumPy, and ten of scikit-learn's functions. The loop runs for 20 resamples; its time is told for as many as ours. Also
-all of `evidence` on 2,500 test images.
+all of `evaluate` on 2,500 test images.
 """
 
 import argparse
@@ -17,7 +17,7 @@ from scipy.special import expit
 from sklearn import metrics
 from threadpoolctl import threadpool_limits
 
-from skinexp.evaluation import bootstrap, evidence
+from skinexp.evaluation import EvaluationOptions, bootstrap, evaluate
 
 OURS, LOOP, EVIDENCE = "skinexp's bootstrap", "a loop over scikit-learn", "evidence of 2,500 test images"
 MOST, MOST_EVIDENCE = 5.0, 2.0  # seconds
@@ -101,11 +101,12 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=5)
     options = parser.parse_args()
     given, predictions = cases(options.images), table(TEST_IMAGES)
+    asked = EvaluationOptions("sensitivity>=0.9", "isotonic", 0.02, options.resamples)
     tried = min(TRIED, options.resamples)
     contestants: dict[str, Callable[[], object]] = {
         OURS: lambda: bootstrap(*given, THRESHOLDS, options.resamples),
         LOOP: lambda: loop(given, tried),
-        EVIDENCE: lambda: evidence(predictions, "sensitivity>=0.9", "isotonic", 0.02, resamples=options.resamples),
+        EVIDENCE: lambda: evaluate(predictions, asked),
     }
     with threadpool_limits(1):
         seconds = medians(in_turns(contestants, options.runs))

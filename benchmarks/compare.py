@@ -19,7 +19,7 @@ import pandas as pd
 from measure import Goal, Row, figure, in_turns, medians, report
 from scipy.special import expit
 
-from skinexp.evaluation import evaluate
+from skinexp.evaluation import EvaluationOptions, evaluate
 
 SECONDS = 5.0  # at most, without figures
 EPOCHS = 30
@@ -113,14 +113,14 @@ def write(directory: Path, number: int, images: int) -> Path:
     pd.DataFrame({"epoch": epoch, "phase": "train", **scores, "best": epoch == EPOCHS}).to_csv(
         directory / "history.csv", index=False
     )
-    scored = evaluate(predictions)
+    scored = evaluate(predictions, EvaluationOptions(resamples=20))
     result = {
         "status": "finished",
         "name": f"optim.lr={number}",
         "config": {"seed": number, "optim": {"lr": number}, "data": {"split": {"folds": None, "fold": None}}},
         "test_digest": "the-images",
         "metrics": scored.metrics,
-        "thresholds": {"half": 0.5, "youden": scored.threshold},
+        "thresholds": scored.thresholds,
         "seconds": {"total": 60.0},
     }
     (directory / "result.json").write_text(json.dumps(result))

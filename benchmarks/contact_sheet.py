@@ -1,10 +1,10 @@
 """Phantoms to look at, beside photographs where they are at hand.
 
-    python benchmarks/contact_sheet.py                                          # docs/phantoms.png: phantoms alone
+    python benchmarks/contact_sheet.py                                          # docs/images/phantoms.png
     python benchmarks/contact_sheet.py --photographs DIRECTORY --out SHEET.png  # photographs below them
     python benchmarks/contact_sheet.py --cells 110 --out SHEET.png data.phantom.photographs=11 data.phantom.hair=1
 
-It measures nothing. Photographs may not be ours to publish: the sheet that belongs to the README shows none.
+It measures nothing. Photographs may not be ours to publish: the sheet in docs/ shows none.
 """
 
 import argparse
@@ -12,11 +12,8 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from hydra import compose, initialize_config_dir
-from omegaconf import OmegaConf
 
-from skinexp.config import schema
-from skinexp.config.conf_files import CONF
+from skinexp.config import compose, schema
 from skinexp.data import phantom
 from skinexp.data.preparation import preprocess
 
@@ -26,11 +23,7 @@ SEED = 2
 
 def options_of(overrides: list[str]) -> schema.Phantom:
     """The options of phantoms that a training with these overrides would draw."""
-    schema.register()
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        chosen = compose("config", [*overrides, f"data.phantom.size={SIDE}"]).data.phantom
-    found: schema.Phantom = OmegaConf.to_object(chosen)
-    return found
+    return compose([*overrides, f"data.phantom.size={SIDE}"]).data.phantom
 
 
 def photographs(directory: Path, count: int) -> list[np.ndarray]:
@@ -61,7 +54,7 @@ def main() -> None:
     parser.add_argument(
         "--photographs", type=Path, help="a directory of photographs (JPEG), as many of which are added"
     )
-    parser.add_argument("--out", type=Path, default=Path(__file__).parents[1] / "docs" / "phantoms.png")
+    parser.add_argument("--out", type=Path, default=Path(__file__).parents[1] / "docs" / "images" / "phantoms.png")
     arguments = parser.parse_args()
     options = options_of(arguments.overrides)
     cells = [phantom.render(SEED, index, options).image for index in range(arguments.cells)]

@@ -40,7 +40,7 @@ class Taken:
 
 @dataclass(frozen=True)
 class Images:
-    """What is trained on, and what the README calls it."""
+    """What is trained on, and what the table of results calls it."""
 
     name: str
     overrides: dict[str, Any]

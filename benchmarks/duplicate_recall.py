@@ -1,6 +1,7 @@
 """Claim: planted copies are found (.99 of equal files, .95 of any one change, .90 of several), .99 of pairs are true.
 
-    python benchmarks/duplicate_recall.py --images DIRECTORY... [--half chosen] [--rounds 1] [--markdown docs/audit.md]
+    python benchmarks/duplicate_recall.py --images DIRECTORY... [--half chosen] [--rounds 1]
+                                          [--markdown docs/concepts/audit.md]
 
 Each DIRECTORY holds a `manifest.csv` (file, image_id, and group where known), or parquet files (image, image_id,
 lesion_id). Its lesions are divided into two halves; `--half chosen` is the one on which the search's

@@ -72,7 +72,7 @@ def skinexp(options: argparse.Namespace, place: Path) -> dict[str, Any]:
     from skinexp import compute
 
     config = configuration(options, place)
-    config.compute = compute.configure(config).settle(config.compute)
+    config = compute.configure(config).resolve(config)
 
     import jax
     import traffic
@@ -104,16 +104,19 @@ def skinexp(options: argparse.Namespace, place: Path) -> dict[str, Any]:
 def configuration(options: argparse.Namespace, place: Path) -> Config:
     """The phase alone, or fine-tuning after a head phase of one epoch; no features are cached."""
     fine_tune = options.phase == "fine_tune"
-    model = Model(options.model, frozen=options.phase != "train")
-    model.fine_tune = FineTune(epochs=options.epochs if fine_tune else 0)
-    config = Config(augment=LIGHT, model=model, training=Training(features="off"))
-    config.data = Data(cache=str(place))
-    config.optim = Optim(
-        lr=1e-4, batch_size=options.batch_size, epochs=1 if fine_tune else options.epochs, patience=NEVER
+    return Config(
+        augment=LIGHT,
+        model=Model(
+            options.model,
+            frozen=options.phase != "train",
+            fine_tune=FineTune(epochs=options.epochs if fine_tune else 0),
+        ),
+        training=Training(features="off"),
+        data=Data(cache=str(place)),
+        optim=Optim(lr=1e-4, batch_size=options.batch_size, epochs=1 if fine_tune else options.epochs, patience=NEVER),
+        tracking=Tracking(tensorboard=False),
+        compute=Compute(backend="jax", precision=options.precision),
     )
-    config.tracking = Tracking(tensorboard=False)
-    config.compute = Compute(backend="jax", precision=options.precision)
-    return config
 
 
 def batches(options: argparse.Namespace, place: Path) -> Any:

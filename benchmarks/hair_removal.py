@@ -1,6 +1,6 @@
 """Claim: hair is best looked for in a picture about twice as large as the result.
 
-    python benchmarks/hair_removal.py [--phantoms 40] [--images DIRECTORY] [--docs docs/preparing.md]
+    python benchmarks/hair_removal.py [--phantoms 40] [--images DIRECTORY] [--docs docs/concepts/preparation.md]
 
 Generated pictures whose hair is known are drawn with hair and without. Hair is removed at several resolutions on the
 way to the final size; what comes out is compared with the same picture that never had hair. Peers are the usual
@@ -189,7 +189,7 @@ def goal(scores: dict[tuple[int, int, str], Score]) -> Goal:
     others = (scores[side, final, name].lesion for name in (WAYS[0].name, WAYS[-2].name, WAYS[-1].name))
     return Goal(
         f"Hair removal, {side} to {final} px: error in the lesion against the same picture without hair",
-        "less than where hair is left, and than DullRazor's",
+        "less than with the hair left, and than DullRazor's",
         f"{errors[OURS]} grey levels",
         all(ours < other for other in others),
         "; ".join(f"{name}: {error}" for name, error in errors.items() if name != OURS),

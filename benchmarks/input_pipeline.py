@@ -1,13 +1,14 @@
-"""Claim: shuffled batches at half the speed of memcpy or more, and augmented ones at 10 times the seed's way or more.
+"""Claim: shuffled batches at half the speed of memcpy or more, augmented ones at 10 times the seed study's or more.
 
     uv run python benchmarks/input_pipeline.py                       # on phantoms; about 2 minutes on 2 cores
     uv run python benchmarks/input_pipeline.py --images DIRECTORY    # on JPEG files with a manifest.csv
 
-What each contestant brings to the network's door from the second epoch on, when skinexp has prepared the images:
+What each contestant delivers to the network from the second epoch on, when skinexp has prepared the images:
 "memcpy" copies the memory-mapped images in order into one buffer that is used again, with a hot page cache: the floor;
 "into new arrays", as batches must be that somebody still holds, it is slower. "skinexp" is what its training reads,
-shuffled; it augments on the device, so that it is timed with and without. "the seed's way" decodes, crops, removes
-hair, resizes and augments in every epoch. The peers between them read the same prepared images, and augment nothing.
+shuffled; it augments on the device, so that it is timed with and without. "the seed study's pipeline" decodes, crops,
+removes hair, resizes and augments in every epoch. The peers between them read the same prepared images, and augment
+nothing.
 """
 
 import argparse
@@ -62,8 +63,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         place = Path(scratch)
         images = options.images or photographs.draw(place / "photographs", options.photographs, options.pixels)
-        data = Data("folder", str(images), exclude=["premalignant"], cache=str(place / "cache"))
-        data.preprocess = Preprocess(size=options.size)
+        preprocess = Preprocess(size=options.size)
+        cache = str(place / "cache")
+        data = Data("folder", str(images), exclude=["premalignant"], cache=cache, preprocess=preprocess)
         table = registry.load(data, seed=0)
         pixels = repeated(image_cache.prepare(table, data).images, options.epoch, place / "epoch.npy")
         # Before TensorFlow is imported: the workers are forked, and its threads would not come along.
@@ -85,7 +87,7 @@ def main() -> None:
     report(
         __file__,
         f"Batches of {options.size} px from the second epoch on: at least half of memcpy's speed, and augmented ones "
-        "at least 10 times the seed's way.",
+        "at least 10 times the seed study's pipeline.",
         rows,
         goals=goals,
         images=options.images.name if options.images else "phantoms",
@@ -103,7 +105,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--pixels", type=int, default=PIXELS, help="a side of these phantoms")
     parser.add_argument("--epoch", type=int, default=12_050, help="images an epoch, as the seed study trains on")
     parser.add_argument("--augmented", type=int, default=1024, help="of these, how many are augmented")
-    parser.add_argument("--seeds-epoch", type=int, default=128, help="images an epoch of the seed's way, which is slow")
+    parser.add_argument("--seeds-epoch", type=int, default=128, help="images an epoch of the seed study's pipeline")
     parser.add_argument("--size", type=int, default=224)
     parser.add_argument("--batch-sizes", type=int, nargs="+", default=[32, 256])
     parser.add_argument("--runs", type=int, default=3)
@@ -202,7 +204,7 @@ def seeds_way(table: Table, images: Path, batch_size: int, options: argparse.Nam
     paths = tf.data.Dataset.from_tensor_slices((files, np.zeros(len(files), np.float32)))
     loaded = paths.map(lambda path, label: (load(path, options.size), label), num_parallel_calls=tf.data.AUTOTUNE)
     batches = with_augmentation(loaded, batch_size)
-    return Contestant("the seed's way", lambda: consume(batches), len(files))
+    return Contestant("the seed study's pipeline", lambda: consume(batches), len(files))
 
 
 def consume(batches: Iterable[object]) -> None:
@@ -238,7 +240,8 @@ def goals_of(rows: list[Row], batch_size: int, size: int) -> list[Goal]:
     reading = at_least(0.5, "memcpy", "skinexp", rows, what, beside=others)
     if TORCH not in names:
         reading = dataclasses.replace(reading, peers=f"{reading.peers}; {TORCH}: not installed")
-    augmented = at_least(10, "the seed's way", "skinexp, augmented", rows, f"{what}, augmented on the device")
+    what_augmented = f"{what}, augmented on the device"
+    augmented = at_least(10, "the seed study's pipeline", "skinexp, augmented", rows, what_augmented)
     return [reading, augmented]
 
 

@@ -1,6 +1,6 @@
 """Claim: 95 % intervals hold the truth in 93 to 97 % of studies, also where images come in groups.
 
-    python benchmarks/interval_coverage.py [--studies 1000] [--docs docs/evidence.md] [--paired]
+    python benchmarks/interval_coverage.py [--studies 1000] [--docs docs/concepts/intervals.md] [--paired]
 
 Studies are drawn whose true scores are known from a very large one: lesions of one image or several, each lesion's
 images sharing what is hard about it, a fixed number of malignant lesions. Each interval is asked whether it holds the
@@ -186,7 +186,8 @@ def write_docs(file: Path, found: dict[str, dict[str, float]], studies: int, res
     """Puts the table between its marks."""
     names = list(next(iter(found.values())))
     lines = [
-        f"Made by `python benchmarks/interval_coverage.py --docs docs/evidence.md`: {studies:,} studies a column, "
+        "Made by `python benchmarks/interval_coverage.py --docs docs/concepts/intervals.md`: "
+        f"{studies:,} studies a column, "
         f"{resamples:,} resamples each; a share has a standard error of about 0.7 %.",
         "",
         f"| interval | score | {' | '.join(found)} |",

@@ -1,7 +1,7 @@
 """How benchmarks time things: peers take turns in one run, medians count, and what came out is kept as JSON.
 
 A script measures one claim: `in_turns` times its contestants, `report` prints them as a table and writes
-`benchmarks/results/<script>.json`, from which `benchmarks/readme.py` makes the README's table.
+`benchmarks/results/<script>.json`, from which `benchmarks/results_table.py` makes the table in docs/benchmarks.md.
 """
 
 import importlib.metadata
@@ -51,7 +51,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Goal:
-    """What was asked for beside what was measured: a line of the README's table, in its words.
+    """What was asked for beside what was measured: a line of the table in docs/benchmarks.md.
 
     Attributes:
         what: is measured.
@@ -162,13 +162,13 @@ def report(
     typed: Sequence[str] | None = None,
     **facts: Any,
 ) -> None:
-    """Prints a table and keeps it for the README.
+    """Prints a table and keeps it for docs/benchmarks.md.
 
     Args:
         script: `__file__` of the benchmark.
         claim: what is measured, and what was asked for, in one sentence.
         against: name of the row that ratios are formed with; a ratio above 1 says that a row does better.
-        goals: a line of the README's table each; without any, the claim and the rows are its line.
+        goals: a line of the table in docs/benchmarks.md each; without any, the claim and the rows are its line.
         keep: whether figures are worth keeping; else the table is printed only.
         typed: the arguments that lead there; by default, this command's.
         facts: what else a reader must know: sizes, options, scores.

@@ -69,8 +69,8 @@ def main() -> None:
         data = Data("folder", str(images), cache=str(place / "cache"), preprocess=Preprocess(size=options.size))
         optim = Optim(epochs=options.epochs, patience=options.epochs)
         augment = Augment(flip=True, rotation=0.05, zoom=0.1)
-        config = Config(data=data, model=Model("scratch"), optim=optim, augment=augment)
-        config.tracking = Tracking(uri=f"sqlite:///{place}/mlflow.db", tensorboard=False)
+        tracking = Tracking(uri=f"sqlite:///{place}/mlflow.db", tensorboard=False)
+        config = Config(data=data, model=Model("scratch"), optim=optim, augment=augment, tracking=tracking)
         taken: dict[str, list[Taken]] = {OFF: [], ON: []}
         for turn in range(options.runs + 1):
             for name, measured in taken.items():
@@ -84,7 +84,7 @@ def main() -> None:
     goal = Goal(
         what=f"tracking and checkpoints, epochs of {epoch:.1f} s",
         asked=f"at most {100 * MOST:g} % of the training time",
-        measured=f"{100 * share:.1f} % with the courier's processor time, {100 * own:.1f} % in the training itself",
+        measured=f"{100 * share:.1f} % with the uploader's processor time, {100 * own:.1f} % in the training itself",
         met=share <= MOST,
         peers="; ".join(f"{name}: {figure(row.value)} s" for name, row in zip(taken, rows, strict=True)),
     )
@@ -112,7 +112,7 @@ def arguments() -> argparse.Namespace:
 
 def train(config: Config, directory: Path, written: bool) -> Taken:
     """What one training takes."""
-    config.compute = compute.configure(config).settle(config.compute)
+    config = compute.configure(config).resolve(config)
     from skinexp import models, training
     from skinexp.data import pipeline
     from skinexp.data.preparation import image_cache

@@ -3,7 +3,7 @@
 Each way of computing is a process of its own; the processes take turns at training steps, and at predicting, of each
 of the three models on the same random pixels, through Keras' `train_on_batch` and `predict_on_batch`. A way whose first
 step is not there after `--patience` seconds is left out, and said to be. The last lines are the table of
-docs/compute.md.
+docs/concepts/compute.md.
 
     python benchmarks/precision.py [--backends tensorflow jax torch] [--size 96] [--batch 32]
 

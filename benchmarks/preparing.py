@@ -26,8 +26,8 @@ import photographs
 from measure import Goal, Row, at_least, in_fresh_process, in_turns, medians, peak_memory, report
 
 from skinexp.config.schema import Data, Preprocess
+from skinexp.data.image_readers import FileReader
 from skinexp.data.preparation import image_cache
-from skinexp.data.readers import FileReader
 from skinexp.data.table import Table
 
 SIDES = (450, 180)  # of the pictures that are drawn

@@ -1,6 +1,6 @@
 """Claim: the settings of hair removal and border cropping are those that harm a lesion least, on phantoms.
 
-    python benchmarks/preprocessing.py [--phantoms 60] [--docs docs/phantoms.md]
+    python benchmarks/preprocessing.py [--phantoms 60] [--docs docs/concepts/phantoms.md]
 
 Phantoms are drawn with a disturbance and without it, so that the truth is known to the pixel. Each setting of
 `skinexp/data/preparation/preprocess.py` is tried beside the others, one changed at a time. Five minutes on one core.
@@ -217,7 +217,7 @@ def goals(hair: Mapping[tuple[int, str], Hair], borders: Mapping[str, Border]) -
         ),
         Goal(
             "Border cropping on phantoms: intersection over union of the crop and what is lit",
-            "within .01 of the best setting",
+            "within 0.01 of the best setting",
             f"{default.overlap:.3f}",
             default.overlap >= borders[closest].overlap - 0.01,
             f"{closest}: {borders[closest].overlap:.3f}; nothing cropped: {default.untouched:.3f}",

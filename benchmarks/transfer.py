@@ -1,6 +1,6 @@
 """Claim: what a frozen backbone tells of images, by where its weights come from.
 
-    python benchmarks/transfer.py --images DIRECTORY --weights DIRECTORY --markdown       # docs/weights.md
+    python benchmarks/transfer.py --images DIRECTORY --weights DIRECTORY --markdown       # docs/concepts/weights.md
     python benchmarks/transfer.py                                                         # phantoms alone
     python benchmarks/transfer.py --cards                                                 # what cards say, in Markdown
 
@@ -13,7 +13,7 @@ draws other phantoms (none that `phantom` was learned from), other folds, and ot
 import argparse
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,7 @@ from skinexp.models import packed_weights
 from skinexp.models.backbones import CONTRACTS
 from skinexp.models.classifier import FEATURES
 from skinexp.models.weights import shipped
-from skinexp.pretraining import batchnorm_statistics
+from skinexp.pretraining.batchnorm_statistics import recompute_batchnorm_statistics
 
 BATCH = 64
 PHANTOMS, PHOTOGRAPHS = "phantoms", "photographs"
@@ -60,10 +60,12 @@ def main() -> None:
     parser.add_argument("--phantoms", type=int, default=1000, help="drawn for each seed")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--markdown", action="store_true")
-    parser.add_argument("--cards", action="store_true", help="what the shipped weights' cards say; measures nothing")
+    parser.add_argument(
+        "--cards", action="store_true", help="print the scores in the cards of the shipped weights; measures nothing"
+    )
     options = parser.parse_args()
     if options.cards:
-        print(told(options.models))
+        print(held_out_scores(options.models))
         return
     found = pd.DataFrame(measured(options))
     print(table(found) if options.markdown else found.to_string(index=False))
@@ -96,7 +98,7 @@ def phantoms(options: argparse.Namespace, seed: int) -> Images:
 
 def read(options: Data, size: int, seed: int = 0) -> Images:
     """Images as a training prepares them."""
-    options.preprocess = Preprocess(size=size)
+    options = replace(options, preprocess=Preprocess(size=size))
     prepared = image_cache.prepare(registry.load(options, seed), options)
     frame = prepared.table.frame
     return Images(prepared.images[frame["row"]], frame["label"].to_numpy(), frame["group"].to_numpy())
@@ -108,17 +110,17 @@ def features(model: str, weights: str | None, size: int, images: Images, seed: i
     keras.utils.set_random_seed(seed)
     network = models.build(Model(name=model, weights=weights), size).network
     if weights is None:
-        batchnorm_statistics.settle(
+        recompute_batchnorm_statistics(
             network, (batch.astype(np.float32) for batch in images.batches() if len(batch) == BATCH)
         )
     pooled = keras.Model(network.inputs, network.get_layer(FEATURES).output)
     return np.concatenate([ops.convert_to_numpy(pooled.predict_on_batch(batch)) for batch in images.batches()])
 
 
-def told(names: list[str]) -> str:
-    """What each backbone tells of held-out phantoms, as its card says: one line a factor, in Markdown."""
+def held_out_scores(names: list[str]) -> str:
+    """Returns the scores of each backbone on held-out phantoms, from its card: one line per factor, in Markdown."""
     cards = [json.loads(packed_weights.card_of(shipped(CONTRACTS[name], 1.0)).read_text()) for name in names]
-    columns = [card["held_out"]["told"] for card in cards]
+    columns = [card["held_out_scores"] for card in cards]
     lines = [["factor", "score", *(f"`{name}`" for name in names)], ["---"] * (2 + len(names))]
     for factor, scores in columns[0].items():
         (score,) = scores

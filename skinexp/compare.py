@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from skinexp.config.schema import Tracking
-from skinexp.core.errors import UserError, told
+from skinexp.core.errors import UserError, exit_on_user_error
 from skinexp.runs.result import FILE
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def main(arguments: list[str] | None = None) -> None:
     """The command `python -m skinexp.compare`. Exit codes: 0, 2 (a mistake in the command)."""
     options = _parser().parse_args(arguments)
-    with told():
+    with exit_on_user_error():
         if not options.runs and options.where is None:
             _parser().error("name at least one run, or search for some with --where")
         compare(options.runs, options.uri, options.output, options.where)

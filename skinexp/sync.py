@@ -1,4 +1,4 @@
-"""Delivers what runs could not deliver: their records wait on the disk until the tracking store can be used again."""
+"""Delivers records of runs to the MLflow store that could not be delivered while it was unavailable."""
 
 import argparse
 import logging
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from filelock import Timeout
 
-from skinexp.core.errors import UserError, told
+from skinexp.core.errors import UserError, exit_on_user_error
 from skinexp.core.terminal import from_here
 from skinexp.tracking import uploader
 from skinexp.tracking.outbox import Outbox, find
@@ -20,7 +20,7 @@ LEFT = 1  # exit code: something could not be delivered
 def main(arguments: list[str] | None = None) -> None:
     """The command `python -m skinexp.sync`. Exit codes: 0, 1 (something is left), 2 (a mistake in the command)."""
     options = _parser().parse_args(arguments)
-    with told():
+    with exit_on_user_error():
         sys.exit(LEFT if sync(options.directories, options.uri) else 0)
 
 

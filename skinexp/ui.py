@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import IO
 
 from skinexp.config.schema import Tracking
-from skinexp.core.errors import UserError, told
+from skinexp.core.errors import UserError, exit_on_user_error
 
 LOOPBACK = "127.0.0.1"
 PORT = 5000
@@ -37,7 +37,7 @@ HINT = """\
 def main(arguments: list[str] | None = None) -> None:
     """The command `python -m skinexp.ui`. Exit codes: 0 (stopped by Ctrl-C or SIGTERM), 2 (a mistake, or no server)."""
     options = _parser().parse_args(arguments)
-    with told():
+    with exit_on_user_error():
         show(options.uri, options.port, browser=not options.no_browser)
 
 

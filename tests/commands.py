@@ -4,13 +4,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-from hydra import compose, initialize_config_dir
-from omegaconf import OmegaConf
-
-from skinexp.config import schema
-from skinexp.config.conf_files import CONF
-from skinexp.config.schema import Config
-
 HEAVY = ("tensorflow", "keras", "mlflow", "datasets", "matplotlib", "pandas", "sklearn")  # seconds to import
 REPORT_IMPORTS = f"""
 import atexit, runpy, sys
@@ -39,18 +32,3 @@ def imported(command: str, arguments: str, directory: Path) -> str:
     """Which of the heavy libraries a command has imported when it ends."""
     words = [sys.executable, "-c", REPORT_IMPORTS, command, *arguments.split()]
     return subprocess.run(words, cwd=directory, capture_output=True, text=True).stdout.splitlines()[-1]
-
-
-def composed(name: str, whole: type[Config], *overrides: str) -> Config:
-    """What a command composes.
-
-    Args:
-        name: of its file in conf/.
-        whole: its schema.
-    """
-    schema.register(whole)
-    try:
-        with initialize_config_dir(str(CONF), version_base="1.3"):
-            return OmegaConf.to_object(compose(name, list(overrides)))
-    finally:
-        schema.register()

@@ -39,19 +39,28 @@ settings.register_profile("skinexp", deadline=None, max_examples=50)  # no test 
 settings.load_profile("skinexp")
 
 
-# Files of `tests/end_to_end` that look at the same trainings, which each process would else make for itself.
-ON_SHARED_TRAININGS = (
-    "single_run", "sweep", "compare", "evaluate", "health", "real_images", "resume", "ui_in_browser",
-)  # fmt: skip
+TRAININGS = "shared_trainings"  # the fixture, and the mark of the tests that ask for it
+
+
+@pytest.fixture(scope="session")
+def shared_trainings() -> None:
+    """Asked for by fixtures whose training serves many tests: these go to one process, which trains once."""
+
+
+@pytest.hookimpl(tryfirst=True)  # before xdist writes the group into the identifier of a test
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks the tests that share trainings, and puts them first: they take longest."""
+    for item in items:
+        if TRAININGS in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group(TRAININGS))
+    items.sort(key=lambda item: item.get_closest_marker("xdist_group") is None)
 
 
 class InFewProcesses(LoadFileScheduling):
-    """Hands out tests to processes: those of a file together, and those of files that share their fixtures."""
+    """Hands out tests to processes: those of a file together, and those that share trainings."""
 
     def _split_scope(self, nodeid: str) -> str:
-        file = Path(super()._split_scope(nodeid))
-        shares = file.parent.name == "end_to_end" and file.stem.removeprefix("test_") in ON_SHARED_TRAININGS
-        return str(file.parent if shares else file)
+        return TRAININGS if nodeid.endswith(f"@{TRAININGS}") else super()._split_scope(nodeid)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> InFewProcesses:

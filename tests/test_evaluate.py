@@ -10,6 +10,8 @@ import pytest
 
 from skinexp import evaluate
 from skinexp.config import evaluation_config
+from skinexp.config.evaluation_config import compose_evaluation, match_run
+from skinexp.config.schema import Preprocess
 
 HEAVY = "{'tensorflow', 'keras', 'mlflow', 'matplotlib', 'pandas', 'datasets', 'sklearn'}"
 
@@ -17,11 +19,11 @@ REFUSED = [  # what is typed, how the sentence begins, what else it says
     (
         "run optim.lr=1 data=phantom",
         "optim.lr=1: ",
-        "only data=OPTION, data.KEY=VALUE, seed=N and evaluate.prevalence=SHARE fit",
+        "only data=OPTION, data.KEY=VALUE, seed=N and evaluate.prevalence=SHARE are accepted",
     ),
     ("run model=mobilenet data=phantom", "model=mobilenet: ", "only data=OPTION"),
     ("run data=phantom data.preprocess.size=64", "data.preprocess.size=64: ", "as the model's training images were"),
-    ("run data=phantom data.split.folds=5", "data.split.folds=5: ", "nothing is shared out"),
+    ("run data=phantom data.split.folds=5", "data.split.folds=5: ", "nothing is split"),
     ("run data.path=somewhere", "evaluate: say which images", "data=folder data.path=DIRECTORY"),
     ("run", "evaluate: say which images", "data=phantom"),
     ("data=phantom", "evaluate: name a run", "--help"),
@@ -120,13 +122,23 @@ TRAINED = {  # what a run says of itself
 )
 def test_answers_are_meant_for_those_whom_the_run_s_are_unless_the_command_says_otherwise(words, trained, prevalence):
     words = ["data=phantom", *words]
-    config = evaluation_config.with_prevalence(evaluation_config.composed(words), words, trained)
+    composed = compose_evaluation(words)
+    config = match_run(composed, words, Preprocess(), trained)
     assert config.evaluate.prevalence == prevalence
     assert evaluation_config.settings(config, trained)["evaluate"]["prevalence"] == prevalence
 
 
+def test_an_evaluation_takes_preprocessing_and_backend_from_its_run_and_leaves_what_was_composed():
+    composed = compose_evaluation(["data=phantom"])
+    matched = match_run(composed, ["data=phantom"], Preprocess(size=96), {"compute": {"backend": "tensorflow"}})
+    assert (matched.data.preprocess.size, matched.compute.backend) == (96, "tensorflow")
+    assert composed == compose_evaluation(["data=phantom"])
+    unknown = match_run(composed, ["data=phantom"], Preprocess(), {"compute": {"backend": "theano"}})
+    assert unknown.compute.backend == "auto"
+
+
 def test_an_evaluation_has_the_configuration_of_its_run_on_other_images():
-    settings = evaluation_config.settings(evaluation_config.composed(["data=phantom", "seed=5"]), TRAINED)
+    settings = evaluation_config.settings(compose_evaluation(["data=phantom", "seed=5"]), TRAINED)
     assert (settings["seed"], settings["data"]["seed"], settings["data"]["name"]) == (1, 5, "phantom")
     assert (settings["optim"], settings["trained_on"]) == ({"lr": 0.001}, {"name": "folder", "path": "lesions"})
     assert settings["evaluate"]["threshold"] == "youden"

@@ -9,16 +9,16 @@ import numpy as np
 import pytest
 
 from skinexp import models
-from skinexp.config import schema
-from skinexp.config.schema import Config, Model, Phantom, Pretraining
+from skinexp.config import compose, schema
+from skinexp.config.schema import Config, Model, Phantom
 from skinexp.config.validation import check
 from skinexp.core.errors import UserError
 from skinexp.data import phantom
 from skinexp.data.pipeline import Images
 from skinexp.models import packed_weights
-from skinexp.pretraining import batchnorm_statistics, factor_network, phantom_targets
+from skinexp.pretraining import factor_network, phantom_targets
+from skinexp.pretraining.batchnorm_statistics import recompute_batchnorm_statistics
 from skinexp.workflows import pretraining
-from tests import commands
 from tests.commands import imported, refusal, typed
 
 PRETRAIN = "skinexp.pretrain"
@@ -43,7 +43,7 @@ MISTAKES = [  # what is typed, how the message begins, what else it says
 
 
 def composed(*overrides: str) -> Config:
-    return commands.composed("pretrain", Pretraining, *overrides)
+    return compose(overrides, "pretrain")
 
 
 @pytest.mark.parametrize(("arguments", "begins", "says"), MISTAKES)
@@ -73,7 +73,7 @@ def test_what_needs_no_model_imports_nothing_heavy(arguments, tmp_path):
 
 
 def test_factors_are_numbers_from_0_to_1_with_a_name_each():
-    vectors = phantom_targets.of(range(400), 0, Phantom())
+    vectors = phantom_targets.factor_targets(range(400), 0, Phantom())
     assert vectors.shape == (400, len(phantom_targets.TARGETS))
     assert vectors.min() >= 0
     assert vectors.max() <= 1
@@ -82,25 +82,25 @@ def test_factors_are_numbers_from_0_to_1_with_a_name_each():
 
 def test_factors_are_those_of_the_phantom_at_that_position():
     drawn = phantom.factors(3, 7, Phantom())
-    vector = dict(zip(phantom_targets.TARGETS, phantom_targets.of([7], 3, Phantom())[0], strict=True))
+    vector = dict(zip(phantom_targets.TARGETS, phantom_targets.factor_targets([7], 3, Phantom())[0], strict=True))
     assert vector["asymmetry"] == drawn.asymmetry / 2
     assert {name for name in phantom.COLOURS if vector[name]} == set(drawn.colours)
 
 
-def test_who_knows_the_factors_tells_them_all():
-    truth = phantom_targets.of(range(200), 0, Phantom())
+def test_exact_factors_have_perfect_scores():
+    truth = phantom_targets.factor_targets(range(200), 0, Phantom())
     labels = np.array([phantom.factors(0, index, Phantom(label_noise=0.0)).label for index in range(200)])
     logits = np.log((truth + 1e-6) / (1 - truth + 1e-6))
-    told = phantom_targets.told(logits, truth, labels)
-    assert set(told) == {*phantom_targets.TARGETS, "malignant"}
-    assert all(next(iter(score.values())) > 0.999 for score in told.values())
+    scores = phantom_targets.held_out_scores(logits, truth, labels)
+    assert set(scores) == {*phantom_targets.TARGETS, "malignant"}
+    assert all(next(iter(score.values())) > 0.999 for score in scores.values())
 
 
-def test_who_knows_nothing_tells_nothing():
-    truth = phantom_targets.of(range(200), 0, Phantom())
-    told = phantom_targets.told(np.zeros_like(truth), truth, truth[:, 0] > 0.5)
-    assert all(score.get("roc_auc", 0.5) == 0.5 for score in told.values())
-    assert all(score.get("r2", 0) <= 0 for score in told.values())
+def test_a_constant_prediction_has_the_scores_of_chance():
+    truth = phantom_targets.factor_targets(range(200), 0, Phantom())
+    scores = phantom_targets.held_out_scores(np.zeros_like(truth), truth, truth[:, 0] > 0.5)
+    assert all(score.get("roc_auc", 0.5) == 0.5 for score in scores.values())
+    assert all(score.get("r2", 0) <= 0 for score in scores.values())
 
 
 @pytest.fixture
@@ -111,18 +111,18 @@ def small_network() -> keras.Model:
     return keras.Model(inputs, keras.layers.BatchNormalization(name="second")(hidden))
 
 
-def test_settled_statistics_are_those_of_all_batches_together(small_network):
+def test_recomputed_statistics_are_those_of_all_batches_together(small_network):
     rows = np.random.default_rng(0).normal((3, -2, 0, 1), (2, 1, 0.1, 5), (64, 4)).astype(np.float32)
-    batchnorm_statistics.settle(small_network, np.split(rows, 4))
+    recompute_batchnorm_statistics(small_network, np.split(rows, 4))
     layer = small_network.get_layer("first")
     np.testing.assert_allclose(layer.moving_mean, rows.mean(axis=0), rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(layer.moving_variance, rows.var(axis=0), rtol=0.1)
 
 
-def test_settling_leaves_momentum_and_what_learns_as_they_were(small_network):
+def test_recomputing_statistics_leaves_momentum_and_what_learns_as_they_were(small_network):
     before = [np.array(weight) for weight in small_network.trainable_weights]
     momenta = [small_network.get_layer(name).momentum for name in ("first", "second")]
-    batchnorm_statistics.settle(small_network, [np.ones((8, 4), np.float32)])
+    recompute_batchnorm_statistics(small_network, [np.ones((8, 4), np.float32)])
     for weight, value in zip(small_network.trainable_weights, before, strict=True):
         np.testing.assert_array_equal(weight, value)
     assert [small_network.get_layer(name).momentum for name in ("first", "second")] == momenta
@@ -143,7 +143,7 @@ def test_batches_carry_the_factors_of_their_images():
 def test_packed_weights_make_the_same_features_in_a_network_of_any_size(name, tmp_path):
     pretrained = factor_network.build(Model(name=name, alpha=0.35 if name == "mobilenet" else 1.0), count=3)
     pixels = np.random.default_rng(0).integers(0, 256, (4, 64, 64, 3)).astype(np.float32)
-    batchnorm_statistics.settle(pretrained.network, [pixels])
+    recompute_batchnorm_statistics(pretrained.network, [pixels])
     file = tmp_path / "some.npz"
     packed_weights.write(pretrained.backbone, file, {"licence": "mine"})
     built = models.build(Model(name=name, alpha=0.35 if name == "mobilenet" else 1.0, weights=str(file)), 64)
@@ -192,6 +192,7 @@ def test_the_card_says_what_was_done(tiny):
     assert card["data"]["held_out"] == 32
     assert len(card["losses"]) == card["recipe"]["optim"]["epochs"] == 2
     assert card["licence"] == "Apache-2.0"
+    assert set(card["held_out_scores"]) == {*phantom_targets.TARGETS, "malignant"}
 
 
 @pytest.mark.slow

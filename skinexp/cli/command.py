@@ -1,54 +1,92 @@
-"""The door of a command that does one thing, begun anew each time: help, what it refuses, Ctrl-C and mistakes."""
+"""What all commands that Hydra configures do around their workflow: help, refusals, Ctrl-C, mistakes and exit codes."""
 
 import os
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
 
-from skinexp.config import config_errors
+from omegaconf import DictConfig
+
+from skinexp.cli import help_text
+from skinexp.cli.commands import typed
+from skinexp.config.compose import SCHEMAS, mistakes_as_user_errors, register, to_config
+from skinexp.config.conf_files import CONF
 from skinexp.config.schema import Config
-from skinexp.core.errors import UserError, told
-from skinexp.sweep import jobs
+from skinexp.config.validation import check
+from skinexp.core import invocation
+from skinexp.core.errors import UserError, exit_on_user_error
+from skinexp.core.terminal import libraries_write_to
+from skinexp.runs import provenance
 
-TRAINING_ONLY = ("-m", "--multirun", "hydra.mode", "resume")  # what such a command has no use for
+Workflow = Callable[[Any, Path, dict[str, Any]], None]  # configuration, directory of results, provenance
+
+TRAINING_ONLY = ("-m", "--multirun", "hydra.mode", "resume")  # words that only the training accepts
 
 
 @dataclass(frozen=True)
-class Door:
-    """A command beside the training that Hydra configures.
+class Command:
+    """A command that composes one configuration and does one thing with it.
 
     Attributes:
-        command: as it is typed.
-        help: what `--help` prints.
-        whole: the schema of its configuration.
-        single: what one call is, for who asks for several: "An audit is one look, begun anew".
+        name: its module in skinexp, its file in conf/ and its help text in cli/help.
+        workflow: what it does; called with the checked configuration (of `SCHEMAS[name]`), the directory to write
+            into, and the provenance: the command as it was typed, and the state of git.
+        one_call: a sentence for a person who asks for a sweep or for resuming: "An audit is a single run".
     """
 
-    command: str
-    help: str
-    whole: type[Config]
-    single: str
+    name: str
+    workflow: Workflow
+    one_call: str
 
-    def enter(self, compose_and_run: Callable[[], None]) -> None:
-        """The command. Exit codes: 0, 1 (it failed), 2 (a mistake in the command), 130 (stopped by Ctrl-C)."""
+    def run(self) -> None:
+        """Runs the command and ends the process: 0, 1 (it failed), 2 (a mistake in the command), 130 (Ctrl-C)."""
         words = sys.argv[1:]
-        if {"--help", "-h"} & set(words):
-            print(self.help)
+        if asks_for_help(words):
+            print(help_text.render(self.name))
             return
-        os.environ["HYDRA_FULL_ERROR"] = "1"  # or Hydra prints its errors itself, in many lines
-        with told():
-            self._refuse(words)
+        with exit_on_user_error():
+            self._refuse_what_only_the_training_accepts(words)
+            schema = SCHEMAS[self.name]
+            register(schema)
             try:
-                compose_and_run()
+                with mistakes_as_user_errors(schema, typed(self.name)):
+                    call_hydra(self._call_workflow, self.name)
             except KeyboardInterrupt:
-                jobs.stop_at_once("Stopped.")
-            except Exception as error:
-                if not config_errors.is_mistake(error):
-                    raise
-                raise UserError(config_errors.explain(error, self.whole, self.command)) from error
-        sys.exit(jobs.exit_code())
+                invocation.stop_at_once("Stopped.")
+        sys.exit(invocation.current().exit_code)
 
-    def _refuse(self, words: list[str]) -> None:
+    def _refuse_what_only_the_training_accepts(self, words: list[str]) -> None:
         for word in words:
             if word.lstrip("+").partition("=")[0] in TRAINING_ONLY:
-                raise UserError(f"{word}: belongs to {config_errors.TRAIN}. {self.single}")
+                raise UserError(f"{word}: belongs to {typed('train')}. {self.one_call}")
+
+    def _call_workflow(self, composed: DictConfig) -> None:
+        from hydra.core.hydra_config import HydraConfig
+
+        directory = Path(HydraConfig.get().runtime.output_dir).resolve()
+        log_file = directory / f"{self.name}.log"
+        with invocation.log_failure(log_file), libraries_write_to(log_file):
+            config: Config = to_config(composed, SCHEMAS[self.name])
+            check(config)
+            about = {"command": provenance.command_line(), "git": asdict(provenance.git_state())}
+            self.workflow(config, directory, about)
+
+
+def asks_for_help(words: list[str]) -> bool:
+    """Returns whether the words behind a command ask for its help text."""
+    return bool({"--help", "-h"} & set(words))
+
+
+def call_hydra(task: Callable[[DictConfig], Any], name: str) -> None:
+    """Lets Hydra compose the configuration of `sys.argv`, and call a task with it; a sweep calls it once per job.
+
+    Args:
+        task: is called with the composed configuration.
+        name: a file in conf/.
+    """
+    import hydra
+
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # or Hydra prints its errors itself, in many lines
+    hydra.main(version_base="1.3", config_path=str(CONF), config_name=name)(task)()

@@ -1,66 +1,76 @@
-"""The text of `--help`, made from the first lines of the files in conf/: what they say is what help says."""
+"""The text of `--help` of a command: a file in cli/help, completed from conf/, the schema and the list of commands."""
 
+import textwrap
 from pathlib import Path
 
+from skinexp.cli.commands import COMMANDS, summary, typed
 from skinexp.config.conf_files import CONF
-from skinexp.config.schema import GROUPS
+from skinexp.config.option_reference import as_typed, meaning_of, reference
+from skinexp.config.schema import GROUPS, LrFind, Pretrain, Tracking
 from skinexp.contracts.backbones import with_shipped_weights
 
-TEMPLATE = """\
-Compose an experiment, train it, and see in MLflow whether to believe it.
-
-  python -m skinexp.train [GROUP=OPTION ...] [KEY=VALUE ...]      one run
-  python -m skinexp.train -m model=scratch,mobilenet,efficientnet   a sweep: one run a combination, then a comparison
-
-Groups (the option marked * is taken unless told otherwise)
-{groups}
-
-Often set
-  seed=1                        another split, another start
-  data.path=DIRECTORY           where images are (data=folder, data=hub)
-  data.split.folds=5            with -m data.split.fold=0,1,2,3,4: cross-validation, in which each image is tested once
-  data.preprocess.size=96       pixels a side: a quarter of the cost of 192
-  model.weights=phantom         learned on phantoms, come with skinexp for {shipped}; or imagenet
-                                (downloaded), a .weights.h5 file, or a directory of such files for several models
-  optim.lr=0.0003 optim.epochs=30 optim.batch_size=64
-  optim.class_weight=balanced   both classes count alike in the loss; optim.loss=focal: hard images count more
-  hydra.launcher.jobs=2         jobs of a sweep that run at a time
-  health.policy=stop            end before training where the doctor finds something wrong; off: do not look
-  resume=DIRECTORY              go on with a run or a sweep that was interrupted, and nothing else
-
-See also
-  python -m skinexp.audit       what makes scores on a data set unbelievable
-  python -m skinexp.lr_find     a learning rate to begin with
-  python -m skinexp.evaluate    a finished model on other images
-  python -m skinexp.compare     runs side by side
-  python -m skinexp.ui          the MLflow UI
-  python -m skinexp.pretrain    weights learned on phantoms
-  python -m skinexp.zoo         planted faults, and whether the doctor names them
-  python -m skinexp.sync        deliver what could not be tracked
-  --cfg job                     the composed configuration, without running it
-  --info defaults               which file each part comes from
-  -sc install=bash              how to switch on tab completion (of the command skinexp-train)
-  --hydra-help                  options of Hydra itself
-"""
+TEXTS = Path(__file__).parent / "help"
+OWN_KEYS = {"lr_find": LrFind, "pretrain": Pretrain}  # command -> the section that only it reads
+WIDTH = 120  # columns
 
 
-def render() -> str:
-    """The whole text."""
+def render(command: str = "train") -> str:
+    """Returns the help text of a command.
+
+    Args:
+        command: one of `skinexp.cli.commands.COMMANDS` that has a file in cli/help.
+    """
+    text = (TEXTS / f"{command}.txt").read_text(encoding="utf-8")
+    return text.format(
+        summary=f"{summary(command)}.",
+        groups=_groups(),
+        see_also=_see_also(command),
+        keys=_own_keys(command),
+        uri=Tracking.uri,
+        shipped=" and ".join(with_shipped_weights()),
+    )
+
+
+def _groups() -> str:
     defaults = _defaults()
     lines = []
     for group in [*GROUPS, "experiment"]:
-        about = GROUPS[group].__doc__ if group in GROUPS else "Recipes that set several groups at once."
-        lines.append(f"\n  {group:<12}{about}")
+        about = meaning_of(GROUPS[group]) if group in GROUPS else "Recipes that set keys of several groups at once."
+        lines.append("\n" + _row(group, about, 12))
         for file in sorted((CONF / group).glob("*.yaml")):
             mark = "*" if defaults.get(group) == file.stem else " "
-            lines.append(f"    {mark} {file.stem:<18}{_summary(file)}")
-    return TEMPLATE.format(groups="\n".join(lines), shipped=" and ".join(with_shipped_weights()))
+            lines.append(_row(f"  {mark} {file.stem}", _first_sentence(file), 18))
+    return "\n".join(lines)
 
 
-def _summary(file: Path) -> str:
-    """The first sentence of a file's opening comment."""
+def _see_also(command: str) -> str:
+    others = [name for name in COMMANDS if name != command]
+    return "\n".join(_row(typed(name), summary(name), 30) for name in others)
+
+
+def _own_keys(command: str) -> str:
+    if command not in OWN_KEYS:
+        return ""
+    rows = [
+        (f"{option.key}={as_typed(option.default)}", option.meaning)
+        for option in reference(OWN_KEYS[command], f"{command}.")
+    ]
+    width = max(len(key) for key, _ in rows) + 2
+    return "\n".join(_row(key, meaning, width) for key, meaning in rows)
+
+
+def _row(left: str, right: str, width: int) -> str:
+    """Returns a row of two columns, the second wrapped."""
+    indent = " " * (width + 2)
+    return textwrap.fill(
+        right, WIDTH, initial_indent=f"  {left:<{width}}", subsequent_indent=indent, break_on_hyphens=False
+    )
+
+
+def _first_sentence(file: Path) -> str:
+    """Returns the first sentence of a file's opening comment."""
     comment = []
-    for line in file.read_text().splitlines():
+    for line in file.read_text(encoding="utf-8").splitlines():
         if line.startswith("# @package"):
             continue
         if not line.startswith("# "):
@@ -70,7 +80,7 @@ def _summary(file: Path) -> str:
 
 
 def _defaults() -> dict[str, str]:
-    """Group -> option, read from the defaults list without a YAML parser, which would take longer than all the rest."""
-    lines = (CONF / "config.yaml").read_text().splitlines()
+    """Returns group -> option from the defaults list, without a YAML parser, which would take longer than the rest."""
+    lines = (CONF / "config.yaml").read_text(encoding="utf-8").splitlines()
     pairs = (line.removeprefix("  - ").split("#")[0].split(": ") for line in lines if line.startswith("  - "))
     return {pair[0]: pair[1].strip() for pair in pairs if len(pair) == 2}

@@ -13,8 +13,8 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from skinexp.runs.run_summary import RunRecord
 from skinexp.comparison.swept_keys import Value, is_number, settings, shown, varied
+from skinexp.runs.run_summary import RunRecord
 
 SEPARATES = 0.75  # share of the affected runs that a rule must hold for, beyond its share of the healthy ones
 SECOND_CONDITION = 0.1  # what it must add to that

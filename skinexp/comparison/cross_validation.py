@@ -10,14 +10,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from skinexp.core.digest import digest
-from skinexp.evaluation.folds import fold_scores, pool_folds
-from skinexp.evaluation.judgement import judge_answers
 from skinexp.comparison.decisions import is_calibrated, with_answers
+from skinexp.comparison.swept_keys import settings
+from skinexp.core.digest import digest
+from skinexp.core.number_format import ABSENT, three_decimals
+from skinexp.evaluation.folds import fold_scores, pool_folds
+from skinexp.evaluation.options import EvaluationOptions
+from skinexp.evaluation.scores_with_intervals import scores_with_intervals
 from skinexp.runs.health_summary import VERDICTS
 from skinexp.runs.run_summary import RunRecord
-from skinexp.comparison.swept_keys import settings
-from skinexp.core.number_format import ABSENT, three_decimals
 
 KEY = "data.split.fold"
 RESAMPLES = 1_000  # of the images of all folds, which are many
@@ -103,14 +104,13 @@ def judged(record: RunRecord) -> RunRecord:
         return record
     test = table.drop(columns="fold")
     prevalence = record.number("config", "evaluate", "prevalence")
+    options = EvaluationOptions(prevalence=None if math.isnan(prevalence) else prevalence, resamples=RESAMPLES)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what is undefined is shown as such
-        found = judge_answers(
-            test, is_calibrated(test), None if math.isnan(prevalence) else prevalence, resamples=RESAMPLES
-        )
+        found = scores_with_intervals(test, is_calibrated(test), options)
     metrics = {name: value for name, value in found.metrics.items() if name not in record.metrics}
     result = {**record.result, "metrics": record.metrics | metrics}
-    return replace(record, result=result, evidence=found.tables())
+    return replace(record, result=result, evidence=found.tables)
 
 
 def _configuration(record: RunRecord) -> str:

@@ -6,11 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from skinexp.evaluation.decision.calibration import Calibrator
-from skinexp.evaluation.evidence import calibrated
-from skinexp.evaluation.judgement import calls
-from skinexp.runs.run_summary import RunRecord
 from skinexp.core.number_format import listing, three_decimals
+from skinexp.evaluation import calibrated_probabilities, predicted_labels
+from skinexp.evaluation.decision.calibration import Calibrator
+from skinexp.runs.run_summary import RunRecord
 
 HALF = 0.5
 
@@ -33,7 +32,7 @@ class Answers:
     @property
     def called(self) -> pd.DataFrame:
         """The table with each image's call in place of its probability, 0 or 1: at 0.5 they are the same calls."""
-        return self.table.assign(probability=calls(self.table.rename(columns={"probability": "calibrated"})))
+        return self.table.assign(probability=predicted_labels(self.table["probability"], self.table["threshold"]))
 
     @property
     def threshold(self) -> str:
@@ -53,7 +52,7 @@ def with_answers(record: RunRecord) -> pd.DataFrame | None:
     calibration, chosen = record.find("calibration"), "chosen"
     if not calibration:
         calibration, chosen = {"method": "none"}, "youden"
-    probabilities = calibrated(Calibrator.from_dict(calibration), table)
+    probabilities = calibrated_probabilities(Calibrator.from_dict(calibration), table)
     return table.assign(calibrated=probabilities, threshold=record.number("thresholds", chosen))
 
 

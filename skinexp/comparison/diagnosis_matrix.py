@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from skinexp.runs.health_summary import VERDICTS
-from skinexp.runs.run_summary import RunRecord
 from skinexp.comparison.swept_keys import Value, settings, shown, varied
 from skinexp.core.number_format import cosine, three_decimals
+from skinexp.runs.health_summary import VERDICTS
+from skinexp.runs.run_summary import RunRecord
 
 COLUMNS = "model.input_scaling"  # the key across the top, where it varies: it is what collapses are most often due to
 AT_MOST = 8  # columns that fit on a page

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
+from skinexp.core.number_format import ABSENT, three_decimals
 from skinexp.evaluation import CLASSES
 from skinexp.report.figures import image_grids
 from skinexp.report.pages.embedded_figure import Picture, picture
 from skinexp.runs.run_summary import RunRecord
-from skinexp.core.number_format import ABSENT, three_decimals
 
 SHOWN_IMAGES = 8  # rows of a Grad-CAM sheet
 SHOWN_RUNS = 6  # columns of a Grad-CAM sheet: more would be too small to see

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 from matplotlib.figure import Figure
 
+from skinexp.core.number_format import limits, three_decimals
 from skinexp.evaluation import Interval, delong_interval, independent_difference
 from skinexp.evaluation.tables import groups_of
+from skinexp.report.figures.style import COLOURS, INK, QUIET, new_figure, styled, text_width
 from skinexp.report.pages.embedded_figure import Picture, picture
 from skinexp.runs.run_summary import RunRecord
-from skinexp.report.figures.style import COLOURS, INK, QUIET, new_figure, styled, text_width
-from skinexp.core.number_format import limits, three_decimals
 
 KEY = ("config", "data", "split", "group")
 LINE = 0.62  # inches of a pair's height

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from skinexp.evaluation import compare_pairs, score_differences
-from skinexp.evaluation.paired.score_differences import COLUMNS
-from skinexp.evaluation.paired.model_pairs import PAIR_COLUMNS
 from skinexp.comparison.decisions import Answers, answers, of_probabilities, of_thresholds
-from skinexp.runs.run_summary import RunRecord, by_area
 from skinexp.core.number_format import ABSENT, chance, three_decimals, whole
+from skinexp.evaluation import compare_pairs, score_differences
+from skinexp.evaluation.paired.model_pairs import PAIR_COLUMNS
+from skinexp.evaluation.paired.score_differences import COLUMNS
+from skinexp.runs.run_summary import RunRecord, by_area
 
 CHANCE = 0.05  # of a p-value below which two runs are told apart
 SHOWN = 12  # pairs of a table that is not folded

@@ -7,8 +7,8 @@ import pandas as pd
 
 from skinexp.comparison import seed_summary
 from skinexp.comparison.pairwise import Pairs, is_told_apart, pair, same_test_images
-from skinexp.runs.run_summary import RunRecord, by_area
 from skinexp.core.number_format import chance, limits, listing, three_decimals
+from skinexp.runs.run_summary import RunRecord, by_area
 
 TIED = 0.0005  # of areas that read the same
 NAMED = 3  # collapsed runs that are told one by one; more are counted

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from skinexp.runs.run_summary import RunRecord
 from skinexp.core.number_format import ABSENT, listing, whole
+from skinexp.runs.run_summary import RunRecord
 
 
 def data_name(record: RunRecord) -> str | None:

@@ -6,11 +6,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from skinexp.evaluation import SeedComparison, SeedSummary, compare_seeds, summarise_seeds
-from skinexp.evaluation import holm
-from skinexp.runs.run_summary import RunRecord
 from skinexp.comparison.swept_keys import Value, settings, varied
 from skinexp.core.number_format import ABSENT, chance, three_decimals
+from skinexp.evaluation import SeedComparison, SeedSummary, compare_seeds, holm, summarise_seeds
+from skinexp.runs.run_summary import RunRecord
 
 
 @dataclass(frozen=True)

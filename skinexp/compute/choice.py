@@ -1,25 +1,27 @@
-"""What a run computes on and how: as the person asked, and the rest decided from the machine.
+"""Backend, precision and threads of a run: as the configuration says, and the rest decided from the machine.
 
-The rules for a CPU follow from the table in docs/compute.md, which benchmarks/precision.py measures.
+The rules for a CPU follow from the table in docs/concepts/compute.md, which benchmarks/precision.py measures.
 """
 
 import dataclasses
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from skinexp.compute.machine import Machine
 from skinexp.config.schema import Augment, Compute, Config
 from skinexp.core.errors import UserError
+from skinexp.core.installation import install_command
 
 NAMES = {"tensorflow": "TensorFlow", "jax": "JAX", "torch": "PyTorch"}
 FASTER_IN_BFLOAT16 = {("tensorflow", "scratch"), ("torch", "scratch")}  # on a CPU; the others gain nothing or lose
 
-Decision = tuple[Any, str]  # the value of an option, and why
+AnyConfig = TypeVar("AnyConfig", bound=Config)
+Decision = tuple[Any, str]  # the value of an option, and the reason in a sentence
 
 
 @dataclass(frozen=True)
 class Choice:
-    """How a run computes.
+    """Backend, device and precision of a run.
 
     Attributes:
         backend: tensorflow, jax or torch.
@@ -44,17 +46,22 @@ class Choice:
     def __str__(self) -> str:
         return f"{NAMES[self.backend]} on {self.device}, {self.precision.removeprefix('mixed_')}"
 
-    def settle(self, options: Compute) -> Compute:
-        """The options with nothing left open."""
-        settled = {item.name for item in dataclasses.fields(options)} & set(vars(self))
-        return dataclasses.replace(options, **{name: getattr(self, name) for name in settled})
+    def resolve(self, config: AnyConfig) -> AnyConfig:
+        """Returns a configuration whose section `compute` leaves nothing open; the given one stays as it is."""
+        decided = {item.name for item in dataclasses.fields(Compute)} & set(vars(self))
+        compute = dataclasses.replace(config.compute, **{name: getattr(self, name) for name in decided})
+        return dataclasses.replace(config, compute=compute)
 
 
 def choose(config: Config, machine: Machine) -> Choice:
     """Decides what `config.compute` leaves open.
 
+    Args:
+        config: of the run.
+        machine: on which it runs.
+
     Raises:
-        UserError: where what is asked for cannot work on what is chosen.
+        UserError: if an option cannot work on the chosen backend.
     """
     options, reasons = config.compute, {}
 
@@ -85,12 +92,12 @@ def _backend(machine: Machine) -> Decision:
         return "tensorflow", "Of the three, TensorFlow trains fastest on a CPU."
     if machine.jax_has_cuda:
         return "jax", "Of the three, JAX trains fastest on an NVIDIA GPU."
-    return "tensorflow", "JAX, which is faster on an NVIDIA GPU, is not installed for one: uv sync --extra gpu."
+    return "tensorflow", f"JAX, which is faster on an NVIDIA GPU, is not installed for one: {install_command('gpu')}."
 
 
 def _threads(backend: str, machine: Machine) -> Decision:
     if backend == "jax":
-        return None, "JAX shares out threads by itself."
+        return None, "JAX distributes its threads itself."
     return machine.cores, "All cores that this process may use."
 
 
@@ -131,7 +138,7 @@ def _refuse_what_cannot_work(choice: Choice, config: Config) -> None:
     options = config.compute
     if choice.backend == "jax" and options.threads is not None:
         raise UserError(
-            "compute.threads: this run computes on JAX, which shares out threads by itself. "
+            "compute.threads: this run computes on JAX, which distributes its threads itself. "
             f"Use compute.threads=null, or compute=tensorflow. Received: {options.threads}"
         )
     if choice.backend == "tensorflow" and options.jit_compile:

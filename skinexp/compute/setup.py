@@ -11,25 +11,29 @@ from skinexp.compute.choice import NAMES, Choice, choose
 from skinexp.compute.machine import look
 from skinexp.config.schema import Config
 from skinexp.core.errors import UserError
+from skinexp.core.installation import install_command
 from skinexp.core.randomness import rng
 
 log = logging.getLogger(__name__)
 
-FOR_GPUS = {  # how each backend gets what it needs for NVIDIA GPUs
-    "tensorflow": "uv sync --extra gpu",
-    "jax": "uv sync --extra gpu",
+FOR_GPUS = {  # what each backend needs for NVIDIA GPUs
+    "tensorflow": install_command("gpu"),
+    "jax": install_command("gpu"),
     "torch": "a build of PyTorch for CUDA, see pytorch.org",
 }
 
 
 def configure(config: Config) -> Choice:
-    """Chooses, sets Keras up accordingly, and starts its random state from the seed.
+    """Chooses backend and precision, sets Keras up accordingly, and starts its random state from the seed.
 
     Must come before anything else imports Keras. Each job of a sweep calls it again.
 
+    Args:
+        config: of the run; `resolve` of the returned choice makes the configuration with nothing left open.
+
     Raises:
-        UserError: where the backend is not installed, this process computes on another one already, or what is asked
-            for cannot work.
+        UserError: if the backend is not installed, if this process computes on another one already, or if an option
+            cannot work.
     """
     machine = look()
     choice = choose(config, machine)
@@ -60,7 +64,7 @@ def _admit(backend: str) -> None:
         )
     if importlib.util.find_spec(backend) is None:
         raise UserError(
-            f"compute.backend: {NAMES[backend]} is not installed: uv sync --extra {backend}. Received: {backend}"
+            f"compute.backend: {NAMES[backend]} is not installed: {install_command(backend)}. Received: {backend}"
         )
 
 

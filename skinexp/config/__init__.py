@@ -1,1 +1,7 @@
 """All options: their schema, the rules that they obey, and how they are composed."""
+
+from skinexp.config.compose import compose
+from skinexp.config.option_reference import Option, reference
+from skinexp.config.schema import Config
+
+__all__ = ["Config", "Option", "compose", "reference"]

@@ -1,50 +1,86 @@
-"""Turns what Hydra and OmegaConf say of a wrong command into one sentence: which key, what is wrong, what to do."""
+"""Sentences about wrong overrides, from the errors of Hydra and OmegaConf: which key, what is wrong, what to do."""
 
 import dataclasses
 import difflib
 import re
 from collections.abc import Iterator
 
-from hydra.errors import HydraException, MissingConfigException
-from omegaconf.errors import OmegaConfBaseException
+from hydra.errors import HydraException, MissingConfigException, OverrideParseException
+from omegaconf.errors import OmegaConfBaseException, ValidationError
 
 from skinexp.config.conf_files import options
+from skinexp.config.option_reference import reference
 from skinexp.config.schema import GROUPS, Config
 
 TRAIN = "python -m skinexp.train"
-OVERRIDE = re.compile(r"override '\+*([\w./]+)")
+OVERRIDE = re.compile(r"override '?\+*(?P<key>[\w./]+)(=(?P<value>[^\n]*))?")  # in Hydra's messages
 NO_OPTION = "Config group override must be a string or a list"  # Hydra's words, in a bare ValueError
+SEVERAL_VALUES = re.compile(r"Ambiguous value for argument '(.*)'")
+SEVERAL_OPTIONS = re.compile(r"Multiple values for ([\w/]+)\.")
+UNKNOWN_KEY = re.compile("Key '.*' (not in|is not in struct)")
+DETAILS = re.compile(r"\s*(full_key|object_type|reference_type)")  # lines of OmegaConf's messages about its own types
+TYPES = {  # of an option -> what it accepts
+    "float": "a number",
+    "int": "a whole number",
+    "bool": "true or false",
+    "str": "a word",
+    "list[str]": "a list, such as [A,B]",
+    "dict[str, int]": "a mapping, such as {A:0,B:1}",
+}
 
 
 def is_mistake(error: Exception) -> bool:
-    """Whether an error is about the command that was typed, not about the program."""
+    """Returns whether an error is about the overrides, not about the program."""
     return isinstance(error, (HydraException, OmegaConfBaseException)) or NO_OPTION in str(error)
 
 
-def explain(error: BaseException, whole: type[Config] = Config, command: str = TRAIN) -> str:
-    """One sentence about an error raised while composing.
+def explain(error: BaseException, schema: type[Config] = Config, command: str = TRAIN) -> str:
+    """Returns one sentence about an error that was raised while composing.
 
     Args:
-        whole: the schema of what was composed.
-        command: that was typed.
+        error: for which `is_mistake` holds.
+        schema: of what was composed.
+        command: to which the overrides belong.
     """
-    if NO_OPTION in str(error):
-        return f"A group takes the name of one of its options, not null. All options: {TRAIN} --help"
     if isinstance(error, MissingConfigException):
         return _no_such_option(error)
+    return _wrong_syntax(error) or _wrong_key_or_value(error, schema, command)
+
+
+def _wrong_syntax(error: BaseException) -> str:
+    """Returns a sentence about an override that is not one; empty if that is not the error."""
+    message = str(error)
+    if NO_OPTION in message:
+        return f"A group takes the name of one of its options, not null. All options: {TRAIN} --help"
+    if isinstance(error, OverrideParseException):
+        return f"{error.override}: not KEY=VALUE or GROUP=OPTION. Spaces, commas and brackets in a value need quotes"
+    if several := SEVERAL_VALUES.search(message):
+        return (
+            f"{several[1]}: several values are a sweep; add -m. A list as one value is written in brackets: KEY=[A,B]"
+        )
+    if several := SEVERAL_OPTIONS.search(message):
+        return f"{several[1]}: two options are given; it is selected once, and without a plus sign: {several[1]}=OPTION"
+    return ""
+
+
+def _wrong_key_or_value(error: BaseException, schema: type[Config], command: str) -> str:
     cause = next((item for item in _chain(error) if isinstance(item, OmegaConfBaseException)), None)
     named = OVERRIDE.search(str(error))
-    key = (cause is not None and cause.full_key) or (named and named[1]) or ""
+    typed = named["key"] if named else ""
+    key = (cause is not None and cause.full_key) or typed
     message = str(cause or error).strip()
-    if key and (
-        re.match("Key '.*' (not in|is not in struct)", message)
-        or (cause is None and "Could not override" in str(error))
-    ):
-        return _no_such_key(key, whole, command, named[1] if named else key)
-    first = " ".join(
-        line.strip() for line in message.splitlines() if not re.match(r"\s*(full_key|object_type|reference_type)", line)
-    )
+    if key and (UNKNOWN_KEY.match(message) or (cause is None and "Could not override" in str(error))):
+        return _no_such_key(key, schema, command, typed or key)
+    if isinstance(cause, ValidationError) and named and typed == key and key in _accepted(schema):
+        return f"{key}: must be {_accepted(schema)[key]}. Received: {named['value']}"
+    first = " ".join(line.strip() for line in message.splitlines() if not DETAILS.match(line))
     return f"{key}: {first}" if key else first
+
+
+def _accepted(schema: type[Config]) -> dict[str, str]:
+    """Returns key -> what it accepts, in words."""
+    known = {option.key: option.type.partition(" or ") for option in reference(schema)}
+    return {key: f"{TYPES[name]}{more}{null}" for key, (name, more, null) in known.items() if name in TYPES}
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
@@ -61,19 +97,24 @@ def _no_such_option(error: MissingConfigException) -> str:
     return f"{group}={option}: no such option. There are: {', '.join(known)}.{_perhaps(option, known)}"
 
 
-def _no_such_key(key: str, whole: type[Config], command: str, typed: str) -> str:
-    """Args: key: the first part of what was `typed` that is not there."""
+def _no_such_key(key: str, schema: type[Config], command: str, typed: str) -> str:
+    """Returns a sentence about a key that the schema does not have.
+
+    Args:
+        key: the first part of the typed key that does not exist.
+        schema: of what was composed.
+        command: to which the override belongs.
+        typed: the key as it was typed.
+    """
     if key.startswith("data.labels."):
         return f"{key}: a class is added with a plus sign: +{key}=0 (benign) or +{key}=1 (malignant)"
-    known = list(_keys(whole, ""))
+    known = list(_keys(schema, ""))
     ending = [name for name in known if name.endswith(f".{typed}")]
     close = f" Did you mean {' or '.join(ending)}?" if ending else _perhaps(key, known)
     parent = key.rpartition(".")[0]
     siblings = [name for name in known if name.rpartition(".")[0] == parent]
     there = (
-        f" Under {parent} there are: {', '.join(name.rpartition('.')[2] for name in siblings)}."
-        if siblings and parent
-        else ""
+        f" Keys of {parent}: {', '.join(name.rpartition('.')[2] for name in siblings)}." if siblings and parent else ""
     )
     return f"{key}: no such key.{close or there} All keys: {command} --cfg job"
 

@@ -1,79 +1,71 @@
-"""The configuration of a test on other images: which overrides fit, and what is as it was in the training."""
+"""The configuration of an external validation: which overrides it accepts, and what it takes from the run."""
 
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from importlib.util import find_spec
 from typing import Any
 
-from skinexp.config import schema
-from skinexp.config.conf_files import CONF
-from skinexp.config.schema import Config
-from skinexp.config.validation import check
+from skinexp.config.compose import compose
+from skinexp.config.schema import Config, Preprocess
 from skinexp.core.errors import UserError
 
-TAKEN = ("data", "seed")  # of an experiment's keys
-PREVALENCE = "evaluate.prevalence"  # taken as well: it says for whom the answers are meant, and changes none
+ACCEPTED = ("data", "seed")  # sections and keys of an experiment
+PREVALENCE = "evaluate.prevalence"  # accepted as well: it decides predictive values, and no prediction
 STORED = "data.preprocess"
-RUNS_OWN = ("data", "tracking", "resume")  # of its configuration, what says nothing of its network
-ELSEWHERE = ("preprocess", "cache", "workers")  # of its data: as in the evaluation's, or of no effect
+NOT_THE_NETWORKS = ("data", "tracking", "resume")  # keys of the run's configuration that do not describe its network
+NOT_THE_IMAGES = ("preprocess", "cache", "workers")  # keys of its data that are the evaluation's too, or have no effect
 SPLIT = ("data.split.train", "data.split.val", "data.split.test", "data.split.folds", "data.split.fold")
 SOURCE = "evaluate: say which images: data=folder data.path=DIRECTORY, data=hub data.path=OWNER/NAME or data=phantom"
 
 
-def composed(overrides: list[str]) -> Config:
-    """The configuration of these overrides, of which only the data, the seed and the prevalence are used.
+def compose_evaluation(overrides: Sequence[str]) -> Config:
+    """Composes the configuration of an external validation; only its data, seed and prevalence are used.
+
+    Args:
+        overrides: as they are typed behind the run.
 
     Raises:
-        UserError: where one of them is not about the images, or they name none.
+        UserError: if an override is not about the images, or if none says which images.
     """
     for word in overrides:
-        name = _key(word)
-        if name == STORED or name.startswith(f"{STORED}."):
-            raise UserError(
-                f"{word}: images are prepared as the model's training images were, which its file says; leave it out"
-            )
-        if name in SPLIT:
-            raise UserError(f"{word}: all images are tested, so nothing is shared out; leave it out")
-        if name.split(".")[0].split("@")[0] not in TAKEN and name != PREVALENCE:
-            raise UserError(
-                f"{word}: a finished model is tested as it is; only data=OPTION, data.KEY=VALUE, seed=N and "
-                f"{PREVALENCE}=SHARE fit"
-            )
+        _refuse_other_keys(word)
     if not any(word.startswith("data=") for word in overrides):
         raise UserError(SOURCE)
-
-    from hydra import compose, initialize_config_dir
-    from omegaconf import OmegaConf
-
-    from skinexp.config import config_errors
-
-    schema.register()
-    try:
-        with initialize_config_dir(str(CONF), version_base="1.3"):
-            config = OmegaConf.to_object(compose("config", overrides))
-    except Exception as error:
-        if not config_errors.is_mistake(error):
-            raise
-        raise UserError(config_errors.explain(error)) from error
-    check(config)
-    return config
+    return compose(overrides)
 
 
-def with_prevalence(config: Config, overrides: list[str], result: Mapping[str, Any]) -> Config:
-    """The configuration, with the prevalence that the run's own scores are for, where no override names one."""
-    if PREVALENCE not in map(_key, overrides):
-        config.evaluate.prevalence = _trained(result).get("evaluate", {}).get("prevalence")
-    return config
+def match_run(config: Config, overrides: Sequence[str], preprocess: Preprocess, result: Mapping[str, Any]) -> Config:
+    """Returns the configuration with what an evaluation takes from its run.
+
+    These are the preprocessing; the prevalence, unless an override sets one; and the backend, if it is installed here.
+
+    Args:
+        config: of the evaluation.
+        overrides: from which it was composed.
+        preprocess: how the images of the training were prepared.
+        result: content of the run's result.json.
+    """
+    return replace(
+        config,
+        data=replace(config.data, preprocess=preprocess),
+        evaluate=replace(config.evaluate, prevalence=_prevalence(config, overrides, result)),
+        compute=replace(config.compute, backend=_backend(config, result)),
+    )
 
 
 def settings(config: Config, result: Mapping[str, Any]) -> dict[str, Any]:
-    """What an evaluation writes down as its configuration: the run's own, on the images that were tested.
+    """Returns the configuration that an evaluation records: the run's own, on the images that were tested.
 
-    Its seed is the training's, so that networks of several seeds are told for repetitions of one configuration; that of
-    the images is `data.seed`. What the training's images were is in `trained_on`.
+    Its seed is that of the training, so that a comparison recognises networks of several seeds as repetitions of one
+    configuration; that of the images is `data.seed`. The images of the training are in `trained_on`.
+
+    Args:
+        config: of the evaluation.
+        result: content of the run's result.json.
     """
     trained = _trained(result)
-    own = {key: value for key, value in trained.items() if key not in RUNS_OWN}
-    trained_on = {key: value for key, value in trained.get("data", {}).items() if key not in ELSEWHERE}
+    own = {key: value for key, value in trained.items() if key not in NOT_THE_NETWORKS}
+    trained_on = {key: value for key, value in trained.get("data", {}).items() if key not in NOT_THE_IMAGES}
     options = config.evaluate
     return own | {
         "evaluate": trained.get("evaluate", {}) | {"prevalence": options.prevalence, "resamples": options.resamples},
@@ -82,14 +74,33 @@ def settings(config: Config, result: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def like_the_run(config: Config, result: Mapping[str, Any]) -> Config:
-    """The configuration, computed on the backend that the run was, where that is installed here."""
-    from importlib.util import find_spec
+def _refuse_other_keys(word: str) -> None:
+    name = _key(word)
+    if name == STORED or name.startswith(f"{STORED}."):
+        raise UserError(
+            f"{word}: images are prepared as the model's training images were, as its file says; leave it out"
+        )
+    if name in SPLIT:
+        raise UserError(f"{word}: all images are test images, nothing is split; leave it out")
+    if name.split(".")[0].split("@")[0] not in ACCEPTED and name != PREVALENCE:
+        raise UserError(
+            f"{word}: a trained model is evaluated as it is; only data=OPTION, data.KEY=VALUE, seed=N and "
+            f"{PREVALENCE}=SHARE are accepted"
+        )
 
+
+def _prevalence(config: Config, overrides: Sequence[str], result: Mapping[str, Any]) -> float | None:
+    if PREVALENCE in map(_key, overrides):
+        return config.evaluate.prevalence
+    prevalence: float | None = _trained(result).get("evaluate", {}).get("prevalence")
+    return prevalence
+
+
+def _backend(config: Config, result: Mapping[str, Any]) -> str:
     backend = result.get("compute", {}).get("backend")
     if backend in ("tensorflow", "jax", "torch") and find_spec(backend):
-        config.compute.backend = backend
-    return config
+        return str(backend)
+    return config.compute.backend
 
 
 def _key(override: str) -> str:
@@ -97,5 +108,5 @@ def _key(override: str) -> str:
 
 
 def _trained(result: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The configuration that a run was trained with; empty where it is not known."""
+    """Returns the configuration that a run was trained with; empty if it is not known."""
     return result.get("config") or {}

@@ -1,10 +1,11 @@
-"""What is refused before any data is read: values out of bounds, and what only several keys together can tell."""
+"""Checks of a configuration before any data is read: choices, bounds, and combinations of keys."""
 
 import dataclasses
 import math
 from pathlib import Path
 from typing import Any
 
+from skinexp.config.option_fields import bounds_in_words, is_within
 from skinexp.config.schema import Config, Data, LrFind, Model, Pretraining, RangeTest, Split
 from skinexp.contracts.backbones import CONTRACTS, SCRATCH, with_shipped_weights
 from skinexp.core.errors import UserError
@@ -13,10 +14,10 @@ SHORTEST_RANGE = 100  # times the smallest rate: one tenfold for the descent, an
 
 
 def check(config: Config) -> None:
-    """Refuses, by key, what no run could use; reads no data.
+    """Checks that a run can use a configuration; reads no data.
 
     Raises:
-        UserError: with the key, what was received, and what to do.
+        UserError: if it cannot; with the key, what is wrong, what to do and the received value.
     """
     _check_fields(config, "")
     if config.resume is not None:
@@ -27,7 +28,7 @@ def check(config: Config) -> None:
     _check_threshold(config.evaluate.threshold)
     if config.compute.threads is not None and config.compute.backend == "jax":
         raise UserError(
-            "compute.threads: JAX shares out threads by itself. Use compute.threads=null. "
+            "compute.threads: JAX distributes its threads itself. Use compute.threads=null. "
             f"Received: {config.compute.threads}"
         )
     if isinstance(config, RangeTest):
@@ -37,9 +38,6 @@ def check(config: Config) -> None:
 
 
 def _check_fields(node: Any, prefix: str) -> None:
-    known = {item.name for item in dataclasses.fields(node)}
-    if added := sorted(set(vars(node)) - known):  # Hydra's +key=value adds keys that nothing reads
-        raise UserError(f"{prefix}{added[0]}: no such key. All keys: python -m skinexp.train --cfg job")
     for item in dataclasses.fields(node):
         key, value = f"{prefix}{item.name}", getattr(node, item.name)
         if dataclasses.is_dataclass(value):
@@ -51,15 +49,8 @@ def _check_fields(node: Any, prefix: str) -> None:
 def _check_value(key: str, value: Any, metadata: Any) -> None:
     if "choices" in metadata and value not in metadata["choices"]:
         raise UserError(f"{key}: must be one of {', '.join(metadata['choices'])}. Received: {value}")
-    if "bounds" in metadata:
-        above, least, most, below = metadata["bounds"]
-        if not (value > above and value >= least and value <= most and value < below):  # also refuses nan
-            raise UserError(f"{key}: must be {_bounds_in_words(above, least, most, below)}. Received: {value}")
-
-
-def _bounds_in_words(above: float, least: float, most: float, below: float) -> str:
-    bounds = (("above", above), ("at least", least), ("at most", most), ("below", below))
-    return " and ".join(f"{word} {bound:g}" for word, bound in bounds if math.isfinite(bound))
+    if "bounds" in metadata and not is_within(value, metadata["bounds"]):
+        raise UserError(f"{key}: must be {bounds_in_words(metadata['bounds'])}. Received: {value}")
 
 
 def _check_data(data: Data) -> None:
@@ -76,19 +67,17 @@ def _check_data(data: Data) -> None:
             f"data.labels: must give at least one class the label 0 and one the label 1. Received: {data.labels}"
         )
     if both := sorted(set(data.labels) & set(data.exclude)):
-        raise UserError(
-            f"data.exclude: {both[0]} also has a label in data.labels; a class is used or left out, not both"
-        )
+        raise UserError(f"data.exclude: {both[0]} also has a label in data.labels; remove it from one of the two")
     if data.augmented_copies and data.phantom.shortcut.flip_test:
         raise UserError(
-            "data.augmented_copies: copies would carry a flipped shortcut out of the test part. Use "
+            "data.augmented_copies: copies would bring the flipped shortcut of test images into the training part. Use "
             f"data.phantom.shortcut.flip_test=false with it. Received: {data.augmented_copies}"
         )
     if data.name == "folder":
         _check_folder(data)
     if data.name == "hub" and not data.path:
         raise UserError(
-            "data.path: data=hub needs the name of a data set, or a local directory of that shape. Received: null"
+            "data.path: data=hub needs the name of a data set, or a local directory of that form. Received: null"
         )
 
 
@@ -96,8 +85,8 @@ def _check_folds(split: Split) -> None:
     if not split.folds:
         if split.fold is not None:
             raise UserError(
-                "data.split.fold: says which fold of a cross-validation is tested, so it needs data.split.folds as "
-                f"well. Received: fold={split.fold}, folds={'null' if split.folds is None else 0}"
+                "data.split.fold: selects the tested fold of a cross-validation, so it needs data.split.folds as well. "
+                f"Received: fold={split.fold}, folds={'null' if split.folds is None else 0}"
             )
         return
     if split.folds < 2:
@@ -116,7 +105,7 @@ def _check_folds(split: Split) -> None:
 
 def _check_folder(data: Data) -> None:
     if not data.path:
-        raise UserError("data.path: data=folder needs the directory that holds the images. Received: null")
+        raise UserError("data.path: data=folder needs the directory of the images. Received: null")
     if not Path(data.path).is_dir():
         raise UserError(f"data.path: no such directory. Received: {data.path}")
     manifest = Path(data.path) / data.manifest
@@ -201,8 +190,8 @@ def _check_threshold(rule: str) -> None:
 def _check_rates(lr_find: LrFind) -> None:
     if lr_find.max < SHORTEST_RANGE * lr_find.min:
         raise UserError(
-            f"lr_find.max: must be at least {SHORTEST_RANGE} times lr_find.min, or a descent cannot be told from what "
-            f"is around it. Received: lr_find.min={lr_find.min:g}, lr_find.max={lr_find.max:g}"
+            f"lr_find.max: must be at least {SHORTEST_RANGE} times lr_find.min, or the range is too "
+            f"narrow to show a descent of the loss. Received: lr_find.min={lr_find.min:g}, lr_find.max={lr_find.max:g}"
         )
 
 
@@ -219,12 +208,12 @@ def _check_pretraining(config: Pretraining) -> None:
         )
     if config.data.augmented_copies:
         raise UserError(
-            "data.augmented_copies: a backbone is pretrained on phantoms as they are drawn, the factors of changed "
-            f"copies are not known. Use data.augmented_copies=0. Received: {config.data.augmented_copies}"
+            "data.augmented_copies: a backbone is pretrained on phantoms as they are generated; the factors of "
+            f"changed copies are not known. Use data.augmented_copies=0. Received: {config.data.augmented_copies}"
         )
     if config.data.phantom.shortcut.flip_test:
         raise UserError(
-            "data.phantom.shortcut.flip_test: a backbone learns to tell ink where it is, it has no test part to flip. "
+            "data.phantom.shortcut.flip_test: a pretraining has no test part to flip. "
             "Use data.phantom.shortcut.flip_test=false. Received: true"
         )
     if config.model.weights is not None:

@@ -1,9 +1,155 @@
-"""Python processes that this one starts: they find the same packages, and end with it."""
+"""Both ends of the pipes between this process and the Python processes that it starts.
+
+A child imports the same packages as its parent, takes no Ctrl-C, and ends with its parent: its standard input is the
+parent pipe, whose end means that the parent has ended, whatever became of it. What the child answers goes through its
+standard output, which is kept for that: anything that a library prints there goes to standard error.
+
+`multiprocessing` is not used: its processes import the parent's main module again, with all that it imports, and stay
+behind when the parent is killed.
+"""
 
 import os
+import pickle
+import signal
+import subprocess
 import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import IO, Any
 
 
 def environment() -> dict[str, str]:
-    """This process's environment, in which a child imports what this process would."""
+    """Returns this process's environment, in which a child imports what this process would."""
     return {**os.environ, "PYTHONPATH": os.pathsep.join(path or os.getcwd() for path in sys.path)}
+
+
+class ChildProcess:
+    """The parent's end: `python -m MODULE ARGUMENTS` with a pipe to its input and one from its output."""
+
+    def __init__(
+        self,
+        module: str,
+        *arguments: str,
+        errors: Path | None = None,
+        variables: Mapping[str, str] | None = None,
+    ) -> None:
+        """Starts the process, outside this process's group: signals to the group are the parent's business.
+
+        Args:
+            errors: file that takes the child's standard error; None: this process's own.
+            variables: environment variables that the child has beside the parent's.
+        """
+        with (errors or Path(os.devnull)).open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", module, *arguments],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log if errors is not None else None,
+                env=environment() | dict(variables or {}),
+                start_new_session=True,
+            )
+
+    @property
+    def running(self) -> bool:
+        return self._process.poll() is None
+
+    @property
+    def code(self) -> int | None:
+        """Exit code; negative: the signal that ended it; None before the end."""
+        return self._process.poll()
+
+    @property
+    def answers(self) -> IO[bytes]:
+        """What the child answers, as a stream of bytes that ends with the child."""
+        if self._process.stdout is None:
+            raise RuntimeError("a child process without pipes")
+        return self._process.stdout
+
+    def send(self, data: bytes) -> None:
+        """Writes to the child's input.
+
+        Raises:
+            BrokenPipeError: if the child has ended.
+        """
+        if self._process.stdin is None:
+            raise RuntimeError("a child process without pipes")
+        self._process.stdin.write(data)
+        self._process.stdin.flush()
+
+    def end_input(self) -> None:
+        """Closes the parent pipe: the child ends in its own way."""
+        if self._process.stdin is not None:
+            with suppress(BrokenPipeError):
+                self._process.stdin.close()
+
+    def signal(self, number: int) -> None:
+        with suppress(ProcessLookupError):
+            self._process.send_signal(number)
+
+    def wait(self, seconds: float | None = None) -> int:
+        """Returns the exit code.
+
+        Raises:
+            subprocess.TimeoutExpired: if the child has not ended after so many seconds.
+        """
+        return self._process.wait(seconds)
+
+    def kill(self) -> None:
+        """Ends the child, whatever it does, and waits for its end."""
+        self._process.kill()
+        self._process.wait()
+
+    def close(self) -> None:
+        """Closes both pipes."""
+        self.end_input()
+        with suppress(BrokenPipeError):
+            self.answers.close()
+
+
+def open_answers() -> IO[bytes]:
+    """Returns the child's stream of answers; what else writes to standard output goes to standard error from now on."""
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    return answers
+
+
+def ignore_interrupts() -> None:
+    """Leaves Ctrl-C, which may reach all processes, to the parent."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def follow_parent(on_data: Callable[[], None], on_end: Callable[[], None]) -> None:
+    """Calls `on_data`, in a thread, whenever the parent has written, and `on_end` when the parent has ended."""
+    _in_thread(_bytes(), lambda data: on_data(), on_end)
+
+
+def follow_objects(on_object: Callable[[Any], None], on_end: Callable[[], None]) -> None:
+    """Calls `on_object`, in a thread, with each pickled object from the parent, and `on_end` when it has ended."""
+    _in_thread(_objects(), on_object, on_end)
+
+
+def receive_object() -> Any:
+    """Returns the next pickled object that the parent sent."""
+    return pickle.load(sys.stdin.buffer)
+
+
+def _in_thread(messages: Iterator[Any], on_message: Callable[[Any], None], on_end: Callable[[], None]) -> None:
+    def follow() -> None:
+        for message in messages:
+            on_message(message)
+        on_end()
+
+    threading.Thread(target=follow, daemon=True).start()
+
+
+def _bytes() -> Iterator[bytes]:
+    while data := sys.stdin.buffer.read1(4096):  # type: ignore[attr-defined]  # of a BufferedReader
+        yield data
+
+
+def _objects() -> Iterator[Any]:
+    with suppress(EOFError):
+        while True:
+            yield receive_object()

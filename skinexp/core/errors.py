@@ -19,8 +19,8 @@ class UserError(ValueError):
 
 
 @contextmanager
-def told() -> Iterator[None]:
-    """Prints a UserError as its sentence and ends the command with the exit code 2."""
+def exit_on_user_error() -> Iterator[None]:
+    """Prints a UserError as its sentence on stderr and ends the process with exit code 2."""
     try:
         yield
     except UserError as error:

@@ -1,6 +1,6 @@
-"""What the person at the terminal sees: a short story of log lines, with progress bars that give way to them.
+"""What the terminal shows: log lines, and progress bars that give way to them.
 
-A job in a process of its own has no terminal: it tells the same story, line by line and bar by bar, to the launcher.
+A job in a process of its own has no terminal: it reports the same lines and bars to the launcher.
 """
 
 import json
@@ -21,29 +21,29 @@ console = Console(highlight=False)
 STYLES = {"WARNING": "yellow", "ERROR": "red", "CRITICAL": "red"}
 INTERVAL = 0.3  # seconds between two reports of how far a bar is
 
-_launcher: IO[str] | None = None  # that this process tells its story to, in lines of JSON
+_launcher: IO[str] | None = None  # takes what this process reports, in lines of JSON
 
 
 def from_here(path: Path) -> Path:
-    """A path as a person would type it: relative to the working directory where it lies below."""
+    """Returns a path as a person would type it: relative to the working directory if it lies below."""
     return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
-def tell_launcher(stream: IO[str]) -> None:
-    """Sends the story there from now on, and nothing to the terminal."""
+def report_to(stream: IO[str]) -> None:
+    """Sends log lines and progress to a stream from now on, and nothing to the terminal."""
     global _launcher
     _launcher = stream
     console.quiet = True
 
 
-def _tell(**event: Any) -> None:
+def _report(**event: Any) -> None:
     if _launcher is not None:
-        with suppress(BrokenPipeError):  # the launcher was killed; this process is told so otherwise
+        with suppress(BrokenPipeError):  # the launcher was killed; the parent pipe says so
             print(json.dumps(event), file=_launcher, flush=True)
 
 
 def show_line(text: str, level: str) -> None:
-    """Prints a line of the story. Details (DEBUG) are left to the bar where there is one."""
+    """Prints a log line. Details (DEBUG) are left to the progress bar on a terminal."""
     if level != "DEBUG" or not console.is_terminal:
         console.print(text, style=STYLES.get(level), markup=False, soft_wrap=True)
 
@@ -53,7 +53,7 @@ class Handler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         if _launcher is not None:
-            _tell(line=self.format(record), level=record.levelname)
+            _report(line=self.format(record), level=record.levelname)
         else:
             show_line(self.format(record), record.levelname)
 
@@ -63,28 +63,28 @@ class Bar:
 
     def __init__(self, progress: Progress, task: TaskID, title: str, total: int):
         self._progress, self._task, self._title, self._total = progress, task, title, total
-        self._done, self._told = 0, 0.0
+        self._done, self._reported_at = 0, 0.0
         self._words = ""
 
     def advance(self, by: int = 1) -> None:
         self._done += by
         self._progress.update(self._task, completed=self._done, words=self._words or f"{self._done:,}/{self._total:,}")
-        if time.monotonic() - self._told > INTERVAL:
-            self._tell_launcher()
+        if time.monotonic() - self._reported_at > INTERVAL:
+            self._report_progress()
 
     def say(self, words: str) -> None:
         self._words = words
         self._progress.update(self._task, words=words)
-        self._tell_launcher()
+        self._report_progress()
 
-    def _tell_launcher(self) -> None:
-        self._told = time.monotonic()
-        _tell(bar=self._title, done=self._done, total=self._total, words=self._words)
+    def _report_progress(self) -> None:
+        self._reported_at = time.monotonic()
+        _report(bar=self._title, done=self._done, total=self._total, words=self._words)
 
 
 @contextmanager
 def bar(title: str, total: int) -> Iterator[Bar]:
-    """A progress bar on a terminal; silent elsewhere, where log lines tell the story."""
+    """Shows a progress bar on a terminal; elsewhere log lines suffice."""
     columns = (
         TextColumn("  {task.description:<10}"),
         BarColumn(bar_width=16),
@@ -94,12 +94,12 @@ def bar(title: str, total: int) -> Iterator[Bar]:
     shown = console.is_terminal and _launcher is None
     with Progress(*columns, console=console, transient=True, disable=not shown) as progress:
         yield Bar(progress, progress.add_task(title, total=total, words=""), title, total)
-    _tell(bar="", done=0, total=0, words="")
+    _report(bar="", done=0, total=0, words="")
 
 
 @contextmanager
 def libraries_write_to(file: Path) -> Iterator[None]:
-    """Sends what other libraries say to a log file: Python's warnings, and what compiled code writes to stderr.
+    """Sends what libraries print to a log file: Python's warnings, and what compiled code writes to stderr.
 
     Python's own `sys.stderr` stays with the person.
     """

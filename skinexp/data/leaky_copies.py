@@ -1,55 +1,61 @@
-"""A set that was augmented before it was split, made on purpose: changed copies of each image beside the image itself.
+"""Leaky copies: changed copies of each image, made before the split on purpose.
 
-This is what the seed study's set is, and what `experiment=leakage` measures the price of.
+The seed study's data set is of this kind. `experiment=leakage` measures the optimism that results from it.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
-import pandas as pd
 
 from skinexp.core.digest import digest
 from skinexp.core.randomness import rng
+from skinexp.data.image_readers import part
 from skinexp.data.preparation import preprocess
-from skinexp.data.readers import part
-from skinexp.data.table import Reader
+from skinexp.data.table import Reader, Table
 
 VERSION = 1  # raise it when the same copy gets other pixels
 ROTATION, ZOOM, LIGHT = 18.0, 0.1, 0.01  # degrees, share of the size, share of the range of values: each either way
-ORIGINAL = "original"  # the column that says of which image a row is a version
+ORIGINAL = "original"  # the column that names the image that a row is a version of
 
 
-def with_copies(frame: pd.DataFrame, reader: Reader, copies: int, seed: int) -> tuple[pd.DataFrame, Reader]:
-    """Each image followed by its changed copies, which share its label, its group and what else is known of it.
+def add_leaky_copies(table: Table, copies: int, seed: int, grouped: bool) -> Table:
+    """Returns a table in which changed copies follow each image; they share its label and its metadata.
 
     Args:
-        frame: one row an image: image_id, path, position, sha256.
-        reader: of the images by position.
+        table: the images.
         copies: of each image.
+        seed: of the changes.
+        grouped: whether copies stay in one part of the split as their original does; if not, each image and each copy
+            is a group of its own.
 
     Returns:
-        (copies + 1) times as many rows, with a column `original`, and a reader of their positions.
+        A table of (copies + 1) times as many rows, with column `original`.
     """
     versions = copies + 1
-    rows = frame.loc[frame.index.repeat(versions)].reset_index(drop=True)
-    version = np.tile(np.arange(versions), len(frame))
-    names = [f", copy {number}" if number else "" for number in version]
-    rows[ORIGINAL] = rows["image_id"]
-    rows["image_id"] = rows["image_id"].astype(str) + names
-    rows["path"] = rows["path"] + names
-    rows["position"] = rows["position"] * versions + version
-    rows["sha256"] = [
-        digest(VERSION, seed, name, int(number)) if number else name
-        for name, number in zip(rows["sha256"], version, strict=True)
-    ]
-    return rows, CopyingReader(reader, versions, seed)
+    frame = table.frame.loc[table.frame.index.repeat(versions)].reset_index(drop=True)
+    version = np.tile(np.arange(versions), len(table.frame))
+    suffixes = [f", copy {number}" if number else "" for number in version]
+    copied = frame.assign(
+        **{ORIGINAL: frame["image_id"]},
+        image_id=frame["image_id"].astype(str) + suffixes,
+        path=frame["path"] + suffixes,
+        position=frame["position"] * versions + version,
+        sha256=[
+            digest(VERSION, seed, name, int(number)) if number else name
+            for name, number in zip(frame["sha256"], version, strict=True)
+        ],
+    )
+    reader = CopyingReader(table.reader, versions, seed)
+    if grouped:
+        return replace(table, frame=copied, reader=reader, grouped_by=table.grouped_by or ORIGINAL)
+    return replace(table, frame=copied.assign(group=copied["image_id"]), reader=reader)
 
 
 @dataclass(frozen=True)
 class CopyingReader:
-    """Images of another reader, each in so many versions, the first of them unchanged."""
+    """Reader of several versions of each image of another reader; the first version is the image itself."""
 
     reader: Reader
     versions: int
@@ -69,11 +75,11 @@ class CopyingReader:
 
 
 def changed(image: preprocess.Pixels, draw: np.random.Generator) -> preprocess.Pixels:
-    """The picture flipped, turned, zoomed and lit a little differently, as the seed study augments.
+    """Returns an image that is flipped, rotated, zoomed, and slightly changed in brightness and contrast.
 
     Args:
         image: (height, width, 3) uint8 RGB.
-        draw: decides how.
+        draw: the source of random numbers.
     """
     flips = draw.random(2) < 0.5
     angle, zoom = draw.uniform(-ROTATION, ROTATION), draw.uniform(1 - ZOOM, 1 + ZOOM)

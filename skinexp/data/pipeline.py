@@ -18,11 +18,11 @@ from skinexp.data import augment
 
 @dataclass
 class Images:
-    """The images of one part of a split.
+    """Images of one part of a split.
 
     Attributes:
         pixels: (N, size, size, 3) uint8, all prepared images, memory-mapped.
-        rows: (n,) positions in `pixels` of this part's images.
+        rows: (n,) positions of this part's images in `pixels`.
         labels: (n,) 0/1.
     """
 
@@ -35,50 +35,52 @@ class Images:
 
     @cached_property
     def digest(self) -> str:
-        """Names these pixels; reads them all, once."""
+        """Returns a digest of these pixels; it reads them all, once."""
         return digest_of_arrays(self.pixels[row] for row in self.rows)
 
     def read(self, members: np.ndarray) -> np.ndarray:
-        """(len(members), size, size, 3) uint8: a copy of these members' pixels."""
+        """Returns (len(members), size, size, 3) uint8, a copy of these members' pixels."""
         return self.pixels[self.rows[members]]
 
 
 def steps(images: int, batch_size: int) -> int:
-    """Batches an epoch; the last one may be smaller."""
+    """Returns the number of batches of an epoch; the last batch may be smaller."""
     return -(-images // batch_size)
 
 
-# Not read by AutoGraph, which takes a tenth of a second to find no loop over tensors.
+# Without AutoGraph, which takes a tenth of a second to find no loop over tensors.
 _as_it_is = tf.autograph.experimental.do_not_convert
 
 
 class EpochBatches(ABC):
     """Shuffled training batches whose order and draws are functions of (seed, epoch).
 
-    Call `begin` before an epoch starts: it is the same whether or not others ran before it.
+    Call `begin` before an epoch starts: an epoch is the same whether or not others ran before it.
     """
 
     def __init__(self, samples: np.ndarray, labels: np.ndarray, batch_size: int, seed: int):
         """
         Args:
-            samples: (N, ...) what rows are read from, memory-mapped.
+            samples: (N, ...) array that rows are read from, memory-mapped.
             labels: (n,) 0/1, one for each member of an epoch.
+            batch_size: members of a batch.
+            seed: of the order and the draws.
         """
         self.epoch = 0
         self.labels, self.batch_size, self.seed = labels, batch_size, seed
         self._samples = _shared(samples)
 
     def begin(self, epoch: int) -> None:
-        """Says which epoch the next iteration of the data set is, counted from 0."""
+        """Sets the epoch of the next iteration of the data set, counted from 0."""
         self.epoch = epoch
 
     def replace(self, samples: np.ndarray) -> None:
-        """Reads rows from another array of the same shape from now on."""
+        """Replaces the array that rows are read from; the shape must be the same."""
         self._samples.assign(_lent(samples))
 
     @property
     def count(self) -> int:
-        """Members of an epoch."""
+        """Number of members of an epoch."""
         return len(self.labels)
 
     @property
@@ -86,20 +88,20 @@ class EpochBatches(ABC):
         return steps(self.count, self.batch_size)
 
     def order(self) -> np.ndarray:
-        """(n,) the members in the order in which this epoch shows them."""
+        """Returns (n,) the members in this epoch's order."""
         return rng(self.seed, "shuffle", self.epoch).permutation(self.count)
 
     @abstractmethod
     def plan(self) -> tuple[np.ndarray, ...]:
-        """This epoch, member by member in its order: (n,) rows of `samples`, what `arrange` takes, (n, 1) labels."""
+        """Returns this epoch in its order: (n,) rows of `samples`, further arguments of `arrange`, (n, 1) labels."""
 
     @staticmethod
     @abstractmethod
     def arrange(read: Any, *beside: Any) -> tuple[Any, Any]:
-        """A batch (inputs, labels) from the rows that were read and the rest of the plan."""
+        """Returns a batch (inputs, labels) from the rows that were read and the rest of the plan."""
 
     def dataset(self) -> tf.data.Dataset:
-        """The batches as a data set that Keras iterates once an epoch; the next ones are read while one trains."""
+        """Returns the batches as a data set, which Keras iterates once per epoch; batches are read ahead."""
         example = self.plan()
         types = [part.dtype for part in example]
         shapes = [(None, *part.shape[1:]) for part in example]
@@ -109,7 +111,7 @@ class EpochBatches(ABC):
             parts = tf.numpy_function(self.plan, [], types)
             return tuple(tf.ensure_shape(part, shape) for part, shape in zip(parts, shapes, strict=True))
 
-        # Python is asked once an epoch: a call for each batch would take as long as copying the batch.
+        # Python is called once per epoch: a call for each batch would take as long as copying the batch.
         members = tf.data.Dataset.range(1).map(plan).unbatch()
         return _read(members, self._samples, self.count, self.batch_size, self.arrange)
 
@@ -117,7 +119,7 @@ class EpochBatches(ABC):
 class TrainingBatches(EpochBatches):
     """Batches ((images, draws), labels) of training images.
 
-    `draws` say how each image of the batch is augmented; the model's augmentation layer carries them out on the
+    `draws` determine how each image of the batch is augmented; the model's augmentation layer applies them on the
     accelerator.
     """
 
@@ -127,7 +129,7 @@ class TrainingBatches(EpochBatches):
         self._options = options
 
     def draws(self, stream: str, number: int) -> np.ndarray:
-        """(n, augment.WIDTH): how each image is augmented in the epoch, or view, of that number."""
+        """Returns (n, augment.WIDTH) draws: how each image is augmented in the epoch, or view, of that number."""
         return augment.draw(self._options, rng(self.seed, stream, number), self.count)
 
     def plan(self) -> tuple[np.ndarray, ...]:
@@ -142,25 +144,25 @@ class TrainingBatches(EpochBatches):
 
 
 def evaluation_batches(images: Images, batch_size: int) -> tf.data.Dataset:
-    """Batches (images, labels) in the table's order, without augmentation."""
+    """Returns batches (images, labels) in the table's order, without augmentation."""
     return in_order(images.pixels, images.rows, images.labels, batch_size)
 
 
 def in_order(samples: np.ndarray, rows: np.ndarray, labels: np.ndarray, batch_size: int) -> tf.data.Dataset:
-    """Batches (rows of samples, labels) as they come."""
+    """Returns batches (rows of samples, labels) in the given order."""
     members = tf.data.Dataset.from_tensor_slices((rows, column(labels)))
     return _read(members, _shared(samples), len(rows), batch_size, lambda read, labels: (read, labels))
 
 
 def column(labels: np.ndarray) -> np.ndarray:
-    """Labels as (n, 1) float32, the shape of the logits: (n,) against (n, 1) would broadcast in the loss."""
+    """Returns labels as (n, 1) float32, the shape of the logits: (n,) against (n, 1) would broadcast in the loss."""
     return labels.astype(np.float32)[:, None]
 
 
 def _read(
     members: tf.data.Dataset, samples: tf.Variable, count: int, batch_size: int, arrange: Callable[..., Any]
 ) -> tf.data.Dataset:
-    """Batches of a data set whose first component says which row of `samples` to read."""
+    """Returns batches of a data set whose first component is the row of `samples` to read."""
 
     @_as_it_is
     def batch(rows: tf.Tensor, *beside: tf.Tensor) -> tuple[Any, Any]:
@@ -171,19 +173,19 @@ def _read(
 
 
 def _shared(array: np.ndarray) -> tf.Variable:
-    """The array as what data sets read from.
+    """Returns the array as a variable that data sets read from.
 
-    A variable, because tf.data copies a tensor that a function of its own holds on to (where determinism is asked for:
-    at the beginning of each epoch).
+    It is a variable because tf.data copies a tensor that a function refers to; with determinism switched on, at the
+    beginning of each epoch.
     """
     with tf.device("CPU:0"):
         return tf.Variable(_lent(array), trainable=False)
 
 
 def _lent(array: np.ndarray) -> tf.Tensor:
-    """The array in TensorFlow's hands: a memory map stays one, whatever its size; another array is copied.
+    """Returns the array as a tensor: a memory map is shared, whatever its size; another array is copied.
 
-    A map must be copy-on-write (mode "c"): NumPy lends out nothing read-only.
+    A map must be copy-on-write (mode "c"): NumPy does not share read-only arrays.
     """
     if isinstance(array, np.memmap) and array.flags.writeable:
         return tf.experimental.dlpack.from_dlpack(array.__dlpack__())
@@ -201,11 +203,14 @@ class Batches:
 
 
 def batches(pixels: np.ndarray, frame: pd.DataFrame, options: Augment, batch_size: int, seed: int) -> Batches:
-    """Shares out prepared images as the table says.
+    """Returns the batches of the three parts of a split.
 
     Args:
         pixels: (N, size, size, 3) uint8, memory-mapped.
-        frame: one row an image: label (0/1), split (train, val or test) and row (its position in `pixels`).
+        frame: one row per image: label (0/1), split (train, val or test) and row (its position in `pixels`).
+        options: augmentation of the training images.
+        batch_size: images of a batch.
+        seed: of the order and the augmentation.
     """
     parts = {
         name: Images(pixels, members["row"].to_numpy(), members["label"].to_numpy())

@@ -1,4 +1,4 @@
-"""How dark the skin around a lesion is: the individual typology angle, from the rim of a photograph.
+"""Skin tone around a lesion: the individual typology angle, estimated from the rim of a photograph.
 
 It is an estimate. Cameras, lamps and colour constancy move it, so neighbouring bands are mixed; what it is good for is
 to ask whether a model does worse on darker skin.
@@ -20,7 +20,7 @@ BANDS = {"dark": -np.inf, "brown": -30.0, "tan": 10.0, "intermediate": 28.0, "li
 
 
 def individual_typology_angle(images: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """The angle arctan((L* - 50) / b*) of the skin at the rim of each image.
+    """Returns the angle arctan((L* - 50) / b*) of the skin at the rim of each image.
 
     The median of L* and of b* over the rim's pixels is taken, so that a hair or a corner of the lesion does not count.
 
@@ -48,7 +48,7 @@ def individual_typology_angle(images: NDArray[np.uint8]) -> NDArray[np.float64]:
 
 
 def skin_tone(angles: NDArray[np.float64]) -> pd.Series:
-    """The band of each angle, as an ordered category from dark to very light; missing where the angle is NaN.
+    """Returns the band of each angle, as an ordered category from dark to very light; missing where the angle is NaN.
 
     Args:
         angles: (n,) degrees. An angle on an edge belongs to the darker band: very light is above 55, light above 41.
@@ -60,9 +60,9 @@ def skin_tone(angles: NDArray[np.float64]) -> pd.Series:
 
 
 def skin_tones(images: Images) -> pd.Series:
-    """The band of each of these images, as `skin_tone` has it.
+    """Returns the band of each of these images; see `skin_tone`.
 
-    Missing where pixels are no bytes: that is a fault, which the doctor names.
+    It is missing if pixels are not uint8: a fault that the doctor reports.
     """
     if images.pixels.dtype != np.uint8:
         return skin_tone(np.full(len(images), np.nan))

@@ -1,4 +1,4 @@
-"""Shares images out among training, validation and test: whole groups, each class in its proportion."""
+"""The split of images into training, validation and test: by whole groups, stratified by class."""
 
 import math
 
@@ -12,26 +12,28 @@ from skinexp.core.randomness import rng
 from skinexp.data.table import CLASS_NAMES
 
 NAMES = ("train", "val", "test")
-LARGEST_STRATUM = 4  # groups of so many images and more are balanced together
+LARGEST_STRATUM = 4  # groups of this many images or more form one stratum per label
 
 
 def split(frame: pd.DataFrame, options: Split, seed: int) -> pd.Series:
-    """Says for each image where it belongs; images of one group stay together.
+    """Assigns each image to training, validation or test; images of one group stay together.
 
-    Groups are drawn stratified by label and by size, so that fractions hold for images as well as for groups.
-    Where each image is a group of its own, this is scikit-learn's stratified `train_test_split`, twice.
+    Groups are drawn stratified by label and by size, so that the fractions hold for images as well as for groups.
+    If each image is a group of its own, this is scikit-learn's stratified `train_test_split`, twice.
 
     With `folds`, the test part is fold `fold` of scikit-learn's `StratifiedGroupKFold`: the same partition for every
     fold of a seed. Validation is drawn from the rest, as much of it as `val` is of `train` and `val`.
 
     Args:
-        frame: columns label (0/1) and group.
+        frame: one row per image, with columns label (0/1) and group.
+        options: fractions, or folds.
+        seed: the same seed makes the same split.
 
     Returns:
         "train", "val" or "test" for each row, with the frame's index.
 
     Raises:
-        UserError: where a class has too few groups to appear in every part, or a part is too small for both classes.
+        UserError: if a class has too few groups to appear in every part, or a part is too small for both classes.
     """
     labels = frame.groupby("group", sort=True)["label"]
     groups = pd.DataFrame({"label": labels.max(), "size": labels.size()})
@@ -58,7 +60,7 @@ def split(frame: pd.DataFrame, options: Split, seed: int) -> pd.Series:
 
 
 def _draw(strata: pd.Series, labels: pd.Series, share: float, random_state: int) -> tuple[np.ndarray, np.ndarray]:
-    """Names of groups in two parts; the second has that share of them."""
+    """Returns the names of groups in two parts, of which the second has that share of the groups."""
     names = strata.index.to_numpy(dtype=object)
     strata = _merge_rare(strata, labels)
     second = math.ceil(share * len(names))
@@ -69,7 +71,7 @@ def _draw(strata: pd.Series, labels: pd.Series, share: float, random_state: int)
 
 
 def _fold(frame: pd.DataFrame, labels: pd.Series, options: Split, random_state: int) -> tuple[np.ndarray, np.ndarray]:
-    """Names of groups outside and inside the fold that is tested.
+    """Returns the names of groups outside and inside the fold that is tested.
 
     Images are counted, not groups: a patient with a hundred images weighs as much as a hundred patients with one.
     """
@@ -90,7 +92,7 @@ def _fold(frame: pd.DataFrame, labels: pd.Series, options: Split, random_state: 
 
 
 def _merge_rare(strata: pd.Series, labels: pd.Series) -> pd.Series:
-    """Sizes too rare to be shared out three ways form one stratum a label; one group alone joins the commonest."""
+    """Merges sizes too rare for three parts into one stratum per label; a single group joins the most common one."""
     rare = strata.map(strata.value_counts()) < 10
     merged = strata.where(~rare, labels.astype(str) + " rare")
     alone = merged.map(merged.value_counts()) < 2
@@ -116,5 +118,5 @@ def _refuse_too_few(labels: pd.Series) -> None:
         if (count := int((labels == label).sum())) < 10:
             raise UserError(
                 f"data.split: class {name} has {count} groups (lesions, patients or single images); "
-                f"10 are the least that can be shared out among training, validation and test"
+                f"a split into training, validation and test needs at least 10"
             )

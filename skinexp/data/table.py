@@ -1,9 +1,10 @@
-"""Who is in a data set: one row an image, and a reader that fetches its pixels."""
+"""A data set as a table: one row per image, and a reader that fetches the pixels."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from skinexp.core.digest import digest
@@ -15,19 +16,20 @@ Reader = Callable[[int], bytes | np.ndarray]  # position -> an encoded image fil
 
 @dataclass(frozen=True)
 class Table:
-    """A data set before its pixels are touched.
+    """A data set before its pixels are decoded. A table is not changed in place: operations return a new one.
 
     Attributes:
-        name: what people call the set.
-        frame: one row an image: image_id, label (0/1), group (lesion or patient; the image's own id where unknown),
-            sha256 (of the bytes its pixels come from), path (for messages), and any metadata columns.
-        reader: fetches the pixels of the image at a position of the *source*; column `position` says which.
+        name: name of the data set, for people.
+        frame: one row per image: image_id, label (0/1), group (lesion or patient; the image's own id if unknown),
+            sha256 (of the bytes that hold the pixels), path (for messages), position (in the source), given_split (if
+            the source comes with a split), split (of the run, once `with_split` has set it), and metadata columns.
+        reader: fetches the pixels of the image at a position of the source.
         grouped_by: the column whose equal values stay together in a split, or None.
-        excluded: classes left out on purpose, with their number of images.
-        truth: areas under the ROC curve that are known beforehand, of generated images: `bayes_auc` is the best that a
-            model can reach.
-        licence: under which the images may be used, as far as that is known.
-        joined_with_copies: whether groups were made one because they hold copies of the same image.
+        excluded: classes that were excluded on purpose, with their number of images.
+        truth: areas under the ROC curve that are known in advance for generated images; `bayes_auc` is the highest
+            that any model can reach.
+        licence: licence of the images, or None if it is not known.
+        joined_with_copies: whether groups were joined because they contain copies of the same image.
     """
 
     name: str
@@ -41,14 +43,39 @@ class Table:
 
     @property
     def digest(self) -> str:
-        """Changes with any image, label or group."""
+        """Returns a digest that changes with any image, label or group."""
         columns = self.frame[["image_id", "label", "group", "sha256"]]
         return digest(columns.astype(str).to_numpy().tolist())
 
     def counts(self) -> dict[str, int]:
-        """Images a class."""
+        """Returns the number of images of each class."""
         labels = self.frame["label"]
         return {name: int((labels == label).sum()) for label, name in enumerate(CLASS_NAMES)}
+
+    def with_split(self, parts: pd.Series | str) -> "Table":
+        """Returns the table with the run's split in column `split`; the given split stays in `given_split`.
+
+        Args:
+            parts: (images,) "train", "val" or "test" of each row, with the frame's index; or one of them for all rows.
+        """
+        return replace(self, frame=self.frame.assign(split=parts))
+
+    def with_groups(self, groups: pd.Series) -> "Table":
+        """Returns the table with groups that were joined with copies of their images.
+
+        Args:
+            groups: (images,) names, with the frame's index.
+        """
+        joined = groups.nunique() < self.frame["group"].astype(str).nunique()
+        return replace(self, frame=self.frame.assign(group=groups), joined_with_copies=bool(joined))
+
+    def without(self, images: npt.NDArray[np.bool_]) -> "Table":
+        """Returns the table without some images.
+
+        Args:
+            images: (images,) whether to leave out each row.
+        """
+        return replace(self, frame=self.frame[~images].reset_index(drop=True))
 
     def __str__(self) -> str:
         counts = ", ".join(f"{count:,} {name}" for name, count in self.counts().items())
@@ -59,7 +86,7 @@ class Table:
         return f"{self.name}: {len(self.frame):,} images ({counts}){left_out}{kept_together}{best}"
 
 
-TRUTHS = {  # in words
+TRUTHS = {  # wording of each known area
     "bayes_auc": "of the best possible model",
     "bayes_auc_with_ink": "of one that also uses ink",
     "ink_auc": "of ink alone",
@@ -67,9 +94,10 @@ TRUTHS = {  # in words
 }
 
 
-METADATA_RESERVED = ("image_id", "label", "group", "sha256", "path", "position", "split", "row")
+GIVEN_SPLIT = "given_split"  # the column of the split that a source comes with
+METADATA_RESERVED = ("image_id", "label", "group", "sha256", "path", "position", GIVEN_SPLIT, "split", "row")
 
 
 def metadata_columns(frame: pd.DataFrame) -> list[str]:
-    """Columns that describe an image beyond what every table has (age, sex, site, source, ...)."""
+    """Returns the columns that describe an image beyond what every table has (age, sex, site, source, ...)."""
     return [column for column in frame.columns if column not in METADATA_RESERVED]

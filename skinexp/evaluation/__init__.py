@@ -6,8 +6,7 @@ from skinexp.evaluation.decision.net_benefit import decision_curve, net_benefit
 from skinexp.evaluation.decision.prevalence import at_prevalence
 from skinexp.evaluation.decision.threshold_rules import ThresholdRule, choose_threshold, parse_rule
 from skinexp.evaluation.decision.youden import youden_threshold
-from skinexp.evaluation.evaluate import Evaluation, evaluate
-from skinexp.evaluation.evidence import Evidence, evidence, judge
+from skinexp.evaluation.evaluate import TestEvaluation, evaluate
 from skinexp.evaluation.folds import FoldAreas, fold_areas, pool_folds
 from skinexp.evaluation.intervals.bootstrap import Bootstrap, bootstrap
 from skinexp.evaluation.intervals.delong import PairedAuc, delong_interval, delong_test
@@ -24,6 +23,8 @@ from skinexp.evaluation.metrics.probability_scores import probability_scores
 from skinexp.evaluation.metrics.ranking_scores import ranking_scores
 from skinexp.evaluation.metrics.reliability_points import reliability_points
 from skinexp.evaluation.metrics.threshold_scores import classification_report, confusion_counts, threshold_scores
+from skinexp.evaluation.operating_point import OperatingPoint, calibrated_probabilities, predicted_labels
+from skinexp.evaluation.options import EvaluationOptions
 from skinexp.evaluation.paired.holm import holm
 from skinexp.evaluation.paired.mcnemar import McNemar, mcnemar
 from skinexp.evaluation.paired.model_pairs import PairedComparison, compare_pairs
@@ -35,11 +36,11 @@ __all__ = [
     "CLASSES",
     "Bootstrap",
     "Calibrator",
-    "Evaluation",
-    "Evidence",
+    "EvaluationOptions",
     "FoldAreas",
     "Interval",
     "McNemar",
+    "OperatingPoint",
     "PairedAuc",
     "PairedComparison",
     "PrecisionRecallPoints",
@@ -47,9 +48,11 @@ __all__ = [
     "SeedComparison",
     "SeedSummary",
     "Subgroups",
+    "TestEvaluation",
     "ThresholdRule",
     "at_prevalence",
     "bootstrap",
+    "calibrated_probabilities",
     "choose_threshold",
     "classification_report",
     "compare_pairs",
@@ -59,18 +62,17 @@ __all__ = [
     "delong_interval",
     "delong_test",
     "evaluate",
-    "evidence",
     "fit_calibrator",
     "fold_areas",
     "grouped_wilson",
     "holm",
     "independent_difference",
-    "judge",
     "mcnemar",
     "net_benefit",
     "parse_rule",
     "pool_folds",
     "precision_recall_points",
+    "predicted_labels",
     "probability_scores",
     "ranking_scores",
     "reliability_points",

@@ -1,9 +1,9 @@
-"""Whether new images look to a network as those it was trained on did: distances of pooled features, and plain looks.
+"""Domain shift: how far new images are from the training images, by pooled features and by colour statistics.
 
 A distance is measured in the principal directions of the training images' features, each in units of its own standard
 deviation, and all others in units of theirs in the mean (probabilistic PCA; Tipping & Bishop, J. R. Stat. Soc. B 61,
-1999): a full covariance cannot be learned from some hundred images of a thousand features. What is far is said by
-validation images, which were not trained on either.
+1999): a full covariance cannot be learned from some hundred images of a thousand features. Validation images,
+which were not trained on either, define what is far.
 """
 
 from dataclasses import dataclass
@@ -16,14 +16,14 @@ DIRECTIONS = 32  # principal directions at most, and no more than one for each I
 IMAGES_EACH = 8
 FAR = 0.95  # quantile of the validation images' distances beyond which an image is far
 FLOOR = 1e-6  # of a variance, relative to the features' mean square: a collapsed network's features do not vary
-SURE = 0.01  # chance at most that so many far images are there by chance, where a shift is called one
-MORE = 2.0  # times as many far images as there are among validation images, at least, where a shift is called one
+SURE = 0.01  # chance at most that so many far images are there by chance, for a shift to be reported
+MORE = 2.0  # times as many far images as there are among validation images, at least, for a shift to be reported
 LOOKS = ("red", "green", "blue", "contrast")  # means of the channels, and standard deviation of the grey values
 
 
 @dataclass(frozen=True)
 class Reference:
-    """What is kept of the training images.
+    """Statistics of the training images.
 
     Attributes:
         mean: (c,) of the features.
@@ -32,7 +32,7 @@ class Reference:
         rest: variance in each other direction.
         distances: (101,) percentiles of the validation images' distances.
         looks: (2, 4) mean and standard deviation over images of what `LOOKS` names.
-        seen: (n,) what names the images of training and validation, sorted; empty where that is unknown.
+        seen: (n,) what names the images of training and validation, sorted; empty if that is unknown.
     """
 
     mean: NDArray[np.float32]
@@ -45,11 +45,11 @@ class Reference:
 
     @property
     def limit(self) -> float:
-        """The distance from which on an image is far."""
+        """Returns the distance from which on an image is far."""
         return float(np.interp(FAR, np.linspace(0, 1, len(self.distances)), self.distances))
 
     def distance(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
-        """(n,) distances of (n, c) features from the training images' mean."""
+        """Returns (n,) distances of (n, c) features from the training images' mean."""
         return _distance(self.mean, self.directions, self.variances, self.rest, features)
 
 
@@ -82,16 +82,16 @@ def fit(
     looks: NDArray[np.float64],
     seen: NDArray[np.uint64],
 ) -> Reference | None:
-    """Learns what training images are like.
+    """Fits the statistics of the training images.
 
     Args:
         training: (n, c) pooled features of training images.
         validation: (m, c) those of validation images.
-        looks: (n, 4) what `looks_of` says of training images.
+        looks: (n, 4) `looks_of` the training images.
         seen: names of the images of training and validation, as numbers.
 
     Returns:
-        None where a feature is not finite, or there are too few images to say anything.
+        None if a feature is not finite, or there are too few images.
     """
     if len(training) < 2 or len(validation) < 1 or not (np.isfinite(training).all() and np.isfinite(validation).all()):
         return None
@@ -119,7 +119,7 @@ def shift(
 
     Args:
         features: (n, c) pooled features.
-        looks: (n, 4) what `looks_of` says of the images.
+        looks: (n, 4) `looks_of` the images.
         names: (n,) of the images, in the numbers of `Reference.seen`.
     """
     distances = reference.distance(features)
@@ -139,7 +139,7 @@ def shift(
 
 
 def looks_of(images: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """(n, 4) what `LOOKS` names, in grey levels, of (n, s, s, 3) images in 0..255."""
+    """Returns (n, 4) what `LOOKS` names, in grey levels, of (n, s, s, 3) images in 0..255."""
     channels = images.mean(axis=(1, 2), dtype=np.float64)
     contrast = images.mean(axis=3, dtype=np.float32).std(axis=(1, 2), dtype=np.float64)
     return np.column_stack([channels, contrast])

@@ -1,83 +1,137 @@
-"""All scores of a run from its predictions: the threshold is chosen on validation, the test part only judges it."""
+"""The evaluation pass: from predictions to all scores, with what was chosen on validation and measured on test."""
 
-import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-import numpy as np
 import pandas as pd
 
+from skinexp.evaluation.decision.calibration import Calibrator
 from skinexp.evaluation.decision.youden import youden_threshold
+from skinexp.evaluation.metrics.collapse_scores import collapse_scores
 from skinexp.evaluation.metrics.probability_scores import probability_scores
 from skinexp.evaluation.metrics.ranking_scores import ranking_scores
 from skinexp.evaluation.metrics.threshold_scores import classification_report, threshold_scores
+from skinexp.evaluation.operating_point import (
+    OperatingPoint,
+    calibrated_probabilities,
+    choose_operating_point,
+    predicted_labels,
+)
+from skinexp.evaluation.options import DEFAULTS, EvaluationOptions
+from skinexp.evaluation.scores_with_intervals import scores_with_intervals
 from skinexp.evaluation.tables import require_columns
 
-COLUMNS = ("split", "label", "logit", "probability")  # of a predictions table, those that scores are computed from
+HALF = 0.5
 
 
-@dataclass(frozen=True)
-class Evaluation:
-    """What a run's predictions are worth."""
+@dataclass(frozen=True, eq=False)
+class TestEvaluation:
+    """All results of a network on its test images.
 
-    threshold: float  # Youden's, chosen on validation; NaN where a class is absent there
-    metrics: dict[str, float]  # `<split>/<score>`, ready to be logged; NaN where undefined
-    reports: dict[str, pd.DataFrame]  # classification reports on test, at threshold `0.5` and `youden`
+    Attributes:
+        thresholds: `half` (0.5), `youden` (of the uncalibrated probability; absent if the operating point was given)
+            and `chosen`, the operating threshold (of the calibrated probability); NaN if undefined.
+        calibrator: fitted on validation, or given.
+        metrics: `<split>/<score>` and `threshold/<name>`, ready to be logged; NaN if undefined.
+        reports: classification reports of the test images, by threshold: `0.5`, `youden` and `chosen`.
+        tables: by file name, `scores` (each test score with its 95 % interval), `reliability`, `roc_band`,
+            `precision_recall_band`, `subgroups`, `subgroup_gaps`.
+        decisions: the predictions of the test images with the columns `calibrated` (probability), `threshold` and
+            `predicted` (0/1). Without an operating threshold, `threshold` is 0.5 here, so that each image has a label.
+    """
+
+    __test__ = False  # pytest collects classes that begin with Test
+
+    thresholds: dict[str, float]
+    calibrator: Calibrator
+    metrics: dict[str, float]
+    reports: dict[str, pd.DataFrame]
+    tables: dict[str, pd.DataFrame]
+    decisions: pd.DataFrame
+
+    @property
+    def operating_threshold(self) -> float:
+        """Returns from which calibrated probability on an image is predicted malignant; NaN if none could be chosen."""
+        return self.thresholds["chosen"]
 
 
-def evaluate(predictions: pd.DataFrame) -> Evaluation:
-    """Scores on validation and test, at 0.5 and at the threshold that is best on validation.
+def evaluate(
+    predictions: pd.DataFrame, options: EvaluationOptions = DEFAULTS, operating_point: OperatingPoint | None = None
+) -> TestEvaluation:
+    """Evaluates a network on its test images, each score once.
 
-    `test/predicted_positive` (share of images called malignant at 0.5) and `test/logit_std` (standard deviation) are
-    there to show a collapsed model: it gives every image the same answer, and its accuracy is the share of a class.
+    Calibration and thresholds are chosen on the validation images, unless the operating point is given: then all
+    images are test images. Scores with a plain name are of uncalibrated probabilities, at the threshold 0.5. Names end
+    in `_youden` at Youden's threshold of uncalibrated probabilities, in `_chosen` at the operating threshold of
+    calibrated probabilities, and in `_calibrated` if they are of calibrated probabilities.
 
     Args:
-        predictions: one row an image of val and test, with columns `split` ("val" or "test"), `label` (0/1), `logit`
-            and `probability`; other columns are left alone.
+        predictions: one row an image, columns `split` (`val` or `test`; not needed if the operating point is given),
+            `label` (0/1), `logit`, `probability`, optionally `image_id`, `group` and metadata.
+        options: see `EvaluationOptions`.
+        operating_point: of a network that was trained before; `options.threshold` and `options.calibration` are then
+            not used.
 
     Returns:
-        An `Evaluation`. Its metrics are, for val and test, those of `ranking_scores` and `probability_scores`, those of
-        `threshold_scores` plain (at 0.5) and with `_youden`; and `threshold/youden`.
+        A `TestEvaluation`. Its metrics are, for val and test, those of `ranking_scores`, `probability_scores` and
+        `threshold_scores`, the last at 0.5 and with `_youden`; for test also those of `scores_with_intervals` and
+        `collapse_scores`; and `threshold/youden` and `threshold/chosen`. Nothing about val or Youden's threshold is
+        there if the operating point is given. What is undefined is NaN, with a warning.
 
     Raises:
-        ValueError: where a column is missing, a label is not 0 or 1, or a probability lies outside 0..1.
+        ValueError: if a column is missing, a label is not 0 or 1, or a probability lies outside 0..1.
     """
-    require_columns(predictions, COLUMNS)
-    parts = {split: predictions[predictions["split"] == split] for split in ("val", "test")}
-    threshold = youden_threshold(parts["val"]["label"], parts["val"]["probability"])
-
-    metrics = {"threshold/youden": threshold}
-    for split, part in parts.items():
-        at_half = threshold_scores(part["label"], part["probability"], 0.5)
-        at_youden = threshold_scores(part["label"], part["probability"], threshold)
-        named = ranking_scores(part["label"], part["logit"])
-        named |= probability_scores(part["label"], part["probability"]) | at_half
-        named |= {f"{name}_youden": score for name, score in at_youden.items()}
-        metrics |= {f"{split}/{name}": score for name, score in named.items()}
-
-    test = parts["test"]
-    metrics |= {f"test/{name}": value for name, value in answers(test).items()}
-    reports = {
-        name: classification_report(test["label"], test["probability"], value)
-        for name, value in (("0.5", 0.5), ("youden", threshold))
-    }
-    return Evaluation(threshold, metrics, reports)
+    require_columns(predictions, ("label", "logit", "probability"))
+    if operating_point is not None:
+        return _evaluate_test(predictions, operating_point, options)
+    require_columns(predictions, ("split",))
+    val, test = (predictions[predictions["split"] == split] for split in ("val", "test"))
+    youden = youden_threshold(val["label"], val["probability"])
+    chosen = choose_operating_point(val, options.threshold, options.calibration)
+    evaluation = _evaluate_test(test, chosen, options)
+    metrics = {"threshold/youden": youden} | _validation_metrics(val, youden) | evaluation.metrics
+    metrics |= _at_youden("test", test, youden)
+    reports = {"youden": classification_report(test["label"], test["probability"], youden)}
+    return replace(
+        evaluation,
+        thresholds=evaluation.thresholds | {"youden": youden},
+        metrics=metrics,
+        reports=evaluation.reports | reports,
+    )
 
 
-def answers(part: pd.DataFrame) -> dict[str, float]:
-    """`predicted_positive` and `logit_std` of these predictions; NaN where a number is missing or not finite."""
-    return {
-        "predicted_positive": _share_at_least(part["probability"].to_numpy(dtype=float), 0.5),
-        "logit_std": _spread(part["logit"].to_numpy(dtype=float)),
-    }
+def _evaluate_test(test: pd.DataFrame, point: OperatingPoint, options: EvaluationOptions) -> TestEvaluation:
+    """Evaluates test images at 0.5 and at an operating point."""
+    test = test.reset_index(drop=True)
+    calibrated = calibrated_probabilities(point.calibrator, test)
+    scored = test.assign(calibrated=calibrated, threshold=point.threshold)
+    scores = scores_with_intervals(scored, point.calibrator.method != "none", options)
+    metrics = scores.metrics | {"threshold/chosen": point.threshold}
+    metrics |= _named("test", collapse_scores(test["probability"], test["logit"]))
+    decided = scored.assign(threshold=scored["threshold"].fillna(HALF))
+    return TestEvaluation(
+        thresholds={"half": HALF, "chosen": point.threshold},
+        calibrator=point.calibrator,
+        metrics=metrics,
+        reports={
+            "0.5": classification_report(test["label"], test["probability"], HALF),
+            "chosen": classification_report(test["label"], calibrated, point.threshold),
+        },
+        tables=scores.tables,
+        decisions=decided.assign(predicted=predicted_labels(decided["calibrated"], decided["threshold"])),
+    )
 
 
-def _share_at_least(values: np.ndarray, threshold: float) -> float:
-    if values.size == 0 or np.isnan(values).any():
-        return math.nan  # NaN compares as "benign", which the model did not say
-    return float((values >= threshold).mean())
+def _validation_metrics(val: pd.DataFrame, youden: float) -> dict[str, float]:
+    scores = ranking_scores(val["label"], val["logit"])
+    scores |= probability_scores(val["label"], val["probability"])
+    scores |= threshold_scores(val["label"], val["probability"], HALF)
+    return _named("val", scores) | _at_youden("val", val, youden)
 
 
-def _spread(values: np.ndarray) -> float:
-    if values.size == 0 or not np.isfinite(values).all():
-        return math.nan  # without NumPy's warning about infinity less infinity
-    return float(values.std())
+def _at_youden(split: str, part: pd.DataFrame, youden: float) -> dict[str, float]:
+    scores = threshold_scores(part["label"], part["probability"], youden)
+    return _named(split, {f"{name}_youden": score for name, score in scores.items()})
+
+
+def _named(split: str, scores: dict[str, float]) -> dict[str, float]:
+    return {f"{split}/{name}": score for name, score in scores.items()}

@@ -8,14 +8,15 @@ import numpy as np
 import pandas as pd
 
 from skinexp.evaluation.cases import warn_undefined, why_undefined
-from skinexp.evaluation.evaluate import answers
+from skinexp.evaluation.metrics.collapse_scores import collapse_scores
 from skinexp.evaluation.metrics.ranking_scores import ranking_scores
 from skinexp.evaluation.metrics.threshold_scores import threshold_scores
+from skinexp.evaluation.operating_point import predicted_labels
 from skinexp.evaluation.tables import require_columns
 
 
 class FoldAreas(NamedTuple):
-    """Areas under the ROC curve of out-of-fold predictions; NaN where undefined."""
+    """Areas under the ROC curve of out-of-fold predictions; NaN if undefined."""
 
     mean: float  # of the folds' areas
     spread: float  # standard deviation from fold to fold, of a sample
@@ -24,7 +25,7 @@ class FoldAreas(NamedTuple):
 
 
 def pool_folds(tables: Mapping[int, pd.DataFrame]) -> pd.DataFrame:
-    """The test predictions of all folds, one below the other.
+    """Returns the test predictions of all folds, one below the other.
 
     Args:
         tables: by fold, a predictions table with columns `image_id` and `split`; only rows of split "test" are taken.
@@ -33,7 +34,7 @@ def pool_folds(tables: Mapping[int, pd.DataFrame]) -> pd.DataFrame:
         A table with the columns of the first and `fold`, folds in ascending order.
 
     Raises:
-        ValueError: where there is no fold, one has no test images, or two tested the same image.
+        ValueError: if there is no fold, one has no test images, or two tested the same image.
     """
     if not tables:
         raise ValueError("folds: there is nothing to pool. Received: no folds")
@@ -55,7 +56,7 @@ def pool_folds(tables: Mapping[int, pd.DataFrame]) -> pd.DataFrame:
 
 
 def fold_scores(pooled: pd.DataFrame, thresholds: Mapping[int, float]) -> dict[str, float]:
-    """Scores of pooled predictions, each image judged by the network that had not seen it.
+    """Returns scores of pooled predictions, each image predicted by the network not trained on it.
 
     The ranking scores compare logits of different networks with each other, which costs a little where those are not
     equally calibrated: the mean over folds stands beside them, with the spread.
@@ -67,24 +68,24 @@ def fold_scores(pooled: pd.DataFrame, thresholds: Mapping[int, float]) -> dict[s
     Returns:
         `test/<score>` of all images, the `_youden` ones with each fold's own threshold; and for each that does not
         end so `test/<score>_mean` and `test/<score>_sd`, mean and standard deviation (n - 1) of the folds' scores.
-        NaN where undefined.
+        NaN if undefined.
     """
     scores = _scores(pooled)
-    # As if all had been 0 or 1: each fold's own threshold has decided already.
-    limits = pooled["fold"].map(thresholds).to_numpy(dtype=float)
-    decided = np.where(np.isnan(limits), math.nan, pooled["probability"].to_numpy(dtype=float) >= limits)
-    at_youden = threshold_scores(pooled["label"], decided, 0.5)
+    predicted = predicted_labels(pooled["probability"], pooled["fold"].map(thresholds))
+    at_youden = threshold_scores(pooled["label"], predicted, 0.5)
     by_fold = pd.DataFrame([_scores(part) for _, part in pooled.groupby("fold")])
     found = {f"test/{name}": score for name, score in scores.items()}
     found |= {f"test/{name}_youden": score for name, score in at_youden.items()}
     for name in scores:
         found[f"test/{name}_mean"] = float(by_fold[name].mean(skipna=False))
         found[f"test/{name}_sd"] = float(by_fold[name].std(skipna=False))
-    return found | {f"test/{name}": value for name, value in answers(pooled).items()}
+    return found | {
+        f"test/{name}": value for name, value in collapse_scores(pooled["probability"], pooled["logit"]).items()
+    }
 
 
 def fold_areas(pooled: pd.DataFrame) -> FoldAreas:
-    """The two areas that a cross-validation has.
+    """Returns the two areas of a cross-validation.
 
     The mean over folds is that of models as they were trained. The pooled one also compares images of different
     folds, whose models need not agree on what a logit of 0 means; it is lower where they do not.
@@ -97,7 +98,7 @@ def fold_areas(pooled: pd.DataFrame) -> FoldAreas:
         warning: leaving it out would choose folds by what is in them.
 
     Raises:
-        ValueError: where a column is missing or a label is not 0 or 1.
+        ValueError: if a column is missing or a label is not 0 or 1.
     """
     require_columns(pooled, ["fold", "label", "logit"], "pooled predictions")
     by_fold = {}

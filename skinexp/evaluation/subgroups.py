@@ -1,4 +1,4 @@
-"""How well a model does for each level of each metadata column, and how far its levels lie apart."""
+"""Scores for each level of each metadata column, and the gap between the best and the worst level."""
 
 import math
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from scipy.special import ndtri
 
 from skinexp.evaluation.intervals.delong import NEGLIGIBLE, Components, auc_components, delong_interval
 from skinexp.evaluation.intervals.independent_difference import independent_difference
-from skinexp.evaluation.intervals.interval import LEVEL, Interval
+from skinexp.evaluation.intervals.interval import LEVEL, UNDEFINED, Interval
 from skinexp.evaluation.intervals.wilson import grouped_wilson
 from skinexp.evaluation.tables import groups_of, require_columns
 
@@ -23,7 +23,6 @@ NOT_METADATA = frozenset(
 )
 CRITERIA = "abcd_"  # what labels are made of: within a level of that, hardly more than one class is left
 TOO_FEW = "too few cases"
-UNDEFINED = Interval(math.nan, math.nan, math.nan)
 
 
 @dataclass(frozen=True)
@@ -42,7 +41,7 @@ class Subgroups:
 
 
 def subgroups(predictions: pd.DataFrame, threshold: float, columns: Sequence[str] | None = None) -> Subgroups:
-    """Scores by level of each metadata column.
+    """Returns scores by level of each metadata column.
 
     Numbers with more than 10 different values (ages) are cut into four bands at their quartiles. An image without a
     value is of level `unknown`: that it was not written down may be what matters.
@@ -50,7 +49,7 @@ def subgroups(predictions: pd.DataFrame, threshold: float, columns: Sequence[str
     Args:
         predictions: one row an image of one split, columns `label`, `logit`, `probability`, optionally `image_id` and
             `group`, and any metadata.
-        threshold: an image is called malignant where its probability is at least this.
+        threshold: an image is predicted malignant if its probability is at least this.
         columns: which to look at; by default all metadata that can be a subgroup: not one with a single level, nor one
             with more than 20 (an id has almost as many values as there are rows), nor the criteria of a diagnosis,
             named `abcd_...`.
@@ -64,7 +63,7 @@ def subgroups(predictions: pd.DataFrame, threshold: float, columns: Sequence[str
         equal logits), its limits are from those of both areas.
 
     Raises:
-        ValueError: where a column is missing.
+        ValueError: if a column is missing.
     """
     require_columns(predictions, ["label", "logit", "probability", *(columns or [])])
     table = predictions.reset_index(drop=True)
@@ -112,7 +111,7 @@ def _informative(table: pd.DataFrame) -> list[str]:
 
 
 def _levels(values: pd.Series) -> pd.Series:
-    """Each row's level, as an ordered category."""
+    """Returns each row's level, as an ordered category."""
     known = values.dropna()
     numbers = pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)
     if numbers and known.nunique() > 10:
@@ -142,11 +141,11 @@ def _row(
     row: dict[str, str | int | float] = {"column": column, "level": level, "images": len(part), "malignant": malignant}
     row |= _columns("roc_auc", area)
     probabilities = part["probability"].to_numpy(dtype=float)
-    called = probabilities >= threshold
-    for score, label, right in (("recall", 1, called), ("specificity", 0, ~called)):
+    predicted = probabilities >= threshold
+    for score, label, correct in (("recall", 1, predicted), ("specificity", 0, ~predicted)):
         of_class = labels == label
         known = not (math.isnan(threshold) or np.isnan(probabilities).any())
-        row |= _columns(score, grouped_wilson(right[of_class], groups[of_class]) if known else UNDEFINED)
+        row |= _columns(score, grouped_wilson(correct[of_class], groups[of_class]) if known else UNDEFINED)
     few = min(malignant, len(labels) - malignant) < FEWEST
     return row | {"note": TOO_FEW if few else "" if enough else "logits not finite"}, area.estimate
 
@@ -183,7 +182,7 @@ def _gap(
 
 
 def _covariance(one: Components, other: Components, names_one: np.ndarray, names_other: np.ndarray) -> float:
-    """Of the areas of two levels: a patient with lesions in both belongs to both."""
+    """Returns the covariance of the areas of two levels: a patient with lesions in both belongs to both."""
     _, at_one, at_other = np.intersect1d(names_one, names_other, return_indices=True)
     shared = (one.malignant + one.benign)[at_one] * (other.malignant + other.benign)[at_other]
     groups = len(names_one) + len(names_other) - len(at_one)

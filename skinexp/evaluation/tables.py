@@ -19,7 +19,7 @@ def require_columns(table: pd.DataFrame, columns: Sequence[str], what: str = "pr
 
 
 def groups_of(table: pd.DataFrame) -> np.ndarray:
-    """(n,) the group of each image, as text; an image that has none is its own, as everywhere in skinexp."""
+    """Returns (n,) the group of each image, as text; an image that has none is its own, as everywhere in skinexp."""
     own = "image " + (table["image_id"] if "image_id" in table else pd.Series(table.index, table.index)).astype(str)
     if "group" not in table:
         return own.to_numpy(dtype=str)

@@ -1,1 +1,1 @@
-"""Where a network looks: which test images to ask it about, and Grad-CAM."""
+"""Explanations: which test images are explained, and maps of the regions that decide a network's prediction."""

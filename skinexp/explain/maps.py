@@ -8,7 +8,7 @@ import pandas as pd
 
 from skinexp.config.schema import Explain
 from skinexp.data.pipeline import Images
-from skinexp.explain.gradcam import gradcam
+from skinexp.explain.methods import METHODS
 from skinexp.explain.selection import outcomes, shared
 from skinexp.models.classifier import Classifier
 
@@ -48,15 +48,13 @@ class Explanations:
     shared: Maps
 
 
-def explain(
-    classifier: Classifier, predictions: pd.DataFrame, images: Images, threshold: float, options: Explain
-) -> Explanations | None:
+def explain(classifier: Classifier, predictions: pd.DataFrame, images: Images, options: Explain) -> Explanations | None:
     """Asks a network what it looks at; None where `explain=none`.
 
     Args:
-        predictions: the predictions table; its test rows come in the order of `images`.
+        predictions: the predictions table with the column `predicted` (0/1), the label of each image at the operating
+            threshold; its test rows come in the order of `images`.
         images: the test part.
-        threshold: an image is called malignant where its probability is at least this.
     """
     if options.method == "none":
         return None
@@ -65,12 +63,27 @@ def explain(
 
     def maps_of(rows: pd.DataFrame, explained: np.ndarray) -> Maps:
         pixels = images.read(position[rows["image_id"]].to_numpy())
-        heats = gradcam(classifier.network, classifier.last_convolution, pixels, np.where(explained == 1, 1, -1))
+        heats = heat_maps(classifier, pixels, explained, options.method)
         return Maps(rows.assign(explained=explained), pixels, heats)
 
-    clearest = outcomes(test, threshold, options.images)
+    clearest = outcomes(test, options.images)
     common = shared(test, options.shared)
     return Explanations(
-        maps_of(clearest, (clearest["probability"] >= threshold).to_numpy().astype(int)),
+        maps_of(clearest, (clearest["predicted"] == 1).to_numpy().astype(int)),
         maps_of(common, common["label"].to_numpy()),
     )
+
+
+def heat_maps(classifier: Classifier, images: np.ndarray, explained: np.ndarray, method: str) -> np.ndarray:
+    """Computes maps of the evidence for a class in each image.
+
+    Args:
+        classifier: the network to explain.
+        images: (n, s, s, 3), 0..255.
+        explained: (n,) the class of each image whose evidence is mapped: 1 malignant, 0 benign.
+        method: one of `METHODS`.
+
+    Returns:
+        (n, s, s) float32, at least 0, in units of the method.
+    """
+    return METHODS[method](classifier, images, np.where(explained == 1, 1, -1))

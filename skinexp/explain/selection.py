@@ -8,25 +8,25 @@ import pandas as pd
 OUTCOMES = np.array(["true positive", "false positive", "true negative", "false negative"])  # positive: malignant
 
 
-def outcomes(predictions: pd.DataFrame, threshold: float, images: int) -> pd.DataFrame:
+def outcomes(predictions: pd.DataFrame, images: int) -> pd.DataFrame:
     """Chooses hits and misses of a network, the most confident of each kind first.
 
     Each kind gets an equal share; what a kind cannot fill goes to the others.
 
     Args:
-        predictions: one row an image, with `image_id`, `split`, `label`, `logit` and `probability`.
-        threshold: an image is called malignant where its probability is at least this.
+        predictions: one row an image, with `image_id`, `split`, `label`, `logit` and `predicted` (0/1), its label at
+            the operating threshold.
         images: how many to choose at most.
 
     Returns:
         Rows of the test split, ordered by kind, with a column `outcome`: one of `OUTCOMES`.
     """
     rows = predictions[predictions["split"] == "test"]
-    called = (rows["probability"] >= threshold).to_numpy()
-    right = called == (rows["label"] == 1).to_numpy()
-    kinds = np.select([called & right, called, right], [0, 1, 2], default=3)
+    predicted = (rows["predicted"] == 1).to_numpy()
+    right = predicted == (rows["label"] == 1).to_numpy()
+    kinds = np.select([predicted & right, predicted, right], [0, 1, 2], default=3)
     # By logit, not probability: the probabilities of the surest are all 1.0 in float32.
-    confidence = np.where(called, rows["logit"], -rows["logit"])
+    confidence = np.where(predicted, rows["logit"], -rows["logit"])
     best_first = np.lexsort((rows["image_id"].astype(str), -confidence))
     chosen = best_first[_equal_shares(kinds[best_first], images)]
     return rows.iloc[chosen].assign(outcome=OUTCOMES[kinds[chosen]]).reset_index(drop=True)

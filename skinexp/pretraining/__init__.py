@@ -1,1 +1,1 @@
-"""How backbones learn from phantoms, whose factors are known: what is behind `python -m skinexp.pretrain`."""
+"""Pretraining of backbones on phantoms, whose factors are known: the parts of `python -m skinexp.pretrain`."""

@@ -1,4 +1,4 @@
-"""A backbone under one linear layer that tells the factors of phantoms, and its training at two sizes of image."""
+"""A backbone with one linear layer that predicts the factors of phantoms, and its training at two image sizes."""
 
 import logging
 from dataclasses import dataclass
@@ -20,15 +20,15 @@ from skinexp.training.callbacks import EpochSync
 log = logging.getLogger(__name__)
 
 CHECKPOINT = "unfinished.weights.h5"
-START = 0.01  # share of the learning rate that the warm-up begins with
+START = 0.01  # the warm-up begins at this share of the learning rate
 
 
 @dataclass(frozen=True)
 class Pretrained:
-    """A network that learns, and the part of it that is kept.
+    """A network that predicts factors, and the part of it whose weights are kept.
 
     Attributes:
-        network: (n, height, width, 3) pixels 0..255 in, of any size; (n, k) logits out.
+        network: from (n, height, width, 3) pixels 0..255 of any size to (n, k) logits.
         backbone: from the same pixels to the last activation.
     """
 
@@ -37,9 +37,9 @@ class Pretrained:
 
 
 def build(options: Model, count: int) -> Pretrained:
-    """The network for `count` factors.
+    """Builds a network that predicts `count` factors with one linear layer.
 
-    What it tells stands in one linear layer, so that a linear head finds it in the pooled features.
+    The pooled features then contain the factors in a form that a linear head can use.
     """
     contract = CONTRACTS[options.name]
     pixels = keras.Input((None, None, 3), name="pixels")
@@ -48,14 +48,14 @@ def build(options: Model, count: int) -> Pretrained:
         if isinstance(layer, layers.BatchNormalization):
             layer.momentum = options.batch_norm_momentum
         if isinstance(layer, layers.Dropout):
-            layer.rate = 0.0  # so short a training has no time to learn anything by heart
+            layer.rate = 0.0  # a training this short does not overfit
     features = layers.GlobalAveragePooling2D(name="features")(backbone.output)
     logits = layers.Dense(count, dtype="float32", name="factors")(features)
     return Pretrained(keras.Model(pixels, logits, name=options.name), backbone)
 
 
-class Learner(AugmentedModel):
-    """The network as it is trained and judged: on images of one size, whatever size they come in."""
+class ResizingModel(AugmentedModel):
+    """The network as it is trained: it resizes its images to one size, whatever their own size is."""
 
     def __init__(self, network: keras.Model, augmentation: Augmentation, size: int):
         super().__init__(network, augmentation)
@@ -68,19 +68,22 @@ class Learner(AugmentedModel):
 
 
 def resized(images: Any, size: int) -> Any:
-    """(n, size, size, 3) float32 of (n, side, side, 3), in the backend's hands."""
+    """Returns (n, size, size, 3) float32, a tensor of the backend, of images (n, side, side, 3)."""
     images = ops.cast(images, "float32")
     if images.shape[1] == size:
         return images
     return ops.image.resize(images, (size, size), antialias=True, data_format="channels_last")
 
 
-def learn(pretrained: Pretrained, batches: TrainingBatches, config: Pretraining, directory: Path) -> list[float]:
-    """Trains the network in place: on small images first, then on larger ones, along one cosine of learning rates.
+def train(pretrained: Pretrained, batches: TrainingBatches, config: Pretraining, directory: Path) -> list[float]:
+    """Trains the network in place: on small images first, then on larger ones, with one cosine of learning rates.
 
     Args:
-        directory: in which the weights are kept after each epoch, until the last is over: where the training is cut
-            off, they are a file that `model.weights` takes.
+        pretrained: the network.
+        batches: of training images, whose labels are factors.
+        config: the recipe.
+        directory: in which the weights are saved after each epoch, and deleted at the end. If the training is
+            interrupted, `model.weights` accepts this file.
 
     Returns:
         The loss of each epoch.
@@ -93,18 +96,18 @@ def learn(pretrained: Pretrained, batches: TrainingBatches, config: Pretraining,
     )
     optimizer = optimizers.OPTIMIZERS[optim.name](optim, schedule)
     losses: list[float] = []
-    with terminal.bar("Learning", steps) as bar:
+    with terminal.bar("Pretraining", steps) as bar:
         for size, last in ((pretrain.small_size, pretrain.small_epochs), (config.data.preprocess.size, optim.epochs)):
             if last == len(losses):
                 continue
-            learner = Learner(pretrained.network, Augmentation(config.augment), size)
-            learner.compile(optimizer, loss(), jit_compile=config.compute.jit_compile)
-            learner.fit(
+            model = ResizingModel(pretrained.network, Augmentation(config.augment), size)
+            model.compile(optimizer, loss(), jit_compile=config.compute.jit_compile)
+            model.fit(
                 batches.dataset(),
                 initial_epoch=len(losses),
                 epochs=last,
                 callbacks=[EpochSync(batches), Progress(bar, losses, optim.epochs, directory / CHECKPOINT)],
-                shuffle=False,  # the batches come shuffled
+                shuffle=False,  # the batches are shuffled already
                 verbose=0,
             )
     (directory / CHECKPOINT).unlink()
@@ -112,12 +115,12 @@ def learn(pretrained: Pretrained, batches: TrainingBatches, config: Pretraining,
 
 
 def loss() -> keras.losses.Loss:
-    """Cross-entropy of each factor, also of those that are numbers in 0..1: it is least where the logit says them."""
+    """Returns the cross-entropy of each factor. It is minimal at the factor itself, also if that is between 0 and 1."""
     return keras.losses.BinaryCrossentropy(from_logits=True)
 
 
 class Progress(keras.callbacks.Callback):
-    """Says how far a training is, and keeps what it has."""
+    """Callback that shows the progress, records the losses, and saves the weights after each epoch."""
 
     def __init__(self, bar: terminal.Bar, losses: list[float], epochs: int, file: Path):
         super().__init__()

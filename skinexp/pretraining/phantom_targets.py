@@ -1,4 +1,4 @@
-"""What a backbone learns to tell: the factors of phantoms as numbers in 0..1, and what of them it can tell."""
+"""The targets of a pretraining: the factors of phantoms as numbers in 0..1, and the scores of their prediction."""
 
 from collections.abc import Iterable
 
@@ -10,25 +10,37 @@ from skinexp.data.phantom.truth import TARGETS, vector
 from skinexp.health import probes
 
 
-def of(positions: Iterable[int], seed: int, options: Phantom) -> np.ndarray:
-    """(n, k) float32, the factors that `TARGETS` names, of the phantoms at these positions."""
+def factor_targets(positions: Iterable[int], seed: int, options: Phantom) -> np.ndarray:
+    """Returns the factors of phantoms.
+
+    Args:
+        positions: of the phantoms in their set.
+        seed: of the set.
+        options: of the set.
+
+    Returns:
+        (n, k) float32 in 0..1; `TARGETS` names the columns.
+    """
     return np.stack([vector(phantom.factors(seed, int(position), options)) for position in positions])
 
 
-def told(logits: np.ndarray, truth: np.ndarray, labels: np.ndarray) -> dict[str, dict[str, float]]:
-    """How well each factor is told: ROC-AUC of what is there or not, R2 (share of the variance) of what is a number.
+def held_out_scores(logits: np.ndarray, truth: np.ndarray, labels: np.ndarray) -> dict[str, dict[str, float]]:
+    """Returns how well each factor of held-out phantoms is predicted.
 
     Args:
-        logits: (n, k) of a network.
-        truth: (n, k) as `of` gives it.
-        labels: (n,) 0/1, malignant; told by the score.
+        logits: (n, k) predictions of a network.
+        truth: (n, k) factors, from `factor_targets`.
+        labels: (n,) 0/1, malignant; their prediction is that of the score.
+
+    Returns:
+        Factor -> {"roc_auc": area} if it is present or absent, {"r2": share of the variance} if it is a number.
     """
     guesses = 1 / (1 + np.exp(-np.asarray(logits, np.float64)))
-    found = {}
+    scores = {}
     for name, guess, value in zip(TARGETS, guesses.T, truth.T, strict=True):
         if np.isin(value, (0, 1)).all():
-            found[name] = {"roc_auc": probes.auc(value.astype(int), guess)}
+            scores[name] = {"roc_auc": probes.auc(value.astype(int), guess)}
         else:
-            found[name] = {"r2": 1 - float(np.mean((guess - value) ** 2) / np.var(value))}
-    found["malignant"] = {"roc_auc": probes.auc(labels, guesses[:, TARGETS.index("score")])}
-    return {name: {score: round(value, 3) for score, value in scores.items()} for name, scores in found.items()}
+            scores[name] = {"r2": 1 - float(np.mean((guess - value) ** 2) / np.var(value))}
+    scores["malignant"] = {"roc_auc": probes.auc(labels, guesses[:, TARGETS.index("score")])}
+    return {name: {score: round(value, 3) for score, value in found.items()} for name, found in scores.items()}

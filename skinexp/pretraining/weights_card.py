@@ -1,4 +1,4 @@
-"""The card of pretrained weights: what they are, and all that it takes to make them again."""
+"""The card of pretrained weights: their properties, and everything that is needed to reproduce them."""
 
 import importlib.metadata
 from dataclasses import asdict
@@ -9,17 +9,18 @@ from skinexp.data import phantom
 from skinexp.models.backbones import CONTRACTS
 from skinexp.pretraining import phantom_targets
 
-LICENCE = "Apache-2.0"  # skinexp's own: nothing but its phantoms went into the weights
-OPTIM = ("name", "lr", "weight_decay", "batch_size", "epochs")  # what of the group counts here
+LICENCE = "Apache-2.0"  # skinexp's own, because the weights are trained on its phantoms only
+OPTIM = ("name", "lr", "weight_decay", "batch_size", "epochs")  # options of the group that a pretraining reads
 PACKAGES = ("keras", "tensorflow", "numpy", "opencv-python-headless")
 
 
 def card(config: Pretraining, digest: str, counts: dict[str, int]) -> dict[str, Any]:
-    """What was asked for.
+    """Returns the entries of a card that are known before the pretraining.
 
     Args:
+        config: the recipe.
         digest: of the table of phantoms.
-        counts: images that were learned from, and held out.
+        counts: numbers of training images and of held-out images.
     """
     model, contract = config.model, CONTRACTS[config.model.name]
     return {

@@ -1,17 +1,16 @@
-"""A process that runs one job of a sweep: it reads the job from its standard input and tells its story on its output.
+"""A process that runs one job of a sweep: it reads the job from its parent, and reports log lines and progress to it.
 
     python -m skinexp.sweep.job_main
 
-It ends cleanly, as a job that was stopped, when its input ends: with the launcher, whatever became of that.
+It ends cleanly, as a job that was stopped, when its launcher ends, whatever became of that.
 """
 
 import importlib
+import io
 import logging
 import os
-import pickle
 import signal
 import sys
-import threading
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,8 +18,7 @@ from hydra.core.singleton import Singleton
 from hydra.core.utils import run_job
 from omegaconf import DictConfig
 
-from skinexp.core import terminal
-from skinexp.sweep import jobs
+from skinexp.core import child_processes, invocation, terminal
 
 
 @dataclass(frozen=True)
@@ -46,15 +44,16 @@ class Task:
 def main() -> None:
     """Runs the job. Exit codes are those of the training command."""
     signal.signal(signal.SIGTERM, _interrupt)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the launcher, which decides what follows
-    terminal.tell_launcher(os.fdopen(os.dup(1), "w", buffering=1))
-    os.dup2(2, 1)  # what a library prints belongs into the log
-    task: Task = pickle.load(sys.stdin.buffer)
-    threading.Thread(target=_follow, daemon=True).start()
+    child_processes.ignore_interrupts()
+    terminal.report_to(io.TextIOWrapper(child_processes.open_answers(), line_buffering=True))
+    task: Task = child_processes.receive_object()
+    # The job stops when its launcher has ended.
+    child_processes.follow_parent(lambda: None, on_end=lambda: os.kill(os.getpid(), signal.SIGTERM))
     if task.cores and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, task.cores)
     Singleton.set_state(task.state)
     function = getattr(importlib.import_module(task.module), task.function)
+    command = invocation.begin()
     try:
         run_job(
             task_function=getattr(function, "__wrapped__", function),  # without Hydra's decorator
@@ -63,19 +62,12 @@ def main() -> None:
             job_subdir_key="hydra.sweep.subdir",
             hydra_context=task.context,
         )
-        code = jobs.exit_code()
+        code = command.exit_code
     except KeyboardInterrupt:
-        code = jobs.INTERRUPTED
+        code = invocation.INTERRUPTED
     logging.shutdown()
     sys.stdout.flush()
     os._exit(code)  # threads that were stopped in the middle would complain on the way out
-
-
-def _follow() -> None:
-    """Stops the job when its launcher has ended."""
-    while sys.stdin.buffer.read(1):
-        pass
-    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _interrupt(signal_number: int, frame: object) -> None:

@@ -1,30 +1,23 @@
-"""From Hydra's settings to a `Job`, and from a job's failure to a sentence and an exit code."""
+"""Jobs of a command: from Hydra's settings to a `Job`, what an earlier attempt left, and the report at the end."""
 
 import logging
 import math
-import os
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from hydra.conf import HydraConf
 from hydra.types import RunMode
 from rich.markup import escape
 
-from skinexp.core.errors import MISTAKEN, UserError
+from skinexp.core import invocation
 from skinexp.core.terminal import console, libraries_write_to
 from skinexp.runs import result
 from skinexp.runs.job import Job
-from skinexp.sweep import resume
 from skinexp.sweep.manifest import Manifest
 
 log = logging.getLogger(__name__)
-
-FAILED, INTERRUPTED = 1, 130  # exit codes: something broke; stopped from outside, as shells have it
-
-exit_codes: list[int] = []  # of the jobs of this process that went wrong
 
 
 def job_of(settings: HydraConf) -> Job:
@@ -32,9 +25,9 @@ def job_of(settings: HydraConf) -> Job:
     overrides = tuple(settings.overrides.task)
     directory = Path(settings.runtime.output_dir).resolve()
     if settings.mode != RunMode.MULTIRUN:
-        resume.place = directory
+        invocation.current().place = directory
         name = " ".join(overrides) or settings.runtime.choices["model"]
-        return Job(name, overrides, directory, resumed=directory == resume.asked)
+        return Job(name, overrides, directory, resumed=directory == invocation.current().resumed)
     sweep = Path(settings.sweep.dir).resolve()
     manifest = Manifest.load(sweep)
     return Job(
@@ -72,31 +65,17 @@ def score(values: dict[str, Any]) -> float:
 
 
 @contextmanager
-def reported(job: Job) -> Iterator[None]:
-    """Says what went wrong instead of raising, so that a sweep goes on with its next job; at the end, what came out."""
+def report_job(job: Job) -> Iterator[None]:
+    """Logs what went wrong instead of raising, so that a sweep goes on with its next job; shows the scores."""
     if job.sweep is not None:
         console.print()
         console.rule(f"[bold]{escape(job.name)}[/bold]", align="left")
     file = job.directory / "train.log"
-    with in_one_sentence(file):
+    with invocation.log_failure(file):
         with libraries_write_to(file):
             yield
         if job.sweep is None:
             _show(job)
-
-
-@contextmanager
-def in_one_sentence(file: Path) -> Iterator[None]:
-    """Says what went wrong instead of raising: the person reads one sentence, the log file holds the traceback."""
-    try:
-        yield
-    except UserError as error:
-        log.error("%s", error)
-        exit_codes.append(MISTAKEN)
-    except Exception as error:
-        log.error("%s: %s (the traceback is in %s)", type(error).__name__, error, file.name)
-        logging.getLogger().error("", exc_info=True)  # the root logger writes to the log file alone
-        exit_codes.append(FAILED)
 
 
 def _show(job: Job) -> None:
@@ -106,21 +85,3 @@ def _show(job: Job) -> None:
     configuration = result.load(job.directory)["config"]
     run_table.show([load(job.directory, configuration["model"]["name"])])
     run_table.show_next_steps(job.directory, configuration["tracking"]["uri"])
-
-
-def stop_at_once(words: str) -> NoReturn:
-    """Ends the process after Ctrl-C: its threads, stopped in the middle, would complain on an orderly way out."""
-    print(words, file=sys.stderr)
-    logging.shutdown()
-    sys.stdout.flush()
-    os._exit(INTERRUPTED)
-
-
-def exit_code() -> int:
-    """0, or the gravest of what went wrong in this process: a failure before a mistake."""
-    return min(exit_codes, default=0)
-
-
-def code_of(error: str) -> int:
-    """The exit code for what result.json says of a run that did not finish."""
-    return MISTAKEN if error.startswith(UserError.__name__) else FAILED

@@ -22,9 +22,10 @@ from skinexp.core import terminal
 from skinexp.runs import result
 from skinexp.sweep import jobs
 from skinexp.sweep.job_main import Task
-from skinexp.sweep.job_process import Child
+from skinexp.sweep.job_process import JobProcess
+from skinexp.sweep.machine_share import Places
 from skinexp.sweep.manifest import Manifest
-from skinexp.sweep.progress_table import Board
+from skinexp.sweep.progress_table import ProgressTable
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +42,7 @@ def launch(
     task_function: Callable[[Any], Any],
     config: DictConfig,
 ) -> list[JobReturn]:
-    """Runs the jobs and waits for all of them; those that an earlier life of the sweep finished are passed over.
+    """Runs the jobs and waits for all of them; those that an earlier attempt finished are skipped.
 
     Args:
         job_overrides: of each job.
@@ -54,56 +55,61 @@ def launch(
     setup_globals()
     configure_log(config.hydra.hydra_logging, config.hydra.verbose)
     cards = gpus()
-    slots = at_once or max(1, len(cards))
+    places = Places(at_once or max(1, len(cards)), cards)
     composed = [_compose(config, hydra_context, list(job), first + n) for n, job in enumerate(job_overrides)]
     manifest = Manifest.load(Path(str(config.hydra.sweep.dir)))
     names = [jobs.name_of(list(item.hydra.overrides.task), manifest, item.hydra.job.num) for item in composed]
     resumed = manifest.lives > 1
-    children = [Child(name, directory_of(item), resumed) for name, item in zip(names, composed, strict=True)]
+    processes = [JobProcess(name, directory_of(item), resumed) for name, item in zip(names, composed, strict=True)]
     state = Singleton.get_state()
     waiting = deque(
-        (child, Task(*_name_of(task_function), config=item, context=hydra_context, state=state))
-        for child, item in zip(children, composed, strict=True)
-        if not child.finished
+        (process, Task(*_name_of(task_function), config=item, context=hydra_context, state=state))
+        for process, item in zip(processes, composed, strict=True)
+        if not process.finished
     )
-    free = deque(range(min(slots, len(children))))
-    news: queue.SimpleQueue[Child] = queue.SimpleQueue()
     try:
-        with Board(children, several=slots > 1) as board:
-            running: list[Child] = []
-            while waiting or running:
-                while waiting and free:
-                    child, task = waiting.popleft()
-                    child.start(task, free.popleft(), slots, cards, news, board.hear)
-                    board.begin(child)
-                    running.append(child)
-                ended = news.get()
-                running.remove(ended)
-                free.append(ended.slot)
-                _settle(ended)
-                board.end(ended)
+        with ProgressTable(processes, several=places.count > 1) as table:
+            _run_all(waiting, places, table)
     except KeyboardInterrupt:
-        stop(children)
+        stop(processes)
         raise
-    return [_returned(child, item) for child, item in zip(children, composed, strict=True)]
+    return [_returned(process, item) for process, item in zip(processes, composed, strict=True)]
 
 
-def stop(children: Sequence[Child]) -> None:
-    """Stops jobs so that each writes down that it was; those that do not within `GRACE` seconds are killed."""
-    running = [child for child in children if child.running]
+def _run_all(waiting: deque[tuple[JobProcess, Task]], places: Places, table: ProgressTable) -> None:
+    """Runs jobs, as many at a time as there are places, until the last has ended."""
+    free = deque(range(places.count))
+    finished_queue: queue.SimpleQueue[JobProcess] = queue.SimpleQueue()
+    running = 0
+    while waiting or running:
+        while waiting and free:
+            process, task = waiting.popleft()
+            process.start(task, free.popleft(), places, table.on_event, finished_queue.put)
+            table.begin(process)
+            running += 1
+        ended = finished_queue.get()
+        running -= 1
+        free.append(ended.place)
+        _record_end(ended)
+        table.end(ended)
+
+
+def stop(processes: Sequence[JobProcess]) -> None:
+    """Stops jobs so that each records that it was stopped; those that do not within `GRACE` seconds are killed."""
+    running = [process for process in processes if process.running]
     if running:
         terminal.show_line("Stopping  what runs; Ctrl-C again does not wait for that", "INFO")
-    for child in running:
-        child.signal(signal.SIGTERM)
+    for process in running:
+        process.signal(signal.SIGTERM)
     end = time.monotonic() + GRACE
     try:
-        while any(child.running for child in running) and time.monotonic() < end:
+        while any(process.running for process in running) and time.monotonic() < end:
             time.sleep(0.1)
     finally:
-        for child in running:
-            child.signal(signal.SIGKILL)
-            child.wait()
-            result.mark(child.directory, "killed", "KeyboardInterrupt: ")
+        for process in running:
+            process.signal(signal.SIGKILL)
+            process.wait()
+            result.mark(process.directory, "killed", "KeyboardInterrupt: ")
 
 
 def _compose(config: DictConfig, context: HydraContext, overrides: list[str], number: int) -> DictConfig:
@@ -131,17 +137,17 @@ def _name_of(function: Callable[[Any], Any]) -> tuple[str, str]:
     return module, function.__name__
 
 
-def _settle(child: Child) -> None:
-    """Writes down of a job that could not do so itself how it ended."""
-    code = child.code
+def _record_end(process: JobProcess) -> None:
+    """Records how a job ended that could not do so itself."""
+    code = process.code
     if code == -signal.SIGKILL:
-        result.mark(child.directory, "killed", KILLED)
+        result.mark(process.directory, "killed", KILLED)
     elif code:
-        result.mark(child.directory, "failed", f"the process ended with code {code}; see train.log")
+        result.mark(process.directory, "failed", f"the process ended with code {code}; see train.log")
 
 
-def _returned(child: Child, config: DictConfig) -> JobReturn:
-    values = result.load(child.directory)
+def _returned(process: JobProcess, config: DictConfig) -> JobReturn:
+    values = result.load(process.directory)
     return JobReturn(
         overrides=list(config.hydra.overrides.task),
         working_dir=os.getcwd(),

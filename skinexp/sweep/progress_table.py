@@ -17,7 +17,7 @@ from skinexp.core import terminal
 from skinexp.core.number_format import clock
 from skinexp.runs import result
 from skinexp.sweep import jobs
-from skinexp.sweep.job_process import Child, Event
+from skinexp.sweep.job_process import Event, JobProcess
 
 COLOURS = {"finished": "green", "failed": "red", "killed": "yellow", "running": "bold", "waiting": "dim"}
 
@@ -40,17 +40,17 @@ class Progress:
         return (time.monotonic() - self.since) / self.done * (self.total - self.done)
 
 
-class Board:
+class ProgressTable:
     """Shows jobs; a context manager around their running."""
 
-    def __init__(self, children: Sequence[Child], several: bool):
-        self._children, self._several = children, several
-        self._progress = {id(child): Progress() for child in children}
+    def __init__(self, processes: Sequence[JobProcess], several: bool):
+        self._jobs, self._several = processes, several
+        self._progress = {id(job): Progress() for job in processes}
         self._lock = threading.Lock()
         live = terminal.console.is_terminal
         self._live = Live(get_renderable=self._view, console=terminal.console, refresh_per_second=4) if live else None
 
-    def __enter__(self) -> "Board":
+    def __enter__(self) -> "ProgressTable":
         if self._live is not None:
             self._live.start()
         return self
@@ -59,27 +59,27 @@ class Board:
         if self._live is not None:
             self._live.stop()
 
-    def begin(self, child: Child) -> None:
+    def begin(self, job: JobProcess) -> None:
         """Says that a job has begun."""
         if self._live is None and not self._several:
             terminal.console.print()
-            terminal.console.rule(f"[bold]{escape(child.name)}[/bold]", align="left")
+            terminal.console.rule(f"[bold]{escape(job.name)}[/bold]", align="left")
 
-    def hear(self, child: Child, event: Event) -> None:
+    def on_event(self, job: JobProcess, event: Event) -> None:
         """Takes what a job says."""
         with self._lock:
             if "bar" in event:
-                self._move(self._progress[id(child)], event)
+                self._move(self._progress[id(job)], event)
             elif self._live is None:
-                mark = f"{child.name} | " if self._several else ""
+                mark = f"{job.name} | " if self._several else ""
                 terminal.show_line(mark + event["line"], event["level"])
             elif event["level"] in terminal.STYLES:
-                terminal.show_line(f"{child.name}: {event['line']}", event["level"])
+                terminal.show_line(f"{job.name}: {event['line']}", event["level"])
 
-    def end(self, child: Child) -> None:
+    def end(self, job: JobProcess) -> None:
         """Says that a job has ended."""
         if self._live is None and self._several:
-            terminal.show_line(f"{child.name} | {child.status}", "INFO")
+            terminal.show_line(f"{job.name} | {job.status}", "INFO")
 
     @staticmethod
     def _move(progress: Progress, event: Event) -> None:
@@ -89,7 +89,7 @@ class Board:
         progress.words = event["words"] or f"{event['done']:,}/{event['total']:,}"
 
     def _view(self) -> Group:
-        left = _sweep_left(self._children)
+        left = _sweep_left(self._jobs)
         words = "" if left is None else f"about {clock(left)} left in all, if jobs go on taking as long as they took"
         return Group(self._table(), Text(words, style="dim"))
 
@@ -101,14 +101,14 @@ class Board:
         table.add_column("", overflow="ellipsis", no_wrap=True)
         table.add_column("time", justify="right")
         table.add_column("left", justify="right")
-        for number, child in enumerate(self._children):
-            status = child.status
-            progress = self._progress[id(child)] if status == "running" else Progress()
-            doing = f"{progress.title} {progress.words}" if progress.title else _stage(child)
-            words = doing if status == "running" else _outcome(child, status)
+        for number, job in enumerate(self._jobs):
+            status = job.status
+            progress = self._progress[id(job)] if status == "running" else Progress()
+            doing = f"{progress.title} {progress.words}" if progress.title else _stage(job)
+            words = doing if status == "running" else _outcome(job, status)
             coloured = f"[{COLOURS[status]}]{status}[/]" if status in COLOURS else status
-            times = (_time(_elapsed(child)), _time(progress.left))
-            table.add_row(str(number), escape(child.name), coloured, escape(words), *times)
+            times = (_time(_elapsed(job)), _time(progress.left))
+            table.add_row(str(number), escape(job.name), coloured, escape(words), *times)
         return table
 
 
@@ -116,26 +116,26 @@ def _time(seconds: float | None) -> str:
     return "" if seconds is None else clock(seconds)
 
 
-def _stage(child: Child) -> str:
-    return str(result.load(child.directory).get("stage") or "")
+def _stage(job: JobProcess) -> str:
+    return str(result.load(job.directory).get("stage") or "")
 
 
-def _outcome(child: Child, status: str) -> str:
+def _outcome(job: JobProcess, status: str) -> str:
     if status == "finished":
-        score = jobs.score(result.load(child.directory))
+        score = jobs.score(result.load(job.directory))
         return "" if math.isnan(score) else f"validation score {score:.3f}"
-    return str(result.load(child.directory).get("error") or "") if status in ("failed", "killed") else ""
+    return str(result.load(job.directory).get("error") or "") if status in ("failed", "killed") else ""
 
 
-def _elapsed(child: Child) -> float | None:
-    return None if child.began is None else (child.ended or time.monotonic()) - child.began
+def _elapsed(job: JobProcess) -> float | None:
+    return None if job.began is None else (job.ended or time.monotonic()) - job.began
 
 
-def _sweep_left(children: Iterable[Child]) -> float | None:
+def _sweep_left(processes: Iterable[JobProcess]) -> float | None:
     """Seconds until the last job ends; None before the first one has, and after the last."""
-    took = [child.ended - child.began for child in children if child.began is not None and child.ended is not None]
-    running = [time.monotonic() - child.began for child in children if child.began is not None and child.ended is None]
-    waiting = sum(child.began is None and not child.finished for child in children)
+    took = [job.ended - job.began for job in processes if job.began is not None and job.ended is not None]
+    running = [time.monotonic() - job.began for job in processes if job.began is not None and job.ended is None]
+    waiting = sum(job.began is None and not job.finished for job in processes)
     if not took or not (running or waiting):
         return None
     mean = sum(took) / len(took)

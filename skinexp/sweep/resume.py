@@ -16,20 +16,19 @@ ARGUMENT = re.compile(r"\+*resume=(?P<directory>.*)")
 ALLOWED = re.compile(r"(-m|--multirun|hydra/launcher=.*|\+*hydra\.launcher\..*)$")  # how, not what
 LAUNCHER = re.compile(r"\+*hydra[/.]launcher\b")
 
-asked: Path | None = None  # directory that this command goes on with
-place: Path | None = None  # directory of what this process runs, for the advice when it is stopped
 
-
-def read_arguments() -> None:
+def read_arguments() -> Path | None:
     """Puts the original command in the place of `resume=DIRECTORY`, and goes to its working directory.
 
+    Returns:
+        The directory; None if the command begins anew.
+
     Raises:
-        UserError: where the directory holds nothing to go on with, or the command asks for something else as well.
+        UserError: if the directory holds nothing to go on with, or the command asks for something else as well.
     """
-    global asked
     named = [match["directory"] for word in sys.argv[1:] if (match := ARGUMENT.fullmatch(word))]
     if not named or named[-1] in ("", "null"):
-        return
+        return None
     others = [word for word in sys.argv[1:] if not ARGUMENT.fullmatch(word)]
     if foreign := [word for word in others if not ALLOWED.match(word)]:
         raise UserError(
@@ -43,6 +42,7 @@ def read_arguments() -> None:
     sys.argv[1:] = [*kept, *how]
     if Path(cwd).is_dir():
         os.chdir(cwd)  # where relative paths of the original command start
+    return asked
 
 
 def _of_sweep(directory: Path) -> tuple[str, list[str]]:
@@ -70,8 +70,8 @@ def quoted(path: Path) -> str:
     return "'" + str(path).replace("'", "\\'") + "'"
 
 
-def advice() -> str:
-    """What a person who stopped the command reads."""
+def advice(place: Path | None) -> str:
+    """Returns what a person who stopped the command reads: how to go on with it."""
     if place is None:
         return "Stopped."
     multirun = "-m " if (place / manifest.FILE).is_file() else ""

@@ -16,12 +16,12 @@ from skinexp import tracking
 from skinexp.comparison import cross_validation
 from skinexp.config import schema
 from skinexp.core.errors import UserError
+from skinexp.core.invocation import Invocation, exit_code_of
 from skinexp.core.terminal import from_here
 from skinexp.report.console import run_table
 from skinexp.report.pages import comparison_files
 from skinexp.runs import provenance, result
 from skinexp.runs.run_summary import RunRecord, load
-from skinexp.sweep import jobs
 from skinexp.sweep.manifest import Manifest
 
 log = logging.getLogger(__name__)
@@ -84,11 +84,12 @@ def varied(params: Mapping[str, str], overrides: Sequence[str]) -> list[str]:
     return [key for key, item in asked.items() if item.is_sweep_override()]
 
 
-def end(sweep: Sweep, status: str) -> None:
+def end(sweep: Sweep, status: str, command: Invocation) -> None:
     """Compares what has finished, puts it on the parent run, and closes that.
 
     Args:
-        status: `killed`, or `finished`, which becomes `failed` where a job failed.
+        status: `killed`, or `finished`, which becomes `failed` if a job failed.
+        command: takes the exit codes of its jobs that went wrong.
 
     Raises:
         UserError: where the launcher says that its jobs have run, and none has left anything in the sweep's directory.
@@ -108,7 +109,7 @@ def end(sweep: Sweep, status: str) -> None:
     records = [load(job) for job in found]
     manifest.jobs = [_row(job, result.load(job)) for job in found]
     unfinished = [job for job in manifest.jobs if job["status"] != "finished"]
-    jobs.exit_codes += [jobs.code_of(str(job["error"])) for job in unfinished]
+    command.exit_codes += [exit_code_of(str(job["error"])) for job in unfinished]
     if status == "finished" and unfinished:
         status = "failed"
     manifest.status = status

@@ -18,7 +18,7 @@ from skinexp.core.errors import UserError
 from skinexp.runs import result
 from skinexp.tracking.flat import flatten
 from skinexp.tracking.outbox import STATUSES, Outbox, now
-from skinexp.tracking.uploader_process import Dispatch
+from skinexp.tracking.uploader_process import UploaderProcess
 
 if TYPE_CHECKING:
     import numpy as np
@@ -40,17 +40,17 @@ class Run:
         self._fresh, self._discarded = fresh, False
         self._options, self._outbox, self._directory = options, outbox, outbox.place
         self._points, self._params, self._scores = _written(outbox)
-        self._dispatch = Dispatch(outbox.place, options)
+        self._uploader = UploaderProcess(outbox.place, options)
 
     @property
     def id(self) -> str | None:
         """The MLflow run's; None as long as the store has not answered."""
-        return self._dispatch.run_id
+        return self._uploader.run_id
 
     @property
     def experiment_id(self) -> str | None:
         """Of the experiment in MLflow; None as long as the store has not answered."""
-        return self._dispatch.experiment_id
+        return self._uploader.experiment_id
 
     def confirm(self) -> None:
         """Waits until the store has the run, where `tracking.required` says that there must be one.
@@ -58,16 +58,16 @@ class Run:
         Raises:
             UserError: where the store cannot be used.
         """
-        if self._options.required and (reason := self._dispatch.refusal()):
+        if self._options.required and (reason := self._uploader.refusal()):
             if self._fresh:
                 self.discard()
             else:
-                self._dispatch.kill()
+                self._uploader.kill()
             raise UserError(f"{reason}, or go on and deliver later: tracking.required=false")
 
     def await_answer(self) -> None:
         """Waits until the store has the run or has said why not; where there is none, the run goes on all the same."""
-        self._dispatch.refusal()
+        self._uploader.refusal()
 
     def metrics(self, values: Mapping[str, float | None], step: int | None = None) -> None:
         """Logs numbers; what is no number is left out, and so is what an earlier life of the run has logged."""
@@ -175,12 +175,12 @@ class Run:
             self._append("delete")
             self._end()
         else:
-            self._dispatch.kill()
+            self._uploader.kill()
         self._outbox.writer.release()
         shutil.rmtree(self._outbox.directory, ignore_errors=True)
 
     def _end(self) -> None:
-        self._dispatch.end()
+        self._uploader.end()
         self._outbox.writer.release()
         if rejected := self._outbox.delivered().rejected:
             log.warning("Tracking  %d records were not taken by the store; see outbox/courier.log", rejected)
@@ -195,7 +195,7 @@ class Run:
 
     def _append(self, kind: str, **content: Any) -> None:
         self._outbox.append(kind, **content)
-        self._dispatch.wake()
+        self._uploader.wake()
 
 
 def start(

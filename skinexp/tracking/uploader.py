@@ -2,15 +2,13 @@
 
     python -m skinexp.tracking.uploader DIRECTORY URI WAIT [--system-metrics]
 
-It tells the run on its standard output what became of it: {"run_id": ..., "experiment_id": ...} once the store has the
-run, and again after trouble; {"trouble": sentence} where the store cannot be used. Its standard input is the run's
-life line: a byte says that there is something to deliver, its end that the run has ended. A run that ended without
-saying how was killed, and the store is told so.
+It answers the run: {"run_id": ..., "experiment_id": ...} once the store has the
+run, and again after trouble; {"trouble": sentence} if the store cannot be used. A byte on the parent pipe says that
+there is something to deliver. A run that ended without saying how was killed, and is recorded as such.
 """
 
 import json
 import os
-import signal
 import sys
 import threading
 import time
@@ -19,6 +17,7 @@ from itertools import chain, repeat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from skinexp.core.child_processes import follow_parent, ignore_interrupts
 from skinexp.runs import result
 from skinexp.tracking.outbox import STATUSES, Outbox, now
 
@@ -29,8 +28,8 @@ POLL = 1.0  # seconds after which the outbox is looked at, also when nothing was
 PAUSES = (0.5, 1.0, 2.0, 5.0, 10.0)  # seconds between tries while the store cannot be used
 
 
-class Line:
-    """The run's life line, read in a thread of its own.
+class ParentPipe:
+    """The pipe from the run, which says that there is something to deliver or, by its end, that the run has ended.
 
     Attributes:
         news: set when there is something to deliver, and at the end.
@@ -39,31 +38,29 @@ class Line:
 
     def __init__(self) -> None:
         self.news, self.ended = threading.Event(), threading.Event()
-        threading.Thread(target=self._read, daemon=True).start()
+        follow_parent(self.news.set, self._end)
 
-    def _read(self) -> None:
-        while os.read(0, 4096):
-            self.news.set()
+    def _end(self) -> None:
         self.ended.set()
         self.news.set()
 
 
-class Courier:
+class Uploader:
     """Delivers what there is, again and again, and tells the run when that begins to work or to fail."""
 
     def __init__(self, delivery: "Delivery") -> None:
         self._delivery, self._works = delivery, False
 
-    def follow(self, line: Line) -> None:
+    def follow(self, pipe: ParentPipe) -> None:
         """Delivers while the run goes on."""
         pauses = _pauses()
-        while not line.ended.is_set():
+        while not pipe.ended.is_set():
             if self._deliver():
                 pauses = _pauses()
-                line.news.wait(POLL)
-                line.news.clear()
+                pipe.news.wait(POLL)
+                pipe.news.clear()
             else:
-                line.ended.wait(next(pauses))
+                pipe.ended.wait(next(pauses))
 
     def finish(self, wait: float) -> None:
         """Delivers what is left when the run has ended; tries for at most `wait` seconds."""
@@ -88,20 +85,20 @@ class Courier:
 
 def main(directory: Path, uri: str, wait: float, system_metrics: bool) -> None:
     """Delivers until the run has ended and everything is delivered, or `wait` seconds are over."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    line, outbox = Line(), Outbox(directory)
-    with outbox.deliverer:  # an earlier life's courier may be at its end
+    ignore_interrupts()
+    pipe, outbox = ParentPipe(), Outbox(directory)
+    with outbox.deliverer:  # the uploader of an earlier attempt may be at its end
         from skinexp.tracking.delivery import Delivery
         from skinexp.tracking.system_sampler import Sampler
 
-        courier = Courier(Delivery(outbox, uri))
+        uploader = Uploader(Delivery(outbox, uri))
         sampler = Sampler(outbox) if system_metrics else None
-        courier.follow(line)
+        uploader.follow(pipe)
         if sampler is not None:
             sampler.finish()
         if not outbox.closed:
             bury(outbox)
-        courier.finish(wait)
+        uploader.finish(wait)
 
 
 def _pauses() -> Iterator[float]:

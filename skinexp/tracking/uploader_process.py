@@ -1,25 +1,24 @@
-"""The courier from the run's side: starts it, hears what it says, and lets it finish."""
+"""The uploader from the run's side: started, listened to, allowed to finish."""
 
 import json
 import logging
 import subprocess
-import sys
 import threading
 from contextlib import suppress
 from pathlib import Path
 
 from skinexp.config.schema import Tracking
-from skinexp.core import child_processes
+from skinexp.core.child_processes import ChildProcess
 from skinexp.tracking.outbox import FOLDER
 
 log = logging.getLogger(__name__)
 
 ANSWER = 180  # seconds until a store's first answer, the import of MLflow included
-MARGIN = 5  # seconds that a courier may take to end beyond the wait that it was given
+MARGIN = 5  # seconds that an uploader may take to end beyond the wait that it was given
 
 
-class Dispatch:
-    """A courier process; see `skinexp.tracking.uploader`."""
+class UploaderProcess:
+    """The process that delivers a run's outbox; see `skinexp.tracking.uploader`."""
 
     run_id: str | None = None
     experiment_id: str | None = None
@@ -28,18 +27,10 @@ class Dispatch:
         self._answered, self._refusal = threading.Event(), ""
         self._uri, self._wait = options.uri, options.wait
         self._log = directory / FOLDER / "courier.log"
-        self._quiet = False  # whether trouble was told
-        command = [sys.executable, "-m", "skinexp.tracking.uploader", str(directory), options.uri, str(options.wait)]
-        command += ["--system-metrics"] if options.system_metrics else []
-        with self._log.open("ab") as complaints:
-            self._process = subprocess.Popen(
-                command,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=complaints,
-                env=child_processes.environment(),
-                start_new_session=True,  # a signal to this process's group is this process's business
-            )
+        self._quiet = False  # whether trouble was reported
+        flags = ["--system-metrics"] if options.system_metrics else []
+        arguments = (str(directory), options.uri, str(options.wait), *flags)
+        self._process = ChildProcess("skinexp.tracking.uploader", *arguments, errors=self._log)
         self._listener = threading.Thread(target=self._listen, args=(options.required,), daemon=True)
         self._listener.start()
 
@@ -52,49 +43,41 @@ class Dispatch:
         return self._refusal or f"tracking.uri: {self._uri} cannot be used ({complaints[-1]}). Start a server there"
 
     def wake(self) -> None:
-        """Says that there is something to deliver."""
-        if self._process.stdin is not None:
-            with suppress(BrokenPipeError, ValueError):
-                self._process.stdin.write(b"\n")
-                self._process.stdin.flush()
+        """Tells the uploader that there is something to deliver."""
+        with suppress(BrokenPipeError, ValueError):  # it has ended, or this run has
+            self._process.send(b"\n")
 
     def end(self) -> None:
-        """Lets the courier deliver what is left, as long as it may take."""
-        if self._process.stdin is not None:
-            with suppress(BrokenPipeError):
-                self._process.stdin.close()
+        """Lets the uploader deliver what is left, for as long as `tracking.wait` allows."""
+        self._process.end_input()
         try:
             self._process.wait(self._wait + MARGIN)
         except subprocess.TimeoutExpired:
             self._process.kill()
-        self._tidy()
+        self._close()
 
     def kill(self) -> None:
-        """Ends the courier, whatever it does."""
+        """Ends the uploader, whatever it does."""
         self._process.kill()
-        self._tidy()
+        self._close()
 
-    def _tidy(self) -> None:
+    def _close(self) -> None:
         self._process.wait()
         self._listener.join()
-        for stream in (self._process.stdin, self._process.stdout):
-            if stream is not None:
-                with suppress(BrokenPipeError):
-                    stream.close()
+        self._process.close()
 
     def _listen(self, required: bool) -> None:
-        stream = self._process.stdout
-        for line in stream if stream is not None else ():
-            said = json.loads(line)
-            if "run_id" in said:
-                self.run_id, self.experiment_id = said["run_id"], said["experiment_id"]
+        for line in self._process.answers:
+            answer = json.loads(line)
+            if "run_id" in answer:
+                self.run_id, self.experiment_id = answer["run_id"], answer["experiment_id"]
                 if self._quiet:
                     log.info("Tracking  the store answers again")
                 self._quiet = False
             else:
-                self._refusal = said["trouble"]
+                self._refusal = answer["trouble"]
                 if (self._answered.is_set() or not required) and not self._quiet:
-                    log.warning("Tracking  %s. What the run says is kept and delivered later", said["trouble"])
+                    log.warning("Tracking  %s. The records of the run are kept and delivered later", answer["trouble"])
                     self._quiet = True
             self._answered.set()
         self._answered.set()

@@ -23,7 +23,7 @@ from skinexp.core.randomness import rng
 from skinexp.data import pipeline
 from skinexp.data.augment import Augmentation
 from skinexp.data.pipeline import Batches, EpochBatches, Images
-from skinexp.data.preparation.cache_lock import alone
+from skinexp.data.preparation.cache_lock import cache_lock
 from skinexp.models import Classifier
 from skinexp.models.extractor import Extractor, extractor
 from skinexp.models.scaling import LAYER as SCALING_LAYER
@@ -135,7 +135,7 @@ def _cached(
     weights = digest_of_arrays(value for below in cut.below(classifier, layer) for value in below.get_weights())
     key = _key(classifier, layer, weights, images, draws)
     file = cache / "features" / f"{key}.npy"
-    with alone(cache, key, "computes the same features"):
+    with cache_lock(cache, key, "computes the same features"):
         if file.is_file():
             # Those of validation images have often been asked for just before.
             log.log(logging.DEBUG if augmentation is None else logging.INFO, "Features  found in the cache")

@@ -1,6 +1,5 @@
-"""The story of an audit, one noun a line: table, findings, files, page, paragraph."""
+"""The audit workflow: loads a data set, audits it, and writes the findings, the data card and the page."""
 
-import json
 import logging
 from pathlib import Path
 from typing import Any
@@ -13,11 +12,9 @@ from skinexp.core.atomic_files import replace_text, write_tables
 from skinexp.data.audit import Findings, audit
 from skinexp.data.preparation import image_cache
 from skinexp.data.preparation.preprocess import ImageError
-from skinexp.data.sources import registry
 from skinexp.data.table import Table
 from skinexp.report.pages import audit_page
-from skinexp.runs.result import plain
-from skinexp.workflows import audit_outputs
+from skinexp.workflows import audit_outputs, dataset
 
 log = logging.getLogger(__name__)
 
@@ -25,33 +22,33 @@ PAGE = "audit.html"
 
 
 def run(config: Config, directory: Path, about: dict[str, Any]) -> Findings:
-    """Audits the images of an experiment, writes audit.html, audit.json and a table a finding, and says what it found.
+    """Audits the images of an experiment, prints the findings, and writes audit.html, audit.json and their tables.
 
     Args:
+        config: the experiment; `data` and `seed` are read.
         directory: to write into.
-        about: what else audit.json shall hold.
+        about: further entries of audit.json; `command` is shown on the page.
     """
-    table = registry.load(config.data, config.seed)
-    log.info("Data      %s", table)
+    table = dataset.load_table(config.data, config.seed)
     findings = audit(table, config.data)
-    values = findings.to_dict() | {"name": table.name, "data_digest": table.digest} | about
-    replace_text(directory / audit_outputs.FILE, json.dumps(plain(values), indent=2) + "\n")
+    audit_outputs.write_findings(findings, directory, {"name": table.name, "data_digest": table.digest} | about)
     write_tables({finding.name: finding.rows for finding in findings if len(finding.rows)}, directory / "audit")
     audit_outputs.write_card(table, findings, config, directory, {}, prepared=False)
-    page = audit_page.render(findings, table, _picture_of(table), str(about["command"]))
+    page = audit_page.render(findings, table, _image_reader(table), str(about["command"]))
     replace_text(directory / PAGE, page)
     audit_page.show(findings)
     log.info("Page      %s", terminal.from_here(directory / PAGE))
     return findings
 
 
-def _picture_of(table: Table) -> audit_page.PictureOf:
+def _image_reader(table: Table) -> audit_page.PictureOf:
+    """Returns a function from a row of the table to its image; None if the image cannot be read."""
     positions = table.frame["position"].tolist()
 
-    def picture(row: int) -> np.ndarray | None:
+    def read(row: int) -> np.ndarray | None:
         try:
             return image_cache.read(table.reader, positions[row])
         except (ImageError, OSError):
             return None
 
-    return picture
+    return read

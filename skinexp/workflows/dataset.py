@@ -1,85 +1,92 @@
-"""What a run tells about its images: how many of which, sheets to look at, and the data sets of its MLflow run."""
+"""The images of an experiment: loaded, prepared, audited, split and batched, in the same way for every workflow."""
 
-import keras
-import numpy as np
-from matplotlib.figure import Figure
+import logging
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
 
-from skinexp import tracking
-from skinexp.config.schema import Config, Preprocess
-from skinexp.core.digest import digest
-from skinexp.core.randomness import rng
-from skinexp.data import augment
-from skinexp.data.pipeline import TrainingBatches
-from skinexp.data.preparation import image_cache, preprocess
+from skinexp.config.schema import Config, Data
+from skinexp.data import audit, pipeline
+from skinexp.data.audit import Findings
+from skinexp.data.pipeline import Batches
+from skinexp.data.preparation import image_cache
 from skinexp.data.preparation.image_cache import Prepared
-from skinexp.data.split import NAMES
-from skinexp.data.table import CLASS_NAMES
-from skinexp.report.figures.image_grids import augmentation_sheet, preprocessing_sheet
+from skinexp.data.sources import registry
+from skinexp.data.split import split
+from skinexp.data.table import Table
 
-PREPROCESSED, CONSIDERED = 5, 40  # images on the preprocessing sheet: those of so many that preparation changed most
-AUGMENTED = 3  # pairs on the augmentation sheet
+log = logging.getLogger(__name__)
 
-
-def describe(prepared: Prepared) -> dict[str, object]:
-    """The entries of result.json about the data: counts by split and class, what was left out, digests."""
-    table, frame = prepared.table, prepared.table.frame
-    counts = {
-        name: {
-            label: int(((frame["split"] == name) & (frame["label"] == value)).sum())
-            for value, label in enumerate(CLASS_NAMES)
-        }
-        for name in NAMES
-    }
-    return {
-        "data_digest": table.digest,
-        "test_digest": digest(sorted(frame.loc[frame["split"] == "test", "image_id"])),
-        "data": {
-            "name": table.name,
-            "images": len(frame),
-            "groups": frame["group"].nunique(),
-            "counts": counts,
-            "excluded": table.excluded,
-            "bad_images": len(prepared.bad),
-            "grouped_by": table.grouped_by,
-            **({"truth": table.truth} if table.truth else {}),
-        },
-    }
+Stage = Callable[[str], AbstractContextManager[object]]  # what encloses a step, by the step's name
 
 
-def record(run: tracking.Run, prepared: Prepared, source: str | None) -> None:
-    """Names the images of each part on the MLflow run."""
-    run.tags({"data_digest": prepared.table.digest})
-    for name, part in prepared.table.frame.groupby("split"):
-        columns = part[["image_id", "group", "label", "sha256"]].astype(str)
-        fingerprint = digest(columns.to_numpy().tolist())
-        run.dataset(columns, source, f"{prepared.table.name}-{name}", fingerprint, str(name))
+@dataclass(frozen=True)
+class Dataset:
+    """The images of an experiment, ready for batches.
+
+    Attributes:
+        prepared: the pixels, and the table with the run's split in column `split`.
+        findings: of the audit, about these images and this split.
+    """
+
+    prepared: Prepared
+    findings: Findings
 
 
-def sheets(prepared: Prepared, batches: TrainingBatches, config: Config) -> dict[str, Figure]:
-    """Figures of some training images: before and after preparation, before and after augmentation."""
-    return {
-        "preprocessing": _preprocessing(prepared, config),
-        "augmentation": _augmentation(batches, config),
-    }
+def load_dataset(
+    config: Config,
+    stage: Stage = nullcontext,
+    load: Callable[[Data, int], Table] = registry.load,
+    prepare: Callable[[Table, Data], Prepared] = image_cache.prepare,
+) -> Dataset:
+    """Loads, prepares, audits and splits the images of an experiment.
+
+    Args:
+        config: the experiment; `data`, `seed` and nothing else is read.
+        stage: encloses each of the steps `data`, `prepare`, `audit` and `split`, for instance to measure its time.
+        load: reads the table of the images; the second argument is the seed.
+        prepare: decodes and preprocesses the images of a table.
+
+    Raises:
+        UserError: if the images cannot be loaded, prepared or split, or if the audit stops the run.
+    """
+    with stage("data"):
+        table = load_table(config.data, config.seed, load)
+    with stage("prepare"):
+        prepared = prepare(table, config.data)
+    with stage("audit"):
+        findings = audit.audit_prepared(prepared, config.data)
+        prepared, findings = audit.apply_findings(prepared, findings, config.data)
+    with stage("split"):
+        parts = split(prepared.table.frame, config.data.split, config.seed)
+        prepared = prepared.with_split(parts)
+        leakage = audit.split_leakage(findings, prepared.table.frame, config.data)
+        return Dataset(prepared, findings.with_findings(leakage))
 
 
-def _preprocessing(prepared: Prepared, config: Config) -> Figure:
+def load_table(data: Data, seed: int, load: Callable[[Data, int], Table] = registry.load) -> Table:
+    """Loads the table of the images and logs its size."""
+    table = load(data, seed)
+    log.info("Data      %s", table)
+    return table
+
+
+def prepare_test_set(table: Table, data: Data) -> Prepared:
+    """Prepares images of which every one is a test image, for a network that was trained on others."""
+    return image_cache.prepare(table, data).with_split("test")
+
+
+def make_batches(prepared: Prepared, config: Config) -> Batches:
+    """Returns the batches of training, validation and test images.
+
+    Args:
+        prepared: images whose table has column `split`.
+        config: the experiment; its augmentation, batch size and seed are read.
+    """
     frame = prepared.table.frame
-    training = frame[frame["split"] == "train"]
-    drawn = training.iloc[rng(config.seed, "preprocessing sheet").permutation(len(training))[:CONSIDERED]]
-    originals = [image_cache.read(prepared.table.reader, position) for position in drawn["position"]]
-    stages = [preprocess.stages(original, config.data.preprocess) for original in originals]
-    resized_only = Preprocess(crop_border=False, remove_hair=False, size=config.data.preprocess.size)
-    changes = [
-        np.abs(steps["prepared"].astype(float) - preprocess.apply(original, resized_only)).mean()
-        for steps, original in zip(stages, originals, strict=True)
-    ]
-    most_changed = np.argsort(changes)[::-1][:PREPROCESSED]
-    return preprocessing_sheet([stages[index] for index in most_changed], drawn["image_id"].iloc[most_changed].tolist())
+    return pipeline.batches(prepared.images, frame, config.augment, config.optim.batch_size, config.seed)
 
 
-def _augmentation(batches: TrainingBatches, config: Config) -> Figure:
-    members = rng(config.seed, "augmentation sheet").permutation(len(batches.images))[:AUGMENTED]
-    pixels = batches.images.read(members)
-    changed = augment.Augmentation(config.augment)(pixels, batches.draws("augment", 0)[members])
-    return augmentation_sheet(pixels, keras.ops.convert_to_numpy(changed).round().astype(np.uint8))
+def without_audit(config: Config) -> Config:
+    """Returns the experiment with `data.audit=off`."""
+    return replace(config, data=replace(config.data, audit="off"))

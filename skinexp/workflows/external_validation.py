@@ -12,10 +12,8 @@ from skinexp import tracking
 from skinexp.config.schema import Config
 from skinexp.core.atomic_files import write_tables
 from skinexp.data.pipeline import Images
-from skinexp.data.preparation import image_cache
 from skinexp.data.table import Table
-from skinexp.evaluation import domain_shift, judge
-from skinexp.evaluation.external import evaluate_external
+from skinexp.evaluation import EvaluationOptions, OperatingPoint, domain_shift, evaluate
 from skinexp.models.archive import load_reference
 from skinexp.models.prediction import predict_all
 from skinexp.models.training_statistics import colour_statistics, image_fingerprints
@@ -23,7 +21,7 @@ from skinexp.report.console import external_validation_table
 from skinexp.report.figures import run_figures, style
 from skinexp.runs.lookup import Finished
 from skinexp.runs.result import EVIDENCE, Result
-from skinexp.workflows import dataset
+from skinexp.workflows import dataset, dataset_outputs
 
 log = logging.getLogger(__name__)
 
@@ -39,28 +37,23 @@ def run(run: Finished, table: Table, config: Config, directory: Path, result: Re
     """
     log.info("Data      %s", table)
     with result.stage("prepare"):
-        prepared = image_cache.prepare(table, config.data)
+        prepared = dataset.prepare_test_set(table, config.data)
         frame = prepared.table.frame
-        frame["split"] = "test"  # all of them: nothing is trained here
-        result.add(**dataset.describe(prepared))
-        dataset.record(record, prepared, config.data.path)
+        result.add(**dataset_outputs.summarise_dataset(prepared))
+        dataset_outputs.log_dataset(record, prepared, config.data.path)
     with result.stage("evaluation"):
         network = keras.saving.load_model(run.directory / "model.keras", compile=False)
         predicted = predict_all(network, prepared.images, frame, BATCH)
         predicted.table.to_parquet(directory / "predictions.parquet", index=False)
-        options = config.evaluate
+        options = EvaluationOptions(**dataclasses.asdict(config.evaluate))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UndefinedMetricWarning)  # a sentence says so below
-            scores = evaluate_external(predicted.table, run.threshold, run.calibrator)
-            proof = judge(
-                predicted.table, run.threshold, run.calibrator, options.prevalence, resamples=options.resamples
-            )
-        metrics = proof.metrics | scores.metrics
-        thresholds = {"half": 0.5, "chosen": run.threshold}
-        result.add(metrics=metrics, thresholds=thresholds, calibration=run.calibrator.to_dict())
+            evaluation = evaluate(predicted.table, options, OperatingPoint(run.threshold, run.calibrator))
+        metrics, calibration = evaluation.metrics, evaluation.calibrator.to_dict()
+        result.add(metrics=metrics, thresholds=evaluation.thresholds, calibration=calibration)
         record.metrics(metrics)
-        write_tables(proof.tables(), directory / EVIDENCE)
-        for name, report in scores.reports.items():
+        write_tables(evaluation.tables, directory / EVIDENCE)
+        for name, report in evaluation.reports.items():
             report.to_csv(directory / f"classification_report_{name}.csv", index_label="class")
     with result.stage("domain shift"):
         shift = None
@@ -75,7 +68,7 @@ def run(run: Finished, table: Table, config: Config, directory: Path, result: Re
     with result.stage("figures"), warnings.catch_warnings():
         warnings.simplefilter("ignore", UndefinedMetricWarning)
         name = f"{run.model} on {table.name}"
-        for file, figure in run_figures.test_figures(name, predicted.table, run.threshold, run.calibrator).items():
+        for file, figure in run_figures.test_figures(name, evaluation).items():
             style.save(figure, directory / "figures" / f"{file}.png")
     with result.stage("tracking"):
         record.run_directory()

@@ -9,11 +9,10 @@ from pathlib import Path
 from skinexp import health, models, tracking, training
 from skinexp.config.schema import Config
 from skinexp.core.atomic_files import write_tables
-from skinexp.data import audit, pipeline
+from skinexp.data import pipeline
 from skinexp.data.preparation import image_cache
 from skinexp.data.sources import registry
-from skinexp.data.split import split
-from skinexp.evaluation import Evaluation, Evidence, evaluate, evidence
+from skinexp.evaluation import EvaluationOptions, TestEvaluation, evaluate
 from skinexp.explain.maps import explain
 from skinexp.models.archive import save_model
 from skinexp.models.prediction import predict
@@ -21,7 +20,7 @@ from skinexp.models.training_statistics import training_statistics
 from skinexp.report.figures import run_figures, style
 from skinexp.runs.job import Job
 from skinexp.runs.result import EVIDENCE, Result
-from skinexp.workflows import audit_outputs, dataset
+from skinexp.workflows import audit_outputs, dataset, dataset_outputs
 
 log = logging.getLogger(__name__)
 
@@ -42,21 +41,13 @@ def run(config: Config, job: Job, result: Result, record: tracking.Run) -> float
     record.confirm()
     result.add(run_id=record.id, experiment_id=record.experiment_id)
     record.params(dataclasses.asdict(config))
-    with result.stage("data"):
-        table = registry.load(config.data, config.seed)
-        log.info("Data      %s", table)
-    with result.stage("prepare"):
-        prepared = image_cache.prepare(table, config.data)
-    with result.stage("audit"):
-        findings = audit.audit_prepared(prepared, config.data)
-        prepared, findings = audit.acted_on(prepared, findings, config.data)
+    loaded = dataset.load_dataset(config, result.stage, registry.load, image_cache.prepare)
+    prepared, frame = loaded.prepared, loaded.prepared.table.frame
     with result.stage("split"):
-        frame = prepared.table.frame
-        frame["split"] = split(frame, config.data.split, config.seed)
-        audit_outputs.record(audit.of_split(findings, frame, config.data), prepared, config, directory, result, record)
+        audit_outputs.write_audit_outputs(loaded, config, directory, result, record)
         batches = pipeline.batches(prepared.images, frame, config.augment, config.optim.batch_size, config.seed)
-        result.add(**dataset.describe(prepared))
-        dataset.record(record, prepared, config.data.path)
+        result.add(**dataset_outputs.summarise_dataset(prepared))
+        dataset_outputs.log_dataset(record, prepared, config.data.path)
     with result.stage("build"):
         classifier = models.build(config.model, config.data.preprocess.size)
         classifier.network.jit_compile = config.compute.jit_compile  # for predictions; training says it itself
@@ -74,27 +65,21 @@ def run(config: Config, job: Job, result: Result, record: tracking.Run) -> float
         predicted = predict(classifier, batches, frame)
         predictions = predicted.table
         predictions.to_parquet(directory / "predictions.parquet", index=False)
-        scores = evaluate(predictions)
-        options = config.evaluate
-        proof = evidence(
-            predictions, options.threshold, options.calibration, options.prevalence, config.seed, options.resamples
-        )
-        metrics = scores.metrics | proof.metrics
-        thresholds = {"half": 0.5, "youden": scores.threshold, "chosen": proof.threshold}
-        result.add(metrics=metrics, thresholds=thresholds, calibration=proof.calibrator.to_dict())
+        options = EvaluationOptions(**dataclasses.asdict(config.evaluate), seed=config.seed)
+        evaluation = evaluate(predictions, options)
+        metrics, calibration = evaluation.metrics, evaluation.calibrator.to_dict()
+        result.add(metrics=metrics, thresholds=evaluation.thresholds, calibration=calibration)
         record.metrics(metrics)
-        _write_reports(scores, directory)
-        write_tables(proof.tables(), directory / EVIDENCE)
+        _write_reports(evaluation, directory)
+        write_tables(evaluation.tables, directory / EVIDENCE)
     with result.stage("diagnosis"):
         if verdict := doctor.conclude(trained.history, trained.best_epoch, predicted):
             _tell(verdict, doctor, result, record)
     with result.stage("explanation"):
-        maps = explain(classifier, predictions, batches.test, scores.threshold, config.explain)
+        maps = explain(classifier, evaluation.decisions, batches.test, config.explain)
     with result.stage("figures"):
-        figures = run_figures.result_figures(
-            config.model.name, trained.history, predictions, proof.threshold, proof.calibrator
-        )
-        figures |= dataset.sheets(prepared, batches.train, config)
+        figures = run_figures.result_figures(config.model.name, trained.history, evaluation)
+        figures |= dataset_outputs.dataset_figures(prepared, batches.train, config)
         if maps is not None:
             maps.shared.save(directory / "gradcam.npz")
             shown = maps.outcomes
@@ -105,13 +90,13 @@ def run(config: Config, job: Job, result: Result, record: tracking.Run) -> float
             style.save(figure, directory / "figures" / f"{name}.png")
     with result.stage("model"):
         seen = training_statistics(batches, predicted, frame, config.seed)
-        save_model(classifier.network, directory / "model.keras", _needed_to_serve(config, proof), seen)
+        save_model(classifier.network, directory / "model.keras", _needed_to_serve(config, evaluation), seen)
     with result.stage("tracking"):
         record.run_directory()
         if config.tracking.model:
             first = predictions.loc[predictions["split"] == "test", ["logit"]].head(1)
             record.model(classifier.network, batches.test.read([0]), first.to_numpy())
-    return scores.metrics[config.objective]
+    return metrics[config.objective]
 
 
 def forget_training(status: str, error: BaseException | None, file: Path) -> None:
@@ -141,16 +126,16 @@ def _tell(verdict: health.Verdict, doctor: health.Doctor, result: Result, record
     log.info("Health    %s: %s", verdict.verdict, verdict.sentence)
 
 
-def _write_reports(scores: Evaluation, directory: Path) -> None:
-    for threshold, report in scores.reports.items():
+def _write_reports(evaluation: TestEvaluation, directory: Path) -> None:
+    for threshold, report in evaluation.reports.items():
         report.to_csv(directory / f"classification_report_{threshold}.csv", index_label="class")
 
 
-def _needed_to_serve(config: Config, proof: Evidence) -> dict[str, object]:
+def _needed_to_serve(config: Config, evaluation: TestEvaluation) -> dict[str, object]:
     """What turns a new photograph into a class, apart from the network."""
     return {
         "preprocess": dataclasses.asdict(config.data.preprocess),
-        "calibration": proof.calibrator.to_dict(),
-        "threshold": proof.threshold,  # of the calibrated probability
+        "calibration": evaluation.calibrator.to_dict(),
+        "threshold": evaluation.operating_threshold,  # of the calibrated probability
         "classes": ["benign", "malignant"],
     }

@@ -4,7 +4,7 @@ import argparse
 import os
 from pathlib import Path
 
-from skinexp.core.errors import told
+from skinexp.core.errors import exit_on_user_error
 from skinexp.core.terminal import libraries_write_to
 
 
@@ -13,11 +13,9 @@ def main() -> None:
     options = _parser().parse_args()
     if (options.photographs is None) != (options.weights is None):
         _parser().error("--photographs and --weights: give both, or neither")
-    with told(), libraries_write_to(Path(os.devnull)):
-        from skinexp.config import schema  # later than --help: these bring Keras
-        from skinexp.zoo import visit
+    with exit_on_user_error(), libraries_write_to(Path(os.devnull)):
+        from skinexp.zoo import visit  # later than --help: it brings Keras
 
-        schema.register()
         right = visit.visit(options.photographs, options.weights, options.only, options.output, options.markdown)
     raise SystemExit(0 if right else 1)
 

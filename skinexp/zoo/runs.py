@@ -8,12 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import keras
-from hydra import compose, initialize_config_dir
-from omegaconf import OmegaConf
 
 from skinexp import compute, health, tracking
-from skinexp.config.conf_files import CONF
-from skinexp.config.validation import check
+from skinexp.config import compose
 from skinexp.runs.job import Job
 from skinexp.runs.result import Result
 from skinexp.training import NonFiniteLoss
@@ -59,10 +56,8 @@ def attend(case: Case, places: dict[str, str], cache: Path) -> Outcome:
         cache: directory of prepared images and features, which cases share.
     """
     overrides = [override.format(**places) for override in (*case.overrides, *QUIET, f"data.cache={cache}")]
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        config = OmegaConf.to_object(compose("config", overrides))
-    check(config)
-    config.compute = compute.configure(config).settle(config.compute)
+    config = compose(overrides)
+    config = compute.configure(config).resolve(config)
     keras.backend.clear_session()  # lets go of the networks of the cases before
     with tempfile.TemporaryDirectory() as scratch:
         directory = Path(scratch)

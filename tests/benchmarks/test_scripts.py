@@ -55,9 +55,9 @@ def test_drawn_photographs_are_a_folder_with_its_manifest(tmp_path):
 def test_the_input_pipeline_is_measured_beside_its_peers(tmp_path):
     tiny = "--photographs 40 --pixels 64 --epoch 64 --augmented 32 --seeds-epoch 16 --size 32 --batch-sizes 8 --runs 1"
     result = kept("input_pipeline", tiny, tmp_path)
-    peers = {"memcpy", "skinexp", "skinexp, augmented", "datasets.to_tf_dataset", "the seed's way"}
+    peers = {"memcpy", "skinexp", "skinexp, augmented", "datasets.to_tf_dataset", "the seed study's pipeline"}
     assert {f"{name}, batches of 8" for name in peers} <= set(names(result))
-    assert [goal["asked"] for goal in result["goals"]] == ["0.5 times memcpy", "10 times the seed's way"]
+    assert [goal["asked"] for goal in result["goals"]] == ["0.5 times memcpy", "10 times the seed study's pipeline"]
 
 
 @pytest.mark.slow

@@ -8,7 +8,7 @@ import pytest
 from hydra import compose, initialize_config_dir
 
 from skinexp.cli.help_text import render
-from skinexp.config import schema
+from skinexp.config.compose import register
 from skinexp.config.conf_files import CONF, options
 from skinexp.config.schema import GROUPS
 from tests.commands import imported
@@ -47,7 +47,7 @@ def test_each_option_is_listed_with_a_line(group, option):
 
 
 def test_the_marked_options_are_those_that_a_run_takes_unless_told_otherwise():
-    schema.register()
+    register()
     with initialize_config_dir(str(CONF), version_base="1.3"):
         composed = compose("config", return_hydra_config=True)
     choices = composed.hydra.runtime.choices

@@ -10,13 +10,13 @@ import pytest
 from scipy.special import expit
 from sklearn import metrics
 
+from skinexp.comparison.cross_validation import RESAMPLES, judged, pool
+from skinexp.comparison.decisions import answers
+from skinexp.core.terminal import console
 from skinexp.evaluation import bootstrap
 from skinexp.report.console import run_table
-from skinexp.comparison.decisions import answers
 from skinexp.report.pages.comparison_files import compare
-from skinexp.comparison.cross_validation import RESAMPLES, judged, pool
 from skinexp.runs.run_summary import RunRecord, load
-from skinexp.core.terminal import console
 
 FOLDS, IMAGES = 3, 40
 

@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 from scipy.special import expit
 
-from skinexp.evaluation import delong_interval, evaluate
+from skinexp.comparison.leakage import leaks
+from skinexp.evaluation import EvaluationOptions, delong_interval, evaluate
 from skinexp.report.pages import audit_section
 from skinexp.report.pages.comparison_files import compare
-from skinexp.comparison.leakage import leaks
 from skinexp.runs.run_summary import RunRecord
 
 
@@ -28,7 +28,11 @@ def run(group: str | None, signal: float, directory: Path, copies: int = 2, per_
         }
     )  # fmt: skip
     config = {"seed": 0, "data": {"augmented_copies": copies, "split": {"group": group}}, "model": {"name": "scratch"}}
-    result = {"metrics": evaluate(predictions).metrics, "config": config, "model": {"name": "scratch"}}
+    result = {
+        "metrics": evaluate(predictions, EvaluationOptions(resamples=20)).metrics,
+        "config": config,
+        "model": {"name": "scratch"},
+    }
     return RunRecord(f"group={group}", "finished", directory, result, predictions=predictions)
 
 

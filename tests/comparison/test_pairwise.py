@@ -10,9 +10,8 @@ import pandas as pd
 import pytest
 from scipy.special import expit
 
-from skinexp.evaluation import delong_test, evaluate
-from skinexp.evaluation import holm
 from skinexp.comparison.pairwise import Pairs, lines, pair, same_test_images
+from skinexp.evaluation import EvaluationOptions, delong_test, evaluate, holm
 from skinexp.runs.run_summary import RunRecord
 
 IMAGES = 200
@@ -25,7 +24,11 @@ def run(name: str, signal: float, seed: int = 0, images: int = IMAGES, **entries
     logit = signal * (label - 0.5) + 0.8 * shared.normal(size=label.size) + 0.6 * own.normal(size=label.size)
     table = pd.DataFrame({"image_id": range(2 * images), "split": split, "label": label, "logit": logit})
     table = table.assign(probability=expit(logit))
-    result = {"metrics": evaluate(table).metrics, "test_digest": "same", "config": {}} | entries
+    result = {
+        "metrics": evaluate(table, EvaluationOptions(resamples=20)).metrics,
+        "test_digest": "same",
+        "config": {},
+    } | entries
     return RunRecord(name, "finished", Path(name), result, predictions=table)
 
 

@@ -7,10 +7,10 @@ import re
 import pandas as pd
 import pytest
 
-from skinexp.evaluation import delong_interval, delong_test
 from skinexp.comparison.pairwise import Pairs
-from skinexp.report.pages.score_table import tables
 from skinexp.comparison.ranking import verdict
+from skinexp.evaluation import delong_interval, delong_test
+from skinexp.report.pages.score_table import tables
 from tests.comparison.test_pairwise import run
 
 

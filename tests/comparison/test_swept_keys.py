@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from skinexp.runs.run_summary import RunRecord
 from skinexp.comparison.swept_keys import settings, shown, varied
+from skinexp.runs.run_summary import RunRecord
 
 
 def test_keys_that_differ_are_found_with_their_values_in_the_order_of_the_configuration(collapse):

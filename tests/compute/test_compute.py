@@ -12,17 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hydra import compose, initialize_config_dir
-from omegaconf import OmegaConf
 
 from skinexp.compute import Choice, Gpu, Machine, choose, look, setup
 from skinexp.compute.machine import gpus
-from skinexp.config import schema
-from skinexp.config.conf_files import CONF
+from skinexp.config import compose
 from skinexp.config.schema import Augment, Compute, Config, Model
 from skinexp.config.validation import check
 from skinexp.contracts.backbones import MODEL_NAMES
 from skinexp.core.errors import UserError
+from skinexp.core.installation import install_command
 
 PLAIN = Machine(cores=2)
 WITH_BFLOAT16 = Machine(cores=2, bfloat16=True)
@@ -42,9 +40,7 @@ def config(model: str = "scratch", augment: Augment | None = None, **options: An
 
 
 def composed(*overrides: str) -> Config:
-    schema.register()
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        return OmegaConf.to_object(compose("config", list(overrides)))
+    return compose(overrides)
 
 
 def values(choice: Choice) -> tuple[object, ...]:
@@ -106,11 +102,19 @@ def test_float16_is_never_chosen_and_nothing_is_left_open(model, backend):
         choice = choose(asked, machine)
         assert choice.precision in ("float32", "mixed_bfloat16")
         assert all(reason.endswith(".") for reason in choice.reasons.values())
-        settled = choice.settle(asked.compute)
-        assert "auto" not in vars(settled).values()
-        assert settled.jit_compile in (True, False)
-        assert (settled.threads is None) == (choice.backend == "jax")
-        check(dataclasses.replace(asked, compute=settled))
+        resolved = choice.resolve(asked)
+        assert "auto" not in vars(resolved.compute).values()
+        assert resolved.compute.jit_compile in (True, False)
+        assert (resolved.compute.threads is None) == (choice.backend == "jax")
+        check(resolved)
+
+
+def test_a_resolved_configuration_is_a_new_one_and_differs_in_nothing_else():
+    asked = config()
+    resolved = choose(asked, PLAIN).resolve(asked)
+    assert asked == config()
+    assert resolved.compute != asked.compute
+    assert dataclasses.replace(resolved, compute=asked.compute) == asked
 
 
 @pytest.mark.parametrize("machine", [PLAIN, WITH_H100])
@@ -138,8 +142,8 @@ def test_fewer_threads_than_cores_are_said_to_be():
 
 def test_determinism_is_not_a_matter_of_the_machine():
     for deterministic in (True, False):
-        asked = Compute(deterministic=deterministic)
-        assert choose(Config(compute=asked), PLAIN).settle(asked).deterministic is deterministic
+        asked = Config(compute=Compute(deterministic=deterministic))
+        assert choose(asked, PLAIN).resolve(asked).compute.deterministic is deterministic
 
 
 # What is asked for
@@ -247,6 +251,7 @@ import skinexp.compute.setup as setup
 from skinexp.compute import Gpu, Machine
 from skinexp.config.schema import Compute, Config, Model
 from skinexp.core.errors import UserError
+from skinexp.core.installation import install_command
 
 said = []
 handler = logging.Handler()
@@ -347,6 +352,12 @@ def test_a_backend_that_is_not_installed_is_refused_with_the_command_that_instal
     monkeypatch.setattr(setup.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(UserError, match=r"^compute\.backend: PyTorch is not installed: uv sync --extra torch"):
         setup.configure(config(backend="torch"))
+
+
+def test_an_installed_package_names_pip_and_a_checkout_uv(tmp_path):
+    assert install_command("gpu", tmp_path / "skinexp") == 'pip install "skinexp[gpu]"'
+    (tmp_path / "uv.lock").touch()
+    assert install_command("gpu", tmp_path / "skinexp") == "uv sync --extra gpu"
 
 
 def test_jax_keeps_what_it_compiles(tmp_path):

@@ -4,14 +4,14 @@ import shlex
 from pathlib import Path
 
 import pytest
-from hydra import compose, initialize_config_dir
+from hydra import compose as hydra_compose
+from hydra import initialize_config_dir
 from hydra.types import RunMode
-from omegaconf import OmegaConf
 
-from skinexp.config import schema
+from skinexp.config import compose
+from skinexp.config.compose import register
 from skinexp.config.conf_files import CONF, options
 from skinexp.config.schema import GROUPS, Config
-from skinexp.config.validation import check
 from skinexp.contracts.backbones import CONTRACTS
 from skinexp.core.errors import UserError
 
@@ -28,17 +28,14 @@ TYPED = [str(file) for file in CONF_FILES if file.parts[0] not in NOT_TYPED]
 
 
 def composed(*overrides: str) -> Config:
-    """What the command would hand to `check`."""
-    schema.register()
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        return OmegaConf.to_object(compose("config", list(overrides)))
+    return compose(overrides)
 
 
 def jobs(recipe: str) -> list[tuple[str, ...]]:
     """Overrides of each job that a recipe asks for beside itself; of one job without any where it asks for no sweep."""
-    schema.register()
+    register()
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        hydra = compose("config", [f"experiment={recipe}"], return_hydra_config=True).hydra
+        hydra = hydra_compose("config", [f"experiment={recipe}"], return_hydra_config=True).hydra
     if hydra.mode != RunMode.MULTIRUN:
         return [()]
     values = [[f"{key}={value}" for value in values.split(",")] for key, values in hydra.sweeper.params.items()]
@@ -52,12 +49,12 @@ def commands(file: str) -> list[str]:
 
 
 def test_the_default_experiment_passes():
-    check(composed())
+    composed()
 
 
 @pytest.mark.parametrize("overrides", ["data.split.folds=0", "data.split.folds=5 data.split.fold=4"])
 def test_folds_are_off_or_one_of_them_is_named(overrides):
-    check(composed(*overrides.split()))
+    composed(*overrides.split())
 
 
 @pytest.mark.parametrize(
@@ -132,7 +129,7 @@ def test_folds_are_off_or_one_of_them_is_named(overrides):
 )
 def test_what_no_run_could_use_is_refused_by_key_with_what_was_received(overrides, key, received):
     with pytest.raises(UserError, match=f"^{re.escape(key)}: .*Received: {re.escape(received)}"):
-        check(composed(*overrides.split()))
+        composed(*overrides.split())
 
 
 @pytest.mark.parametrize(
@@ -147,7 +144,7 @@ def test_what_no_run_could_use_is_refused_by_key_with_what_was_received(override
 )
 def test_other_refusals_name_the_key_and_what_is_wrong(overrides, message):
     with pytest.raises(UserError, match=message):
-        check(composed(*overrides.split()))
+        composed(*overrides.split())
 
 
 @pytest.mark.parametrize(
@@ -156,7 +153,7 @@ def test_other_refusals_name_the_key_and_what_is_wrong(overrides, message):
 )
 def test_nan_is_refused(key):
     with pytest.raises(UserError, match=f"^{key}: .*Received: nan"):
-        check(composed(f"{key}=nan"))
+        composed(f"{key}=nan")
 
 
 @pytest.mark.parametrize(
@@ -177,45 +174,44 @@ def test_nan_is_refused(key):
     ],
 )
 def test_the_ends_of_a_range_and_good_combinations_pass(overrides):
-    check(composed(*overrides.split()))
+    composed(*overrides.split())
 
 
 @pytest.mark.parametrize("model", options("model"))
 @pytest.mark.parametrize("weights", ["imagenet", DIRECTORY])
 def test_one_value_of_weights_serves_a_sweep_over_all_models(model, weights):
-    check(composed(f"model={model}", f"model.weights={weights}"))
+    composed(f"model={model}", f"model.weights={weights}")
 
 
 @pytest.mark.parametrize("model", options("model"))
 def test_on_phantoms_a_backbone_takes_shipped_weights_if_there_are_any_and_random_ones_if_not(model):
     config = composed(f"model={model}")
-    check(config)
     shipped = model not in CONTRACTS or CONTRACTS[model].shipped
     assert config.model.weights == ("phantom" if shipped else None)
 
 
 def test_weights_that_are_not_shipped_are_refused_with_those_that_are():
     with pytest.raises(UserError, match="mobilenet and efficientnet in width 1"):
-        check(composed("model=resnet50v2", "model.weights=phantom"))
+        composed("model=resnet50v2", "model.weights=phantom")
     assert composed("model=mobilenet", "model.alpha=0.35").model.weights is None
 
 
 @pytest.mark.parametrize(("group", "option"), OPTIONS)
 def test_each_option_composes_and_passes(group, option):
     path = [f"data.path={DIRECTORY}"] if (group, option) in NEEDS_A_PATH else []
-    check(composed(f"{group}={option}", *path))
+    composed(f"{group}={option}", *path)
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
 @pytest.mark.parametrize("model", options("model"))
 def test_each_recipe_composes_and_passes_with_each_model(recipe, model):
-    check(composed(f"experiment={recipe}", f"model={model}"))
+    composed(f"experiment={recipe}", f"model={model}")
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_each_job_of_a_recipe_that_sweeps_composes_and_passes(recipe):
     for job in jobs(recipe):
-        check(composed(f"experiment={recipe}", *job))
+        composed(f"experiment={recipe}", *job)
 
 
 def test_a_recipe_that_sweeps_says_so_itself():
@@ -235,7 +231,7 @@ def test_a_recipe_changes_other_groups_and_the_command_line_has_the_last_word():
 
 
 def test_phantoms_are_trained_for_fewer_epochs_than_other_data():
-    assert composed("data=phantom").optim.epochs < composed("data=hub").optim.epochs
+    assert composed("data=phantom").optim.epochs < composed("data=hub", "data.path=OWNER/NAME").optim.epochs
 
 
 @pytest.mark.parametrize("file", list(map(str, CONF_FILES)))
@@ -256,7 +252,4 @@ def test_the_commands_in_conf_files_compose(command):
         [f"{key}={value}" for value in values.split(",")] for key, _, values in (o.partition("=") for o in overrides)
     ]
     for job in itertools.product(*values):
-        config = composed(*job)
-        if config.data.name == "folder":
-            config.data.path = DIRECTORY  # the comment says DIRECTORY
-        check(config)
+        composed(*(override.replace("=DIRECTORY", f"={DIRECTORY}") for override in job))

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from skinexp.config.schema import Data, Phantom, Split
+from skinexp.data.image_readers import part
 from skinexp.data.preparation import image_cache
-from skinexp.data.readers import part
 from skinexp.data.sources.registry import load
 from skinexp.data.split import split
 
@@ -44,8 +44,8 @@ def test_the_copies_are_another_seeds_others():
 
 
 def test_splitting_image_by_image_tears_copies_apart_and_auto_keeps_them_together():
-    torn, together = table(None).frame, table("auto").frame
-    torn["split"], together["split"] = (split(frame, Split(), seed=0) for frame in (torn, together))
+    tables = table(None), table("auto")
+    torn, together = (made.with_split(split(made.frame, Split(), seed=0)).frame for made in tables)
     assert (torn.groupby("original")["split"].nunique() > 1).mean() > 0.5
     assert (together.groupby("original")["split"].nunique() == 1).all()
     assert table("auto").grouped_by == "original"

@@ -97,7 +97,7 @@ def train(tmp_path_factory: pytest.TempPathFactory) -> Train:
 
 
 @pytest.fixture(scope="session")
-def commands(train: Train) -> list[Command]:
+def commands(train: Train, shared_trainings: None) -> list[Command]:
     """All that the tests share, side by side: much of a short run is imports and tracing, which use one core."""
     return train(
         "experiment=smoke",
@@ -132,14 +132,14 @@ def broken(commands: list[Command]) -> Command:
 
 
 @pytest.fixture(scope="session")
-def folder(train: Train, isic9: Path, weights: Path) -> Command:
+def folder(train: Train, shared_trainings: None, isic9: Path, weights: Path) -> Command:
     """MobileNetV2 on a folder of photographs with a manifest."""
     source = f"data=folder data.path={isic9} model.weights={weights}"
     return train(f"{SMALL} {source} model=mobilenet model.alpha=0.35")[0]
 
 
 @pytest.fixture(scope="session")
-def stopped(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Command]:
+def stopped(tmp_path_factory: pytest.TempPathFactory, shared_trainings: None) -> dict[str, Command]:
     """Two sweeps that were stopped in the midst of a training, by the name of the signal."""
     signals = (signal.SIGINT, signal.SIGTERM)
     places = {number: tmp_path_factory.mktemp(number.name) for number in signals}

@@ -20,7 +20,7 @@ from skinexp import models  # noqa: E402
 from skinexp.config.schema import Augment, Model, Phantom  # noqa: E402
 from skinexp.data.augment import Augmentation  # noqa: E402
 from skinexp.data.phantom import render  # noqa: E402
-from skinexp.explain.gradcam import gradcam  # noqa: E402
+from skinexp.explain.methods import gradcam  # noqa: E402
 from skinexp.models import Classifier  # noqa: E402
 from skinexp.models.backbones import CONTRACTS, build_backbone  # noqa: E402
 from skinexp.models.classifier import FEATURES  # noqa: E402
@@ -71,7 +71,7 @@ def answer(file: str) -> None:
     for name in MODELS:
         classifier = given(Model(name=name), SIZE)
         found[f"{name} logits"] = classifier.network.predict(images, verbose=0)[:, 0]
-        found[f"{name} maps"] = gradcam(classifier.network, classifier.last_convolution, images, signs)
+        found[f"{name} maps"] = gradcam.explain(classifier, images, signs)
     whole, above = (given(Model(name=name), SIZE, dropout=0.5) for name in ("scratch", "mobilenet"))
     features = keras.Function(above.network.inputs[0], above.network.get_layer(FEATURES).output)(images)
     found["whole losses"] = losses(AugmentedModel(whole.network, Augmentation(Augment())), images)

@@ -1,4 +1,4 @@
-"""From a predictions table to all scores of a run."""
+"""The evaluation pass: from predictions to all scores of a run."""
 
 import math
 
@@ -9,7 +9,22 @@ from scipy.special import expit
 from sklearn import metrics
 from sklearn.exceptions import UndefinedMetricWarning
 
-from skinexp.evaluation import evaluate, youden_threshold
+from skinexp.evaluation import (
+    Calibrator,
+    EvaluationOptions,
+    OperatingPoint,
+    classification_report,
+    confusion_counts,
+    youden_threshold,
+)
+from skinexp.evaluation import evaluate as evaluate_with
+
+FEW = EvaluationOptions(resamples=20)
+
+
+def evaluate(predictions, options=FEW, operating_point=None):
+    """The evaluation pass with few resamples: intervals are not looked at here."""
+    return evaluate_with(predictions, options, operating_point)
 
 
 @pytest.fixture
@@ -29,14 +44,16 @@ def test_every_score_is_named_for_both_splits(predictions):
     ranking += ["brier", "log_loss", "ece", "calibration_slope", "calibration_intercept"]
     at_threshold = ["accuracy", "precision", "recall", "specificity", "f1", "npv", "balanced_accuracy", "mcc"]
     names = ranking + at_threshold + [f"{name}_youden" for name in at_threshold]
+    only_test = ["predicted_positive", "logit_std", "roc_auc_low", "roc_auc_high", "net_benefit", "net_benefit_chosen"]
+    only_test += [f"{name}_chosen" for name in at_threshold]
 
     result = evaluate(predictions)
 
     assert set(result.metrics) == {
         *(f"{split}/{name}" for split in ("val", "test") for name in names),
+        *(f"test/{name}" for name in only_test),
         "threshold/youden",
-        "test/predicted_positive",
-        "test/logit_std",
+        "threshold/chosen",
     }
     assert all(isinstance(score, float) for score in result.metrics.values())
 
@@ -58,16 +75,17 @@ def test_the_threshold_is_chosen_on_validation_and_test_has_no_say(predictions):
         label=predictions["label"].where(predictions["split"] == "val", 1 - predictions["label"])
     )
 
-    assert evaluate(predictions).threshold == youden_threshold(val["label"], val["probability"])
-    assert evaluate(turned).threshold == evaluate(predictions).threshold
+    assert evaluate(predictions).thresholds["youden"] == youden_threshold(val["label"], val["probability"])
+    assert evaluate(turned).thresholds == evaluate(predictions).thresholds
 
 
-def test_reports_describe_the_test_part_at_both_thresholds(predictions):
+def test_reports_describe_the_test_part_at_each_threshold(predictions):
     result = evaluate(predictions)
 
-    assert set(result.reports) == {"0.5", "youden"}
-    assert result.reports["0.5"].loc["malignant", "recall"] == result.metrics["test/recall"]
+    assert set(result.reports) == {"0.5", "youden", "chosen"}
+    assert result.reports["0.5"].loc["malignant", "recall"] == pytest.approx(result.metrics["test/recall"])
     assert result.reports["youden"].loc["malignant", "recall"] == result.metrics["test/recall_youden"]
+    assert result.reports["chosen"].loc["malignant", "recall"] == pytest.approx(result.metrics["test/recall_chosen"])
     assert result.reports["0.5"].loc["macro avg", "support"] == 120
 
 
@@ -102,9 +120,11 @@ def test_without_a_threshold_its_scores_are_nan_and_the_others_stand(predictions
     with pytest.warns(UndefinedMetricWarning):
         result = evaluate(predictions)
 
-    assert math.isnan(result.threshold)
-    assert all(math.isnan(score) for name, score in result.metrics.items() if name.endswith("_youden"))
+    assert math.isnan(result.thresholds["youden"])
+    assert math.isnan(result.operating_threshold)
+    assert all(math.isnan(score) for name, score in result.metrics.items() if name.endswith(("_youden", "_chosen")))
     assert result.metrics["test/accuracy"] > 0.5
+    assert result.decisions["predicted"].tolist() == (result.decisions["probability"] >= 0.5).tolist()
 
 
 def test_a_diverged_model_is_evaluated_to_nan_instead_of_failing(predictions):
@@ -117,3 +137,54 @@ def test_a_diverged_model_is_evaluated_to_nan_instead_of_failing(predictions):
 def test_a_missing_column_is_named(predictions):
     with pytest.raises(ValueError, match=r"missing: logit, probability\. Received: split, label, age"):
         evaluate(predictions.drop(columns=["logit", "probability"]))
+
+
+STRICT = EvaluationOptions("sensitivity:0.95", "temperature", resamples=20)
+
+
+def test_the_report_at_the_operating_threshold_counts_what_the_decisions_say(predictions):
+    result = evaluate(predictions, STRICT)
+    decided = result.decisions
+
+    assert abs(result.operating_threshold - result.thresholds["youden"]) > 0.05
+    expected = classification_report(decided["label"], decided["predicted"], 0.5)
+    pd.testing.assert_frame_equal(result.reports["chosen"], expected)
+    assert result.reports["chosen"].loc["malignant", "recall"] > result.reports["youden"].loc["malignant", "recall"]
+
+
+def test_the_decisions_are_those_of_the_calibrated_probabilities_at_the_operating_threshold(predictions):
+    result = evaluate(predictions, STRICT)
+    calibrated = result.calibrator.apply(result.decisions["logit"])
+
+    assert result.decisions["predicted"].tolist() == (calibrated >= result.operating_threshold).tolist()
+    counts = confusion_counts(result.decisions["label"], calibrated, result.operating_threshold)
+    assert result.metrics["test/recall_chosen"] == pytest.approx(counts[1, 1] / counts[1].sum())
+
+
+def test_a_given_operating_point_has_the_scores_of_the_training_that_chose_it(predictions):
+    trained = evaluate(predictions, STRICT)
+    test = predictions[predictions["split"] == "test"].drop(columns="split")
+
+    given = evaluate(test, FEW, OperatingPoint(trained.operating_threshold, trained.calibrator))
+
+    shared = {name: value for name, value in trained.metrics.items() if name in given.metrics}
+    assert given.metrics == shared
+    assert set(trained.metrics) - set(given.metrics) == {
+        name for name in trained.metrics if name.startswith("val/") or name.endswith("youden")
+    }
+    assert given.thresholds == {"half": 0.5, "chosen": trained.operating_threshold}
+    assert set(given.reports) == {"0.5", "chosen"}
+    pd.testing.assert_frame_equal(given.tables["scores"], trained.tables["scores"])
+
+
+def test_images_of_one_class_have_the_scores_that_exist(predictions):
+    malignant = predictions[predictions["label"] == 1]
+
+    with pytest.warns(UndefinedMetricWarning):
+        metrics = evaluate(malignant, FEW, OperatingPoint(0.3, Calibrator())).metrics
+
+    found = (malignant["probability"] >= 0.3).mean()
+    assert metrics["test/recall_chosen"] == pytest.approx(found)
+    assert metrics["test/f1_chosen"] == pytest.approx(2 * found / (found + 1))
+    assert math.isnan(metrics["test/roc_auc"])
+    assert math.isnan(metrics["test/specificity_chosen"])

@@ -5,12 +5,17 @@ import numpy as np
 import pytest
 from keras import layers, ops
 
-from skinexp.explain.gradcam import gradcam
+from skinexp.explain.class_activation import class_activation_maps
+from skinexp.explain.methods.gradcam import mean_gradients
 
 SIZE = 12
 KERNEL = np.array([[1.0, -0.5], [0.2, 0.3], [-0.4, 0.1]]) / 255  # of a 1x1 convolution: colours to two channels
 WEIGHTS = np.array([2.0, -3.0])  # of the logit
 BIAS = 0.7
+
+
+def gradcam(model, layer, images, target, channel_weights=mean_gradients) -> np.ndarray:
+    return class_activation_maps(model, layer, images, target, channel_weights)
 
 
 @pytest.fixture
@@ -131,8 +136,8 @@ def test_the_network_is_left_as_it_was(images):
     assert [layer.output.shape[0] for layer in model.layers] == [None] * len(model.layers)
 
 
-def test_signs_other_than_plus_and_minus_one_are_refused(images):
-    with pytest.raises(ValueError, match=r"signs must be \+1 or -1.*Received: \[0\."):
+def test_targets_other_than_plus_and_minus_one_are_refused(images):
+    with pytest.raises(ValueError, match=r"targets must be \+1 or -1.*Received: \[0\."):
         gradcam(network(), "convolution", images, np.zeros(len(images)))
     with pytest.raises(ValueError, match="one for each of the 5 images"):
         gradcam(network(), "convolution", images, np.ones(3))

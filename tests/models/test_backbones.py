@@ -12,7 +12,7 @@ from skinexp import models
 from skinexp.config.schema import Config, Model
 from skinexp.config.validation import check
 from skinexp.core.errors import UserError
-from skinexp.explain.gradcam import gradcam
+from skinexp.explain.methods import gradcam
 from skinexp.health import network_readings
 from skinexp.models import Classifier
 from skinexp.models.archive import save_model
@@ -60,7 +60,7 @@ def test_layers_to_explain_have_ever_finer_maps_and_begin_with_the_last(name, bu
 
 
 def test_grad_cam_explains_the_last_convolution(built, pixels):
-    maps = gradcam(built.network, built.last_convolution, pixels, np.array([1, -1, 1, -1]))
+    maps = gradcam.explain(built, pixels, np.array([1, -1, 1, -1]))
     assert maps.shape == pixels.shape[:3]
     assert np.isfinite(maps).all()
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit
 
-from skinexp.evaluation import evaluate, evidence
+from skinexp.evaluation import EvaluationOptions, evaluate
 from skinexp.runs.run_summary import RunRecord, load
 
 SIGNALS = {"model=scratch": 1.9, "model=mobilenet": 2.5, "model=efficientnet": 0.4}
@@ -37,24 +37,15 @@ def write_run(place: Path, name: str, signal: float, number: int, images: int, r
     place.mkdir(parents=True)
     ill = name == "model=efficientnet"
     predictions = predicted(signal, number, images, flat=ill)
-    found = evaluate(predictions)
-    gathered = evidence(predictions, calibration="none" if ill else "temperature", resamples=resamples)
+    options = EvaluationOptions(calibration="none" if ill else "temperature", resamples=resamples)
+    evaluation = evaluate(predictions, options)
     (place / "evidence").mkdir()
-    tables = {
-        "scores": gathered.scores,
-        "reliability": gathered.reliability,
-        "roc_band": gathered.roc_band,
-        "precision_recall_band": gathered.precision_recall_band,
-        "subgroups": gathered.subgroups.levels,
-        "subgroup_gaps": gathered.subgroups.gaps,
-    }
-    for file, table in tables.items():
+    for file, table in evaluation.tables.items():
         table.to_csv(place / "evidence" / f"{file}.csv", index=False)
     predictions.to_parquet(place / "predictions.parquet")
     history(signal, ill).to_csv(place / "history.csv", index=False)
     np.savez(place / "gradcam.npz", **maps(predictions, number))
-    result = described(name, images, found.metrics | gathered.metrics, {"youden": found.threshold}, ill)
-    result["thresholds"]["chosen"] = gathered.threshold
+    result = described(name, images, evaluation.metrics, evaluation.thresholds, ill)
     (place / "result.json").write_text(json.dumps(result))
     return load(place)
 

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit
 
-from skinexp.evaluation import evaluate
+from skinexp.evaluation import EvaluationOptions, evaluate
 from skinexp.runs.run_summary import RunRecord, load
 
 DAY = datetime.date(2026, 11, 23)
@@ -52,7 +52,7 @@ def maps(image_ids: list[str], side: int = SIDE) -> dict[str, np.ndarray]:
 
 
 def result(name: str, predictions: pd.DataFrame, **entries: Any) -> dict[str, Any]:
-    evaluation = evaluate(predictions)
+    evaluation = evaluate(predictions, EvaluationOptions(resamples=20))
     return {
         "status": "finished",
         "name": name,
@@ -74,7 +74,7 @@ def result(name: str, predictions: pd.DataFrame, **entries: Any) -> dict[str, An
             "grouped_by": "lesion_id",
         },
         "metrics": evaluation.metrics,
-        "thresholds": {"half": 0.5, "youden": evaluation.threshold},
+        "thresholds": evaluation.thresholds,
         "best_epoch": 6,
         "epochs": 6,
         "seconds": {"total": 83.0},

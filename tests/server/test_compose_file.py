@@ -24,7 +24,7 @@ def services(compose) -> dict:
 def locked() -> dict[str, str]:
     """Version by name of the package."""
     lock = tomllib.loads((ROOT / "uv.lock").read_text())
-    return {package["name"]: package["version"] for package in lock["package"]}
+    return {package["name"]: package["version"] for package in lock["package"] if "version" in package}
 
 
 @pytest.fixture(scope="module")

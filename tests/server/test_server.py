@@ -25,7 +25,7 @@ API = "/api/2.0/mlflow"
 
 @pytest.fixture(scope="module")
 def people(server) -> None:
-    """Accounts made by the admin, as docs/server.md says."""
+    """Accounts made by the admin, as docs/how-to/server.md says."""
     for name, password in (COLLEAGUE, OTHER):
         answer = server.ask(f"{API}/users/create", server.admin, json={"username": name, "password": password})
         assert answer.status_code == 200, answer.text

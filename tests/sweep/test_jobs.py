@@ -8,17 +8,18 @@ from hydra.conf import HydraConf
 from hydra.types import RunMode
 from omegaconf import OmegaConf
 
+from skinexp.core import invocation
 from skinexp.core.errors import UserError
+from skinexp.core.invocation import Invocation
 from skinexp.runs.job import Job
 from skinexp.sweep import jobs
 from skinexp.sweep.manifest import Manifest
 
 
 @pytest.fixture
-def exit_codes(monkeypatch) -> list[int]:
-    """Those of a process in which nothing went wrong yet."""
-    monkeypatch.setattr(jobs, "exit_codes", [])
-    return jobs.exit_codes
+def command() -> Invocation:
+    """A command in which nothing went wrong yet."""
+    return invocation.begin()
 
 
 def settings(overrides: list[str], directory: Path, sweep: Path | None = None, number: int = 0) -> HydraConf:
@@ -35,7 +36,7 @@ def settings(overrides: list[str], directory: Path, sweep: Path | None = None, n
 
 
 def failing(error: Exception | None, directory: Path, sweep: Path | None) -> None:
-    with jobs.reported(Job("seed=1", (), directory, sweep)):
+    with jobs.report_job(Job("seed=1", (), directory, sweep)):
         if error is not None:
             raise error
 
@@ -97,20 +98,20 @@ def test_a_job_of_a_sweep_without_overrides_is_named_by_its_number(tmp_path):
         ([UserError("seed: must be at least 0"), None, RuntimeError("out of memory")], 1),
     ],
 )
-def test_the_exit_code_is_that_of_the_gravest_error(errors, code, tmp_path, exit_codes):
+def test_the_exit_code_is_that_of_the_gravest_error(errors, code, tmp_path, command):
     for error in errors:
         failing(error, tmp_path, sweep=tmp_path)
-    assert jobs.exit_code() == code
+    assert command.exit_code == code
 
 
-def test_a_users_mistake_is_told_without_its_traceback(tmp_path, exit_codes, caplog):
+def test_a_users_mistake_is_told_without_its_traceback(tmp_path, command, caplog):
     with caplog.at_level(logging.INFO):
         failing(UserError("seed: must be at least 0"), tmp_path, sweep=tmp_path)
     assert caplog.messages == ["seed: must be at least 0"]
     assert all(record.exc_info is None for record in caplog.records)
 
 
-def test_a_failure_is_told_by_its_kind_and_its_traceback_goes_to_the_log_alone(tmp_path, exit_codes, caplog):
+def test_a_failure_is_told_by_its_kind_and_its_traceback_goes_to_the_log_alone(tmp_path, command, caplog):
     failing(RuntimeError("out of memory"), tmp_path, sweep=tmp_path)
     told, logged = caplog.records
     assert told.getMessage() == "RuntimeError: out of memory (the traceback is in train.log)"
@@ -119,14 +120,14 @@ def test_a_failure_is_told_by_its_kind_and_its_traceback_goes_to_the_log_alone(t
     assert logged.exc_info[0] is RuntimeError
 
 
-def test_an_interrupt_is_not_a_failure_of_the_job(tmp_path, exit_codes):
-    with pytest.raises(KeyboardInterrupt), jobs.reported(Job("", (), tmp_path, tmp_path)):
+def test_an_interrupt_is_not_a_failure_of_the_job(tmp_path, command):
+    with pytest.raises(KeyboardInterrupt), jobs.report_job(Job("", (), tmp_path, tmp_path)):
         raise KeyboardInterrupt
-    assert exit_codes == []
+    assert command.exit_codes == []
 
 
-def test_what_compiled_code_says_during_a_job_goes_to_its_log(tmp_path, exit_codes, capfd):
-    with jobs.reported(Job("seed=1", (), tmp_path, tmp_path)):
+def test_what_compiled_code_says_during_a_job_goes_to_its_log(tmp_path, command, capfd):
+    with jobs.report_job(Job("seed=1", (), tmp_path, tmp_path)):
         os.write(2, b"oneDNN custom operations are on\n")
     assert "oneDNN" in (tmp_path / "train.log").read_text()
     assert "oneDNN" not in capfd.readouterr().err

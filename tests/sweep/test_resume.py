@@ -13,8 +13,7 @@ from skinexp.sweep.manifest import Manifest
 
 @pytest.fixture(autouse=True)
 def process(monkeypatch, tmp_path):
-    """Puts the process back as it was."""
-    monkeypatch.setattr(resume, "asked", None)
+    """Puts the working directory back as it was."""
     monkeypatch.chdir(tmp_path)
 
 

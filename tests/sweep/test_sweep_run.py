@@ -4,6 +4,7 @@ import pytest
 
 from skinexp import tracking
 from skinexp.core.errors import UserError
+from skinexp.core.invocation import Invocation
 from skinexp.sweep.sweep_run import Sweep, end, job_directories, varied
 
 
@@ -44,11 +45,11 @@ def test_what_varies_stands_in_the_recipe_or_in_the_command_which_has_the_last_w
 def test_a_sweep_whose_jobs_left_their_files_elsewhere_has_not_finished(tmp_path):
     record = Mock(spec=tracking.Run)
     with pytest.raises(UserError, match=f"No job has left anything in .*{tmp_path.name}"):
-        end(Sweep(tmp_path, record), "finished")
+        end(Sweep(tmp_path, record), "finished", Invocation())
     record.discard.assert_called_once()
 
 
 def test_a_sweep_that_was_stopped_before_its_first_job_leaves_no_run(tmp_path):
     record = Mock(spec=tracking.Run)
-    end(Sweep(tmp_path, record), "killed")
+    end(Sweep(tmp_path, record), "killed", Invocation())
     record.discard.assert_called_once()

@@ -136,7 +136,7 @@ Opened = Callable[..., AbstractContextManager[tracking.Run]]
 @pytest.fixture
 def opened(options: Tracking, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Opened:
     """Opens runs whose records are delivered when they end."""
-    monkeypatch.setattr(run_module, "Dispatch", Here)
+    monkeypatch.setattr(run_module, "UploaderProcess", Here)
 
     @contextmanager
     def open_run(

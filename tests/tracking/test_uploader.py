@@ -218,7 +218,7 @@ def test_a_run_whose_creation_was_not_answered_is_found_again(server, client, tm
 def test_sync_buries_a_run_whose_machine_stopped(server, client, tmp_path):
     run = start(server, tmp_path)
     run.confirm()
-    run._dispatch.kill()  # no courier was left to say so
+    run._uploader.kill()  # no courier was left to say so
     run._outbox.writer.release()
     (tmp_path / "result.json").write_text('{"status": "running"}')
     assert sync.sync([tmp_path]) == 0
@@ -300,7 +300,7 @@ def test_a_server_that_is_killed_and_started_again_misses_nothing(own_server, tm
     for number in range(2, 40):  # waiting for a server that is gone would never end
         run.epoch(epoch(number))
     assert Outbox(tmp_path).left >= 38
-    until(lambda: "What the run says is kept and delivered later" in caplog.text)
+    until(lambda: "The records of the run are kept and delivered later" in caplog.text)
     own_server.start()
     run.close("finished", None)
     assert steps(client, run.id) == list(range(1, 40))
@@ -310,7 +310,7 @@ def test_a_server_that_is_killed_and_started_again_misses_nothing(own_server, tm
 
 def test_a_courier_ends_with_its_run_whatever_is_left(tmp_path, soon):
     run = start("http://127.0.0.1:1", tmp_path, required=False, wait=1.0)
-    courier = run._dispatch._process.pid
+    courier = run._uploader._process.pid
     run.close("killed", KeyboardInterrupt())
     with pytest.raises(ProcessLookupError):
         os.kill(courier, signal.SIGCONT)

@@ -1,7 +1,7 @@
-"""The audit of a data set: what makes scores on it unbelievable, said before anything is trained."""
+"""The audit of a data set: finds what makes scores on it unreliable, before anything is trained."""
 
 from skinexp.data.audit.finding import NOTE, SERIOUS, SEVERITIES, WARNING, Finding, Findings
-from skinexp.data.audit.whole import acted_on, audit, audit_prepared, of_split
+from skinexp.data.audit.image_audit import apply_findings, audit, audit_prepared, split_leakage
 
 __all__ = [
     "NOTE",
@@ -10,8 +10,8 @@ __all__ = [
     "WARNING",
     "Finding",
     "Findings",
-    "acted_on",
+    "apply_findings",
     "audit",
     "audit_prepared",
-    "of_split",
+    "split_leakage",
 ]

@@ -1,4 +1,4 @@
-"""Whether there are enough cases of each class, and of each level of what is known about images."""
+"""Checks that there are enough cases of each class, and of each level of the metadata."""
 
 import pandas as pd
 
@@ -11,10 +11,10 @@ FEWEST_IMAGES = 10  # of a class within a level, below which it has no score of 
 
 
 def findings(frame: pd.DataFrame, groups: pd.Series) -> list[Finding]:
-    """Classes and levels with too few cases.
+    """Returns the classes and the levels of the metadata that have too few cases.
 
     Args:
-        frame: one row an image: label, and metadata.
+        frame: one row per image: label, and metadata.
         groups: (images,) lesions or patients, or the images themselves.
     """
     found = []
@@ -22,8 +22,8 @@ def findings(frame: pd.DataFrame, groups: pd.Series) -> list[Finding]:
         count = groups[(frame["label"] == label).to_numpy()].nunique()
         if count < FEWEST_GROUPS:
             sentence = (
-                f"Only {count} lesions or patients are {name}: a score on a test part of them is little more than "
-                f"chance. Cross-validate (data.split.folds), or find more"
+                f"Only {count} lesions or patients are {name}: scores on a test part of them are very "
+                f"uncertain. Use cross-validation (data.split.folds), or more cases"
             )
             found.append(Finding("few_cases", WARNING, count, sentence))
     rows = [row for column in metadata_columns(frame) for row in _few(frame, column)]
@@ -31,7 +31,7 @@ def findings(frame: pd.DataFrame, groups: pd.Series) -> list[Finding]:
         table = pd.DataFrame(rows, columns=["column", "level", *CLASS_NAMES])
         sentence = (
             f"{len(rows)} levels of {', '.join(table['column'].unique())} have fewer than {FEWEST_IMAGES} images of a "
-            f"class: nothing can be said of models there"
+            f"class: scores within these levels are not defined or very uncertain"
         )
         found.append(Finding("few_of_a_level", NOTE, len(rows), sentence, table))
     return found

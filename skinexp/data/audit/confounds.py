@@ -1,8 +1,8 @@
-"""What tells the classes apart without looking at the lesion: source, format, size, border; and what patients are.
+"""Confounds: properties other than the lesion that are linked with the class, such as source, format, size or border.
 
-A network that learns one of these scores well on its own set and nowhere else. How strong a link is, is measured by
-Cramer's V (of words) and by the area under the ROC curve (of numbers); whether it can be chance, by a p-value after
-Holm's correction over all that was looked at. Images of one group are one observation.
+A network that learns one of these scores well on its own set and nowhere else. The strength of a link is measured by
+Cramer's V (categories) and by the area under the ROC curve (numbers); its p-value is corrected by Holm's method over
+all columns. Images of one group are one observation.
 
 References: Cramer, "Mathematical Methods of Statistics" (1946); Bergsma, "A bias-correction for Cramer's V and
 Tschuprow's T", Journal of the Korean Statistical Society 42 (2013).
@@ -19,7 +19,7 @@ from skinexp.data.audit.finding import NOTE, WARNING, Finding
 from skinexp.data.table import CLASS_NAMES, metadata_columns
 from skinexp.evaluation import holm
 
-STRONG_V, STRONG_AUC = 0.2, 0.1  # effects from which a link is one: V, and distance of the area from .5
+STRONG_V, STRONG_AUC = 0.2, 0.1  # effects from which a link is one: V, and distance of the area from 0.5
 STRONG_FINER = 0.5  # V with a finer class, which may be linked although benign and malignant are not
 CHANCE = 0.001  # corrected p-value below which it is not chance
 MOST_LEVELS = 20  # of a column of words: ids have more; of one about acquisition, levels beyond the commonest are rare
@@ -34,7 +34,7 @@ ACQUISITION = (
     "camera", "dermatoscope", "dermoscope", "scanner", "vendor", "manufacturer", "clinic", "hospital", "centre",
     "center", "institution", "image_type", "format", "mode", "quality", "exposure",
 )  # fmt: skip
-OF_FILES = {  # columns of `files.look_at_all` and what they are called
+FILE_PROPERTIES = {  # columns of `file_checks.inspect_files`, and their names in findings
     "format": "file format", "mode": "file mode", "width": "width", "height": "height", "aspect": "aspect ratio",
     "compression": "JPEG compression", "border": "black border",
 }  # fmt: skip
@@ -42,17 +42,17 @@ OF_FILES = {  # columns of `files.look_at_all` and what they are called
 
 @dataclass(frozen=True)
 class Link:
-    """How a column is linked with the class.
+    """The link between a column and the class.
 
     Attributes:
         column: its name.
         measure: V or AUC.
-        value: Cramer's V (0..1), or the area (0..1) of the column for malignant.
-        p_value: that there is no link.
-        detail: in words.
-        refines: whether each level is of one class: a finer diagnosis.
-        acquisition: whether the column is about how the picture came to be.
-        finer: name and V of the finer class that it is linked with more closely than with the class, if any.
+        value: Cramer's V (0..1), or the ROC-AUC (0..1) of the column for malignant.
+        p_value: of the test that there is no link.
+        detail: description in words.
+        refines: whether each level has one class only, as a finer diagnosis does.
+        acquisition: whether the column is about how the image was acquired.
+        finer: name and V of the finer class that the column is linked with more closely than with the class, if any.
     """
 
     column: str
@@ -71,18 +71,19 @@ class Link:
         return self.value >= STRONG_V if self.measure == "V" else abs(self.value - 0.5) >= STRONG_AUC
 
 
-def links(frame: pd.DataFrame, looks: pd.DataFrame | None, groups: pd.Series) -> list[Link]:
-    """How each column is linked with the class; p-values after Holm's correction.
+def links(frame: pd.DataFrame, properties: pd.DataFrame | None, groups: pd.Series) -> list[Link]:
+    """Returns how each column is linked with the class; p-values after Holm's correction.
 
     Args:
-        frame: one row an image: label, and metadata.
-        looks: from `files.look_at_all`, row by row as `frame`; None where files were not looked at.
-        groups: (images,) of each, the first image counts.
+        frame: one row per image: label, and metadata.
+        properties: of the files, from `file_checks.inspect_files`, row by row as `frame`; None if files were not
+            inspected.
+        groups: (images,) the group of each; the first image of a group counts.
     """
     columns = {name: (frame[name], is_acquisition(name)) for name in metadata_columns(frame)}
-    if looks is not None:
-        seen = looks.assign(aspect=looks["width"] / looks["height"])
-        columns |= {words: (seen[name], True) for name, words in OF_FILES.items()}
+    if properties is not None:
+        inspected = properties.assign(aspect=properties["width"] / properties["height"])
+        columns |= {words: (inspected[name], True) for name, words in FILE_PROPERTIES.items()}
     first = ~groups.duplicated().to_numpy()
     labels = frame.loc[first, "label"].to_numpy()
     found = [link for name, (values, ours) in columns.items() if (link := _link(name, values[first], labels, ours))]
@@ -99,7 +100,7 @@ def links(frame: pd.DataFrame, looks: pd.DataFrame | None, groups: pd.Series) ->
 
 
 def findings(all_links: list[Link]) -> list[Finding]:
-    """A warning for each strong link with how pictures were taken, and one note about the rest."""
+    """Returns a warning for each strong link with the acquisition, and one note about the other strong links."""
     strong = [link for link in all_links if link.is_strong and (link.finer or link.p_value < CHANCE)]
     rows = pd.DataFrame(
         [(link.column, link.measure, link.value, link.p_value, link.detail) for link in strong],
@@ -115,12 +116,12 @@ def findings(all_links: list[Link]) -> list[Finding]:
             found.append(Finding("confounded", WARNING, 1, sentence, rows.iloc[[number]]))
     of_patients = [number for number, link in enumerate(strong) if not link.acquisition]
     if of_patients:
-        told = ", ".join(
+        names = ", ".join(
             f"{link.column} (a finer class)" if link.refines else f"{link.column} ({_measured(link)})"
             for link in (strong[number] for number in of_patients)
         )
         sentence = (
-            f"The class is also linked with {told}, which may be medicine rather than how pictures were taken: read "
+            f"The class is also linked with {names}, which may be medicine rather than how pictures were taken: read "
             f"scores by subgroup as well"
         )
         found.append(Finding("linked", NOTE, len(of_patients), sentence, rows.iloc[of_patients]))
@@ -128,12 +129,12 @@ def findings(all_links: list[Link]) -> list[Finding]:
 
 
 def is_acquisition(column: str) -> bool:
-    """Whether a column's name says that it is about how pictures came to be."""
+    """Returns whether a column's name says that it is about how images were acquired."""
     return any(word in column.lower() for word in ACQUISITION)
 
 
 def cramers_v(values: npt.ArrayLike, labels: npt.ArrayLike) -> tuple[float, float]:
-    """Bias-corrected Cramer's V of two columns of words, 0 (no link) to 1, and the p-value of the chi-squared test."""
+    """Returns the bias-corrected Cramer's V (0..1) of two columns of categories, and its chi-squared p-value."""
     counts = pd.crosstab(np.asarray(values), np.asarray(labels)).to_numpy()
     rows, columns = counts.shape
     if min(rows, columns) < 2:
@@ -213,12 +214,12 @@ def _of_numbers(name: str, values: pd.Series, labels: npt.NDArray[np.int64], acq
 def _levels(table: pd.DataFrame) -> str:
     """The largest levels, with their share of malignant images."""
     sizes = table.sum(axis=1).sort_values(ascending=False)
-    told = [f"{table.loc[level, 1] / sizes[level]:.0%} of {sizes[level]:,} of {level}" for level in sizes.index[:5]]
+    shares = [f"{table.loc[level, 1] / sizes[level]:.0%} of {sizes[level]:,} of {level}" for level in sizes.index[:5]]
     more = f" and {len(sizes) - 5} more" if len(sizes) > 5 else ""
-    return f"{CLASS_NAMES[1]} are {', '.join(told)}{more}"
+    return f"{CLASS_NAMES[1]} are {', '.join(shares)}{more}"
 
 
 def _measured(link: Link) -> str:
     value = f"Cramer's V {link.value:.2f}" if link.measure == "V" else f"AUC {link.value:.2f}"
     finer = f"; with {link.finer[0]}, a finer class, {link.finer[1]:.2f}" if link.finer else ""
-    return f"{value}, p {'< .001' if link.p_value < 0.001 else f'{link.p_value:.3f}'}{finer}"
+    return f"{value}, p {'< 0.001' if link.p_value < 0.001 else f'{link.p_value:.3f}'}{finer}"

@@ -1,4 +1,4 @@
-"""Findings about images that are there more than once, with the same label or with another."""
+"""Findings about images that occur more than once, with the same label or with another."""
 
 from collections.abc import Mapping, Sequence
 
@@ -17,59 +17,61 @@ VERSIONS = 2.5  # images a cluster, on average, from which that is so: a photogr
 COPIED = 0.05  # share of the set in near-duplicates from which it is worth looking for cuts and zooms as well
 GIANT = 0.1  # share of the set from which one cluster or group is too large to be shared out
 
-CASES = {"lesion": "lesion_id", "patient": "patient_id"}  # what a split must not tear apart, and who names it
+CASES = {"lesion": "lesion_id", "patient": "patient_id"}  # what must stay in one part of a split, and its column
 KINDS = {  # of a pair: the finding's name, and its sentence
-    "same file": ("byte_identical", "are byte for byte the same as another one"),
-    "same pixels": ("pixel_identical", "hold the same pixels as another one, in another file"),
-    "near-duplicate": ("near_duplicates", "show the same photograph as another one, changed on the way"),
+    "same file": ("byte_identical", "are byte-identical to another one"),
+    "same pixels": ("pixel_identical", "have the same pixels as another one, in another file"),
+    "near-duplicate": ("near_duplicates", "show the same photograph as another one, with changes"),
 }
 
 Clusters = npt.NDArray[np.int64]
 
 
-def look_copied(pairs: pd.DataFrame, clusters: Clusters) -> bool:
-    """Whether so many images are near-duplicates that others will be there which were cut or zoomed."""
+def has_many_copies(pairs: pd.DataFrame, clusters: Clusters) -> bool:
+    """Returns whether so many images are near-duplicates that cropped and zoomed copies are likely as well."""
     near = pairs.loc[pairs["kind"] == NEAR, "first"]
     return np.isin(clusters, clusters[near]).sum() > COPIED * len(clusters)
 
 
-def of_pairs(
-    frame: pd.DataFrame, pairs: pd.DataFrame, clusters: Clusters, mode: str = "full", cuts: bool = True
+def pair_findings(
+    frame: pd.DataFrame, pairs: pd.DataFrame, clusters: Clusters, mode: str = "full", crops: bool = True
 ) -> list[Finding]:
-    """One finding for each kind of pair, and what the clusters say of the whole set.
+    """Returns a finding for each kind of pair, and those about the clusters of the whole set.
 
     Args:
-        frame: one row an image: image_id, path, label.
+        frame: one row per image: image_id, path, label.
         pairs: positions `first` and `second` in the frame, `kind`, `relation` and `score`.
-        clusters: (images,) which cluster each image is in.
+        clusters: (images,) number of each image's cluster.
         mode: of the audit, quick or full.
-        cuts: whether cut and zoomed copies were looked for as well.
+        crops: whether cropped and zoomed copies were searched for as well.
     """
     found = []
     for kind, (name, words) in KINDS.items():
         part = pairs[pairs["kind"] == kind]
         if len(part):
             images = len(np.unique(part[["first", "second"]]))
-            sentence = f"{images:,} images {words} ({len(part):,} pairs). {_kept(kind, mode, cuts)}"
+            sentence = f"{images:,} images {words} ({len(part):,} pairs). {_advice(kind, mode, crops)}"
             found.append(Finding(name, WARNING, images, sentence, _pair_rows(frame, part), _shown(part)))
     return [*found, *_siblings(frame, pairs, clusters), *_conflicts(frame, pairs)]
 
 
-def _kept(kind: str, mode: str, cuts: bool) -> str:
-    """What a training does about copies of a kind, and which it may not know of."""
-    counts = "each still counts as often as it is there"
+def _advice(kind: str, mode: str, crops: bool) -> str:
+    """Returns what a training does about copies of a kind, and which copies it may not know."""
+    counts = "each of them still counts"
     if kind != NEAR:
         return f"With data.split.group=auto they stay in one part of the split; {counts}"
     if mode == "full":
         return f"data.audit=full and data.split.group=auto keep these in one part of the split; {counts}"
     missed = (
-        "" if cuts else ". This quick look leaves out copies that were cut or zoomed: data.audit=full finds them too"
+        ""
+        if crops
+        else ". The quick audit does not search for cropped or zoomed copies: data.audit=full finds them too"
     )
-    return f"With data.split.group=auto those that were found stay in one part of the split; {counts}{missed}"
+    return f"With data.split.group=auto the copies that were found stay in one part of the split; {counts}{missed}"
 
 
 def _siblings(frame: pd.DataFrame, pairs: pd.DataFrame, clusters: Clusters) -> list[Finding]:
-    """Whether the set looks augmented before it came here."""
+    """Returns at most one finding: that the set looks augmented before it was split."""
     is_turned = [any(word in relation.lower() for word in TURNED) for relation in pairs["relation"]]
     turned = pairs[np.array(is_turned, bool)]
     members = np.unique(clusters[turned[["first", "second"]].to_numpy().ravel()])
@@ -80,7 +82,7 @@ def _siblings(frame: pd.DataFrame, pairs: pd.DataFrame, clusters: Clusters) -> l
     sentence = (
         f"{images:,} of {len(frame):,} images are flipped, turned or otherwise changed versions of only {count:,} "
         f"photographs ({images / count:.1f} each): this set looks augmented before it was split. Split by photograph "
-        f"(data.split.group=auto), or scores on test images are scores on training images"
+        f"(data.split.group=auto); otherwise test images are copies of training images"
     )
     largest = members[np.argsort(-sizes[members], kind="stable")]
     rows = pd.DataFrame(
@@ -129,16 +131,15 @@ def _conflicts(frame: pd.DataFrame, pairs: pd.DataFrame) -> list[Finding]:
         return []
     images = len(np.unique(differing[["first", "second"]]))
     sentence = (
-        f"{images:,} images are there under both labels ({len(differing):,} pairs): one of the labels is wrong, and no "
-        f"network can be right about both. Look at them and correct the labels; until then data.on_conflict=drop "
-        f"leaves them out"
+        f"{images:,} images occur under both labels ({len(differing):,} pairs): one of both is wrong. Correct the "
+        f"labels; until then data.on_conflict=drop leaves the images out"
     )
     rows = _pair_rows(frame, differing)
     return [Finding("same_image_other_label", SERIOUS, images, sentence, rows, _shown(differing))]
 
 
 def lesion_conflicts(frame: pd.DataFrame) -> Finding | None:
-    """Lesions whose images have different labels."""
+    """Returns the lesions whose images have different labels, if there are any."""
     if "lesion_id" not in frame:
         return None
     known = frame[frame["lesion_id"].notna()]
@@ -151,9 +152,8 @@ def lesion_conflicts(frame: pd.DataFrame) -> Finding | None:
     rows = rows.sort_values("lesion_id", kind="stable")
     lesions = rows["lesion_id"].nunique()
     sentence = (
-        f"{len(rows):,} images of {lesions:,} lesions have another label than other images of their lesion: a lesion "
-        f"is benign or malignant. Correct the labels or the lesion ids; until then data.on_conflict=drop leaves them "
-        f"out"
+        f"{len(rows):,} images of {lesions:,} lesions have another label than other images of their lesion. "
+        f"Correct the labels or the lesion ids; until then data.on_conflict=drop leaves the images out"
     )
     positions = pd.Series(np.arange(len(frame)), frame.index)
     shown = [positions[part.index].tolist() for _, part in rows.groupby("lesion_id", sort=False)][:12]
@@ -161,7 +161,7 @@ def lesion_conflicts(frame: pd.DataFrame) -> Finding | None:
 
 
 def conflicting(frame: pd.DataFrame, pairs: pd.DataFrame) -> npt.NDArray[np.bool_]:
-    """(images,) whether an image, or its lesion, is there under another label as well."""
+    """Returns (images,) whether an image, or its lesion, occurs under another label as well."""
     found = np.zeros(len(frame), bool)
     found[_contradictory(frame, pairs)[["first", "second"]].to_numpy().ravel()] = True
     if "lesion_id" in frame:
@@ -170,25 +170,25 @@ def conflicting(frame: pd.DataFrame, pairs: pd.DataFrame) -> npt.NDArray[np.bool
 
 
 def cases(frame: pd.DataFrame) -> dict[str, npt.NDArray]:
-    """(images,) names of the lesions and the patients, as far as there are such columns; missing where unknown."""
+    """Returns (images,) names of the lesions and the patients, if there are such columns; missing if unknown."""
     return {what: frame[column].astype("string").to_numpy(object) for what, column in CASES.items() if column in frame}
 
 
 def straddling(
     frame: pd.DataFrame, parts: pd.Series, together: Mapping[str, npt.NDArray], name: str, advice: str = ""
 ) -> Finding | None:
-    """Images of one photograph, lesion or patient that a split puts on both of its sides.
+    """Returns the images of one photograph, lesion or patient that are in several parts of a split, if there are any.
 
     Args:
-        frame: one row an image: image_id, path.
-        parts: of the split, for each image; missing where an image is in none.
-        together: what must not be torn apart, each as (images,) names of clusters: by duplicates, by lesion.
-            An image whose name is missing is in none.
+        frame: one row per image: image_id, path.
+        parts: (images,) the part of the split of each image; missing if an image is in none.
+        together: what must stay in one part, each as (images,) names of clusters: duplicates, lesions, patients.
+            An image whose name is missing is in no cluster.
         name: of the finding.
         advice: what to do.
     """
     test = parts.isin(["test"]).to_numpy()
-    told, rows, shown, torn_any = [], [], [], np.zeros(len(frame), bool)
+    counts, rows, shown, torn_any = [], [], [], np.zeros(len(frame), bool)
     for what, names in together.items():
         table = pd.DataFrame({"name": names, "part": parts.to_numpy()}).dropna()
         torn = table.groupby("name")["part"].transform("nunique") > 1
@@ -208,15 +208,15 @@ def straddling(
             )
         )
         shown += [_one_a_part(part) for _, part in ordered.groupby("name", sort=False)][:12]
-        told.append(f"{len(places):,} by {what}")
+        counts.append(f"{len(places):,} by {what}")
     if not torn_any.any():
         return None
     tested, all_test = int((torn_any & test).sum()), int(test.sum())
     of_test = f"{tested:,} of {all_test:,} test images have" if all_test else f"{int(torn_any.sum()):,} images have"
     whose = "photograph, lesion or patient" if "patient" in together else "photograph or lesion"
     sentence = (
-        f"{of_test} another picture of the same {whose} in another part of the split "
-        f"({', '.join(told)}): scores on them are too high"
+        f"{of_test} another image of the same {whose} in another part of the split "
+        f"({', '.join(counts)}): scores on them are too high"
     )
     sentence += f". {advice}" if advice else ""
     return Finding(name, SERIOUS, int(torn_any.sum()), sentence, pd.concat(rows, ignore_index=True), shown)

@@ -1,4 +1,4 @@
-"""What each file is like: whether it can be read, its format, size and mode, and how much of it is border."""
+"""Checks of each file: whether it can be read, its format, size and mode, and how much of the image is border."""
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -14,10 +14,10 @@ from skinexp.data.audit.finding import NOTE, WARNING, Finding
 from skinexp.data.preparation import preprocess
 from skinexp.data.table import Reader
 
-SIDE = 256  # pixels of the shorter side that a picture is looked at in
-TINY = 32  # pixels of the shorter side below which nothing of a lesion can be seen
+SIDE = 256  # pixels of the shorter side in which an image is inspected
+TINY = 32  # pixels of the shorter side, below which a lesion shows no detail
 EXTREME = 3  # times as long as wide: a strip, not a photograph
-FLAT = 2  # grey levels: a picture that varies no more shows nothing
+FLAT = 2  # grey levels: an image with no larger range is constant
 USUAL_MODES = ("RGB", "L")
 SUFFIXES = {
     "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif"),
@@ -31,56 +31,65 @@ SUFFIXES = {
 }
 ORIENTATION, UPRIGHT = 0x0112, 1  # of EXIF: the tag, and its usual value
 
-Look = dict[str, Any]
+Properties = dict[str, Any]
 Progress = Callable[[str, int, int], None]
 
 
-def look_at_all(frame: pd.DataFrame, reader: Reader, workers: int | None, progress: Progress) -> pd.DataFrame:
-    """One row an image: format, mode, width, height, bytes, compression, orientation, frames, range, border, reason.
+def inspect_files(frame: pd.DataFrame, reader: Reader, workers: int | None, progress: Progress) -> pd.DataFrame:
+    """Returns the properties of all files.
 
-    `reason` says why an image cannot be used; what was not found out is missing. One image a thread is in memory.
+    One image per thread is in memory.
+
+    Args:
+        frame: one row per image, with column `position`.
+        reader: of the files by position.
+        workers: number of threads; None: one per CPU core.
+        progress: is called with a stage's name, the number of files that are done, and the number of all.
+
+    Returns:
+        One row per image, with the frame's index: format, mode, width, height, bytes, compression, orientation, frames,
+        range, border, and reason: why the image cannot be used. A value that is not known is missing.
     """
     positions = frame["position"].tolist()
-    looks = []
+    found = []
     with ThreadPoolExecutor(workers or joblib.cpu_count()) as threads:
-        for done, look in enumerate(threads.map(lambda position: look_at(reader, position), positions), 1):
-            looks.append(look)
+        for done, properties in enumerate(threads.map(lambda position: inspect_file(reader, position), positions), 1):
+            found.append(properties)
             progress("files", done, len(positions))
     columns = ["format", "mode", "width", "height", "bytes", "compression", "orientation", "frames", "range", "border"]
-    return pd.DataFrame(looks, index=frame.index).reindex(columns=[*columns, "reason"])
+    return pd.DataFrame(found, index=frame.index).reindex(columns=[*columns, "reason"])
 
 
-def look_at(reader: Reader, position: int) -> Look:
-    """What one file is like."""
-    look: Look = {}
+def inspect_file(reader: Reader, position: int) -> Properties:
+    """Returns the properties of one file."""
+    properties: Properties = {}
     try:
         pixels = reader(position)
         if isinstance(pixels, bytes):
-            look = _header(pixels)
+            properties = _header(pixels)
             pixels = preprocess.decode(pixels, SIDE)
-        look |= {"width": pixels.shape[1], "height": pixels.shape[0]} if "width" not in look else {}
-        look |= _pixels(pixels)
+        properties = {"width": pixels.shape[1], "height": pixels.shape[0]} | properties | _pixels(pixels)
     except preprocess.ImageError as error:
-        look["reason"] = str(error)
+        properties["reason"] = str(error)
     except OSError as error:
-        look["reason"] = error.strerror or str(error)
-    return look
+        properties["reason"] = error.strerror or str(error)
+    return properties
 
 
-def _header(data: bytes) -> Look:
-    """What a file says of itself, without its pixels."""
-    look: Look = {"bytes": len(data)}
-    # Each format fails in its own way on damaged headers; what matters of that is said by decoding.
+def _header(data: bytes) -> Properties:
+    """Returns what a file's header contains."""
+    properties: Properties = {"bytes": len(data)}
+    # Each format fails in its own way on damaged headers; decoding reports what matters.
     with preprocess.without_warnings, suppress(Exception), preprocess.opened(data) as image:
-        look |= {"format": image.format, "mode": image.mode, "width": image.width, "height": image.height}
+        properties |= {"format": image.format, "mode": image.mode, "width": image.width, "height": image.height}
         if tables := getattr(image, "quantization", None):
-            look["compression"] = float(np.mean(tables[min(tables)]))  # large numbers: few bits a pixel
-        look["orientation"] = int(image.getexif().get(ORIENTATION, UPRIGHT))
-        look["frames"] = int(getattr(image, "n_frames", 1))
-    return look
+            properties["compression"] = float(np.mean(tables[min(tables)]))  # large: few bits per pixel
+        properties["orientation"] = int(image.getexif().get(ORIENTATION, UPRIGHT))
+        properties["frames"] = int(getattr(image, "n_frames", 1))
+    return properties
 
 
-def _pixels(pixels: preprocess.Pixels) -> Look:
+def _pixels(pixels: preprocess.Pixels) -> Properties:
     small = preprocess.reduced(pixels, min(pixels.shape[:2]) / SIDE)
     rows, columns = preprocess.border_box(small)
     kept = (rows.stop - rows.start) * (columns.stop - columns.start)
@@ -88,16 +97,21 @@ def _pixels(pixels: preprocess.Pixels) -> Look:
     return {"range": int(spread.max()), "border": 1 - kept / (small.shape[0] * small.shape[1])}
 
 
-def findings(frame: pd.DataFrame, looks: pd.DataFrame) -> list[Finding]:
-    """What is odd about files that can be used."""
-    short, long = looks[["width", "height"]].min(axis=1), looks[["width", "height"]].max(axis=1)
-    usable = looks["reason"].isna()
-    misnamed = [_is_misnamed(path, kind) for path, kind in zip(frame["path"], looks["format"], strict=True)]
-    sizes = looks["width"].map("{:.0f}".format) + " x " + looks["height"].map("{:.0f}".format)
+def findings(frame: pd.DataFrame, files: pd.DataFrame) -> list[Finding]:
+    """Returns what is unusual about files that can be used.
+
+    Args:
+        frame: one row per image: image_id, path.
+        files: their properties, from `inspect_files`.
+    """
+    short, long = files[["width", "height"]].min(axis=1), files[["width", "height"]].max(axis=1)
+    usable = files["reason"].isna()
+    misnamed = [_is_misnamed(path, kind) for path, kind in zip(frame["path"], files["format"], strict=True)]
+    sizes = files["width"].map("{:.0f}".format) + " x " + files["height"].map("{:.0f}".format)
     odd: Mapping[str, tuple[str, pd.Series, pd.Series, str]] = {
         "constant": (
-            WARNING, usable & (looks["range"] <= FLAT), looks["range"].map("{:.0f} grey levels".format),
-            "images show one colour and nothing else. Remove them",
+            WARNING, usable & (files["range"] <= FLAT), files["range"].map("{:.0f} grey levels".format),
+            "images show a single colour. Remove them",
         ),
         "tiny": (
             WARNING, usable & (short < TINY), sizes,
@@ -105,23 +119,23 @@ def findings(frame: pd.DataFrame, looks: pd.DataFrame) -> list[Finding]:
         ),
         "extreme_aspect": (
             WARNING, usable & (long > EXTREME * short), sizes,
-            f"images are more than {EXTREME} times as long as wide, and are squeezed to a square. Cut out the lesion",
+            f"images are more than {EXTREME} times as long as wide, and are squeezed to a square. Crop them",
         ),
         "odd_mode": (
-            NOTE, usable & looks["mode"].notna() & ~looks["mode"].isin(USUAL_MODES), looks["mode"].astype(str),
-            "images are neither 8-bit RGB nor grey and are converted: look whether their colours are right",
+            NOTE, usable & files["mode"].notna() & ~files["mode"].isin(USUAL_MODES), files["mode"].astype(str),
+            "images are neither 8-bit RGB nor grey and are converted: check their colours",
         ),
         "animated": (
-            NOTE, usable & (looks["frames"] > 1), looks["frames"].map("{:.0f} frames".format),
-            "files hold several pictures, of which the first is used",
+            NOTE, usable & (files["frames"] > 1), files["frames"].map("{:.0f} frames".format),
+            "files contain several images, of which the first is used",
         ),
         "turned_by_exif": (
-            NOTE, usable & (looks["orientation"] > UPRIGHT), looks["orientation"].map("orientation {:.0f}".format),
-            "images lie on their side and are turned upright as their EXIF data say",
+            NOTE, usable & (files["orientation"] > UPRIGHT), files["orientation"].map("orientation {:.0f}".format),
+            "images are rotated upright according to their EXIF data",
         ),
         "wrong_suffix": (
-            NOTE, usable & pd.Series(misnamed, frame.index), looks["format"].astype(str),
-            "files are of another format than their names say; they are read by what they hold",
+            NOTE, usable & pd.Series(misnamed, frame.index), files["format"].astype(str),
+            "files have another format than their names suggest; they are read by their content",
         ),
     }  # fmt: skip
     found = []
@@ -134,7 +148,12 @@ def findings(frame: pd.DataFrame, looks: pd.DataFrame) -> list[Finding]:
 
 
 def unusable(paths: list[str], reasons: list[str | None]) -> Finding | None:
-    """Files that cannot be used, each with its reason (None where it can)."""
+    """Returns the files that cannot be used.
+
+    Args:
+        paths: of all files.
+        reasons: why each file cannot be used; None if it can.
+    """
     rows = pd.DataFrame(
         [(path, reason) for path, reason in zip(paths, reasons, strict=True) if isinstance(reason, str)],
         columns=["path", "reason"],
@@ -142,10 +161,8 @@ def unusable(paths: list[str], reasons: list[str | None]) -> Finding | None:
     if rows.empty:
         return None
     commonest = rows["reason"].str.split(" (", regex=False).str[0].value_counts()
-    told = ", ".join(f"{count:,} {reason}" for reason, count in commonest.head(4).items())
-    sentence = (
-        f"{len(rows):,} files cannot be used ({told}). Repair or replace them; data.on_bad_image=skip trains without"
-    )
+    listed = ", ".join(f"{count:,} {reason}" for reason, count in commonest.head(4).items())
+    sentence = f"{len(rows):,} files cannot be used ({listed}). Repair or replace them, or use data.on_bad_image=skip"
     return Finding("unusable", WARNING, len(rows), sentence, rows)
 
 

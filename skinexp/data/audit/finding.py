@@ -1,4 +1,4 @@
-"""What an audit says: findings, each with how grave it is, how many images it is about, a sentence, and the rows."""
+"""The result of an audit: findings, each with its severity, the number of images, a sentence, and the rows."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -8,20 +8,20 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-SERIOUS, WARNING, NOTE = SEVERITIES = ("serious", "warning", "note")  # the gravest first
+SERIOUS, WARNING, NOTE = SEVERITIES = ("serious", "warning", "note")  # the most severe first
 MOST_ROWS = 1000  # of a finding that audit.json holds; the tables beside the full audit's page hold all
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was found.
+    """One problem, or possible problem, of a data set.
 
     Attributes:
-        name: which kind of finding, a word for programs.
-        severity: serious (scores cannot be believed), warning (look at it), or note (good to know).
-        count: how many images, or groups of them, it is about.
+        name: kind of finding, a word for programs.
+        severity: serious (scores are not reliable), warning (needs a look), or note (good to know).
+        count: number of images, or of groups, that it is about.
         sentence: what, where, and what to do.
-        rows: one row an image, a pair or a group, with what a person needs to find it.
+        rows: one row per image, pair or group, with what a person needs to find it.
         shown: positions in the table of the images that illustrate it, those of a pair or cluster together.
     """
 
@@ -54,35 +54,35 @@ class Findings:
     def __iter__(self) -> Iterator[Finding]:
         return iter(self.found)
 
-    def having(self, *more: Finding | None) -> "Findings":
-        """With these as well, the gravest first."""
+    def with_findings(self, *more: Finding | None) -> "Findings":
+        """Returns these findings and more, the most severe first; None stands for no finding."""
         found = [*self.found, *(finding for finding in more if finding is not None)]
         return replace(self, found=tuple(sorted(found, key=lambda finding: SEVERITIES.index(finding.severity))))
 
     def named(self, name: str) -> Finding | None:
-        """The finding of that name, if there is one."""
+        """Returns the finding of that name, if there is one."""
         return next((finding for finding in self if finding.name == name), None)
 
     @property
     def worst(self) -> str:
-        """The gravest severity; `ok` where nothing worse than a note was found."""
+        """Returns the highest severity; `ok` if nothing worse than a note was found."""
         grave = [finding.severity for finding in self if finding.severity != NOTE]
         return grave[0] if grave else "ok"
 
     @property
     def sentence(self) -> str:
-        """What was found, in one line."""
+        """Returns a summary in one line."""
         grave = [finding for finding in self if finding.severity != NOTE]
         notes = len(self.found) - len(grave)
-        looked = "at a quick look" if self.mode == "quick" else "at all files"
+        audit = "quick audit" if self.mode == "quick" else "full audit"
         if not grave:
             noted = f"; {_counted(notes, 'note')} in audit.json" if notes else ""
-            return f"nothing speaks against these {self.images:,} images {looked}{noted}"
+            return f"{audit} of {self.images:,} images: no problem found{noted}"
         more = f" (and {_counted(len(self.found) - 1, 'more finding')}, see audit.json)" if len(self.found) > 1 else ""
         return f"{grave[0].severity}: {grave[0].sentence}{more}"
 
     def to_dict(self) -> dict[str, Any]:
-        """In JSON's terms."""
+        """Returns plain values for JSON."""
         return {
             "mode": self.mode,
             "images": self.images,

@@ -1,4 +1,4 @@
-"""Groups that no split may tear apart: images of one lesion, joined with images of one photograph."""
+"""Groups that stay in one part of a split: images of one lesion, joined with copies of one photograph."""
 
 import numpy as np
 import numpy.typing as npt
@@ -13,9 +13,9 @@ LEAST_GIANT = 20  # images
 
 
 def joined(groups: pd.Series, clusters: npt.NDArray[np.int64]) -> pd.Series:
-    """Groups and clusters of duplicates made one: what any chain of both ties together has one name.
+    """Returns groups joined with clusters of duplicates: images that any chain of both connects have one name.
 
-    A group that no cluster joins with another keeps its name; others take the first of their groups' names.
+    A group that no cluster joins with another keeps its name; joined groups take the first of their names.
 
     Args:
         groups: (images,) names.
@@ -30,7 +30,12 @@ def joined(groups: pd.Series, clusters: npt.NDArray[np.int64]) -> pd.Series:
 
 
 def giant(frame: pd.DataFrame, groups: pd.Series) -> Finding | None:
-    """Says so where joining has made one group too large to be shared out."""
+    """Returns a finding if joining has made one group too large for a split.
+
+    Args:
+        frame: one row per image, with the groups before joining.
+        groups: (images,) after joining.
+    """
     sizes = groups.value_counts()
     largest = int(sizes.iloc[0]) if len(sizes) else 0
     before = int(frame["group"].value_counts().iloc[0]) if len(frame) else 0
@@ -39,8 +44,8 @@ def giant(frame: pd.DataFrame, groups: pd.Series) -> Finding | None:
     name = sizes.index[0]
     members = frame[(groups == name).to_numpy()]
     sentence = (
-        f"Chains of near-duplicates tie {largest:,} images ({largest / len(frame):.0%}) into one group, which goes "
-        f"into one part of the split as a whole. Look at the pairs; to split without them, name the column of lesions "
+        f"Chains of near-duplicates connect {largest:,} images ({largest / len(frame):.0%}) into one group, which goes "
+        f"into one part of the split as a whole. Check the pairs; to split without them, name the column of lesions "
         f"or patients: data.split.group=lesion_id"
     )
     return Finding("giant_group", WARNING, largest, sentence, members[["image_id", "path", "group"]])

@@ -1,4 +1,4 @@
-"""Files of a directory that are in no row of the table, each with the reason."""
+"""Files of a directory that no row of the table names, each with the reason."""
 
 from pathlib import Path
 
@@ -6,14 +6,14 @@ import pandas as pd
 
 from skinexp.config.schema import Data
 from skinexp.data.audit.finding import NOTE, Finding
+from skinexp.data.image_readers import FileReader
 from skinexp.data.leaky_copies import CopyingReader
-from skinexp.data.readers import FileReader
 from skinexp.data.sources.listing import everything, is_image_name, printable
 from skinexp.data.table import Table
 
 
-def left_aside(table: Table, options: Data) -> Finding | None:
-    """Files below `data.path` that nobody looks at; None for other sources, and where all are used."""
+def unused_files(table: Table, options: Data) -> Finding | None:
+    """Returns the files below `data.path` that are not used; None for other sources, and if all are used."""
     reader = table.reader.reader if isinstance(table.reader, CopyingReader) else table.reader
     if not isinstance(reader, FileReader) or isinstance(reader.files, dict):
         return None
@@ -28,7 +28,7 @@ def left_aside(table: Table, options: Data) -> Finding | None:
     if not rows:
         return None
     count = f"{len(rows):,} files are" if len(rows) > 1 else "One file is"
-    sentence = f"{count} below data.path and not used: look whether any of them should be"
+    sentence = f"{count} below data.path and not used: check whether any of them should be"
     return Finding("left_aside", NOTE, len(rows), sentence, pd.DataFrame(rows, columns=["path", "reason"]))
 
 

@@ -1,4 +1,4 @@
-"""One job at a time fills a place in the cache; others that need the same wait, and then find it filled."""
+"""A lock for one entry of the cache: one job fills it, and others wait until it is filled."""
 
 import logging
 from collections.abc import Iterator
@@ -11,11 +11,13 @@ log = logging.getLogger(__name__)
 
 
 @contextmanager
-def alone(cache: Path, key: str, what: str) -> Iterator[None]:
-    """Waits until no other job holds the lock of that key. The system frees the lock of a job that was killed.
+def cache_lock(cache: Path, key: str, activity: str) -> Iterator[None]:
+    """Holds the lock of a cache entry. Waits until no other job holds it; the system frees it if a job is killed.
 
     Args:
-        what: the other job does meanwhile, for the person who waits.
+        cache: the directory of the cache.
+        key: of the entry.
+        activity: what a job does while it holds the lock, for the message to those who wait.
     """
     file = cache / "locks" / f"{key}.lock"
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -23,7 +25,7 @@ def alone(cache: Path, key: str, what: str) -> Iterator[None]:
     try:
         lock.acquire(blocking=False)
     except Timeout:
-        log.info("Waiting   for another job, which %s", what)
+        log.info("Waiting   for another job, which %s", activity)
         lock.acquire()
     try:
         yield

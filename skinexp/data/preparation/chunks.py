@@ -1,4 +1,4 @@
-"""A few images at a time: decoded, preprocessed and written into the cache file by whichever process does it.
+"""Chunks of images: decoded, preprocessed and written into the cache file, in this process or in a worker.
 
 Worker processes import this file, so it imports little.
 """
@@ -18,7 +18,7 @@ Reader = Callable[[int], bytes | np.ndarray]  # as in data.table, which workers 
 
 @dataclass(frozen=True)
 class Target:
-    """The file that holds the pixels of all images, one after the other, and how they are prepared."""
+    """The file with the pixels of all images, one after the other, and the options of their preparation."""
 
     file: Path
     offset: int  # of the first image
@@ -31,7 +31,7 @@ class Target:
 
 @dataclass(frozen=True)
 class Chunk:
-    """Images that stand side by side in the cache file."""
+    """Images that are adjacent in the cache file."""
 
     first: int  # row of the first one
     positions: Sequence[int]  # of all of them in the source
@@ -53,7 +53,7 @@ class Written:
 
 
 def write(chunk: Chunk, target: Target) -> Written:
-    """Prepares a chunk and writes its pixels where they belong."""
+    """Prepares a chunk and writes its pixels to their place in the file."""
     bad, checksum = {}, 0
     with target.file.open("r+b", buffering=0) as stream:
         stream.seek(target.offset + chunk.first * target.row_bytes)
@@ -64,13 +64,13 @@ def write(chunk: Chunk, target: Target) -> Written:
             pixels = bytes(target.row_bytes) if isinstance(prepared, str) else prepared.tobytes()
             checksum = zlib.crc32(pixels, checksum)
             left = memoryview(pixels)
-            while left:  # a disk that is nearly full takes a part first, and then says so
+            while left:  # a nearly full disk accepts a part first, and fails then
                 left = left[stream.write(left) :]
     return Written(chunk.first, chunk.size, checksum, bad)
 
 
 def prepare_one(reader: Reader, options: Preprocess, position: int) -> np.ndarray | str:
-    """One prepared image, or the reason why there is none."""
+    """Returns one prepared image, or the reason why there is none."""
     try:
         pixels = reader(position)
         if isinstance(pixels, bytes):

@@ -1,4 +1,4 @@
-"""Prepares every image once, in parallel processes, into a content-addressed cache that training memory-maps."""
+"""The cache of prepared images: each image is prepared once, in parallel processes; trainings memory-map the result."""
 
 import json
 import logging
@@ -10,35 +10,36 @@ from pathlib import Path
 
 import joblib
 import numpy as np
+import pandas as pd
 
 from skinexp.config.schema import Data
 from skinexp.core import terminal
 from skinexp.core.digest import digest
 from skinexp.core.errors import NO_ROOM, UserError, listed
-from skinexp.data import readers
+from skinexp.data import image_readers
 from skinexp.data.preparation import chunks, preprocess, worker_pool
-from skinexp.data.preparation.cache_lock import alone
+from skinexp.data.preparation.cache_lock import cache_lock
 from skinexp.data.preparation.chunks import Chunk, Written, prepare_one
-from skinexp.data.preparation.unfinished_cache import BAD, CHUNK, IMAGES, Unfinished
+from skinexp.data.preparation.resumable_cache import BAD, CHUNK, IMAGES, ResumableCache
 from skinexp.data.table import Reader, Table
 
 __all__ = ["Prepared", "prepare", "prepare_one", "read"]
 
 log = logging.getLogger(__name__)
 
-VERSION = 3  # of the preparation: raise it when the same image and options give other pixels
+VERSION = 3  # of the preparation: increase it if the same image and options give other pixels
 FEWEST_FOR_PROCESSES = 200  # below, starting processes costs more than it saves
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """Images as the model sees them.
+    """Prepared images.
 
     Attributes:
         images: (N, size, size, 3) uint8 RGB, memory-mapped.
-        table: one row an image, in the order of `images`; images that cannot be read are not in it.
-        bad: path and reason of each image left out.
-        directory: where the cache keeps them.
+        table: one row per image, in the order of `images`; column `row` is the position in `images`.
+        bad: path and reason of each image that cannot be used and is not in the table.
+        directory: of the cache that contains them.
     """
 
     images: np.ndarray
@@ -46,16 +47,24 @@ class Prepared:
     bad: dict[str, str]
     directory: Path
 
+    def with_split(self, parts: pd.Series | str) -> "Prepared":
+        """Returns the images with the run's split in the table; see `Table.with_split`."""
+        return replace(self, table=self.table.with_split(parts))
+
 
 def prepare(table: Table, options: Data) -> Prepared:
     """Decodes and preprocesses all images of a table, or finds them in the cache.
 
-    A preparation that was stopped goes on where it was. Of several that prepare the same images at the same time, one
-    does it and the others wait.
+    An interrupted preparation is resumed. If several jobs prepare the same images at the same time, one does it and the
+    others wait.
+
+    Args:
+        table: the images.
+        options: preprocessing, cache, number of processes, and the policy for images that cannot be used.
 
     Raises:
-        UserError: where images cannot be read and `data.on_bad_image` is `fail`; the message lists them by path. Or
-            where the disk has no room for them.
+        UserError: if images cannot be used and `data.on_bad_image` is `fail`; the message lists them by path. Or if
+            the disk has no room for them.
     """
     key = digest(VERSION, options.preprocess, table.frame["sha256"].tolist())
     directory = Path(options.cache) / "prepared" / key
@@ -74,19 +83,19 @@ def prepare(table: Table, options: Data) -> Prepared:
 
 
 def read(reader: Reader, position: int) -> np.ndarray:
-    """The original picture, (height, width, 3) uint8 RGB."""
+    """Returns the original image, (height, width, 3) uint8 RGB."""
     pixels = reader(position)
     return preprocess.decode(pixels) if isinstance(pixels, bytes) else pixels
 
 
 def _fill(directory: Path, table: Table, options: Data) -> bool:
-    """Prepares what is not prepared yet; False where another job has done so meanwhile."""
+    """Prepares what is not prepared yet; returns False if another job has done so meanwhile."""
     unprepared = len(table.frame)
     try:
-        with alone(Path(options.cache), directory.name, "prepares the same images"):
+        with cache_lock(Path(options.cache), directory.name, "prepares the same images"):
             if directory.is_dir():
                 return False
-            unfinished = Unfinished(directory, len(table.frame), options.preprocess)
+            unfinished = ResumableCache(directory, len(table.frame), options.preprocess)
             unprepared -= unfinished.done_rows
             if shutil.disk_usage(directory.parent).free < unprepared * unfinished.target.row_bytes:
                 raise _no_room(options, unprepared)
@@ -109,14 +118,14 @@ def _fill(directory: Path, table: Table, options: Data) -> bool:
     return True
 
 
-def _write(unfinished: Unfinished, table: Table, processes: int | None) -> Generator[Written, None, None]:
-    """Writes all chunks that are left; here where they are few, else in processes."""
+def _write(unfinished: ResumableCache, table: Table, processes: int | None) -> Generator[Written, None, None]:
+    """Writes all chunks that are left: in this process if they are few, or else in worker processes."""
     positions = table.frame["position"].to_numpy()
 
     def left() -> Iterator[Chunk]:
         for rows in unfinished.left():
             wanted = positions[rows.start : rows.stop].tolist()
-            yield Chunk(rows.start, wanted, readers.part(table.reader, wanted))
+            yield Chunk(rows.start, wanted, image_readers.part(table.reader, wanted))
 
     images = unfinished.rows - unfinished.done_rows
     processes = min(processes or joblib.cpu_count(), -(-images // CHUNK))
@@ -135,7 +144,7 @@ def _no_room(options: Data, images: int) -> UserError:
 
 
 def _existing(path: Path) -> Path:
-    """The path, or the nearest directory above it that is there."""
+    """Returns the path, or the nearest directory above it that exists."""
     return path if path.exists() else _existing(path.parent)
 
 

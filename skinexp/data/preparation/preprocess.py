@@ -30,8 +30,9 @@ BORDER_LEFT = (0.1, 0.3, 0.9)  # how much of an edge of the crop may still be bo
 LEAST_AREA = 0.5  # of the picture that any crop keeps
 LESION_LOSS = 0.02  # of the dark patch in the middle that a crop may cut off
 
-# The settings of hair removal were chosen on phantoms, whose hair is known: see docs/phantoms.md.
-HAIR_RESOLUTION = 2  # hair is looked for in a copy about so many times as large as the result: see docs/preparing.md
+# The settings of hair removal were chosen on phantoms, whose hair is known: see docs/concepts/phantoms.md.
+# Hair is looked for in a copy about so many times as large as the result: see docs/concepts/preparation.md.
+HAIR_RESOLUTION = 2
 HAIR_SIDE = 224  # but not in a smaller copy than this, where network and dots look like hair
 HAIR_WIDTH = 0.022  # of the thickest hair; a wider black-hat kernel takes more of the lesion for hair
 HAIR_LENGTH = 0.08  # a shorter piece is a dot, a globule or a stretch of pigment network

@@ -1,19 +1,23 @@
-"""Worker processes from the parent's side: each gets its next chunk when it has answered the last."""
+"""A pool of worker processes, each of which gets its next chunk when it has answered the last."""
 
 import pickle
 import queue
-import subprocess
-import sys
 from collections.abc import Generator, Iterable
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from itertools import islice
 
-from skinexp.core import child_processes
+from skinexp.core.child_processes import ChildProcess
 from skinexp.core.errors import UserError
 from skinexp.data.preparation.chunks import Chunk, Target, Written
 
 KILLED = 9  # signal.SIGKILL, a name that Windows lacks
+VARIABLES = {  # environment of a worker
+    "OPENBLAS_NUM_THREADS": "1",  # NumPy's; it would start one for each core
+    # Linux's allocator then keeps the memory of one picture for the next, which saves a tenth of the time.
+    "MALLOC_MMAP_THRESHOLD_": str(2**25),
+    "MALLOC_TRIM_THRESHOLD_": str(2**27),
+}
 
 
 def write_all(chunks: Iterable[Chunk], target: Target, processes: int) -> Generator[Written, None, None]:
@@ -47,44 +51,29 @@ class Worker:
     """One process; see `skinexp.data.preparation.worker`."""
 
     def __init__(self, target: Target) -> None:
-        environment = {
-            **child_processes.environment(),
-            "OPENBLAS_NUM_THREADS": "1",  # NumPy's; it would start one for each core
-            # Linux's allocator then keeps the memory of one picture for the next, which saves a tenth of the time.
-            "MALLOC_MMAP_THRESHOLD_": str(2**25),
-            "MALLOC_TRIM_THRESHOLD_": str(2**27),
-        }
-        command = [sys.executable, "-m", "skinexp.data.preparation.worker"]
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)
+        self._process = ChildProcess("skinexp.data.preparation.worker", variables=VARIABLES)
         self._target: Target | None = target  # sent with the first chunk
 
     def __enter__(self) -> "Worker":
         return self
 
     def __exit__(self, *error: object) -> None:
-        self.stop()
-        for stream in (self._process.stdin, self._process.stdout):
-            if stream is not None:
-                with suppress(BrokenPipeError):
-                    stream.close()
+        self._process.kill()
+        self._process.close()
 
     def write(self, chunk: Chunk) -> Written:
-        """Waits for the answer.
+        """Has a chunk written, and waits for that.
 
         Raises:
-            UserError: where the process was killed.
+            UserError: if the process was killed.
             Exception: whatever the process met.
         """
-        questions, answers = self._process.stdin, self._process.stdout
-        if questions is None or answers is None:
-            raise RuntimeError("a worker process without pipes")
         try:
             if self._target is not None:
-                pickle.dump(self._target, questions)
+                self._process.send(pickle.dumps(self._target))
                 self._target = None
-            pickle.dump(chunk, questions)
-            questions.flush()
-            answer = pickle.load(answers)
+            self._process.send(pickle.dumps(chunk))
+            answer = pickle.load(self._process.answers)
         except (EOFError, BrokenPipeError) as error:
             raise _ended(self._process.wait(), chunk) from error
         if isinstance(answer, Exception):
@@ -94,7 +83,6 @@ class Worker:
     def stop(self) -> None:
         """Ends the process, whatever it does."""
         self._process.kill()
-        self._process.wait()
 
 
 def _ended(code: int, chunk: Chunk) -> Exception:

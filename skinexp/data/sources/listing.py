@@ -1,4 +1,4 @@
-"""Which files a directory of class folders holds, and names that can be printed and written anywhere."""
+"""The files of a directory, and file names that can be printed and written anywhere."""
 
 import os
 import stat
@@ -10,17 +10,17 @@ LINKED = "a link to a directory, which is not followed"
 
 
 def printable(name: str) -> str:
-    r"""The name; bytes in it that are no UTF-8 are written as `\xff`, so that any file and terminal takes it."""
+    r"""Returns the name with bytes that are not UTF-8 as `\xff`, so that any file and terminal accepts it."""
     return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 def is_image_name(name: str) -> bool:
-    """Whether a file's name says that it is a picture."""
+    """Returns whether a file has the suffix of an image."""
     return Path(name).suffix.lower() in IMAGE_SUFFIXES
 
 
 def everything(directory: Path) -> Iterator[tuple[str, str | None]]:
-    """Each file below a directory, sorted, by its path from there; with a reason where it cannot be looked into.
+    """Yields each file below a directory, sorted, by its relative path; with a reason if it cannot be opened.
 
     A class folder may be a link; links to directories further down are not followed, so that no loop is walked.
     """
@@ -46,15 +46,15 @@ def _below(base: Path, directory: Path, follow: bool) -> Iterator[tuple[str, str
 def _is_directory(entry: os.DirEntry[str]) -> bool:
     try:
         return entry.is_dir()
-    except OSError:  # a loop of links: whoever reads it is told so
+    except OSError:  # a loop of links: reading it reports that
         return False
 
 
 def why_no_file(path: Path) -> str | None:
-    """Why a path is no file that can be read to its end; None where it is one.
+    """Returns the reason why a path is not a regular file; None if it is one.
 
     Raises:
-        OSError: where there is nothing, or nothing that may be looked at.
+        OSError: if it does not exist or may not be accessed.
     """
     try:
         kind = os.stat(path).st_mode

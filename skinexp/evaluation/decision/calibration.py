@@ -1,4 +1,4 @@
-"""Probabilities that mean what they say: logits are translated by what was learned on validation."""
+"""Calibration: logits to probabilities, by what was fitted on validation images."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from scipy.optimize import brentq
 from scipy.special import expit
 from sklearn.isotonic import IsotonicRegression
 
-from skinexp.evaluation.cases import checked_cases, warn_undefined, why_undefined
+from skinexp.evaluation.cases import validated_labels_scores, warn_undefined, why_undefined
 
 Parameters = Mapping[str, float | list[float]]
 FARTHEST = 1e6  # of an inverse temperature, in units of one over the largest logit
@@ -29,7 +29,7 @@ class Calibrator:
     parameters: Parameters = field(default_factory=dict)
 
     def apply(self, logits: ArrayLike) -> NDArray[np.float64]:
-        """Calibrated probabilities, of the shape of the logits; NaN stays NaN."""
+        """Returns calibrated probabilities, of the shape of the logits; NaN stays NaN."""
         array = np.asarray(logits, dtype=np.float64)
         if self.method == "temperature":
             return expit(array / self.parameters["temperature"])
@@ -38,15 +38,15 @@ class Calibrator:
         return expit(array)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, as JSON can hold them."""
+        """Returns plain values, as JSON can hold them."""
         return {"method": self.method, "parameters": dict(self.parameters)}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "Calibrator":
-        """What `to_dict` wrote.
+        """Returns the calibrator that `to_dict` wrote.
 
         Raises:
-            ValueError: where the method is unknown or a parameter is missing.
+            ValueError: if the method is unknown or a parameter is missing.
         """
         method, parameters = values.get("method"), values.get("parameters", {})
         needed = {"none": (), "temperature": ("temperature",), "isotonic": ("logits", "probabilities")}
@@ -58,8 +58,18 @@ class Calibrator:
         return cls(method, parameters)
 
 
+def validate_calibration_method(method: str) -> None:
+    """Refuses an unknown method.
+
+    Raises:
+        ValueError: naming the methods that are known.
+    """
+    if method not in METHODS:
+        raise ValueError(f"calibration: must be one of {', '.join(METHODS)}. Received: {method}")
+
+
 def fit_calibrator(method: str, labels: ArrayLike, logits: ArrayLike) -> Calibrator:
-    """Learns on validation how logits have to be read.
+    """Fits, on validation images, how logits become probabilities.
 
     Args:
         method: `none` (the logistic function), `temperature` (all logits divided by one number; the order of images
@@ -74,14 +84,12 @@ def fit_calibrator(method: str, labels: ArrayLike, logits: ArrayLike) -> Calibra
         than their opposite (the larger the better).
 
     Raises:
-        ValueError: where the method is unknown, a label is not 0 or 1, or the lengths differ.
+        ValueError: if the method is unknown, a label is not 0 or 1, or the lengths differ.
 
     Reference: Guo et al., ICML 2017 (temperature); Zadrozny & Elkan, KDD 2002 (isotonic).
     """
-    fit = METHODS.get(method)
-    if fit is None:
-        raise ValueError(f"calibration: must be one of {', '.join(METHODS)}. Received: {method}")
-    return fit(*checked_cases(labels, logits))
+    validate_calibration_method(method)
+    return METHODS[method](*validated_labels_scores(labels, logits))
 
 
 def _none(labels: NDArray[np.int64], logits: NDArray[np.float64]) -> Calibrator:
@@ -108,7 +116,7 @@ def _temperature(labels: NDArray[np.int64], logits: NDArray[np.float64]) -> Cali
 
 
 def _has_best_temperature(labels: NDArray[np.int64], logits: NDArray[np.float64]) -> bool:
-    """Whether the log loss falls from an inverse temperature of 0 on, and rises at last."""
+    """Returns whether the log loss falls from an inverse temperature of 0 on, and rises at last."""
     sides = np.where(labels == 1, logits, -logits)
     return bool(sides.sum() > 0 and (sides < 0).any())
 

@@ -1,4 +1,4 @@
-"""What acting on a model is worth: true positives, less the false ones at the price that a patient puts on them."""
+"""Net benefit: true positives, less the false ones at the price that a patient puts on them."""
 
 import math
 
@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from skinexp.evaluation.cases import checked_probabilities
+from skinexp.evaluation.cases import validated_labels_probabilities
 
 
 def net_benefit(labels: ArrayLike, probabilities: ArrayLike, threshold: float) -> float:
-    """Net benefit of excising where the probability of malignancy is at least `threshold`.
+    """Returns the net benefit of excising if the probability of malignancy is at least `threshold`.
 
     The threshold is a price as well: who acts from a probability of 0.1 on would have nine benign lesions excised to
     find one melanoma.
@@ -25,7 +25,7 @@ def net_benefit(labels: ArrayLike, probabilities: ArrayLike, threshold: float) -
         images, where a probability or the threshold is NaN, and for a threshold of 1 (a false positive has no price).
 
     Raises:
-        ValueError: where a label is not 0 or 1, a probability lies outside 0..1, or the lengths differ.
+        ValueError: if a label is not 0 or 1, a probability lies outside 0..1, or the lengths differ.
 
     Reference: Vickers & Elkin, Medical Decision Making 26 (2006).
     """
@@ -33,7 +33,7 @@ def net_benefit(labels: ArrayLike, probabilities: ArrayLike, threshold: float) -
 
 
 def decision_curve(labels: ArrayLike, probabilities: ArrayLike, thresholds: ArrayLike | None = None) -> pd.DataFrame:
-    """Net benefit of a model over threshold probabilities, beside those of treating everyone and no one.
+    """Returns the net benefit of a model over threshold probabilities, beside those of treating everyone and no one.
 
     Args:
         labels: (n,) array of 0/1.
@@ -44,9 +44,9 @@ def decision_curve(labels: ArrayLike, probabilities: ArrayLike, thresholds: Arra
         k rows, columns `threshold`, `model`, `treat_all`, `treat_none` (always 0). NaN as in `net_benefit`.
 
     Raises:
-        ValueError: where a label is not 0 or 1, a probability lies outside 0..1, or the lengths differ.
+        ValueError: if a label is not 0 or 1, a probability lies outside 0..1, or the lengths differ.
     """
-    label_array, probability_array = checked_probabilities(labels, probabilities)
+    label_array, probability_array = validated_labels_probabilities(labels, probabilities)
     points = np.linspace(0.01, 0.99, 99) if thresholds is None else np.asarray(thresholds, dtype=np.float64)
     images = len(label_array)
     if images == 0 or np.isnan(probability_array).any():
@@ -54,15 +54,17 @@ def decision_curve(labels: ArrayLike, probabilities: ArrayLike, thresholds: Arra
     else:
         reached = [np.searchsorted(np.sort(probability_array[label_array == label]), points) for label in (0, 1)]
         sizes = [int((label_array == label).sum()) for label in (0, 1)]
-        curve = benefit_of_counts(sizes[1] - reached[1], sizes[0] - reached[0], images, points)
-        treat_all = benefit_of_counts(np.full(len(points), sizes[1]), np.full(len(points), sizes[0]), images, points)
+        curve = net_benefit_of_counts(sizes[1] - reached[1], sizes[0] - reached[0], images, points)
+        treat_all = net_benefit_of_counts(
+            np.full(len(points), sizes[1]), np.full(len(points), sizes[0]), images, points
+        )
     return pd.DataFrame({"threshold": points, "model": curve, "treat_all": treat_all, "treat_none": 0.0})
 
 
-def benefit_of_counts(
+def net_benefit_of_counts(
     true_positives: ArrayLike, false_positives: ArrayLike, images: ArrayLike, threshold: ArrayLike
 ) -> NDArray[np.float64]:
-    """Net benefit, element by element; NaN for a threshold that is no probability below 1."""
+    """Returns the net benefit, element by element; NaN for a threshold that is no probability below 1."""
     price = np.asarray(threshold, dtype=np.float64)
     odds = np.divide(price, 1 - price, out=np.full(price.shape, np.nan), where=(price >= 0) & (price < 1))
     return (np.asarray(true_positives) - np.asarray(false_positives) * odds) / np.asarray(images)

@@ -1,40 +1,49 @@
-"""What a threshold's calls are worth where malignant lesions are rarer, or more frequent, than in the test set."""
+"""Predictive values and net benefit if malignant lesions are rarer, or more frequent, than in the test set."""
 
 import math
 
 from skinexp.evaluation.intervals.interval import Interval
 
 
+def validate_prevalence(prevalence: float) -> None:
+    """Refuses a prevalence that is not between 0 and 1.
+
+    Raises:
+        ValueError: naming the value.
+    """
+    if not 0 < prevalence < 1:
+        raise ValueError(f"prevalence: must lie between 0 and 1. Received: {prevalence}")
+
+
 def at_prevalence(
     sensitivity: Interval, specificity: Interval, prevalence: float, threshold: float
 ) -> dict[str, Interval]:
-    """Predictive values and net benefit among patients of a stated prevalence.
+    """Returns predictive values and net benefit among patients of a stated prevalence.
 
     Test sets are enriched: a third of the lesions is malignant where it is one in a hundred in practice. Sensitivity
     and specificity carry over, predictive values do not.
 
     Intervals follow from Wilson's limits of sensitivity and specificity, which come from different images and are
     taken for independent, by MOVER (the method of variance estimates recovery): it needs no resamples, and keeps a
-    width where no benign image was called malignant. They say nothing about how sure the prevalence is.
+    width where no benign image was predicted malignant. They do not include the uncertainty of the prevalence.
 
     Args:
         sensitivity: with its limits, each in 0..1.
         specificity: likewise.
         prevalence: share of malignant lesions, 0 to 1, exclusive.
-        threshold: the probability from which on lesions are called malignant, as the price in the net benefit.
+        threshold: the probability from which on lesions are predicted malignant, as the price in the net benefit.
 
     Returns:
-        `ppv`, `npv`, `net_benefit`; NaN where sensitivity or specificity is, a predictive value also where nothing is
-        called so, and the net benefit at a threshold of 1 or more.
+        `ppv`, `npv`, `net_benefit`; NaN if sensitivity or specificity is, a predictive value also where nothing is
+        predicted so, and the net benefit at a threshold of 1 or more.
 
     Raises:
-        ValueError: where the prevalence is not between 0 and 1.
+        ValueError: if the prevalence is not between 0 and 1.
 
     Reference: Newcombe, Statistical Methods in Medical Research 25 (2016), for the ratios; Vickers & Elkin, Medical
     Decision Making 26 (2006), for the net benefit.
     """
-    if not 0 < prevalence < 1:
-        raise ValueError(f"prevalence: must lie between 0 and 1. Received: {prevalence}")
+    validate_prevalence(prevalence)
     odds = prevalence / (1 - prevalence)
     found, missed = sensitivity, _complement(sensitivity)
     spared, alarmed = specificity, _complement(specificity)
@@ -50,12 +59,12 @@ def _complement(share: Interval) -> Interval:
 
 
 def _share(odds: float, ratio: float) -> float:
-    """The probability after a finding, from the odds before and the likelihood ratio of the finding."""
+    """Returns the probability after a finding, from the odds before and the likelihood ratio of the finding."""
     return 1.0 if math.isinf(ratio) else odds * ratio / (1 + odds * ratio)
 
 
 def _ratio(upper: Interval, lower: Interval) -> Interval:
-    """The ratio of two independent shares, in a form that never divides by a difference that may be 0."""
+    """Returns the ratio of two independent shares, in a form that never divides by a difference that may be 0."""
     a, b = upper.estimate, lower.estimate
     if math.isnan(a) or math.isnan(b):
         return Interval(math.nan, math.nan, math.nan)
@@ -70,7 +79,7 @@ def _ratio(upper: Interval, lower: Interval) -> Interval:
 
 
 def _ratio_limit(a: float, b: float, low_a: float, high_b: float) -> float:
-    """The lower limit of a / b: the root of a quadratic, written without its cancellation."""
+    """Returns the lower limit of a / b: the root of a quadratic, written without its cancellation."""
     if low_a <= 0:
         return 0.0
     return low_a / (a * b + math.sqrt(max(0.0, (a * b) ** 2 - low_a * high_b)))

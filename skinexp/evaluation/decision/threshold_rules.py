@@ -1,4 +1,4 @@
-"""A threshold by a rule that is stated in a few characters, for a config file and for the paper."""
+"""Rules that choose the operating threshold, written in a few characters: `sensitivity:0.9`, `cost:10`."""
 
 import math
 import re
@@ -8,7 +8,7 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import ArrayLike
 
-from skinexp.evaluation.cases import checked_probabilities, warn_undefined, why_undefined
+from skinexp.evaluation.cases import validated_labels_probabilities, warn_undefined, why_undefined
 from skinexp.evaluation.decision.youden import Candidates, youden_threshold
 
 RULES = (
@@ -37,7 +37,7 @@ def parse_rule(rule: str | float) -> ThresholdRule:
     """Reads a rule: `youden`, `sensitivity:0.9` (or `>=`), `specificity:0.9`, `cost:10` (or `=`), or a number.
 
     Raises:
-        ValueError: where it is none of these, or its number is out of range.
+        ValueError: if it is none of these, or its number is out of range.
     """
     found = FORM.fullmatch(str(rule).strip())
     if found is None:
@@ -63,7 +63,7 @@ def parse_rule(rule: str | float) -> ThresholdRule:
 
 
 def choose_threshold(rule: str | float, labels: ArrayLike, probabilities: ArrayLike) -> float:
-    """The threshold that a rule chooses on these cases: those of validation, never those that it is judged on.
+    """Returns the threshold that a rule chooses on these cases: those of validation, never of test.
 
     * `youden`: see `youden_threshold`.
     * `sensitivity>=0.9`: the highest threshold with that sensitivity, hence the most specific one.
@@ -72,7 +72,7 @@ def choose_threshold(rule: str | float, labels: ArrayLike, probabilities: ArrayL
       threshold, as for Youden. The cost is that of these cases, so of their prevalence.
     * a number: itself.
 
-    All but the last are halfway between two neighbouring scores, as Youden's. A rule that has nothing called
+    All but the last are halfway between two neighbouring scores, as Youden's. A rule that has nothing predicted
     malignant gives a threshold above the highest score: just above 1 where that is 1.
 
     Args:
@@ -81,14 +81,14 @@ def choose_threshold(rule: str | float, labels: ArrayLike, probabilities: ArrayL
         probabilities: (n,) array in 0..1.
 
     Returns:
-        A number; NaN, with a warning, where a class is absent or a probability is NaN, unless the rule is a number.
+        A number; NaN, with a warning, if a class is absent or a probability is NaN, unless the rule is a number.
 
     Raises:
-        ValueError: where the rule is none of these, a label is not 0 or 1, a probability lies outside 0..1, or the
+        ValueError: if the rule is none of these, a label is not 0 or 1, a probability lies outside 0..1, or the
             lengths differ.
     """
     parsed = parse_rule(rule)
-    label_array, probability_array = checked_probabilities(labels, probabilities)
+    label_array, probability_array = validated_labels_probabilities(labels, probabilities)
     if parsed.kind == "number":
         return float(parsed.value)
     if parsed.kind == "youden":

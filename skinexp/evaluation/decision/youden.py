@@ -1,39 +1,39 @@
-"""From which probability on an image is called malignant."""
+"""Youden's threshold: from which probability on an image is predicted malignant."""
 
 import math
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from skinexp.evaluation.cases import checked_probabilities, warn_undefined, why_undefined
+from skinexp.evaluation.cases import validated_labels_probabilities, warn_undefined, why_undefined
 
 
 def youden_threshold(labels: ArrayLike, probabilities: ArrayLike) -> float:
-    """The threshold that maximises Youden's J = sensitivity + specificity - 1.
+    """Returns the threshold that maximises Youden's J = sensitivity + specificity - 1.
 
-    The rule it is for: an image is called malignant where probability >= threshold.
+    The rule it is for: an image is predicted malignant if probability >= threshold.
 
-    Every threshold between two neighbouring scores calls these cases alike. The one returned is halfway: it keeps the
-    same distance to the benign case below and to the malignant case above, so that neither is lost to a rounding
-    error, nor to the little that a score moves with the batch it was computed in.
+    Every threshold between two neighbouring scores gives these cases the same labels. The one returned is halfway: it
+    keeps the same distance to the benign case below and to the malignant case above, so that neither is lost to a
+    rounding error, nor to the little that a score moves with the batch it was computed in.
 
     Where several thresholds reach the same J, the lowest is returned, hence the one of highest sensitivity: a
     melanoma missed costs more than a nevus excised. So scores that order nothing (all equal, or all the wrong way
-    round) have every image called malignant. The threshold is finite in each case.
+    round) predict every image malignant. The threshold is finite in each case.
 
     Args:
         labels: (n,) array of 0/1.
         probabilities: (n,) array in 0..1.
 
     Returns:
-        A number in 0..1; NaN, with a warning, where a class is absent or a probability is NaN.
+        A number in 0..1; NaN, with a warning, if a class is absent or a probability is NaN.
 
     Raises:
-        ValueError: where a label is not 0 or 1, a probability lies outside 0..1, or the lengths differ.
+        ValueError: if a label is not 0 or 1, a probability lies outside 0..1, or the lengths differ.
 
     Reference: Youden, Cancer 3 (1950).
     """
-    label_array, probability_array = checked_probabilities(labels, probabilities)
+    label_array, probability_array = validated_labels_probabilities(labels, probabilities)
     reason = why_undefined(label_array, probability_array)
     if reason is not None:
         warn_undefined("Youden's threshold", reason)
@@ -42,21 +42,21 @@ def youden_threshold(labels: ArrayLike, probabilities: ArrayLike) -> float:
     points = Candidates(label_array, probability_array)
     # J times the sizes of both classes: whole numbers, so that equal J compare as equal.
     gain = points.malignant * points.benign[0] - points.benign * points.malignant[0]
-    # The first, hence the lowest, of equals. That nothing is called malignant has J = 0, as that everything is.
+    # The first, hence the lowest, of equals. That nothing is predicted malignant has J = 0, as that everything is.
     return points.threshold(int(np.argmax(gain)))
 
 
 class Candidates:
-    """All ways in which a threshold can part the same cases, from everything called malignant to nothing.
+    """All ways in which a threshold can divide the same cases, from everything predicted malignant to nothing.
 
     Attributes:
-        benign: (k + 1,) benign cases called malignant, for k distinct scores as the lowest one called, ascending; the
-            last calls none.
-        malignant: (k + 1,) malignant cases called so.
+        benign: (k + 1,) benign cases predicted malignant, for k distinct scores as the lowest one predicted so,
+            ascending; at the last none is.
+        malignant: (k + 1,) malignant cases predicted malignant.
     """
 
     def __init__(self, labels: NDArray[np.int64], probabilities: NDArray[np.float64]) -> None:
-        """Counts each class once; the cases are checked already."""
+        """Counts each class once; the cases are validated already."""
         self._scores, place = np.unique(probabilities, return_inverse=True)  # ascending
         self.benign, self.malignant = (
             np.append(np.bincount(place[labels == label], minlength=len(self._scores))[::-1].cumsum()[::-1], 0)
@@ -64,7 +64,7 @@ class Candidates:
         )
 
     def threshold(self, which: int) -> float:
-        """The threshold halfway between the lowest score that is called malignant and the one below it."""
+        """Returns the threshold halfway between the lowest score that is predicted malignant and the one below it."""
         if which == len(self._scores):
             below, above = self._scores[-1], 1.0
             # A case may be as certain as 1; the next float is reached by no probability.

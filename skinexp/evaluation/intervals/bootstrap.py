@@ -1,4 +1,20 @@
-"""Intervals of all scores at once, from resamples of whole groups."""
+"""Intervals of all scores at once, from resamples of whole groups.
+
+Whole groups are drawn (see `group_weights`). The limits are percentiles of a score's resamples: the 2.5 and the 97.5,
+and a little further out if groups are few (see `tail`). If all resamples have the study's own score there are none
+(see `score_limits`).
+
+Average precision, the partial area `pauc_isic2024` and the calibration slope have intervals from leaving groups out
+instead (see `jackknife_intervals`): their percentiles hold the truth in 93 % of studies.
+
+The expected calibration error is another exception. It is a sum of absolute values, so noise only adds to it: that of a
+resample lies above that of the study, as that lies above the truth, and percentiles may miss the truth always. Its
+lower limit is the study's less the 97.5 percentile of what noise alone gives (it cannot be off by more, by the triangle
+inequality); it covers more often than it says.
+
+Reference: Davison & Hinkley, Bootstrap Methods and their Application (1997), chapters 3.8 (clusters) and 5.3
+(percentile intervals); Hesterberg, The American Statistician 69 (2015) (expanded percentiles).
+"""
 
 import math
 from collections.abc import Mapping
@@ -9,12 +25,17 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr, stdtrit
 
-from skinexp.evaluation.cases import checked_cases, checked_probabilities, warn_undefined, why_undefined
+from skinexp.evaluation.cases import (
+    validated_labels_probabilities,
+    validated_labels_scores,
+    warn_undefined,
+    why_undefined,
+)
 from skinexp.evaluation.intervals.interval import LEVEL, Interval
 from skinexp.evaluation.intervals.jackknife import jackknife_intervals
-from skinexp.evaluation.intervals.resampling import checked_groups, group_weights
+from skinexp.evaluation.intervals.resampling import group_weights, validated_groups
 from skinexp.evaluation.metrics.probability_scores import NOISE
-from skinexp.evaluation.metrics.weighted_metrics import RATES, RECALLS, Part, Scorer
+from skinexp.evaluation.metrics.weighted_metrics import RATES, RECALLS, Scorer, WeightedMetric
 
 RESAMPLES = 2_000
 
@@ -24,12 +45,12 @@ MOST_UNDEFINED = 0.05  # share of resamples without a score beyond which there i
 
 @dataclass(frozen=True)
 class Bootstrap:
-    """What resampling says of a model's scores.
+    """Intervals, resamples and bands of a model's scores.
 
     Attributes:
         intervals: score -> `Interval`.
         jackknifed: the scores whose interval is not from resamples but from `jackknife_intervals`.
-        replicates: score -> (resamples,) its value in each; NaN where undefined there.
+        replicates: score -> (resamples,) its value in each; NaN if undefined there.
         roc_band: columns `false_positive_rate`, `sensitivity`, `low`, `high`; point by point, not for the whole curve
             at once.
         precision_recall_band: columns `recall`, `precision`, `low`, `high`.
@@ -47,88 +68,84 @@ def bootstrap(
     logits: ArrayLike,
     probabilities: ArrayLike,
     groups: ArrayLike,
-    thresholds: Mapping[str, float],
+    metrics: Mapping[str, float | WeightedMetric],
     resamples: int = RESAMPLES,
     seed: int = 0,
-    further: Mapping[str, Part] | None = None,
 ) -> Bootstrap:
-    """95 % intervals of all scores and curves by a cluster bootstrap, stratified by class.
+    """Returns 95 % intervals of all scores and curves by a cluster bootstrap, stratified by class.
 
-    Whole groups are drawn (see `group_weights`), the same ones for every score. The limits are percentiles of a score's
-    resamples: the 2.5 and the 97.5, and a little further out where groups are few (see `tail`). Where all resamples
-    have the study's own score there are none (see `score_limits`). Memory is bounded: resamples come in chunks.
-
-    Average precision, the partial area `pauc_isic2024` and the calibration slope have intervals from leaving groups
-    out instead (see `jackknife_intervals`): their percentiles hold the truth in 93 % of studies.
-
-    The expected calibration error is another exception. It is a sum of absolute values, so noise only adds to it: that
-    of a resample lies above that of the study, as that lies above the truth, and percentiles may miss the truth always.
-    Its lower limit is the study's less the 97.5 percentile of what noise alone gives (it cannot be off by more, by the
-    triangle inequality); it covers more often than it says.
+    Memory is bounded: resamples come in chunks.
 
     Args:
         labels: (n,) array of 0/1.
         logits: (n,) what images are ranked by.
         probabilities: (n,) array in 0..1.
         groups: (n,) names of lesions or patients: images that must not be taken for independent ones.
-        thresholds: suffix -> threshold, for example `{"": 0.5, "_youden": 0.31}`; `recall_youden` is then a score.
-        resamples: how many.
-        seed: the same seed gives the same numbers.
-        further: suffix -> scores of other probabilities of the same images, e.g. calibrated ones.
+        metrics: suffix -> threshold, for example `{"": 0.5, "_youden": 0.31}`: `recall_youden` is then a score; or a
+            metric of other probabilities of the same images, e.g. calibrated ones.
+        resamples: number of resamples.
+        seed: of the resamples.
 
     Returns:
         A `Bootstrap`, whose scores are those of `ranking_scores`, `probability_scores` and, for each threshold,
-        `threshold_scores` and `net_benefit`. It is empty, with a warning, where a class is absent or a logit or a
-        probability is not finite. Limits are NaN where more than 5 % of the resamples have no such score, and where
-        no resample has another one than the study.
+        `threshold_scores` and `net_benefit`. It is empty, with a warning, if a class is absent or a logit or a
+        probability is not finite. Limits are NaN if over 5 % of the resamples lack the score, or none has another.
 
     Raises:
-        ValueError: where a label is not 0 or 1, a probability lies outside 0..1, the lengths differ, or a group has
-            no name.
-
-    Reference: Davison & Hinkley, Bootstrap Methods and their Application (1997), chapters 3.8 (clusters) and 5.3
-    (percentile intervals); Hesterberg, The American Statistician 69 (2015) (expanded percentiles).
+        ValueError: if a label or probability is out of range, the lengths differ, or a group has no name.
     """
-    label_array, logit_array = checked_cases(labels, logits)
-    _, probability_array = checked_probabilities(labels, probabilities)
-    reason = why_undefined(label_array, logit_array) or why_undefined(label_array, probability_array)
-    if reason is not None:
+    label_array, logit_array = validated_labels_scores(labels, logits)
+    _, probability_array = validated_labels_probabilities(labels, probabilities)
+    if reason := why_undefined(label_array, logit_array) or why_undefined(label_array, probability_array):
         warn_undefined("every bootstrap interval", reason)
-        return Bootstrap(
-            {}, frozenset(), {}, *_bands(np.full((3, len(RATES)), np.nan), np.full((3, len(RECALLS)), np.nan))
-        )
-    scorer = Scorer(label_array, logit_array, probability_array, thresholds, further)
+        undefined = _bands(np.full((3, len(RATES)), np.nan), np.full((3, len(RECALLS)), np.nan))
+        return Bootstrap({}, frozenset(), {}, *undefined)
+    scorer, beyond = Scorer(label_array, logit_array, probability_array, metrics), tail(label_array, groups)
     estimates, *curves = scorer.with_curves(np.ones((1, len(label_array))))
     chunks = [scorer.with_curves(weights) for weights in group_weights(label_array, groups, resamples, seed)]
     replicates = {name: np.concatenate([scores[name] for scores, *_ in chunks]) for name in estimates}
-    bands, beyond = [], tail(label_array, groups)
-    for which, curve in enumerate(curves):
-        low, high = limits(np.concatenate([chunk[1 + which] for chunk in chunks]), beyond)
-        bands.append(np.stack([curve[0], low, high]))
+    intervals = _percentile_intervals(estimates, replicates, beyond)
+    known = {name: interval.estimate for name, interval in intervals.items()}
+    smooth = jackknife_intervals(scorer, known, label_array, groups)
+    bands = [
+        np.stack([curve[0], *limits(np.concatenate([chunk[1 + which] for chunk in chunks]), beyond)])
+        for which, curve in enumerate(curves)
+    ]
+    kept = {name: values for name, values in replicates.items() if not name.startswith(NOISE)}
+    return Bootstrap(intervals | smooth, frozenset(smooth), kept, *_bands(*bands))
+
+
+def _percentile_intervals(
+    estimates: Mapping[str, NDArray[np.float64]], replicates: Mapping[str, NDArray[np.float64]], beyond: float
+) -> dict[str, Interval]:
+    """Returns an interval a score; that of the expected calibration error takes what noise alone gives.
+
+    Args:
+        estimates: score -> (1,) its value of all images.
+        replicates: score -> (resamples,) its values.
+        beyond: share of resamples on either side.
+    """
     intervals = {
         name: Interval(float(estimates[name][0]), *score_limits(float(estimates[name][0]), values, beyond))
         for name, values in replicates.items()
     }
-    for name in [name for name in replicates if name.startswith(NOISE)]:
-        del replicates[name]
+    for name in [name for name in intervals if name.startswith(NOISE)]:
         most = intervals.pop(name).high
         error = intervals[name.replace(NOISE, "ece")]
         has_limits = not (math.isnan(error.high) or math.isnan(most))
         intervals[name.replace(NOISE, "ece")] = error._replace(
             low=max(0.0, error.estimate - most) if has_limits else math.nan, high=error.high if has_limits else math.nan
         )
-    known = {name: interval.estimate for name, interval in intervals.items()}
-    smooth = jackknife_intervals(scorer, known, label_array, groups)
-    return Bootstrap(intervals | smooth, frozenset(smooth), replicates, *_bands(*bands))
+    return intervals
 
 
 def tail(labels: ArrayLike, groups: ArrayLike) -> float:
-    """The share of resamples beyond either limit: below 0.025, which it nears as groups grow in number.
+    """Returns the share of resamples beyond either limit: below 0.025, which it nears as groups grow in number.
 
     Resamples of n groups vary by (n - 1) / n of what studies do, and how much studies vary is itself known from n
     groups only. The smaller of the two kinds of groups counts.
     """
-    label_array, group_of_image, group_count = checked_groups(labels, groups)
+    label_array, group_of_image, group_count = validated_groups(labels, groups)
     malignant = np.bincount(group_of_image, weights=label_array, minlength=group_count) > 0
     kinds = [int(kind.sum()) for kind in (malignant, ~malignant) if kind.sum() > 1]
     if not kinds:
@@ -138,14 +155,14 @@ def tail(labels: ArrayLike, groups: ArrayLike) -> float:
 
 
 def score_limits(estimate: float, replicates: NDArray[np.float64], beyond: float) -> tuple[float, float]:
-    """The `limits` of one score; NaN where no resample has another score than the study.
+    """Returns the `limits` of one score; NaN if no resample has another score than the study.
 
-    Images that are all right, or all answered alike, are so in whatever way they are drawn. That shows nothing of how
-    far off the score is: percentiles would make a model certain that was seen on five images.
+    Predictions that are all correct, or all the same, are so in whatever way images are drawn. That shows nothing of
+    how far off the score is: percentiles would make a model certain that was tested on five images.
 
     Args:
         estimate: what all images give.
-        replicates: (resamples,) values, NaN where undefined.
+        replicates: (resamples,) values, NaN if undefined.
         beyond: share of resamples on either side.
     """
     relative, absolute = ROUNDING
@@ -159,14 +176,14 @@ def score_limits(estimate: float, replicates: NDArray[np.float64], beyond: float
 def limits(
     replicates: NDArray[np.float64], beyond: float = (1 - LEVEL) / 2
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The percentiles that bound the middle of the resamples.
+    """Returns the percentiles that bound the middle of the resamples.
 
     Args:
-        replicates: (resamples, ...) values, NaN where undefined.
+        replicates: (resamples, ...) values, NaN if undefined.
         beyond: share of resamples on either side: see `tail`.
 
     Returns:
-        Low and high, of the shape of one resample; NaN where more than 5 % are NaN: what is left would be a selection.
+        Low and high, of the shape of one resample; NaN if more than 5 % are NaN: what is left would be a selection.
     """
     undefined = np.isnan(replicates)
     enough = undefined.mean(axis=0) <= MOST_UNDEFINED

@@ -9,16 +9,16 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit, logit, ndtr
 from scipy.stats import rankdata
 
-from skinexp.evaluation.cases import checked_cases, warn_undefined, why_undefined
+from skinexp.evaluation.cases import validated_labels_scores, warn_undefined, why_undefined
 from skinexp.evaluation.intervals.interval import QUANTILE, Interval
-from skinexp.evaluation.intervals.resampling import checked_groups
+from skinexp.evaluation.intervals.resampling import validated_groups
 from skinexp.evaluation.intervals.wilson import wilson
 
 NEGLIGIBLE = 1e-12  # standard error that is only rounding: a pair of 100,000 images of either class makes 1e-10
 
 
 class PairedAuc(NamedTuple):
-    """Two areas on the same cases, and whether they differ; NaN where undefined."""
+    """Two areas on the same cases, and whether they differ; NaN if undefined."""
 
     auc_a: float
     auc_b: float
@@ -31,7 +31,7 @@ class PairedAuc(NamedTuple):
 
 @dataclass(frozen=True)
 class Components:
-    """What each group adds to the error of an area, or to that of a difference of areas.
+    """The part of each group to the error of an area, or to that of a difference of areas.
 
     Attributes:
         malignant: (groups,) sum over a group's malignant images of (share of benign images below - area), over the
@@ -47,7 +47,7 @@ class Components:
     with_benign: int
 
     def variance(self) -> float:
-        """Of the area; NaN where a class comes from a single group: nothing then shows how groups vary."""
+        """Returns the variance of the area; NaN if a class comes from a single group: that shows no variation."""
         if self.with_malignant < 2 or self.with_benign < 2:
             return math.nan
         groups = len(self.malignant)
@@ -58,7 +58,7 @@ class Components:
         )
 
     def error(self) -> float:
-        """Standard error of the area: 0 where all that varies is rounding, NaN as `variance`."""
+        """Returns the standard error of the area: 0 if all that varies is rounding, NaN as `variance`."""
         error = math.sqrt(max(self.variance(), 0.0))
         return 0.0 if error < NEGLIGIBLE else error
 
@@ -66,10 +66,10 @@ class Components:
 def delong_interval(
     labels: ArrayLike, scores: ArrayLike, groups: ArrayLike | None = None, quantile: float = QUANTILE
 ) -> Interval:
-    """95 % interval of the area under the ROC curve.
+    """Returns the 95 % interval of the area under the ROC curve.
 
     The interval is symmetric for the logit of the area. On the plain scale it has to be cut off at 1 for a good model,
-    and simulated studies show it to cover less often than it says; the table in docs/evidence.md has both.
+    and simulated studies show it to cover less often than 95 %; the table in docs/concepts/intervals.md has both.
 
     Where the classes are fully apart, or all scores are equal, all components are equal and DeLong's variance is 0,
     which would make a model certain that was seen on five images. Each malignant image can be paired with a benign one
@@ -83,16 +83,16 @@ def delong_interval(
         quantile: of the normal distribution: 1.96 for 95 %.
 
     Returns:
-        The area and its limits. All are NaN, with a warning, where a class is absent or a score is not finite; the
+        The area and its limits. All are NaN, with a warning, if a class is absent or a score is not finite; the
         limits alone where a class comes from a single group.
 
     Raises:
-        ValueError: where a label is not 0 or 1, the lengths differ, or a group has no name.
+        ValueError: if a label is not 0 or 1, the lengths differ, or a group has no name.
 
     Reference: DeLong et al., Biometrics 44 (1988); fast form by Sun & Xu, IEEE Signal Processing Letters 21 (2014);
     groups by Obuchowski, Biometrics 53 (1997).
     """
-    label_array, score_array = checked_cases(labels, scores)
+    label_array, score_array = validated_labels_scores(labels, scores)
     reason = why_undefined(label_array, score_array)
     if reason is not None:
         warn_undefined("DeLong's interval", reason)
@@ -111,7 +111,7 @@ def delong_interval(
 def delong_test(
     labels: ArrayLike, scores_a: ArrayLike, scores_b: ArrayLike, groups: ArrayLike | None = None
 ) -> PairedAuc:
-    """Whether two models have the same area under the ROC curve, on the same images.
+    """Tests whether two models have the same area under the ROC curve, on the same images.
 
     Args:
         labels: (n,) array of 0/1.
@@ -120,18 +120,18 @@ def delong_test(
         groups: (n,) names of lesions or patients; without, all images are taken for independent.
 
     Returns:
-        A `PairedAuc`; NaN, with a warning, where a class is absent or a score is not finite, and NaN but for the areas
+        A `PairedAuc`; NaN, with a warning, if a class is absent or a score is not finite, and NaN but for the areas
         where a class comes from a single group, or where the areas differ and nothing shows how that difference varies
-        (one model orders all pairs right, the other answers the same to all). The p-value is 1 where both models order
+        (one model orders all pairs right, the other gives all the same score). The p-value is 1 where both models order
         all pairs alike.
 
     Raises:
-        ValueError: where a label is not 0 or 1, the lengths differ, or a group has no name.
+        ValueError: if a label is not 0 or 1, the lengths differ, or a group has no name.
 
     Reference: as `delong_interval`.
     """
-    label_array, array_a = checked_cases(labels, scores_a)
-    _, array_b = checked_cases(labels, scores_b)
+    label_array, array_a = validated_labels_scores(labels, scores_a)
+    _, array_b = validated_labels_scores(labels, scores_b)
     reason = why_undefined(label_array, array_a) or why_undefined(label_array, array_b)
     if reason is not None:
         warn_undefined("DeLong's test", reason)
@@ -140,11 +140,11 @@ def delong_test(
 
 
 def paired_auc(a: tuple[float, Components], b: tuple[float, Components]) -> PairedAuc:
-    """`delong_test` of what `auc_components` says of two models: found once for each, whatever it is paired with."""
+    """Returns `delong_test` of what `auc_components` returns for two models: once a model, not once a pair."""
     (area_a, of_a), (area_b, of_b) = a, b
     difference = area_a - area_b
     error = difference_components(of_a, of_b).error()
-    # Without an error the two order all pairs alike, or theory says nothing of how far off their difference is: it
+    # Without an error the two order all pairs alike, or theory does not give how far off their difference is: it
     # would be certain of two models that were seen on six images.
     if math.isnan(error) or (error == 0 and abs(difference) > NEGLIGIBLE):
         return PairedAuc(area_a, area_b, difference, *[math.nan] * 4)
@@ -156,9 +156,9 @@ def paired_auc(a: tuple[float, Components], b: tuple[float, Components]) -> Pair
 def auc_components(
     labels: NDArray[np.int64], scores: NDArray[np.float64], groups: ArrayLike | None
 ) -> tuple[float, Components]:
-    """The area of cases of both classes with finite scores, and what each group adds to its error."""
+    """Returns the area of cases of both classes with finite scores, and what each group adds to its error."""
     names = np.arange(len(labels)) if groups is None else groups
-    _, group_of_image, group_count = checked_groups(labels, names)
+    _, group_of_image, group_count = validated_groups(labels, names)
     malignant = labels == 1
     positives, negatives = int(malignant.sum()), int((~malignant).sum())
     # A rank among all, less the rank within the class, counts the images of the other class below; ties by half.
@@ -175,5 +175,5 @@ def auc_components(
 
 
 def difference_components(of_a: Components, of_b: Components) -> Components:
-    """Components of the difference of two areas on the same images."""
+    """Returns the components of the difference of two areas on the same images."""
     return Components(of_a.malignant - of_b.malignant, of_a.benign - of_b.benign, of_a.with_malignant, of_a.with_benign)

@@ -6,7 +6,7 @@ from skinexp.evaluation.intervals.interval import Interval
 
 
 def independent_difference(a: Interval, b: Interval) -> Interval:
-    """The first score less the second, with its 95 % interval from the intervals of both, on independent images.
+    """Returns the first score less the second, with its 95 % interval from those of both, on independent images.
 
     Each limit is as far from the difference as the two limits that make it are from their scores, added as the legs of
     a right angle are. For two proportions with Wilson's intervals this is Newcombe's method 10.

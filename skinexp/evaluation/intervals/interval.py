@@ -1,5 +1,6 @@
-"""A score and where it may lie."""
+"""A score and its 95 % interval."""
 
+import math
 from typing import NamedTuple
 
 from scipy.special import ndtri
@@ -9,8 +10,11 @@ QUANTILE = float(ndtri((1 + LEVEL) / 2))  # 1.96: standard errors to either side
 
 
 class Interval(NamedTuple):
-    """A score with the limits of its 95 % interval; NaN where undefined."""
+    """A score with the limits of its 95 % interval; NaN if undefined."""
 
     estimate: float
     low: float
     high: float
+
+
+UNDEFINED = Interval(math.nan, math.nan, math.nan)

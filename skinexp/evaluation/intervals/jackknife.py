@@ -16,11 +16,11 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit, logit, stdtrit
 
 from skinexp.evaluation.intervals.interval import LEVEL, Interval
-from skinexp.evaluation.intervals.resampling import CHUNK, checked_groups
-from skinexp.evaluation.metrics.weighted_metrics import Part
+from skinexp.evaluation.intervals.resampling import CHUNK, validated_groups
+from skinexp.evaluation.metrics.weighted_metrics import WeightedMetric
 
 BLOCKS = 100  # of groups with a malignant image, and of others, at most: more are left out several at a time
-FEWEST = 3.0  # degrees of freedom: with less, the scatter hangs on one or two groups, and says little about others
+FEWEST = 3.0  # degrees of freedom: with less, the scatter hangs on one or two groups, and does not carry over to others
 ROUNDING = 1e-9  # standard error, relative to a score, that is none
 SHARES = {"average_precision": 1.0, "pauc_isic2024": 0.2}  # scores that lie between 0 and this
 POSITIVE = ("calibration_slope", "calibration_slope_calibrated")  # scores that are above 0
@@ -35,9 +35,9 @@ class Error:
 
 
 def jackknife_intervals(
-    score: Part, estimates: dict[str, float], labels: ArrayLike, groups: ArrayLike
+    score: WeightedMetric, estimates: dict[str, float], labels: ArrayLike, groups: ArrayLike
 ) -> dict[str, Interval]:
-    """95 % intervals of the scores that are smooth, as long as they are not at an end of their range.
+    """Returns 95 % intervals of the scores that are smooth, as long as they are not at an end of their range.
 
     Groups with a malignant image and others are left out apart, as they are drawn apart in resamples: each is compared
     with its like.
@@ -53,7 +53,7 @@ def jackknife_intervals(
         it comes from one group (a benign image ranked above all others).
 
     Raises:
-        ValueError: where a label is not 0 or 1, the lengths differ, or a group has no name.
+        ValueError: if a label is not 0 or 1, the lengths differ, or a group has no name.
 
     Reference: Davison & Hinkley, Bootstrap Methods and their Application (1997), chapter 2.7 (jackknife) and 5.2
     (transformed scales); Satterthwaite, Biometrics Bulletin 2 (1946) (degrees of freedom).
@@ -73,7 +73,7 @@ def jackknife_intervals(
 
 def _blocks(labels: ArrayLike, groups: ArrayLike) -> list[NDArray[np.bool_]]:
     """For either kind of groups that is there, (blocks, n) which images each block leaves out."""
-    label_array, group_of_image, group_count = checked_groups(labels, groups)
+    label_array, group_of_image, group_count = validated_groups(labels, groups)
     malignant = np.bincount(group_of_image, weights=label_array, minlength=group_count) > 0
     found = []
     for kind in (malignant, ~malignant):
@@ -84,7 +84,7 @@ def _blocks(labels: ArrayLike, groups: ArrayLike) -> list[NDArray[np.bool_]]:
     return found
 
 
-def _scored(score: Part, left_out: NDArray[np.bool_], names: list[str]) -> NDArray[np.float64]:
+def _scored(score: WeightedMetric, left_out: NDArray[np.bool_], names: list[str]) -> NDArray[np.float64]:
     """(blocks, names) the scores without each block; chunk by chunk, as resamples are."""
     chunks = [score(weights) for weights in _weights(left_out)]
     return np.column_stack([np.concatenate([chunk[name] for chunk in chunks]) for name in names])
@@ -97,7 +97,7 @@ def _weights(left_out: NDArray[np.bool_]) -> Iterator[NDArray[np.float64]]:
 
 
 def _error(left_out: list[NDArray[np.float64]]) -> Error:
-    """From a score without each block, of either kind of groups; NaN where it is undefined without one."""
+    """From a score without each block, of either kind of groups; NaN if it is undefined without one."""
     variance = doubt = 0.0
     for values in left_out:
         squares = (values - values.mean()) ** 2
@@ -108,7 +108,7 @@ def _error(left_out: list[NDArray[np.float64]]) -> Error:
 
 
 def _interval(name: str, estimate: float, error: Error) -> Interval | None:
-    """Symmetric for the logit of a share, for the logarithm of what is positive; None where it cannot be."""
+    """Symmetric for the logit of a share, for the logarithm of what is positive; None if it cannot be."""
     most = SHARES.get(name, math.inf)
     varies = error.variance > (ROUNDING * estimate) ** 2
     if not (0 < estimate < most and varies and error.freedom >= FEWEST):  # NaN included

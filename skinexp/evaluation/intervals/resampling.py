@@ -6,13 +6,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from skinexp.evaluation.cases import checked_cases
+from skinexp.evaluation.cases import validated_labels_scores
 
 CHUNK = 200_000  # weights at a time: what is computed from them stays in a core's cache
 
 
 def group_weights(labels: ArrayLike, groups: ArrayLike, resamples: int, seed: int) -> Iterator[NDArray[np.float64]]:
-    """Resamples of a study, as weights of its images.
+    """Yields resamples of a study, as weights of its images.
 
     Images of one lesion or patient resemble each other, so they are drawn together or not at all. Groups with a
     malignant image and groups without are drawn apart, as many of each as there are: a study fixes how many cases of
@@ -28,9 +28,9 @@ def group_weights(labels: ArrayLike, groups: ArrayLike, resamples: int, seed: in
         (some, n) whole numbers as float64, in chunks of bounded size, `resamples` rows in all.
 
     Raises:
-        ValueError: where labels are not 0 or 1, the lengths differ, a group has no name, or `resamples` is below 1.
+        ValueError: if labels are not 0 or 1, the lengths differ, a group has no name, or `resamples` is below 1.
     """
-    label_array, group_of_image, group_count = checked_groups(labels, groups)
+    label_array, group_of_image, group_count = validated_groups(labels, groups)
     if resamples < 1:
         raise ValueError(f"resamples: must be at least 1. Received: {resamples}")
     holds_malignant = np.bincount(group_of_image, weights=label_array, minlength=group_count) > 0
@@ -47,14 +47,14 @@ def group_weights(labels: ArrayLike, groups: ArrayLike, resamples: int, seed: in
         yield np.take(drawn, group_of_image, axis=1)
 
 
-def checked_groups(labels: ArrayLike, groups: ArrayLike) -> tuple[NDArray[np.int64], NDArray[np.int64], int]:
-    """Labels, the number of each image's group, and how many groups there are.
+def validated_groups(labels: ArrayLike, groups: ArrayLike) -> tuple[NDArray[np.int64], NDArray[np.int64], int]:
+    """Returns labels, the number of each image's group, and how many groups there are.
 
     Raises:
-        ValueError: where labels are not 0 or 1, the lengths differ, or a group has no name.
+        ValueError: if labels are not 0 or 1, the lengths differ, or a group has no name.
     """
     group_array = np.asarray(groups)
-    label_array, _ = checked_cases(labels, np.zeros(group_array.shape))
+    label_array, _ = validated_labels_scores(labels, np.zeros(group_array.shape))
     missing = np.asarray(pd.isna(group_array))
     if group_array.dtype == object:
         group_array = group_array.astype(str)  # names of several types have no order
@@ -65,7 +65,7 @@ def checked_groups(labels: ArrayLike, groups: ArrayLike) -> tuple[NDArray[np.int
 
 
 def _drawn(generator: np.random.Generator, resamples: int, size: int) -> NDArray[np.int64]:
-    """(resamples, size) how often each of `size` groups is drawn, `size` draws a resample."""
+    """Returns (resamples, size) how often each of `size` groups is drawn, `size` draws a resample."""
     draws = generator.integers(0, size, (resamples, size))
     draws += size * np.arange(resamples)[:, None]
     return np.bincount(draws.ravel(), minlength=resamples * size).reshape(resamples, size)

@@ -7,11 +7,11 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr, stdtrit
 
 from skinexp.evaluation.intervals.interval import QUANTILE, Interval
-from skinexp.evaluation.intervals.resampling import checked_groups
+from skinexp.evaluation.intervals.resampling import validated_groups
 
 
 def wilson(successes: float, trials: float, quantile: float = QUANTILE) -> Interval:
-    """Wilson's score interval: it stays within 0..1, and has a width where all trials or none succeed.
+    """Returns Wilson's score interval: it stays within 0..1, and has a width where all trials or none succeed.
 
     Args:
         successes: how many trials succeeded, 0 to `trials`.
@@ -35,10 +35,10 @@ def wilson(successes: float, trials: float, quantile: float = QUANTILE) -> Inter
 
 
 def grouped_wilson(successes: ArrayLike, groups: ArrayLike, quantile: float = QUANTILE) -> Interval:
-    """Wilson's interval of a share of images that come in groups.
+    """Returns Wilson's interval of a share of images that come in groups.
 
-    Ten images of one lesion are not ten witnesses. The number of images is divided by the design effect: how many
-    times larger the variance of the share is than that of independent images. Where no group has two images, this is
+    Ten images of one lesion are not independent. The number of images is divided by the design effect: how many times
+    larger the variance of the share is than that of independent images. If no group has two images, this is
     Wilson's own interval. The design effect is never taken below 1: that groups disagree more than chance would have
     them is chance. It is an estimate itself, from few groups where few images fail: the quantile is Student's, with as
     many degrees of freedom as the scatter of the groups' squares allows (Satterthwaite).
@@ -52,11 +52,11 @@ def grouped_wilson(successes: ArrayLike, groups: ArrayLike, quantile: float = QU
         The share of successes and its limits; NaN without images.
 
     Raises:
-        ValueError: where a success is neither 0 nor 1, the lengths differ, or a group has no name.
+        ValueError: if a success is neither 0 nor 1, the lengths differ, or a group has no name.
 
     Reference: Rao & Scott, Biometrics 48 (1992).
     """
-    hits, group_of_image, group_count = checked_groups(successes, groups)
+    hits, group_of_image, group_count = validated_groups(successes, groups)
     images = len(hits)
     if images == 0:
         return Interval(math.nan, math.nan, math.nan)
@@ -68,7 +68,7 @@ def grouped_wilson(successes: ArrayLike, groups: ArrayLike, quantile: float = QU
         variance = group_count / (group_count - 1) * float((surplus**2).sum()) / images**2
         sizes = np.bincount(group_of_image, minlength=group_count)
         independent = share * (1 - share) / images
-        # Where all succeed or none does, groups cannot be seen to agree: the worst is that each is one witness.
+        # If all succeed or none does, agreement in groups cannot be seen: the worst is that each counts as one image.
         effect = max(1.0, variance / independent) if independent > 0 else float((sizes**2).sum() / images)
         factor = _students(surplus**2, quantile)
     elif group_count == 1:

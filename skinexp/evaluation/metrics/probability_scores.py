@@ -1,11 +1,11 @@
-"""Whether a probability means what it says: how far probabilities are from outcomes, one by one and on average."""
+"""Scores of calibration: how far probabilities are from outcomes, one by one and on average."""
 
 import math
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from skinexp.evaluation.cases import checked_probabilities, warn_undefined, why_undefined
+from skinexp.evaluation.cases import validated_labels_probabilities, warn_undefined, why_undefined
 from skinexp.evaluation.metrics.recalibration import Recalibration
 
 BINS = 15  # of equal width in 0..1, as most papers on neural networks have it
@@ -15,7 +15,7 @@ CLOSEST = float(np.finfo(np.float64).eps)  # to 0 and 1: log loss and logit are 
 
 
 def probability_bins(probabilities: NDArray[np.float64]) -> NDArray[np.int64]:
-    """The bin of each probability; a probability on an edge belongs to the bin below, as in scikit-learn."""
+    """Returns the bin of each probability; a probability on an edge belongs to the bin below, as in scikit-learn."""
     return np.searchsorted(np.linspace(0, 1, BINS + 1)[1:-1], probabilities).astype(np.int64)
 
 
@@ -30,9 +30,9 @@ class ProbabilityScorer:
             probabilities: (n,) array in 0..1, without NaN.
 
         Raises:
-            ValueError: where a label is not 0 or 1, a probability lies outside 0..1, or the lengths differ.
+            ValueError: if a label is not 0 or 1, a probability lies outside 0..1, or the lengths differ.
         """
-        label_array, probability_array = checked_probabilities(labels, probabilities)
+        label_array, probability_array = validated_labels_probabilities(labels, probabilities)
         inside = np.clip(probability_array, CLOSEST, 1 - CLOSEST)  # one certain and wrong image is not infinitely bad
         gap = probability_array - label_array
         in_bin = probability_bins(probability_array)[:, None] == np.arange(BINS)
@@ -42,7 +42,7 @@ class ProbabilityScorer:
         self._recalibration = Recalibration(label_array, np.log(inside) - np.log1p(-inside))
 
     def __call__(self, weights: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
-        """Each score as a (weightings,) array, and how far a weighting's bins are from those of all images.
+        """Returns each score as a (weightings,) array, and how far a weighting's bins are from those of all images.
 
         Args:
             weights: (weightings, n) how often each image counts.
@@ -62,7 +62,7 @@ class ProbabilityScorer:
 
 
 def probability_scores(labels: ArrayLike, probabilities: ArrayLike) -> dict[str, float]:
-    """How far probabilities are from outcomes.
+    """Returns how far probabilities are from outcomes.
 
     Args:
         labels: (n,) array of 0/1.
@@ -73,15 +73,15 @@ def probability_scores(labels: ArrayLike, probabilities: ArrayLike) -> dict[str,
         true, clipped at 2e-16), `ece` (expected calibration error over 15 bins of equal width), `calibration_slope`
         (1 where logits are as far apart as they should be, below 1 where they are too extreme) and
         `calibration_intercept` (0 where probabilities are right on average; above 0 where they are too low). NaN,
-        with a warning, where a class is absent or a probability is NaN. Slope and intercept may be NaN by themselves:
+        with a warning, if a class is absent or a probability is NaN. Slope and intercept may be NaN by themselves:
         see `Recalibration`.
 
     Raises:
-        ValueError: where a label is not 0 or 1, a probability lies outside 0..1, or the lengths differ.
+        ValueError: if a label is not 0 or 1, a probability lies outside 0..1, or the lengths differ.
 
     Reference: Guo et al., ICML 2017 (expected calibration error); Cox, Biometrika 45 (1958) (slope and intercept).
     """
-    label_array, probability_array = checked_probabilities(labels, probabilities)
+    label_array, probability_array = validated_labels_probabilities(labels, probabilities)
     reason = why_undefined(label_array, probability_array)
     if reason is not None:
         warn_undefined("calibration", reason)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from skinexp.evaluation.cases import checked_cases, warn_undefined, why_undefined
+from skinexp.evaluation.cases import validated_labels_scores, warn_undefined, why_undefined
 from skinexp.evaluation.metrics.weighted_roc import Ranking, WeightedRoc
 
 LEAST_SENSITIVITY = 0.8  # of both partial areas
@@ -24,7 +24,7 @@ RANKING: dict[str, Callable[[WeightedRoc], NDArray[np.float64]]] = {
 
 
 def ranking_scores(labels: ArrayLike, scores: ArrayLike) -> dict[str, float]:
-    """The scores that need an order only, and no threshold.
+    """Returns the scores that need an order only, and no threshold.
 
     Logits serve better than probabilities: far from 0 the latter round to 1.0 in float32, and their order is lost.
 
@@ -41,14 +41,14 @@ def ranking_scores(labels: ArrayLike, scores: ArrayLike) -> dict[str, float]:
     Returns:
         `roc_auc`, `average_precision`, `pauc_isic2024`, `pauc_isic_scorer`, and the best sensitivity among the
         thresholds of at least 90 or 95 % specificity (`sensitivity_at_90_specificity`, ...), and the other way round
-        (`specificity_at_90_sensitivity`, ...). All of them are chosen and judged on the same cases, so the last four
-        say what an order allows and not what a threshold fixed in advance will do. NaN, with a warning, where a class
+        (`specificity_at_90_sensitivity`, ...). All of them are chosen and measured on the same cases, so the last four
+        are what an order allows, not what a threshold fixed in advance will reach. NaN, with a warning, if a class
         is absent or a score is not finite.
 
     Raises:
-        ValueError: where a label is not 0 or 1, or the lengths differ.
+        ValueError: if a label is not 0 or 1, or the lengths differ.
     """
-    label_array, score_array = checked_cases(labels, scores)
+    label_array, score_array = validated_labels_scores(labels, scores)
     reason = why_undefined(label_array, score_array)
     if reason is not None:
         warn_undefined("the area under the ROC and the precision-recall curve", reason)

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from skinexp.evaluation.cases import checked_cases
+from skinexp.evaluation.cases import validated_labels_scores
 
 STEPS = 200  # of Newton; four are enough where there is something to fit
 LONGEST = 2.0  # step, in standard deviations of the logits: Newton's own may be endless where all are certain
@@ -28,9 +28,9 @@ class Recalibration:
             logits: (n,) array of finite numbers.
 
         Raises:
-            ValueError: where a label is not 0 or 1, or the lengths differ.
+            ValueError: if a label is not 0 or 1, or the lengths differ.
         """
-        self._labels, self._logits = checked_cases(labels, logits)
+        self._labels, self._logits = validated_labels_scores(labels, logits)
         spread = self._logits.std() if self._logits.size else 0.0
         self._spread = float(spread) if spread > 0 else 1.0
         self._far = max(1.0, self._spread)  # a shift may be far also where all logits are nearly equal
@@ -88,7 +88,7 @@ class Recalibration:
         start: NDArray[np.float64],
         exists: NDArray[np.bool_],
     ) -> NDArray[np.float64]:
-        """(weightings, parameters) maximum of the likelihood by Newton's method; NaN where there is none."""
+        """(weightings, parameters) maximum of the likelihood by Newton's method; NaN if there is none."""
         parameters = columns.shape[1]
         squares = (columns[:, :, None] * columns[:, None, :]).reshape(len(columns), -1)
         found = np.where(exists[:, None], start, np.nan)

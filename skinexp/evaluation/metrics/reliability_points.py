@@ -4,13 +4,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from skinexp.evaluation.cases import checked_probabilities
+from skinexp.evaluation.cases import validated_labels_probabilities
 from skinexp.evaluation.intervals.wilson import grouped_wilson
 from skinexp.evaluation.metrics.probability_scores import BINS, probability_bins
 
 
 def reliability_points(labels: ArrayLike, probabilities: ArrayLike, groups: ArrayLike | None = None) -> pd.DataFrame:
-    """Mean probability and share of malignant images in 15 bins of equal width.
+    """Returns the mean probability and the share of malignant images in 15 bins of equal width.
 
     The gaps between the two, weighted by `images`, are the expected calibration error.
 
@@ -25,9 +25,9 @@ def reliability_points(labels: ArrayLike, probabilities: ArrayLike, groups: Arra
         no bin.
 
     Raises:
-        ValueError: where a label is not 0 or 1, a probability lies outside 0..1, or the lengths differ.
+        ValueError: if a label is not 0 or 1, a probability lies outside 0..1, or the lengths differ.
     """
-    label_array, probability_array = checked_probabilities(labels, probabilities)
+    label_array, probability_array = validated_labels_probabilities(labels, probabilities)
     names = np.arange(len(label_array)) if groups is None else np.asarray(groups)
     known = ~np.isnan(probability_array)
     bins = np.where(known, probability_bins(np.where(known, probability_array, 0.0)), -1)

@@ -5,22 +5,22 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from skinexp.evaluation.cases import checked_probabilities
-from skinexp.evaluation.decision.net_benefit import benefit_of_counts
+from skinexp.evaluation.cases import validated_labels_probabilities
+from skinexp.evaluation.decision.net_benefit import net_benefit_of_counts
 from skinexp.evaluation.metrics.count_scores import count_scores
 from skinexp.evaluation.metrics.probability_scores import ProbabilityScorer
 from skinexp.evaluation.metrics.ranking_scores import RANKING
 from skinexp.evaluation.metrics.weighted_roc import Ranking, WeightedRoc
 
 RATES = np.linspace(0, 1, 101)  # false positive rates at which the ROC curve gets a band
-RECALLS = np.linspace(0.01, 1, 100)  # recalls at which the precision-recall curve does; at 0 nothing is called
+RECALLS = np.linspace(0.01, 1, 100)  # recalls at which the precision-recall curve does; at 0 it has no precision
 
 
 class ThresholdScorer:
-    """Scores of calling an image malignant where its probability is at least a threshold."""
+    """Scores of predicting an image malignant if its probability is at least a threshold."""
 
     def __init__(self, labels: ArrayLike, probabilities: ArrayLike, threshold: ArrayLike) -> None:
-        """Calls each image once.
+        """Predicts each image once.
 
         Args:
             labels: (n,) array of 0/1.
@@ -28,27 +28,27 @@ class ThresholdScorer:
             threshold: a number, or one for each image, not NaN.
 
         Raises:
-            ValueError: where a label is not 0 or 1, a probability lies outside 0..1, or the lengths differ.
+            ValueError: if a label is not 0 or 1, a probability lies outside 0..1, or the lengths differ.
         """
-        label_array, probability_array = checked_probabilities(labels, probabilities)
+        label_array, probability_array = validated_labels_probabilities(labels, probabilities)
         at = np.broadcast_to(np.asarray(threshold, dtype=np.float64), probability_array.shape)
-        called = probability_array >= at
+        predicted = probability_array >= at
         # What a false positive costs, in true ones: each at the price of its own threshold.
-        costs = -benefit_of_counts(np.zeros(len(at)), np.ones(len(at)), 1, at)
-        self._cost = np.where((label_array == 0) & called, costs, np.where(np.isnan(costs), np.nan, 0.0))
+        costs = -net_benefit_of_counts(np.zeros(len(at)), np.ones(len(at)), 1, at)
+        self._cost = np.where((label_array == 0) & predicted, costs, np.where(np.isnan(costs), np.nan, 0.0))
         kinds = [(1, True), (0, True), (1, False), (0, False)]  # true and false positives, false and true negatives
-        self._kinds = np.column_stack([(label_array == label) & (called == call) for label, call in kinds]).astype(
-            float
-        )
+        self._kinds = np.column_stack(
+            [(label_array == label) & (predicted == positive) for label, positive in kinds]
+        ).astype(float)
 
     def __call__(self, weights: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
-        """The scores of `count_scores`, and the net benefit at the threshold, each (weightings,)."""
+        """Returns the scores of `count_scores`, and the net benefit at the threshold, each (weightings,)."""
         counts = (weights @ self._kinds).T
         benefit = (counts[0] - weights @ self._cost) / counts.sum(axis=0)
         return count_scores(*counts) | {"net_benefit": benefit}
 
 
-Part = Callable[[NDArray[np.float64]], dict[str, NDArray[np.float64]]]  # weights -> score -> (weightings,)
+WeightedMetric = Callable[[NDArray[np.float64]], dict[str, NDArray[np.float64]]]  # weights -> score -> (weightings,)
 
 
 class Scorer:
@@ -59,32 +59,30 @@ class Scorer:
         labels: ArrayLike,
         logits: ArrayLike,
         probabilities: ArrayLike,
-        thresholds: Mapping[str, ArrayLike],
-        further: Mapping[str, Part] | None = None,
+        metrics: Mapping[str, ArrayLike | WeightedMetric],
     ) -> None:
-        """Sorts, bins and calls the images once.
+        """Sorts, bins and predicts the images once.
 
         Args:
             labels: (n,) array of 0/1.
             logits: (n,) finite numbers: what images are ranked by.
             probabilities: (n,) array in 0..1, without NaN.
-            thresholds: what is added to the names of the scores at a threshold -> the threshold, or one for each
-                image. A threshold that is NaN has no scores.
-            further: what is added to their names -> scores of other probabilities of the same images.
+            metrics: suffix of the names of scores -> a threshold of the probabilities, or one for each image (one that
+                is NaN has no scores); or a metric of other probabilities of the same images.
 
         Raises:
-            ValueError: where a label is not 0 or 1, a probability lies outside 0..1, or the lengths differ.
+            ValueError: if a label is not 0 or 1, a probability lies outside 0..1, or the lengths differ.
         """
         self._ranking = Ranking(labels, logits)
-        self._parts: dict[str, list[Part]] = {"": [ProbabilityScorer(labels, probabilities)]}
-        for suffix, threshold in thresholds.items():
-            if not np.isnan(np.asarray(threshold, dtype=np.float64)).any():
-                self._parts.setdefault(suffix, []).append(ThresholdScorer(labels, probabilities, threshold))
-        for suffix, part in (further or {}).items():
-            self._parts.setdefault(suffix, []).append(part)
+        self._metrics: dict[str, list[WeightedMetric]] = {"": [ProbabilityScorer(labels, probabilities)]}
+        for suffix, metric in metrics.items():
+            if callable(metric):
+                self._metrics.setdefault(suffix, []).append(metric)
+            elif not np.isnan(np.asarray(metric, dtype=np.float64)).any():
+                self._metrics.setdefault(suffix, []).append(ThresholdScorer(labels, probabilities, metric))
 
     def __call__(self, weights: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
-        """Each score as a (weightings,) array.
+        """Returns each score as a (weightings,) array.
 
         Args:
             weights: (weightings, n) how often each image counts.
@@ -94,13 +92,13 @@ class Scorer:
     def with_curves(
         self, weights: NDArray[np.float64]
     ) -> tuple[dict[str, NDArray[np.float64]], NDArray[np.float64], NDArray[np.float64]]:
-        """The scores, (weightings, 101) sensitivities at `RATES` and (weightings, 100) precisions at `RECALLS`."""
+        """Returns scores, (weightings, 101) sensitivities at `RATES`, (weightings, 100) precisions at `RECALLS`."""
         roc = self._ranking.roc(weights)
         return self._scores(weights, roc), roc.sensitivities(RATES), roc.precisions(RECALLS)
 
     def _scores(self, weights: NDArray[np.float64], roc: WeightedRoc) -> dict[str, NDArray[np.float64]]:
         scores = {name: score(roc) for name, score in RANKING.items()}
-        for suffix, parts in self._parts.items():
-            for part in parts:
-                scores |= {f"{name}{suffix}": score for name, score in part(weights).items()}
+        for suffix, metrics in self._metrics.items():
+            for metric in metrics:
+                scores |= {f"{name}{suffix}": score for name, score in metric(weights).items()}
         return scores

@@ -10,7 +10,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from skinexp.evaluation.cases import checked_cases
+from skinexp.evaluation.cases import validated_labels_scores
 
 SLACK = 1e-6  # of an image: weights are whole numbers, but 0.1 times a whole number is none in floating point
 
@@ -26,18 +26,18 @@ class Ranking:
             scores: (n,) array of finite numbers, higher means more likely malignant.
 
         Raises:
-            ValueError: where a label is not 0 or 1, or the lengths differ.
+            ValueError: if a label is not 0 or 1, or the lengths differ.
         """
-        label_array, score_array = checked_cases(labels, scores)
+        label_array, score_array = validated_labels_scores(labels, scores)
         self._order = np.argsort(-score_array, kind="stable")
         self._malignant = label_array[self._order].astype(np.float64)
         falling = score_array[self._order]
-        # Equal scores are called alike by every threshold: the curve has one point after the last of them.
+        # Equal scores get the same label at every threshold: the curve has one point after the last of them.
         last = np.flatnonzero(np.append(falling[1:] != falling[:-1], True)) if falling.size else np.arange(0)
         self._last_of_equals = last if len(last) < len(falling) else None
 
     def roc(self, weights: NDArray[np.float64]) -> "WeightedRoc":
-        """The curve of each weighting.
+        """Returns the curve of each weighting.
 
         Args:
             weights: (weightings, n) whole numbers as float64: how often each case counts.
@@ -57,13 +57,13 @@ class Ranking:
 
 @dataclass(frozen=True)
 class WeightedRoc:
-    """Counts at all thresholds, from nothing called malignant to everything.
+    """Counts at all thresholds, from nothing predicted malignant to everything.
 
     All scores are (weightings,) arrays, NaN for a weighting in which a class has no weight.
 
     Attributes:
-        true_positives: (weightings, points) malignant cases called so.
-        false_positives: (weightings, points) benign cases called malignant.
+        true_positives: (weightings, points) malignant cases predicted malignant.
+        false_positives: (weightings, points) benign cases predicted malignant.
     """
 
     true_positives: NDArray[np.float64]
@@ -72,12 +72,12 @@ class WeightedRoc:
 
     @cached_property
     def malignant(self) -> NDArray[np.float64]:
-        """(weightings,) malignant cases in all."""
+        """Returns (weightings,) malignant cases in all."""
         return self.true_positives[:, -1]
 
     @cached_property
     def benign(self) -> NDArray[np.float64]:
-        """(weightings,) benign cases in all."""
+        """Returns (weightings,) benign cases in all."""
         return self.false_positives[:, -1]
 
     @cached_property
@@ -85,20 +85,20 @@ class WeightedRoc:
         return np.diff(self.false_positives, axis=1)
 
     def area(self) -> NDArray[np.float64]:
-        """Area under the ROC curve: the share of pairs in the right order, ties counting half."""
+        """Returns the area under the ROC curve: the share of pairs in the right order, ties counting half."""
         return self._under(self.true_positives) / self._pairs()
 
     def average_precision(self) -> NDArray[np.float64]:
-        """Precision at each threshold, weighted by the recall that this threshold adds."""
-        found, called = self.true_positives[:, 1:], self.true_positives[:, 1:] + self.false_positives[:, 1:]
+        """Returns the precision at each threshold, weighted by the recall that this threshold adds."""
+        found, positive = self.true_positives[:, 1:], self.true_positives[:, 1:] + self.false_positives[:, 1:]
         # Where no case reaches the threshold, it adds no recall: its precision, 0/0, has no weight.
-        precision = found / np.maximum(called, SLACK)
+        precision = found / np.maximum(positive, SLACK)
         with np.errstate(divide="ignore", invalid="ignore"):
             mean = np.einsum("ij,ij->i", np.diff(self.true_positives, axis=1), precision) / self.malignant
         return np.where(self.benign > 0, mean, np.nan)
 
     def areas_above(self, sensitivity: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Two areas of the part of the curve that reaches a sensitivity.
+        """Returns two areas of the part of the curve that reaches a sensitivity.
 
         Args:
             sensitivity: 0 to 1, exclusive.
@@ -127,19 +127,19 @@ class WeightedRoc:
             return above, above + sensitivity * (1 - crossing / self.benign)
 
     def sensitivity_at(self, specificity: float) -> NDArray[np.float64]:
-        """The best sensitivity of all thresholds with at least this specificity. No threshold is made up between."""
+        """Returns the best sensitivity of all thresholds with at least this specificity, without interpolation."""
         allowed = (1 - specificity) * self.benign + SLACK
         last = np.count_nonzero(self.false_positives <= allowed[:, None], axis=1) - 1
         return self._rates(self.true_positives, last, self.malignant)
 
     def specificity_at(self, sensitivity: float) -> NDArray[np.float64]:
-        """The best specificity of all thresholds with at least this sensitivity. No threshold is made up between."""
+        """Returns the best specificity of all thresholds with at least this sensitivity, without interpolation."""
         needed = sensitivity * self.malignant - SLACK
         first = np.count_nonzero(self.true_positives < needed[:, None], axis=1)
         return 1 - self._rates(self.false_positives, first, self.benign)
 
     def sensitivities(self, false_positive_rates: NDArray[np.float64]) -> NDArray[np.float64]:
-        """(weightings, k) height of each curve over k false positive rates; the upper end where it rises steeply."""
+        """Returns (weightings, k) heights of the curves at k false positive rates; the upper end of a vertical step."""
         return np.array(
             [
                 np.interp(false_positive_rates, false / false[-1], true / true[-1])
@@ -150,7 +150,7 @@ class WeightedRoc:
         )
 
     def precisions(self, recalls: NDArray[np.float64]) -> NDArray[np.float64]:
-        """(weightings, k) precision of the highest threshold that reaches each of k recalls above 0."""
+        """Returns (weightings, k) precision of the highest threshold that reaches each of k recalls above 0."""
         rows = []
         for true, false in zip(self.true_positives, self.false_positives, strict=True):
             first = np.searchsorted(true, recalls * true[-1] - SLACK) if true[-1] and false[-1] else None

@@ -1,4 +1,4 @@
-"""Predictions of several models on the same images, brought into the same order; refused where images differ."""
+"""Predictions of several models aligned by image; refused if images differ."""
 
 import hashlib
 import json
@@ -13,34 +13,39 @@ from skinexp.evaluation.tables import groups_of, require_columns
 Thresholds = Mapping[str, float | ArrayLike]
 
 
-def in_one_order(tables: Mapping[str, pd.DataFrame], thresholds: Thresholds | None = None) -> dict[str, pd.DataFrame]:
-    """Each model's table with its rows by `image_id`, and a column `threshold`.
+def align_by_image_id(
+    tables: Mapping[str, pd.DataFrame], thresholds: Thresholds | None = None
+) -> dict[str, pd.DataFrame]:
+    """Returns each model's table with its rows sorted by `image_id`, and a column `threshold`.
 
     Args:
         tables: name of a model -> its predictions of the test split, columns `image_id`, `label`, `logit`,
             `probability` and, where images come in groups, `group`.
-        thresholds: name -> from which probability on this model calls an image malignant: a number, or one for each
+        thresholds: name -> from which probability on this model predicts an image malignant: a number, or one for each
             row of its table; 0.5 without.
 
+    Returns:
+        The tables by name; row i of each is the same image.
+
     Raises:
-        ValueError: where fewer than two models are given, a column is missing, an image appears twice, or two test
+        ValueError: if fewer than two models are given, a column is missing, an image appears twice, or two test
             sets differ: the message names both and the digests of their images and labels.
     """
     if len(tables) < 2:
         raise ValueError(f"models: two at least can be compared. Received: {', '.join(tables) or 'none'}")
     at = {name: (thresholds or {}).get(name, 0.5) for name in tables}
-    ordered = {name: _in_order(name, table, at[name]) for name, table in tables.items()}
+    ordered = {name: _sorted_by_image_id(name, table, at[name]) for name, table in tables.items()}
     _refuse_different(ordered)
     return ordered
 
 
-def digest_of_test_set(table: pd.DataFrame) -> str:
-    """16 hexadecimal digits that change with any image or label of a test set, and not with its order."""
+def test_set_digest(table: pd.DataFrame) -> str:
+    """Returns 16 hexadecimal digits that change with any image or label of a test set, and not with its order."""
     cases = sorted(zip(table["image_id"].astype(str), table["label"].astype(int).tolist(), strict=True))
     return hashlib.sha256(json.dumps(cases).encode()).hexdigest()[:16]
 
 
-def _in_order(name: str, table: pd.DataFrame, threshold: float | ArrayLike) -> pd.DataFrame:
+def _sorted_by_image_id(name: str, table: pd.DataFrame, threshold: float | ArrayLike) -> pd.DataFrame:
     require_columns(table, ("image_id", "label", "logit", "probability"), f"predictions of {name}")
     ids = table["image_id"].astype(str)
     if ids.duplicated().any():
@@ -57,8 +62,8 @@ def _refuse_different(tables: Mapping[str, pd.DataFrame]) -> None:
         if len(table) != len(expected) or any((table[key] != expected[key]).any() for key in ("image_id", "label")):
             raise ValueError(
                 f"{first} and {name} were tested on different images or labels, so no test can pair them. Received: "
-                f"{len(expected)} images with digest {digest_of_test_set(expected)} ({first}), "
-                f"{len(table)} images with digest {digest_of_test_set(table)} ({name})"
+                f"{len(expected)} images with digest {test_set_digest(expected)} ({first}), "
+                f"{len(table)} images with digest {test_set_digest(table)} ({name})"
             )
         if not (groups_of(table) == groups).all():
             raise ValueError(

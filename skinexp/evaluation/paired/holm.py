@@ -5,7 +5,7 @@ from numpy.typing import ArrayLike, NDArray
 
 
 def holm(p_values: ArrayLike) -> NDArray[np.float64]:
-    """p-values of a family of tests, such that comparing each with 0.05 errs in at most 5 % of families.
+    """Returns p-values of a family of tests, such that comparing each with 0.05 errs in at most 5 % of families.
 
     Args:
         p_values: (k,) each 0 to 1, or NaN for a test that could not be made; that one is not of the family.

@@ -1,4 +1,4 @@
-"""Every pair of models on the same test images: by how much they differ, and whether that is chance."""
+"""Every pair of models on the same test images: their differences, with intervals and tests."""
 
 import math
 from collections.abc import Mapping
@@ -11,10 +11,10 @@ import pandas as pd
 from skinexp.evaluation.cases import warn_undefined, why_undefined
 from skinexp.evaluation.intervals.bootstrap import RESAMPLES
 from skinexp.evaluation.intervals.delong import Components, PairedAuc, auc_components, paired_auc
-from skinexp.evaluation.intervals.resampling import checked_groups
-from skinexp.evaluation.paired.alignment import Thresholds, in_one_order
+from skinexp.evaluation.intervals.resampling import validated_groups
+from skinexp.evaluation.paired.alignment import Thresholds, align_by_image_id
 from skinexp.evaluation.paired.holm import holm
-from skinexp.evaluation.paired.mcnemar import mcnemar_of_right
+from skinexp.evaluation.paired.mcnemar import mcnemar_of_correct
 from skinexp.evaluation.paired.score_differences import COLUMNS, score_differences
 from skinexp.evaluation.tables import groups_of
 
@@ -45,12 +45,12 @@ def compare_pairs(
     """Compares every pair of models that were tested on the same images.
 
     Both tests and the resamples take images of one group together. Differences are a - b. Holm's correction runs over
-    all pairs, apart for the areas and for the calls: each table answers one question.
+    all pairs, apart for the areas and for the predicted labels: each family has one question.
 
     Args:
         tables: name of a model -> its predictions of the test split, columns `image_id`, `label`, `logit`,
             `probability` and, where images come in groups, `group`. Rows may be in any order.
-        thresholds: name -> from which probability on this model calls an image malignant: a number, or one for each
+        thresholds: name -> from which probability on this model predicts an image malignant: a number, or one for each
             row of its table; 0.5 without.
         resamples: of groups, for the differences of scores; 0 leaves these out, and with them almost all of the time.
         seed: the same seed gives the same numbers.
@@ -59,27 +59,27 @@ def compare_pairs(
         A `PairedComparison`. What a model with a probability that is not finite takes part in is NaN, with a warning.
 
     Raises:
-        ValueError: where fewer than two models are given, a column is missing, an image appears twice, or two test
+        ValueError: if fewer than two models are given, a column is missing, an image appears twice, or two test
             sets differ: the message names both and the digests of their images and labels.
     """
-    ordered = in_one_order(tables, thresholds)
+    ordered = align_by_image_id(tables, thresholds)
     first = next(iter(ordered.values()))
-    labels, group_of_image, group_count = checked_groups(first["label"], groups_of(first))
+    labels, group_of_image, group_count = validated_groups(first["label"], groups_of(first))
     areas = {name: _area(name, labels, table, group_of_image) for name, table in ordered.items()}
-    right = {name: _right(table) for name, table in ordered.items()}
+    correct = {name: _correct(table) for name, table in ordered.items()}
     pairs = []
     for a, b in combinations(ordered, 2):
-        (area_a, area_b), (right_a, right_b) = (areas[a], areas[b]), (right[a], right[b])
+        (area_a, area_b), (correct_a, correct_b) = (areas[a], areas[b]), (correct[a], correct[b])
         area = paired_auc(area_a, area_b) if area_a and area_b else PairedAuc(*[math.nan] * 7)
-        calls = None
-        if right_a is not None and right_b is not None:
-            calls = mcnemar_of_right(right_a, right_b, group_of_image, group_count)
+        test = None
+        if correct_a is not None and correct_b is not None:
+            test = mcnemar_of_correct(correct_a, correct_b, group_of_image, group_count)
         pairs.append(
             {"a": a, "b": b, **area._asdict()}
-            | {"only_a_right": calls.only_a_right if calls else math.nan}
-            | {"only_b_right": calls.only_b_right if calls else math.nan}
-            | {"mcnemar_p_value": calls.p_value if calls else math.nan}
-            | {"mcnemar_exact": calls.exact if calls else None}
+            | {"only_a_right": test.only_a_right if test else math.nan}
+            | {"only_b_right": test.only_b_right if test else math.nan}
+            | {"mcnemar_p_value": test.p_value if test else math.nan}
+            | {"mcnemar_exact": test.exact if test else None}
         )
     table = pd.DataFrame(pairs)
     table = table.assign(p_holm=holm(table["p_value"]), mcnemar_p_holm=holm(table["mcnemar_p_value"]))[PAIR_COLUMNS]
@@ -98,10 +98,10 @@ def _area(
     return None
 
 
-def _right(table: pd.DataFrame) -> np.ndarray | None:
-    """Which images are called right; None where that is unknown, or there are none."""
-    answers = table[["probability", "threshold"]].to_numpy(dtype=float)
-    # NaN compares as "benign", which the model did not say.
-    if np.isnan(answers).any() or not len(answers):
+def _correct(table: pd.DataFrame) -> np.ndarray | None:
+    """Returns which images are predicted correctly; None if that is unknown, or there are none."""
+    decisions = table[["probability", "threshold"]].to_numpy(dtype=float)
+    # NaN compares as "benign", which the model did not predict.
+    if np.isnan(decisions).any() or not len(decisions):
         return None
-    return (answers[:, 0] >= answers[:, 1]) == (table["label"].to_numpy() == 1)
+    return (decisions[:, 0] >= decisions[:, 1]) == (table["label"].to_numpy() == 1)

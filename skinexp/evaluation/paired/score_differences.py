@@ -12,7 +12,7 @@ from skinexp.evaluation.intervals.bootstrap import RESAMPLES, score_limits, tail
 from skinexp.evaluation.intervals.resampling import group_weights
 from skinexp.evaluation.metrics.probability_scores import NOISE
 from skinexp.evaluation.metrics.weighted_metrics import Scorer
-from skinexp.evaluation.paired.alignment import Thresholds, in_one_order
+from skinexp.evaluation.paired.alignment import Thresholds, align_by_image_id
 from skinexp.evaluation.tables import groups_of
 
 COLUMNS = ["a", "b", "score", "estimate_a", "estimate_b", "difference", "low", "high"]
@@ -25,7 +25,7 @@ def score_differences(
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """The paired cluster bootstrap of every score, for every pair of models.
+    """Returns the paired cluster bootstrap of every score, for every pair of models.
 
     Resamples are drawn once, and each model is scored once in each of them: a pair is the difference of two models'
     scores in the same resamples. So n models take the time of n bootstraps.
@@ -38,13 +38,13 @@ def score_differences(
 
     Returns:
         A row a pair and score: `a`, `b`, `score`, `estimate_a`, `estimate_b`, `difference` (a - b), `low`, `high`.
-        Limits are NaN where no resample has another difference than all images: it then shows nothing of how far off
+        Limits are NaN if no resample has another difference than all images: it then shows nothing of how far off
         that is. A model whose predictions cannot be scored is left out, with a warning.
 
     Raises:
         ValueError: as `compare_pairs`.
     """
-    ordered = in_one_order(tables, thresholds)
+    ordered = align_by_image_id(tables, thresholds)
     first = next(iter(ordered.values()))
     labels, groups = first["label"].to_numpy(), groups_of(first)
     scorers = _scorers(ordered)
@@ -62,7 +62,7 @@ def score_differences(
 
 
 def _scorers(tables: Mapping[str, pd.DataFrame]) -> dict[str, Scorer]:
-    """By model; none for one whose predictions cannot be scored."""
+    """Returns the scorers by model, without models whose predictions cannot be scored."""
     scorers = {}
     for name, table in tables.items():
         labels = table["label"].to_numpy()
@@ -77,7 +77,7 @@ def _scorers(tables: Mapping[str, pd.DataFrame]) -> dict[str, Scorer]:
 def _replicates(
     scorers: Mapping[str, Scorer], resamples: Iterable[NDArray[np.float64]]
 ) -> dict[str, dict[str, Replicates]]:
-    """Of each model each score in each resample."""
+    """Returns each score of each model in each resample."""
     chunks = [{name: scorer(weights) for name, scorer in scorers.items()} for weights in resamples]
     return {
         name: {score: np.concatenate([chunk[name][score] for chunk in chunks]) for score in scores if score != NOISE}

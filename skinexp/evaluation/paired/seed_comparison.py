@@ -1,4 +1,4 @@
-"""Several seeds of one configuration: how much luck is in a score, and whether two configurations differ beyond it."""
+"""Several seeds of one configuration: how a score varies with the seed, and whether two configurations differ."""
 
 import math
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from skinexp.evaluation.intervals.interval import LEVEL
 
 
 class SeedSummary(NamedTuple):
-    """A score over seeds; NaN where undefined."""
+    """A score over seeds; NaN if undefined."""
 
     mean: float
     spread: float  # standard deviation from seed to seed, of a sample
@@ -20,7 +20,7 @@ class SeedSummary(NamedTuple):
 
 
 class SeedComparison(NamedTuple):
-    """Two configurations over the seeds that both have; NaN where undefined."""
+    """Two configurations over the seeds that both have; NaN if undefined."""
 
     difference: float  # mean of a - b
     low: float
@@ -31,10 +31,10 @@ class SeedComparison(NamedTuple):
 
 
 def summarise_seeds(scores: ArrayLike) -> SeedSummary:
-    """Mean and spread of a score over seeds.
+    """Returns mean and standard deviation of a score over seeds.
 
     Args:
-        scores: (seeds,) NaN where a run has no such score; it is left out and not counted.
+        scores: (seeds,) NaN if a run has no such score; it is left out and not counted.
 
     Returns:
         A `SeedSummary`. One seed has no spread (NaN, not 0: it is unknown), none has no mean.
@@ -46,14 +46,14 @@ def summarise_seeds(scores: ArrayLike) -> SeedSummary:
 
 
 def compare_seeds(a: Mapping[int, float], b: Mapping[int, float], test: str = "t") -> SeedComparison:
-    """Whether two configurations differ beyond the luck of a seed.
+    """Tests whether two configurations differ by more than seeds do.
 
     Runs of one seed share their split and order of images, so they are compared with each other. The question is
     another than that of `delong_test`: there, whether two trained models differ on other images; here, whether two
     configurations differ when they are trained again.
 
     Args:
-        a: seed -> score of the first configuration; NaN where it has none.
+        a: seed -> score of the first configuration; NaN if it has none.
         b: likewise of the second. Seeds that only one has are left out.
         test: `t` (paired, for differences that scatter normally) or `wilcoxon` (signed ranks, exact up to 50 seeds
             without ties; below 6 seeds it cannot give a p-value under 0.05, see `smallest_p`).
@@ -64,7 +64,7 @@ def compare_seeds(a: Mapping[int, float], b: Mapping[int, float], test: str = "t
         that they all agree: a p-value of the sign test.
 
     Raises:
-        ValueError: where the test is neither of these.
+        ValueError: if the test is neither of these.
     """
     if test not in ("t", "wilcoxon"):
         raise ValueError(f"test: must be t or wilcoxon. Received: {test}")

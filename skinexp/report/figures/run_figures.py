@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from skinexp.evaluation.decision.calibration import Calibrator
+from skinexp.evaluation import TestEvaluation
 from skinexp.report.figures.classification import confusion_matrices, precision_recall_curves, roc_curves
 from skinexp.report.figures.image_grids import gradcam_sheet
 from skinexp.report.figures.learning_curves import learning_curves
@@ -12,27 +12,36 @@ from skinexp.report.figures.learning_curves import learning_curves
 NAMES = ("benign", "malignant")
 
 
-def result_figures(
-    name: str, history: pd.DataFrame, predictions: pd.DataFrame, threshold: float, calibrator: Calibrator
-) -> dict[str, Figure]:
-    """Curves and matrices.
+def result_figures(name: str, history: pd.DataFrame, evaluation: TestEvaluation) -> dict[str, Figure]:
+    """Draws the learning curves, and the figures of the test images.
 
     Args:
-        name: what the run is called in legends.
+        name: of the run, in legends.
         history: one row an epoch, as `Training.history` has it.
-        predictions: the predictions table.
-        threshold: of the calibrated probability, chosen on validation.
-        calibrator: fitted there.
+        evaluation: of the test images.
+
+    Returns:
+        Figures by file name.
     """
-    return {"curves": learning_curves({name: history}), **test_figures(name, predictions, threshold, calibrator)}
+    return {"curves": learning_curves({name: history}), **test_figures(name, evaluation)}
 
 
-def test_figures(name: str, predictions: pd.DataFrame, threshold: float, calibrator: Calibrator) -> dict[str, Figure]:
-    """Those of the test images alone."""
-    calibrated = predictions
-    if calibrator.method != "none":
-        calibrated = predictions.assign(probability=calibrator.apply(predictions["logit"]))
-    at = {"One half": (0.5, predictions), "Chosen on validation, calibrated": (threshold, calibrated)}
+def test_figures(name: str, evaluation: TestEvaluation) -> dict[str, Figure]:
+    """Draws the ROC and precision-recall curve, and the confusion matrices at 0.5 and at the operating threshold.
+
+    Args:
+        name: of the run, in legends.
+        evaluation: of the test images, whose decisions have the column `split`.
+
+    Returns:
+        Figures by file name.
+    """
+    predictions = evaluation.decisions
+    calibrated = predictions.assign(probability=predictions["calibrated"])
+    at = {
+        "One half": (0.5, predictions),
+        "Chosen on validation, calibrated": (evaluation.operating_threshold, calibrated),
+    }
     return {
         "roc": roc_curves({name: predictions}),
         "precision_recall": precision_recall_curves({name: predictions}),
@@ -48,7 +57,7 @@ def outcome_sheet(
     """Grad-CAM of a run's clearest hits and misses.
 
     Args:
-        rows: one row an image, with outcome, image_id, probability and explained (0/1).
+        rows: one row an image, with outcome, image_id, calibrated (probability) and explained (0/1).
         images: (n, size, size, 3) uint8.
         heats: (n, size, size), at least 0, in units of the logit.
         meaningless: why the maps mean nothing, as those of a collapsed run do; None where they mean something.
@@ -56,7 +65,7 @@ def outcome_sheet(
     captions = [
         f"{outcome}\n{image_id}, p = {probability:.2f}\nevidence for {NAMES[explained]}"
         for outcome, image_id, probability, explained in zip(
-            rows["outcome"], rows["image_id"], rows["probability"], rows["explained"], strict=True
+            rows["outcome"], rows["image_id"], rows["calibrated"], rows["explained"], strict=True
         )
     ]
     return gradcam_sheet(

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from skinexp.data.audit import Findings
-from skinexp.data.table import CLASS_NAMES, Table, metadata_columns
+from skinexp.data.table import CLASS_NAMES, GIVEN_SPLIT, Table, metadata_columns
 from skinexp.report.pages.audit_page import title_of
 
 MOST_LEVELS = 12  # of a column that the card counts
@@ -24,7 +24,7 @@ def render(
     """The card as Markdown.
 
     Args:
-        table: with a column `split` where the images have been shared out.
+        table: with column `split`, or else `given_split`, if the images are split.
         preprocess: the options that images were prepared with; empty where they were not.
         source: where the images came from.
         bad: path and reason of each image that could not be used.
@@ -46,7 +46,7 @@ def render(
         ),
         "## Composition",
         _composition(table, bad),
-        _by_split(frame) if "split" in frame else "",
+        _by_split(frame),
         _by_column(frame),
         "## Preprocessing",
         _list({name: str(value) for name, value in preprocess.items()}) if preprocess else "None: files as they are.",
@@ -78,8 +78,11 @@ def _composition(table: Table, bad: Mapping[str, str]) -> str:
 
 
 def _by_split(frame: pd.DataFrame) -> str:
+    column = next((name for name in ("split", GIVEN_SPLIT) if name in frame), None)
+    if column is None:
+        return ""
     rows = []
-    for name, part in frame.groupby("split", sort=False):
+    for name, part in frame.groupby(column, sort=False):
         counts = [int((part["label"] == label).sum()) for label in range(len(CLASS_NAMES))]
         rows.append([str(name), *(f"{count:,}" for count in counts), f"{len(part):,}", f"{part['group'].nunique():,}"])
     order = {"train": 0, "val": 1, "test": 2}

@@ -1,13 +1,15 @@
 """What an audit finds, planted one at a time into sets that are otherwise sound."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
 
-from skinexp.config.schema import Data, Phantom, Split
+from skinexp.config.schema import Data, Phantom, Preprocess, Split
 from skinexp.core.errors import UserError
-from skinexp.data.audit import SERIOUS, WARNING, Findings, acted_on, audit, audit_prepared, of_split
+from skinexp.data.audit import SERIOUS, WARNING, Findings, apply_findings, audit, audit_prepared, split_leakage
 from skinexp.data.phantom import render
 from skinexp.data.preparation import image_cache
 from skinexp.data.sources import registry
@@ -41,8 +43,7 @@ def planted(tmp_path, pictures):
             frame = pd.concat([frame, pd.DataFrame([{"file": name, **row}])], ignore_index=True)
         frame.to_csv(tmp_path / "manifest.csv", index=False)
         options = Data(name="folder", path=str(tmp_path), cache=str(tmp_path / "cache"), workers=1)
-        options.preprocess.size, options.split = 48, Split(group=split_group)
-        return options
+        return replace(options, preprocess=Preprocess(size=48), split=Split(group=split_group))
 
     return planted
 
@@ -59,7 +60,7 @@ def test_nothing_is_found_in_a_sound_set(planted):
     findings = found(planted())
     assert names(findings, SERIOUS, WARNING) == []
     assert findings.worst == "ok"
-    assert "nothing speaks against these 60 images" in findings.sentence
+    assert "of 60 images: no problem found" in findings.sentence
 
 
 def test_the_default_phantoms_are_sound():
@@ -89,7 +90,7 @@ def test_a_mirrored_copy_under_the_other_label_is_serious_and_listed_with_both_p
 def test_all_equal_images_are_listed_and_left_out_where_one_of_them_has_another_label(planted, pictures):
     more = [("same.png", pictures[0], {"label": "benign"}), ("other.bmp", pictures[0], {"label": "malignant"})]
     options = planted([*more, ("mirrored.png", pictures[0][:, ::-1], {"label": "malignant"})])
-    options.on_conflict = "drop"
+    options = replace(options, on_conflict="drop")
     prepared, findings, _ = prepared_and_found(options)
     concerned = {"000", "same", "other", "mirrored"}
     assert concerned.isdisjoint(prepared.table.frame["image_id"])
@@ -192,7 +193,7 @@ def test_few_cases_are_a_warning(planted, tmp_path):
 def prepared_and_found(options: Data):
     prepared = image_cache.prepare(registry.load(options, seed=0), options)
     findings = audit_prepared(prepared, options)
-    return *acted_on(prepared, findings, options), findings
+    return *apply_findings(prepared, findings, options), findings
 
 
 def test_copies_get_one_group_and_no_split_tears_them_apart(planted, pictures):
@@ -204,8 +205,8 @@ def test_copies_get_one_group_and_no_split_tears_them_apart(planted, pictures):
     for number in range(1, 40, 2):
         assert frame.loc[f"copy{number}", "group"] == frame.loc[f"{number:03d}", "group"]
     for seed in range(5):
-        prepared.table.frame["split"] = split(prepared.table.frame, options.split, seed)
-        assert of_split(findings, prepared.table.frame, options).named("straddles_split") is None
+        table = prepared.table.with_split(split(prepared.table.frame, options.split, seed))
+        assert split_leakage(findings, table.frame, options) is None
 
 
 def test_where_many_images_are_copies_cut_ones_are_looked_for_as_well_and_get_the_group(planted, pictures):
@@ -218,22 +219,22 @@ def test_where_many_images_are_copies_cut_ones_are_looked_for_as_well_and_get_th
     frame = prepared.table.frame
     assert frame.groupby(frame["image_id"].str[:3])["group"].nunique().max() == 1
     sentence = findings.named("near_duplicates").sentence
-    assert "those that were found stay in one part of the split" in sentence
+    assert "the copies that were found stay in one part of the split" in sentence
     assert "data.audit=full" not in sentence
 
 
 def test_a_quick_look_says_what_it_leaves_out(planted, pictures):
     _, findings, _ = prepared_and_found(planted([("copy.png", pictures[1][::-1], {"label": "malignant"})]))
-    assert "leaves out copies that were cut or zoomed" in findings.named("near_duplicates").sentence
+    assert "does not search for cropped or zoomed copies" in findings.named("near_duplicates").sentence
 
 
 def test_without_groups_the_runs_own_split_is_found_to_tear_copies_apart(planted, pictures):
     copies = [(f"copy{number}.png", pictures[number][::-1], {"label": "malignant"}) for number in range(1, 40, 2)]
     options = planted(copies, split_group=None)
     prepared, findings, _ = prepared_and_found(options)
-    frame = prepared.table.frame
-    frame["split"] = split(frame, options.split, seed=0)
-    finding = of_split(findings, frame, options).named("straddles_split")
+    frame = prepared.table.with_split(split(prepared.table.frame, options.split, seed=0)).frame
+    finding = split_leakage(findings, frame, options)
+    assert finding.name == "straddles_split"
     assert finding.severity == SERIOUS
     parts = frame.set_index("image_id")["split"]
     torn = [number for number in range(1, 40, 2) if parts[f"copy{number}"] != parts[f"{number:03d}"]]
@@ -245,16 +246,15 @@ def test_without_groups_lesions_and_patients_on_both_sides_are_counted_though_th
     cases = [f"number {number // 4}" for number in range(IMAGES)]
     options = planted(split_group=None, lesion_id=cases)
     prepared, findings, _ = prepared_and_found(options)
-    frame = prepared.table.frame
-    frame["split"] = np.where(np.arange(IMAGES) % 4, "train", "test")
-    finding = of_split(findings, frame, options).named("straddles_split")
-    assert "15 of 15 test images have another picture of the same photograph or lesion" in finding.sentence
+    frame = prepared.table.frame.assign(split=np.where(np.arange(IMAGES) % 4, "train", "test"))
+    finding = split_leakage(findings, frame, options)
+    assert "15 of 15 test images have another image of the same photograph or lesion" in finding.sentence
     assert "(60 by lesion)" in finding.sentence
     assert finding.sentence.endswith("data.split.group=auto")
     assert set(finding.rows["lesion"]) == set(cases)
     frame["patient_id"], frame["lesion_id"] = cases, None
-    options.split.group = "auto"
-    finding = of_split(findings, frame, options).named("straddles_split")
+    options = replace(options, split=replace(options.split, group="auto"))
+    finding = split_leakage(findings, frame, options).named("straddles_split")
     assert "(60 by patient)" in finding.sentence
     assert finding.sentence.endswith("data.split.group=patient_id")
 
@@ -272,8 +272,7 @@ def test_a_given_split_that_tears_lesions_apart_is_found_once_under_their_name(p
 def test_contradictory_labels_are_kept_or_left_out_as_asked_and_listed_in_either_case(
     planted, pictures, policy, images, caplog
 ):
-    options = planted([("other.png", pictures[0], {"label": "malignant"})])
-    options.on_conflict = policy
+    options = replace(planted([("other.png", pictures[0], {"label": "malignant"})]), on_conflict=policy)
     prepared, findings, _ = prepared_and_found(options)
     assert len(prepared.table.frame) == images == len(findings.clusters)
     assert ("other" in prepared.table.frame["image_id"].tolist()) == (policy == "keep")
@@ -282,15 +281,13 @@ def test_contradictory_labels_are_kept_or_left_out_as_asked_and_listed_in_either
 
 
 def test_contradictory_labels_stop_the_run_where_that_is_asked_for(planted, pictures):
-    options = planted([("other.png", pictures[0], {"label": "malignant"})])
-    options.on_conflict = "fail"
+    options = replace(planted([("other.png", pictures[0], {"label": "malignant"})]), on_conflict="fail")
     with pytest.raises(UserError, match=r"(?s)^data\.on_conflict: 2 images .*000\.png.*other\.png"):
         prepared_and_found(options)
 
 
 def test_an_audit_that_is_off_looks_at_nothing_and_changes_nothing(planted, pictures):
-    options = planted([("copy.png", pictures[1], {"label": "malignant"})])
-    options.audit = "off"
+    options = replace(planted([("copy.png", pictures[1], {"label": "malignant"})]), audit="off")
     prepared, findings, _ = prepared_and_found(options)
     assert (findings.mode, findings.found) == ("off", ())
     assert not prepared.table.joined_with_copies

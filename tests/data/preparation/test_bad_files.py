@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from skinexp.config.schema import Data, Phantom
+from skinexp.config.schema import Data, Phantom, Preprocess
 from skinexp.core.errors import UserError
-from skinexp.data import readers
+from skinexp.data import image_readers
 from skinexp.data.audit import audit
 from skinexp.data.phantom import render
 from skinexp.data.preparation import image_cache, preprocess
@@ -40,9 +40,8 @@ def bad(tmp_path_factory, pictures) -> tuple[Path, dict[str, str]]:
 
 
 def options_for(directory: Path, cache: Path, **more) -> Data:
-    options = Data(name="folder", path=str(directory), cache=str(cache), workers=1, on_bad_image="skip", **more)
-    options.preprocess.size = 32
-    return options
+    usual = {"workers": 1, "on_bad_image": "skip", "preprocess": Preprocess(size=32)}
+    return Data(name="folder", path=str(directory), cache=str(cache), **(usual | more))
 
 
 @pytest.fixture(scope="module")
@@ -144,10 +143,10 @@ def test_directories_pipes_and_very_large_files_are_no_images(tmp_path, monkeypa
     (tmp_path / "folder.png").mkdir()
     os.mkfifo(tmp_path / "pipe.png")
     (tmp_path / "large.png").write_bytes(bytes(100))
-    monkeypatch.setattr(readers, "LARGEST_FILE", 99)
+    monkeypatch.setattr(image_readers, "LARGEST_FILE", 99)
     for name, reason in (("folder", "a directory"), ("pipe", "not a regular file"), ("large", "larger than")):
         with pytest.raises(OSError, match=reason):
-            readers.read_file(tmp_path / f"{name}.png")
+            image_readers.read_file(tmp_path / f"{name}.png")
 
 
 def test_a_manifest_that_names_what_cannot_be_is_listed_row_by_row(tmp_path, pictures):
@@ -163,8 +162,7 @@ def test_a_manifest_that_names_what_cannot_be_is_listed_row_by_row(tmp_path, pic
 
 
 def test_bad_files_stop_a_run_that_does_not_skip_them_with_all_of_the_first_named(bad, tmp_path):
-    options = options_for(bad[0], tmp_path)
-    options.on_bad_image = "fail"
+    options = options_for(bad[0], tmp_path, on_bad_image="fail")
     with pytest.raises(UserError, match=r"(?s)^data\.on_bad_image: \d+ of \d+ images cannot be used:.*and \d+ more"):
         image_cache.prepare(registry.load(options, seed=0), options)
 
@@ -172,13 +170,14 @@ def test_bad_files_stop_a_run_that_does_not_skip_them_with_all_of_the_first_name
 MEASURED = """
 import re, sys
 from pathlib import Path
-from skinexp.config.schema import Data
-from skinexp.data import sources, store
+from skinexp.config.schema import Data, Preprocess
+from skinexp.data.preparation import image_cache
+from skinexp.data.sources import registry
 from skinexp.data.audit import audit
-options = Data(name="folder", path=sys.argv[1], cache=sys.argv[2], workers=1, on_bad_image="skip")
-options.preprocess.size = 32
-table = sources.load(options, seed=0)
-store.prepare(table, options)
+usual = dict(workers=1, on_bad_image="skip", preprocess=Preprocess(size=32))
+options = Data(name="folder", path=sys.argv[1], cache=sys.argv[2], **usual)
+table = registry.load(options, seed=0)
+image_cache.prepare(table, options)
 audit(table, options)
 print(int(re.search("VmHWM: *\\t* *(\\d+)", Path("/proc/self/status").read_text())[1]) // 1024)
 """

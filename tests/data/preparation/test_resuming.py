@@ -22,7 +22,7 @@ from PIL import Image
 from skinexp.config.schema import Data, Preprocess
 from skinexp.core.errors import UserError
 from skinexp.data.preparation import image_cache
-from skinexp.data.preparation.unfinished_cache import CHUNK
+from skinexp.data.preparation.resumable_cache import CHUNK
 from skinexp.data.sources import registry
 from skinexp.data.table import Table
 
@@ -35,13 +35,14 @@ JOB = """
 import dataclasses, logging, os, sys, time
 from pathlib import Path
 from skinexp.config.schema import Data, Preprocess
-from skinexp.data import sources, store
+from skinexp.data.preparation import image_cache
+from skinexp.data.sources import registry
 
 place, name, stop_at, action = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), sys.argv[4]
 logging.basicConfig(level="INFO", filename=place / f"{name}.log")
 options = Data(name="folder", path=str(place / "photographs"), cache=str(place / "cache"), workers=1,
                on_bad_image="skip", preprocess=Preprocess(size=32))
-table = sources.load(options, 0)
+table = registry.load(options, 0)
 
 def read(position):
     with (place / f"{name}.reads").open("a") as reads:
@@ -52,7 +53,7 @@ def read(position):
         os.kill(os.getpid(), 9)
     return table.reader(position)
 
-store.prepare(dataclasses.replace(table, reader=read), options)
+image_cache.prepare(dataclasses.replace(table, reader=read), options)
 """
 
 
@@ -200,25 +201,26 @@ def in_processes(options, monkeypatch) -> Data:
 # In processes that find this on their path, a file never comes to an end: they read until somebody ends them.
 NEVER = """
 import os, threading
-from skinexp.data import readers
+from skinexp.data import image_readers
 
-read_file = readers.read_file
-readers.read_file = lambda path: threading.Event().wait() if path.name == {name!r} else read_file(path)
+read_file = image_readers.read_file
+image_readers.read_file = lambda path: threading.Event().wait() if path.name == {name!r} else read_file(path)
 """
 
 ENDLESS = """
 import sys
 from pathlib import Path
 from skinexp.config.schema import Data, Preprocess
-from skinexp.data import sources, store
+from skinexp.data.preparation import image_cache
+from skinexp.data.sources import registry
 
 place, path = map(Path, sys.argv[1:])
 options = Data(name="folder", path=str(place / "photographs"), cache=str(place / "cache"), workers=2,
                on_bad_image="skip", preprocess=Preprocess(size=32))
-table = sources.load(options, 0)
+table = registry.load(options, 0)
 sys.path.insert(0, str(path))
-store.FEWEST_FOR_PROCESSES = 1
-store.prepare(table, options)
+image_cache.FEWEST_FOR_PROCESSES = 1
+image_cache.prepare(table, options)
 """
 
 
@@ -349,14 +351,15 @@ def test_only_what_is_not_done_needs_room(options, table, monkeypatch):
 LIMITED = """
 import resource, sys
 from skinexp.config.schema import Data, Preprocess
-from skinexp.data import sources, store
+from skinexp.data.preparation import image_cache
+from skinexp.data.sources import registry
 from skinexp.core.errors import UserError
 
 options = Data(name="folder", path=sys.argv[1], cache=sys.argv[2], on_bad_image="skip", preprocess=Preprocess(size=32))
-table = sources.load(options, 0)
+table = registry.load(options, 0)
 resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, 60_000))
 try:
-    store.prepare(table, options)
+    image_cache.prepare(table, options)
 except UserError as error:
     print(error)
 """
@@ -373,17 +376,18 @@ import shutil, sys
 from collections import namedtuple
 from pathlib import Path
 from skinexp.config.schema import Data, Preprocess
-from skinexp.data import sources, store
+from skinexp.data.preparation import image_cache
+from skinexp.data.sources import registry
 from skinexp.core.errors import UserError
 
 options = Data(name="folder", path=sys.argv[1], cache=sys.argv[2], on_bad_image="skip", workers=2,
                preprocess=Preprocess(size=96))
-table = sources.load(options, 0)
+table = registry.load(options, 0)
 really = shutil.disk_usage
-store.shutil.disk_usage = lambda path: namedtuple("Usage", "total used free")(0, 0, 10**12)  # others fill it meanwhile
-store.FEWEST_FOR_PROCESSES = 1
+image_cache.shutil.disk_usage = lambda path: namedtuple("Usage", "total used free")(0, 0, 10**12)  # others fill it
+image_cache.FEWEST_FOR_PROCESSES = 1
 try:
-    store.prepare(table, options)
+    image_cache.prepare(table, options)
 except UserError as error:
     print(error)
 (progress,) = Path(options.cache).glob("prepared/*.unfinished/progress.jsonl")
@@ -413,13 +417,14 @@ GREEDY = """
 import dataclasses, resource, sys
 import pandas as pd
 from skinexp.config.schema import Data, Preprocess
-from skinexp.data import sources, store
+from skinexp.data.preparation import image_cache
+from skinexp.data.sources import registry
 
 options = Data(name="folder", path=sys.argv[1], cache=sys.argv[2], workers=2, on_bad_image="skip",
                preprocess=Preprocess(crop_border=False, remove_hair=False, size=128))
-table = sources.load(options, 0)
+table = registry.load(options, 0)
 frame = pd.concat([table.frame] * int(sys.argv[3]), ignore_index=True)
-store.prepare(dataclasses.replace(table, frame=frame), options)
+image_cache.prepare(dataclasses.replace(table, frame=frame), options)
 print(*(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)))
 """
 

@@ -122,10 +122,10 @@ def test_several_parts_are_read_as_a_given_split(tmp_path):
     (held / "train-00000-of-00001.parquet").rename(directory / "validation-00000-of-00001.parquet")
     table = read(directory, hub_split="train+validation")
     assert table.frame["label"].tolist() == [0, 1, 1, 0, 1, 0]
-    assert table.frame["split"].tolist() == [*4 * ["train"], *2 * ["val"]]
+    assert table.frame["given_split"].tolist() == [*4 * ["train"], *2 * ["val"]]
     assert table.reader(5) == encoded(40)
-    assert read(directory, hub_split="train[:2]+train[3:]").frame["split"].tolist() == 3 * ["train"]
-    assert "split" not in read(directory).frame
+    assert read(directory, hub_split="train[:2]+train[3:]").frame["given_split"].tolist() == 3 * ["train"]
+    assert "given_split" not in read(directory).frame
 
 
 @pytest.mark.parametrize(

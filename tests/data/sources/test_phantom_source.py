@@ -8,7 +8,7 @@ import pytest
 
 from skinexp.config.schema import Data, Phantom, Shortcut, Split
 from skinexp.data import phantom
-from skinexp.data.readers import PhantomReader
+from skinexp.data.image_readers import PhantomReader
 from skinexp.data.sources.registry import load
 from skinexp.data.split import split
 from skinexp.data.table import Table

@@ -10,7 +10,7 @@ from PIL import Image
 
 from skinexp.config.schema import Data, Split
 from skinexp.core.errors import UserError
-from skinexp.data.audit.unused_files import left_aside
+from skinexp.data.audit.unused_files import unused_files
 from skinexp.data.preparation import image_cache
 from skinexp.data.sources.registry import load
 from skinexp.data.table import Table
@@ -243,9 +243,9 @@ def test_folders_of_a_given_split_are_no_classes_but_a_column(tmp_path, names):
     frame = load(options, 0).frame.set_index("image_id")
     other = "test" if "est" in names[1] else "val"
     for label, name in enumerate(("benign", "malignant")):
-        assert frame.loc[f"{names[0]}/{name}/a", ["label", "split"]].tolist() == [label, "train"]
-        assert frame.loc[f"{names[1]}/{name}/a", ["label", "split"]].tolist() == [label, other]
-    aside = left_aside(load(options, 0), options)
+        assert frame.loc[f"{names[0]}/{name}/a", ["label", "given_split"]].tolist() == [label, "train"]
+        assert frame.loc[f"{names[1]}/{name}/a", ["label", "given_split"]].tolist() == [label, other]
+    aside = unused_files(load(options, 0), options)
     assert aside.rows["reason"].tolist() == ["in no class folder"]
 
 
@@ -253,7 +253,7 @@ def test_a_folder_called_train_beside_other_classes_is_a_class(class_folders):
     write_jpeg(class_folders / "train" / "deeper" / "d.jpg", 0)
     table = load(Data(name="folder", path=str(class_folders), exclude=["train"]), 0)
     assert table.excluded == {"train": 1}
-    assert "split" not in table.frame
+    assert "given_split" not in table.frame
 
 
 def test_a_class_folder_can_be_left_out(class_folders):

@@ -182,7 +182,7 @@ def test_a_run_whose_maps_mean_nothing_has_no_heat_beside_those_whose_maps_do(im
 
 def test_the_sheet_of_a_collapsed_run_says_so_where_it_is_told(images, heats):
     rows = pd.DataFrame(
-        {"outcome": "missed", "image_id": list("abcd"), "probability": 0.5, "explained": 1}, index=range(4)
+        {"outcome": "missed", "image_id": list("abcd"), "calibrated": 0.5, "explained": 1}, index=range(4)
     )
 
     plain, marked = (outcome_sheet("efficientnet", rows, images, heats, reason) for reason in (None, "no meaning"))

@@ -35,7 +35,7 @@ def table() -> Table:
 def findings() -> Findings:
     pairs = pd.DataFrame({"first": ["ISIC_1"], "second": [ATTACK], "relation": ["mirrored"], "score": [0.97]})
     linked = pd.DataFrame({"column": ["source"], "measure": ["V"], "value": [0.6], "p_value": [0.0], "detail": ["all"]})
-    return Findings("full", 4).having(
+    return Findings("full", 4).with_findings(
         Finding("near_duplicates", WARNING, 2, "Two are alike", pairs, [[0, 1]]),
         Finding("confounded", WARNING, 1, "Linked with source", linked),
         Finding("same_image_other_label", SERIOUS, 2, "Two labels", pairs, [[0, 1]]),

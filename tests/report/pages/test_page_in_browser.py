@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 from scipy.special import expit
 
-from skinexp.evaluation import evaluate
+from skinexp.evaluation import EvaluationOptions, evaluate
 from skinexp.report.pages.comparison_files import compare
 from skinexp.runs.run_summary import RunRecord
 from tests.report.gathered import write_sweep
@@ -46,7 +46,7 @@ def finished(name: str, seed: int, signal: float) -> RunRecord:
     }
     counts = {split: {"benign": 50, "malignant": 50} for split in ("train", "val", "test")}
     result = {
-        "metrics": evaluate(predictions).metrics,
+        "metrics": evaluate(predictions, EvaluationOptions(resamples=20)).metrics,
         "data": {"name": "phantom", "images": 300, "counts": counts},
         "config": {"seed": seed},
         "command": "python -m skinexp.train " + "model.head.units=128 " * 10,

@@ -1,0 +1,1 @@
+"""Generators of documentation pages: what the code knows is written down once, in the code."""

@@ -1,0 +1,91 @@
+"""One command from its start to its exit code: what it goes on with, where it works, what went wrong."""
+
+import logging
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NoReturn
+
+from skinexp.core.errors import MISTAKEN, UserError
+
+log = logging.getLogger(__name__)
+
+FAILED, INTERRUPTED = 1, 130  # exit codes: something broke; stopped from outside, as shells have it
+
+
+@dataclass
+class Invocation:
+    """The state of one command.
+
+    Attributes:
+        resumed: directory that the command goes on with; None: it begins anew.
+        place: directory of the run or sweep at work, for the advice when the command is stopped.
+        exit_codes: of the jobs of this process that went wrong.
+    """
+
+    resumed: Path | None = None
+    place: Path | None = None
+    exit_codes: list[int] = field(default_factory=list)
+    _endings: list[Callable[[str], None]] = field(default_factory=list)
+
+    @property
+    def exit_code(self) -> int:
+        """0, or the gravest of what went wrong: a failure before a mistake."""
+        return min(self.exit_codes, default=0)
+
+    def at_end(self, ending: Callable[[str], None]) -> None:
+        """Has something called once when the command ends, with `finished`, `failed` or `killed`."""
+        self._endings.append(ending)
+
+    def end(self, status: str) -> None:
+        """Calls what is to be called at the end; a second call finds nothing left."""
+        while self._endings:
+            self._endings.pop()(status)
+
+
+_current = Invocation()
+
+
+def current() -> Invocation:
+    """Returns this process's command. Hydra calls jobs and callbacks without arguments, so they ask here."""
+    return _current
+
+
+def begin(resumed: Path | None = None) -> Invocation:
+    """Begins a command in this process."""
+    global _current
+    _current = Invocation(resumed)
+    return _current
+
+
+def exit_code_of(error: str) -> int:
+    """Returns the exit code for what result.json says of a run that did not finish."""
+    return MISTAKEN if error.startswith(UserError.__name__) else FAILED
+
+
+@contextmanager
+def log_failure(file: Path) -> Iterator[None]:
+    """Logs what went wrong instead of raising: the terminal shows one sentence, the log file holds the traceback.
+
+    The command's exit code says so later.
+    """
+    try:
+        yield
+    except UserError as error:
+        log.error("%s", error)
+        current().exit_codes.append(MISTAKEN)
+    except Exception as error:
+        log.error("%s: %s (the traceback is in %s)", type(error).__name__, error, file.name)
+        logging.getLogger().error("", exc_info=True)  # the root logger writes to the log file alone
+        current().exit_codes.append(FAILED)
+
+
+def stop_at_once(words: str) -> NoReturn:
+    """Ends the process after Ctrl-C: its threads, stopped in the middle, would complain on an orderly way out."""
+    print(words, file=sys.stderr)
+    logging.shutdown()
+    sys.stdout.flush()
+    os._exit(INTERRUPTED)

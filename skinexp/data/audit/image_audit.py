@@ -1,0 +1,202 @@
+"""The whole audit: pairs, clusters and findings, and what a training changes because of them."""
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from skinexp.config.schema import Data
+from skinexp.core import terminal
+from skinexp.core.errors import UserError, listed
+from skinexp.data.audit import class_sizes, confounds, copies, file_checks, grouping
+from skinexp.data.audit.finding import Finding, Findings
+from skinexp.data.audit.unused_files import unused_files
+from skinexp.data.duplicates import clusters, find_duplicates
+from skinexp.data.preparation import preprocess
+from skinexp.data.preparation.image_cache import Prepared
+from skinexp.data.table import GIVEN_SPLIT, Reader, Table
+
+log = logging.getLogger(__name__)
+
+Read = Callable[[int], npt.NDArray[np.uint8] | None]
+Progress = Callable[[str, int, int], None]
+
+SIDE = 256  # pixels of the shorter side of the images that are compared
+
+
+def audit(table: Table, options: Data) -> Findings:
+    """Inspects all files of a table as they are, and compares all images with each other.
+
+    Args:
+        table: the images, not prepared.
+        options: where the images come from, and how many worker threads there are.
+    """
+    frame = table.frame
+    with _progress_bar("Auditing") as progress:
+        properties = file_checks.inspect_files(frame, table.reader, options.workers, progress)
+        usable = properties["reason"].isna().to_numpy()
+        # Unusable files are not duplicates of each other.
+        sha256 = [
+            name if good else f"unusable {row}"
+            for row, (name, good) in enumerate(zip(frame["sha256"], usable, strict=True))
+        ]
+        read = _read_original(table.reader, frame["position"].tolist(), usable)
+        pairs = find_duplicates(read, sha256, options.workers, progress)
+    findings = _findings("full", table, pairs, properties)
+    return findings.with_findings(
+        file_checks.unusable(frame["path"].tolist(), properties["reason"].tolist()),
+        unused_files(table, options),
+        *file_checks.findings(frame, properties),
+    )
+
+
+def audit_prepared(prepared: Prepared, options: Data) -> Findings:
+    """Audits prepared images before a training, as `data.audit` asks: quick, full or off.
+
+    The quick audit compares images as they are prepared and opens no file again. It does not search for cropped and
+    zoomed copies, unless the set turns out to hold many copies: then it searches once more, for these as well.
+
+    Returns:
+        Findings whose rows are those of `prepared`.
+    """
+    if options.audit == "off":
+        return Findings("off", len(prepared.table.frame))
+    findings = audit(prepared.table, options) if options.audit == "full" else _quick_audit(prepared, options)
+    return findings.with_findings(file_checks.unusable(list(prepared.bad), list(prepared.bad.values())))
+
+
+def _quick_audit(prepared: Prepared, options: Data) -> Findings:
+    frame, images = prepared.table.frame, prepared.images
+    rows = frame["row"].to_numpy()
+
+    def read(place: int) -> npt.NDArray[np.uint8]:
+        return np.asarray(images[rows[place]])
+
+    def search(quick: bool) -> pd.DataFrame:
+        with _progress_bar("Auditing") as progress:
+            return find_duplicates(read, frame["sha256"].tolist(), options.workers, progress, quick)
+
+    pairs = search(quick=True)
+    # The originals of the copies that `data.augmented_copies` made are known.
+    crops = not options.augmented_copies and copies.has_many_copies(pairs, clusters(len(frame), pairs))
+    if crops:
+        log.info("Many images are copies of others: searching for cropped and zoomed copies as well")
+        pairs = search(quick=False)
+    return _findings("quick", prepared.table, pairs, None, crops)
+
+
+def _findings(
+    mode: str, table: Table, pairs: pd.DataFrame, properties: pd.DataFrame | None, crops: bool = True
+) -> Findings:
+    frame = table.frame
+    together = clusters(len(frame), pairs)
+    groups = grouping.joined(frame["group"], together)
+    return Findings(mode, len(frame), pairs=pairs, clusters=together).with_findings(
+        *copies.pair_findings(frame, pairs, together, mode, crops),
+        copies.lesion_conflicts(frame),
+        _given_split_leakage(table, together),
+        grouping.giant(frame, groups),
+        *confounds.findings(confounds.links(frame, properties, groups)),
+        *class_sizes.findings(frame, groups),
+    )
+
+
+def _given_split_leakage(table: Table, clusters: npt.NDArray[np.int64]) -> Finding | None:
+    """Returns the images that the split of the source itself puts on both of its sides, if there are any."""
+    frame = table.frame
+    if GIVEN_SPLIT not in frame:
+        return None
+    together = {"duplicate": clusters, **copies.cases(frame)}
+    if table.grouped_by not in copies.CASES.values():
+        together["group"] = frame["group"].to_numpy()
+    return copies.straddling(
+        frame,
+        frame[GIVEN_SPLIT],
+        together,
+        "straddles_given_split",
+        "Training does not use the split that came with the set, but scores that others published for it are too high",
+    )
+
+
+def split_leakage(findings: Findings, frame: pd.DataFrame, options: Data) -> Finding | None:
+    """Returns the images whose copy, lesion or patient is in another part of the run's own split, if there are any.
+
+    Args:
+        findings: of the audit of these images.
+        frame: one row per image, in the order of the findings' clusters, with column `split`.
+        options: the option `split.group` decides what the finding recommends.
+    """
+    if findings.mode == "off":
+        return None
+    together = {"duplicate": findings.clusters, **copies.cases(frame)}
+    if "original" in frame:
+        together["original"] = frame["original"].to_numpy()
+    leakage = copies.straddling(frame, frame["split"], together, "straddles_split")
+    # With these options lesions decide the groups, if there is a column of them.
+    if leakage and "patient" in leakage.rows and options.split.group in ("auto", "lesion_id"):
+        return replace(leakage, sentence=f"{leakage.sentence}. Keep patients together: data.split.group=patient_id")
+    if leakage and options.split.group != "auto":
+        return replace(leakage, sentence=f"{leakage.sentence}. Keep them together: data.split.group=auto")
+    return leakage
+
+
+def apply_findings(prepared: Prepared, findings: Findings, options: Data) -> tuple[Prepared, Findings]:
+    """Treats conflicting labels as `data.on_conflict` asks, and joins groups with `data.split.group=auto`.
+
+    Returns:
+        The images that are left, and the findings, whose clusters are in the order of these images.
+
+    Raises:
+        UserError: if labels contradict each other and `data.on_conflict` is `fail`.
+    """
+    if findings.mode == "off":
+        return prepared, findings
+    table = prepared.table
+    if (conflicting := copies.conflicting(table.frame, findings.pairs)).any():
+        _report_conflicts(table.frame[conflicting], options.on_conflict)
+        if options.on_conflict == "drop":
+            table, findings = table.without(conflicting), replace(findings, clusters=findings.clusters[~conflicting])
+    if options.split.group == "auto":
+        table = table.with_groups(grouping.joined(table.frame["group"], findings.clusters))
+    return replace(prepared, table=table), findings
+
+
+def _report_conflicts(frame: pd.DataFrame, policy: str) -> None:
+    lines = listed(frame["path"].tolist())
+    if policy == "fail":
+        raise UserError(
+            f"data.on_conflict: {len(frame):,} images occur under both labels, or belong to a lesion that does:\n"
+            f"{lines}\nCorrect their labels, exclude them (data.on_conflict=drop) or use them as they are "
+            f"(data.on_conflict=keep)"
+        )
+    verb = "Left out" if policy == "drop" else "Kept"
+    log.warning("%s %s images with contradictory labels (all are in audit.json):\n%s", verb, f"{len(frame):,}", lines)
+
+
+def _read_original(reader: Reader, positions: list[int], usable: npt.NDArray[np.bool_]) -> Read:
+    def read(place: int) -> npt.NDArray[np.uint8] | None:
+        if not usable[place]:
+            return None
+        try:
+            pixels = reader(positions[place])
+            return preprocess.decode(pixels, SIDE) if isinstance(pixels, bytes) else pixels
+        except (preprocess.ImageError, OSError):  # the file has disappeared since it was inspected
+            return None
+
+    return read
+
+
+@contextmanager
+def _progress_bar(title: str) -> Iterator[Progress]:
+    """Yields a function that shows a stage's name, and how many images of how many are done."""
+    with terminal.bar(title, 0) as bar:
+
+        def show(stage: str, done: int, total: int) -> None:
+            if done % 50 == 0 or done == total:
+                bar.say(f"{stage} {done:,}/{total:,}")
+
+        yield show

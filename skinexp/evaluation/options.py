@@ -1,0 +1,41 @@
+"""Options of an evaluation."""
+
+from dataclasses import dataclass
+
+from skinexp.evaluation.decision.calibration import validate_calibration_method
+from skinexp.evaluation.decision.prevalence import validate_prevalence
+from skinexp.evaluation.decision.threshold_rules import parse_rule
+from skinexp.evaluation.intervals.bootstrap import RESAMPLES
+
+
+@dataclass(frozen=True)
+class EvaluationOptions:
+    """How predictions are calibrated, thresholded and resampled.
+
+    Attributes:
+        threshold: rule that chooses the operating threshold on validation images: see `choose_threshold`.
+        calibration: method that is fitted on validation images: see `fit_calibrator`.
+        prevalence: share of malignant lesions among the patients that the model is for, 0 to 1, exclusive; adds
+            `ppv_at_prevalence`, `npv_at_prevalence` and `net_benefit_at_prevalence`, at the operating threshold.
+        resamples: number of bootstrap resamples of the test images.
+        seed: of the resamples.
+
+    Raises:
+        ValueError: if the rule or the method is unknown, or the prevalence is out of range.
+    """
+
+    threshold: str | float = "youden"
+    calibration: str = "none"
+    prevalence: float | None = None
+    resamples: int = RESAMPLES
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuses a mistake before anything is computed."""
+        parse_rule(self.threshold)
+        validate_calibration_method(self.calibration)
+        if self.prevalence is not None:
+            validate_prevalence(self.prevalence)
+
+
+DEFAULTS = EvaluationOptions()

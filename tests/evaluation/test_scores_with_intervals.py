@@ -1,0 +1,230 @@
+"""Scores of test images with their intervals, as an evaluation gives them."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.special import expit
+from sklearn.exceptions import UndefinedMetricWarning
+
+from skinexp.evaluation import (
+    EvaluationOptions,
+    choose_threshold,
+    delong_interval,
+    evaluate,
+    fit_calibrator,
+    net_benefit,
+    probability_scores,
+    ranking_scores,
+    threshold_scores,
+    wilson,
+)
+
+
+def study(images=1_000, seed=0):
+    """Predictions of a fair model that is too sure of itself, with some metadata."""
+    generator = np.random.default_rng(seed)
+    group = generator.integers(0, images // 2, images)
+    label = (generator.random(images // 2) < 0.3)[group].astype(int)
+    logit = 2 * generator.normal(1.5 * label - 1.2, 1.0)
+    return pd.DataFrame(
+        {
+            "image_id": [f"image_{number}" for number in range(images)],
+            "group": group,
+            "split": np.where(group % 2, "val", "test"),
+            "label": label,
+            "logit": logit,
+            "probability": expit(logit),
+            "sex": generator.choice(["f", "m"], images),
+        }
+    )
+
+
+def test_scores_are_those_of_the_plain_functions():
+    predictions = study()
+    test = predictions[predictions["split"] == "test"]
+    labels, probabilities = test["label"], test["probability"]
+    expected = ranking_scores(labels, test["logit"]) | probability_scores(labels, probabilities)
+    expected |= threshold_scores(labels, probabilities, 0.5) | {"net_benefit": net_benefit(labels, probabilities, 0.5)}
+
+    metrics = evaluate(predictions, EvaluationOptions(resamples=20)).metrics
+
+    assert {name: metrics[f"test/{name}"] for name in expected} == pytest.approx(expected, rel=1e-12)
+
+
+def test_each_score_lies_within_its_limits_and_says_how_they_were_made():
+    scores = evaluate(study(), EvaluationOptions(calibration="isotonic", prevalence=0.05, resamples=300)).tables[
+        "scores"
+    ]
+
+    assert ((scores["low"] <= scores["estimate"]) & (scores["estimate"] <= scores["high"])).all()
+    assert scores["score"].is_unique
+    method = scores.set_index("score")["method"]
+    assert method["roc_auc"] == "DeLong"
+    assert method["recall"] == method["specificity_chosen"] == "Wilson"
+    assert method["brier"] == method["ece_calibrated"] == method["mcc_chosen"] == "bootstrap"
+    assert method["npv"] == method["precision_chosen"] == "bootstrap"
+    assert method["ppv_at_prevalence"] == "MOVER of Wilson"
+
+
+def test_calls_that_are_all_right_are_no_certainty():
+    predictions = study()
+    best = predictions.loc[predictions["label"] == 0, "probability"].max()
+
+    row = (
+        evaluate(predictions, EvaluationOptions((best + 1) / 2, resamples=100))
+        .tables["scores"]
+        .set_index("score")
+        .loc["precision_chosen"]
+    )
+
+    assert row["estimate"] == row["high"] == 1
+    assert 0 < row["low"] < 1
+    assert row["method"] == "Wilson"
+
+
+def test_classes_that_are_answered_all_right_leave_the_balanced_accuracy_in_doubt():
+    label = np.tile([0, 1], 24)
+    logit = np.where(label == 1, 2.0, -2.0)
+    split = np.repeat(["val", "test"], 24)
+    predictions = pd.DataFrame({"split": split, "label": label, "logit": logit, "probability": expit(logit)})
+
+    scores = evaluate(predictions, EvaluationOptions(resamples=50)).tables["scores"].set_index("score")
+
+    of_a_class = wilson(12, 12).low
+    row = scores.loc["balanced_accuracy"]
+    assert (row["estimate"], row["high"], row["method"]) == (1, 1, "MOVER of Wilson")
+    assert 1 - row["low"] == pytest.approx(math.hypot(1 - of_a_class, 1 - of_a_class) / 2)
+    assert scores.loc[["mcc", "f1", "average_precision", "brier"], ["low", "high"]].isna().all(axis=None)
+
+
+def test_the_area_has_delongs_interval_with_lesions_taken_together():
+    predictions = study()
+    test = predictions[predictions["split"] == "test"]
+
+    row = evaluate(predictions, EvaluationOptions(resamples=50)).tables["scores"].set_index("score").loc["roc_auc"]
+
+    expected = delong_interval(test["label"], test["logit"], test["group"])
+    assert row[["estimate", "low", "high"]].tolist() == pytest.approx(list(expected))
+
+
+@pytest.mark.parametrize("rule", ["youden", "sensitivity>=0.9", "cost=10", "0.2"])
+@pytest.mark.parametrize("calibration", ["none", "temperature", "isotonic"])
+def test_threshold_and_calibration_are_learned_on_validation_alone(rule, calibration):
+    predictions = study()
+    val, test = (predictions[predictions["split"] == split] for split in ("val", "test"))
+    turned = predictions.assign(
+        label=predictions["label"].where(predictions["split"] == "val", 1 - predictions["label"])
+    )
+
+    result, other = (
+        evaluate(table, EvaluationOptions(rule, calibration, resamples=20)) for table in (predictions, turned)
+    )
+
+    calibrator = fit_calibrator(calibration, val["label"], val["logit"])
+    assert result.calibrator == other.calibrator == calibrator
+    expected = choose_threshold(rule, val["label"], calibrator.apply(val["logit"]))
+    assert result.operating_threshold == other.operating_threshold == pytest.approx(expected)
+    chosen = threshold_scores(test["label"], calibrator.apply(test["logit"]), result.operating_threshold)
+    assert result.metrics["test/recall_chosen"] == pytest.approx(chosen["recall"])
+    assert result.metrics["test/f1_chosen"] == pytest.approx(chosen["f1"])
+
+
+def test_calibration_shows_before_and_after():
+    result = evaluate(study(4_000), EvaluationOptions(calibration="temperature", resamples=50))
+
+    assert result.metrics["test/ece_calibrated"] < result.metrics["test/ece"]
+    assert result.tables["reliability"].groupby("stage")["images"].sum().nunique() == 1
+    assert result.tables["reliability"]["stage"].unique().tolist() == ["before", "after"]
+    assert not any(name.endswith("_calibrated") for name in evaluate(study(), EvaluationOptions(resamples=20)).metrics)
+
+
+def test_metrics_can_be_logged():
+    result = evaluate(study(), EvaluationOptions(prevalence=0.02, resamples=50))
+
+    assert result.metrics["threshold/chosen"] == result.operating_threshold
+    assert {"test/roc_auc_low", "test/roc_auc_high", "test/ppv_at_prevalence"} <= result.metrics.keys()
+    assert all(type(value) is float and math.isfinite(value) for value in result.metrics.values())
+
+
+def test_the_same_seed_gives_the_same_evaluate():
+    first, again, other = (evaluate(study(), EvaluationOptions(seed=seed, resamples=50)) for seed in (1, 1, 2))
+
+    pd.testing.assert_frame_equal(first.tables["scores"], again.tables["scores"])
+    pd.testing.assert_frame_equal(first.tables["roc_band"], again.tables["roc_band"])
+    assert not first.tables["scores"].equals(other.tables["scores"])
+
+
+def test_subgroups_and_bands_are_there():
+    result = evaluate(study(), EvaluationOptions(resamples=50))
+
+    assert set(result.tables["subgroups"]["column"]) == {"sex"}
+    assert len(result.tables["roc_band"]) == 101
+    assert result.tables["precision_recall_band"]["precision"].notna().all()
+
+
+def test_without_groups_each_image_is_its_own():
+    predictions = study()
+
+    alone = evaluate(predictions.drop(columns="group"), EvaluationOptions(resamples=20)).tables["scores"]
+    own = evaluate(predictions.assign(group=predictions["image_id"]), EvaluationOptions(resamples=20)).tables["scores"]
+
+    assert alone.set_index("score").loc["roc_auc", "low"] == pytest.approx(own.set_index("score").loc["roc_auc", "low"])
+
+
+def test_a_diverged_model_has_no_scores_and_no_error():
+    predictions = study().assign(logit=math.nan, probability=math.nan)
+
+    with pytest.warns(UndefinedMetricWarning):
+        result = evaluate(predictions, EvaluationOptions(calibration="temperature", prevalence=0.1, resamples=20))
+
+    assert all(map(math.isnan, result.metrics.values()))
+    assert result.calibrator.parameters == {"temperature": 1.0}
+
+
+@pytest.mark.parametrize("split", ["val", "test"])
+def test_a_split_of_one_class_leaves_what_it_does_not_take_part_in(split):
+    predictions = study()
+    predictions.loc[predictions["split"] == split, "label"] = 0
+
+    with pytest.warns(UndefinedMetricWarning):
+        metrics = evaluate(predictions, EvaluationOptions(calibration="isotonic", resamples=20)).metrics
+
+    if split == "val":
+        assert math.isnan(metrics["threshold/chosen"])
+        assert math.isnan(metrics["test/recall_chosen"])
+        assert math.isfinite(metrics["test/recall"])
+    else:
+        assert math.isfinite(metrics["threshold/chosen"])
+        assert math.isnan(metrics["test/roc_auc"])
+        assert math.isfinite(metrics["test/specificity_chosen"])
+        assert metrics["test/f1"] == metrics["test/f1_chosen"] == 0  # none found, as none was there
+
+
+@pytest.mark.parametrize("split", ["val", "test"])
+def test_an_empty_split_is_no_error(split):
+    predictions = study()
+
+    options = EvaluationOptions(calibration="temperature", prevalence=0.1, resamples=20)
+
+    with pytest.warns(UndefinedMetricWarning, match="no images"):
+        evaluate(predictions[predictions["split"] != split], options)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"threshold": "best"}, "threshold rule: must be one of"),
+        ({"calibration": "platt"}, "calibration: must be one of"),
+        ({"prevalence": 2}, "prevalence: must lie between 0 and 1"),
+    ],
+)
+def test_options_that_make_no_sense_are_refused(options, message):
+    with pytest.raises(ValueError, match=message):
+        evaluate(study(100), EvaluationOptions(**options))
+
+
+def test_a_missing_column_is_named():
+    with pytest.raises(ValueError, match="columns are missing: logit"):
+        evaluate(study(100).drop(columns="logit"))

@@ -1,0 +1,93 @@
+"""The images of an experiment, as every workflow loads, prepares, audits and splits them."""
+
+from contextlib import contextmanager
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from PIL import Image
+
+from skinexp.config.schema import Config, Data, Phantom, Preprocess
+from skinexp.data.audit import SERIOUS
+from skinexp.data.split import NAMES
+from skinexp.workflows.dataset import Dataset, load_dataset, load_table, make_batches, prepare_test_set, without_audit
+
+
+@pytest.fixture
+def phantoms(tmp_path) -> Config:
+    """An experiment on 60 small generated images."""
+    preprocess = Preprocess(size=32, crop_border=False, remove_hair=False)
+    return Config(data=Data(cache=str(tmp_path), phantom=Phantom(images=60, size=32), preprocess=preprocess))
+
+
+@pytest.fixture
+def with_given_split(tmp_path) -> Config:
+    """An experiment on a folder with parts train and test, between which the first image is copied."""
+    for number in range(60):
+        label, part = ("malignant" if number % 2 else "benign"), ("train" if number % 3 else "test")
+        file = tmp_path / "images" / part / label / f"{number}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        Image.effect_noise((32, 32), 50 + 3 * number).convert("RGB").save(file)
+    first = tmp_path / "images" / "test" / "benign" / "0.png"
+    (tmp_path / "images" / "train" / "benign" / "copy.png").write_bytes(first.read_bytes())
+    preprocess = Preprocess(size=32, crop_border=False, remove_hair=False)
+    return Config(
+        data=Data("folder", str(tmp_path / "images"), cache=str(tmp_path), workers=1, preprocess=preprocess),
+    )
+
+
+def frame(dataset: Dataset) -> pd.DataFrame:
+    return dataset.prepared.table.frame
+
+
+def test_no_step_changes_the_table_that_was_loaded(phantoms):
+    table = load_table(phantoms.data, phantoms.seed)
+    before = table.frame.copy(deep=True)
+    dataset = load_dataset(phantoms, load=lambda data, seed: table)
+    assert set(frame(dataset)["split"]) == set(NAMES)
+    assert dataset.prepared.table is not table
+    pd.testing.assert_frame_equal(table.frame, before)
+    prepare_test_set(table, phantoms.data)
+    pd.testing.assert_frame_equal(table.frame, before)
+
+
+def test_the_given_split_and_the_runs_own_are_two_columns(with_given_split):
+    dataset = load_dataset(with_given_split)
+    given = frame(dataset).set_index("image_id")["given_split"]
+    assert {name: part for name, part in given.items() if Path(name).parts[0] != part} == {}
+    assert set(frame(dataset)["split"]) == set(NAMES)
+    assert (frame(dataset)["split"] != frame(dataset)["given_split"]).any()
+    assert dataset.findings.named("straddles_given_split").severity == SERIOUS
+    assert dataset.findings.named("straddles_split") is None  # copies are one group in the run's split
+
+
+def test_every_step_can_be_timed_by_its_name(phantoms):
+    stages = []
+
+    @contextmanager
+    def stage(name):
+        yield stages.append(name)
+
+    load_dataset(phantoms, stage)
+    assert stages == ["data", "prepare", "audit", "split"]
+
+
+def test_batches_hold_the_images_of_their_part(phantoms):
+    dataset = load_dataset(phantoms)
+    batches = make_batches(dataset.prepared, phantoms)
+    counts = frame(dataset)["split"].value_counts()
+    assert [len(batches.train.images), len(batches.val), len(batches.test)] == [counts[name] for name in NAMES]
+
+
+def test_all_images_of_an_external_set_are_test_images(with_given_split):
+    table = load_table(with_given_split.data, 0)
+    prepared = prepare_test_set(table, with_given_split.data)
+    assert set(prepared.table.frame["split"]) == {"test"}
+    assert set(prepared.table.frame["given_split"]) == {"train", "test"}
+    assert "split" not in table.frame
+
+
+def test_without_an_audit_nothing_is_searched_for(with_given_split):
+    dataset = load_dataset(without_audit(with_given_split))
+    assert (dataset.findings.mode, dataset.findings.found) == ("off", ())
+    assert with_given_split.data.audit == "quick"
