@@ -1,20 +1,22 @@
 """The registry of losses, each with what it is of an image, and the objective that a training minimises.
 
 To add a loss of Keras: an entry here. Everything is in nats, of labels 0 (benign) and 1 (malignant) and one logit.
+NumPy is imported where it is used: help texts and validation need the names alone.
 """
 
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
-
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from typing import TYPE_CHECKING, Any
 
 from skinexp.contracts.names import Names
 
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import ArrayLike, NDArray
+
 FOCUS = 2.0  # gamma of Lin et al. (2017): how much less well-classified images count
-LOGITS = np.linspace(-20, 20, 40_001)  # among which the best constant prediction is looked for
+GRID = (-20, 20, 40_001)  # logits among which the best constant prediction is searched for
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ class LossContract:
     """
 
     keras_class: str
-    per_image: Callable[[NDArray[np.float64], NDArray[np.float64]], NDArray[np.float64]]
+    per_image: "Callable[[NDArray[np.float64], NDArray[np.float64]], NDArray[np.float64]]"
     options: Mapping[str, Any] = field(default_factory=dict)
     constant: Callable[[float], float] | None = None
 
@@ -38,17 +40,24 @@ class LossContract:
         """Returns the mean loss of the best constant prediction if a share of the images, in 0..1, is malignant."""
         if self.constant is not None:
             return self.constant(share)
-        malignant, benign = (self.per_image(np.full(len(LOGITS), label), LOGITS) for label in (1.0, 0.0))
+        import numpy as np
+
+        logits = np.linspace(*GRID)
+        malignant, benign = (self.per_image(np.full(len(logits), label), logits) for label in (1.0, 0.0))
         return float((share * malignant + (1 - share) * benign).min())
 
 
-def cross_entropy(labels: NDArray[np.float64], logits: NDArray[np.float64]) -> NDArray[np.float64]:
+def cross_entropy(labels: "NDArray[np.float64]", logits: "NDArray[np.float64]") -> "NDArray[np.float64]":
     """Returns (n,) binary cross-entropies."""
+    import numpy as np
+
     return np.logaddexp(0, logits) - labels * logits
 
 
-def focal(labels: NDArray[np.float64], logits: NDArray[np.float64]) -> NDArray[np.float64]:
+def focal(labels: "NDArray[np.float64]", logits: "NDArray[np.float64]") -> "NDArray[np.float64]":
     """Returns (n,) focal losses: the cross-entropy times a power of the probability of the wrong class."""
+    import numpy as np
+
     wrong = np.exp(-np.logaddexp(0, np.where(labels == 1, logits, -logits)))
     return wrong**FOCUS * cross_entropy(labels, logits)
 
@@ -88,8 +97,10 @@ class Objective:
         benign, malignant = (1 - self.share) * self.class_weights[0], self.share * self.class_weights[1]
         return (benign + malignant) * contract.constant_loss(malignant / (benign + malignant))
 
-    def mean(self, labels: ArrayLike, logits: ArrayLike) -> float:
+    def mean(self, labels: "ArrayLike", logits: "ArrayLike") -> float:
         """Returns the objective's value for (n,) labels and (n,) logits; NaN if a logit is not finite."""
+        import numpy as np
+
         classes, scores = np.asarray(labels, np.float64), np.asarray(logits, np.float64)
         if not np.isfinite(scores).all():
             return math.nan
@@ -99,7 +110,7 @@ class Objective:
         return float(np.mean(losses))
 
 
-def objective(loss: str, class_weight: str, labels: ArrayLike) -> Objective:
+def objective(loss: str, class_weight: str, labels: "ArrayLike") -> Objective:
     """Returns the objective of a training.
 
     Args:
@@ -107,6 +118,8 @@ def objective(loss: str, class_weight: str, labels: ArrayLike) -> Objective:
         class_weight: `none`; or `balanced`: a class counts as much as the other, whatever its share.
         labels: (n,) 0/1, of the training images.
     """
+    import numpy as np
+
     share = float(np.mean(np.asarray(labels)))
     if class_weight == "none" or not 0 < share < 1:
         return Objective(loss, share)

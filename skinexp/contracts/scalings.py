@@ -1,9 +1,10 @@
 """Input scalings: named maps from pixels 0..255 to the numbers that a network was trained on."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
+if TYPE_CHECKING:
+    import numpy as np
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)  # of R, G, B in 0..1
 IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
@@ -31,14 +32,18 @@ class Scaling:
         """Whether all channels are mapped alike."""
         return len(set(self.scale)) == len(set(self.offset)) == 1 and not self.bgr
 
-    def __call__(self, pixels: Any) -> np.ndarray:
+    def __call__(self, pixels: Any) -> "np.ndarray":
         """Returns (..., 3) float32 inputs of (..., 3) RGB pixels in 0..255."""
+        import numpy as np
+
         channels = np.asarray(pixels, np.float32)
         channels = channels[..., ::-1] if self.bgr else channels
         return channels * np.array(self.scale, np.float32) + np.array(self.offset, np.float32)
 
-    def invert(self, inputs: Any) -> np.ndarray:
+    def invert(self, inputs: Any) -> "np.ndarray":
         """Returns (..., 3) float32 RGB pixels, not bounded, of which the scaling makes (..., 3) inputs."""
+        import numpy as np
+
         channels = (np.asarray(inputs, np.float32) - np.array(self.offset, np.float32)) / np.array(
             self.scale, np.float32
         )
