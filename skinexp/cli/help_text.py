@@ -39,7 +39,7 @@ def _groups() -> str:
         lines.append("\n" + _row(group, about, 12))
         for file in sorted((CONF / group).glob("*.yaml")):
             mark = "*" if defaults.get(group) == file.stem else " "
-            lines.append(_row(f"  {mark} {file.stem}", _first_sentence(file), 18))
+            lines.append(_row(f"  {mark} {file.stem}", _first_sentence(file), 22))
     return "\n".join(lines)
 
 
