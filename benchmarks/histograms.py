@@ -16,6 +16,7 @@ from measure import Goal, Row, at_least, in_turns, medians, peak_memory, report
 
 from skinexp import models
 from skinexp.config.schema import Model
+from skinexp.contracts.backbones import MODEL_NAMES
 from skinexp.training.tensorboard import TensorBoard
 
 CALLBACKS = {"skinexp": TensorBoard, "Keras' callback": keras.callbacks.TensorBoard}
@@ -24,7 +25,7 @@ CALLBACKS = {"skinexp": TensorBoard, "Keras' callback": keras.callbacks.TensorBo
 def main() -> None:
     """Lets both write the histograms of the same network, in turns."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--models", nargs="+", choices=list(models.MODELS), default=["mobilenet", "efficientnet"])
+    parser.add_argument("--models", nargs="+", choices=list(MODEL_NAMES), default=["mobilenet", "efficientnet"])
     parser.add_argument("--runs", type=int, default=5)
     options = parser.parse_args()
     rows: list[Row] = []

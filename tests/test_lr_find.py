@@ -19,7 +19,7 @@ MISTAKES = [  # what is typed, how the message begins, what else it says
     ("lr_find.stps=50", "lr_find.stps: no such key.", "Did you mean lr_find.steps?"),
     ("lr_find.steps=many", "lr_find.steps: must be a whole number.", "Received: many"),
     ("lr_find.steps=5", "lr_find.steps: must be at least 20.", "Received: 5"),
-    ("model=resnet", "model=resnet: no such option.", "There are: efficientnet, mobilenet, scratch."),
+    ("model=resnet", "model=resnet: no such option.", "There are: densenet121, efficientnet, "),
     ("-m model=scratch,mobilenet", f"-m: {OF_TRAINING}", "one short run"),
     ("resume=outputs", f"resume=outputs: {OF_TRAINING}", "one short run"),
 ]

@@ -7,6 +7,7 @@ from skinexp.cli.commands import COMMANDS, summary, typed
 from skinexp.config.conf_files import CONF
 from skinexp.config.option_reference import as_typed, meaning_of, reference
 from skinexp.config.schema import GROUPS, LrFind, Pretrain, Tracking
+from skinexp.contracts.backbones import with_shipped_weights
 
 TEXTS = Path(__file__).parent / "help"
 OWN_KEYS = {"lr_find": LrFind, "pretrain": Pretrain}  # command -> the section that only it reads
@@ -26,6 +27,7 @@ def render(command: str = "train") -> str:
         see_also=_see_also(command),
         keys=_own_keys(command),
         uri=Tracking.uri,
+        shipped=" and ".join(with_shipped_weights()),
     )
 
 
@@ -37,7 +39,7 @@ def _groups() -> str:
         lines.append("\n" + _row(group, about, 12))
         for file in sorted((CONF / group).glob("*.yaml")):
             mark = "*" if defaults.get(group) == file.stem else " "
-            lines.append(_row(f"  {mark} {file.stem}", _first_sentence(file), 18))
+            lines.append(_row(f"  {mark} {file.stem}", _first_sentence(file), 22))
     return "\n".join(lines)
 
 

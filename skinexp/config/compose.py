@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from skinexp.config.conf_files import CONF
 from skinexp.config.schema import GROUPS, Config, Pretraining, RangeTest
 from skinexp.config.validation import check
+from skinexp.contracts.backbones import preset_weights
 from skinexp.core.errors import UserError
 
 if TYPE_CHECKING:
@@ -71,7 +72,9 @@ def to_config(composed: Mapping[Any, Any], schema: type[AnyConfig]) -> AnyConfig
 def register(schema: type[Config] = Config) -> None:
     """Registers the schema with Hydra: `schema` for the whole, `<group>/schema` for each group."""
     from hydra.core.config_store import ConfigStore
+    from omegaconf import OmegaConf
 
+    OmegaConf.register_new_resolver("preset_weights", preset_weights, replace=True)
     store = ConfigStore.instance()
     store.store(name="schema", node=_writable(schema))
     for group, section in GROUPS.items():

@@ -2,7 +2,7 @@
 
 import dataclasses
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import field
 from typing import Any, NamedTuple
 
@@ -41,6 +41,17 @@ def choice(default: str, *others: str, help: str) -> Any:
         help: the meaning of the key.
     """
     return field(default=default, metadata={"help": help, "choices": tuple(dict.fromkeys((default, *others)))})
+
+
+def registered(default: str, names: Collection[str], help: str) -> Any:
+    """Returns a field that accepts a name of a registry.
+
+    Args:
+        default: the name if nothing else is given.
+        names: of the registry, also those that are added later.
+        help: the meaning of the key.
+    """
+    return field(default=default, metadata={"help": help, "choices": names})
 
 
 def number(

@@ -48,7 +48,7 @@ def reference(schema: type = Config, prefix: str = "") -> Iterator[Option]:
                 _type_in_words(item.type),
                 default_of(item),
                 item.metadata["help"],
-                item.metadata.get("choices", ()),
+                tuple(item.metadata.get("choices", ())),
                 item.metadata.get("bounds", {}),
             )
 

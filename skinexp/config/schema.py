@@ -8,7 +8,8 @@ unknown keys and wrong types; `skinexp.config.validation` checks choices, bounds
 from dataclasses import dataclass, field
 
 from skinexp.config.conf_files import names
-from skinexp.config.option_fields import choice, number, option
+from skinexp.config.option_fields import choice, number, option, registered
+from skinexp.contracts import backbones, losses
 
 
 @dataclass(frozen=True)
@@ -161,17 +162,20 @@ class FineTune:
 class Model:
     """Which network is trained, from which weights, and to what its input is scaled."""
 
-    name: str = choice("scratch", *names("model"), help="architecture")
+    name: str = registered("scratch", backbones.MODEL_NAMES, help="architecture")
     weights: str | None = option(
         None,
-        "weights of the backbone: null (random), phantom (included in skinexp), imagenet, a .weights.h5 file, an .npz "
-        "file of skinexp.pretrain, or a directory of .weights.h5 files",
+        "weights of the backbone: null (random), phantom (included in skinexp for some), imagenet, a .weights.h5 file, "
+        "an .npz file of skinexp.pretrain, or a directory of .weights.h5 files or of files of Keras' ImageNet release",
     )
     frozen: bool | None = option(
         None, "do not train the backbone in the first phase; null: true if it has pretrained weights"
     )
-    input_scaling: str = choice(
-        "contract", "unit", "tf", "byte", help="what the backbone was trained with; or 0..1, -1..1, 0..255"
+    input_scaling: str = registered(
+        "contract",
+        backbones.SCALING_NAMES,
+        help="what the backbone was trained with; or 0..1 (unit), -1..1 (tf), 0..255 (byte), standardised by "
+        "ImageNet's mean and deviation (torch), BGR minus ImageNet's mean (caffe)",
     )
     batch_norm: str = choice(
         "frozen", "trained", help="BatchNormalization of a pretrained backbone: as loaded, or trained in every phase"
@@ -204,6 +208,10 @@ class Optim:
     )
     weight_decay: float = number(0.0, "decoupled weight decay, as in AdamW", ge=0)
     momentum: float = number(0.9, "momentum of sgd", ge=0, lt=1)
+    loss: str = registered("cross_entropy", losses.LOSS_NAMES, help="focal: images that are classified well count less")
+    class_weight: str = choice(
+        "none", "balanced", help="balanced: both classes count alike in the loss, whatever their shares are"
+    )
     batch_size: int = number(32, "images per training step", ge=1)
     epochs: int = number(100, "largest number of epochs in the first phase", ge=1)
     patience: int = number(10, "epochs without a better monitor before a phase stops", ge=1)

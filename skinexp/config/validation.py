@@ -7,11 +7,10 @@ from typing import Any
 
 from skinexp.config.option_fields import bounds_in_words, is_within
 from skinexp.config.schema import Config, Data, LrFind, Model, Pretraining, RangeTest, Split
+from skinexp.contracts.backbones import CONTRACTS, SCRATCH, with_shipped_weights
 from skinexp.core.errors import UserError
 
 SHORTEST_RANGE = 100  # times the smallest rate: one tenfold for the descent, and one for what is around it
-
-MOBILENET_WIDTHS = (0.35, 0.5, 0.75, 1.0, 1.3, 1.4)  # that ImageNet weights exist for
 
 
 def check(config: Config) -> None:
@@ -24,7 +23,8 @@ def check(config: Config) -> None:
     if config.resume is not None:
         raise UserError(f"resume: belongs on the command line, not in a file. Received: {config.resume}")
     _check_data(config.data)
-    _check_model(config.model)
+    _check_model(config.model, config.data.preprocess.size)
+    _check_layout(config.model.name, config.compute.layout)
     _check_threshold(config.evaluate.threshold)
     if config.compute.threads is not None and config.compute.backend == "jax":
         raise UserError(
@@ -115,36 +115,67 @@ def _check_folder(data: Data) -> None:
         )
 
 
-def _check_model(model: Model) -> None:
-    if model.name == "scratch":
-        if model.frozen:
-            raise UserError(
-                "model.frozen: the scratch CNN has no backbone to freeze. Use model=mobilenet or model=efficientnet"
-            )
-        if model.weights and Path(model.weights).is_file():
-            raise UserError(f"model.weights: the scratch CNN takes no weights file. Received: {model.weights}")
-    elif model.frozen and model.weights is None:
-        raise UserError(
-            "model.frozen: a backbone without weights cannot be frozen, its features would be constant. "
-            "Give model.weights=phantom, imagenet, a file or a directory; or model.frozen=false. "
-            "Received: model.weights=null"
-        )
-    widths = MOBILENET_WIDTHS if model.name == "mobilenet" else (1.0,)
+def _check_model(model: Model, size: int) -> None:
+    if model.name == SCRATCH:
+        _check_scratch(model)
+    else:
+        _check_weights(model)
+    contract = CONTRACTS.get(model.name)
+    widths = contract.widths if contract else (1.0,)
     if model.alpha not in widths:
         raise UserError(
             f"model.alpha: {model.name} exists in width {', '.join(map(str, widths))}. Received: {model.alpha}"
         )
-    if model.weights == "phantom" and model.alpha != 1.0:
+    if contract and size < contract.smallest_size:
         raise UserError(
-            "model.weights: those that come with skinexp are of width 1. Use model.alpha=1.0, or make some of this "
-            "width (python -m skinexp.pretrain), or use model.weights=null. "
-            f"Received: model.weights=phantom, model.alpha={model.alpha}"
+            f"data.preprocess.size: {model.name} takes images of at least {contract.smallest_size} pixels a side. "
+            f"Received: {size}"
         )
     if model.weights not in (None, "imagenet", "phantom") and not Path(model.weights).exists():
         raise UserError(
             f"model.weights: must be null, phantom, imagenet, a .weights.h5 file, or a directory of such files. "
             f"No such file or directory: {model.weights}"
         )
+
+
+def _check_scratch(model: Model) -> None:
+    if model.frozen:
+        raise UserError(
+            f"model.frozen: the scratch CNN has no backbone to freeze. Use {_some_backbones()}. Received: model=scratch"
+        )
+    if model.weights and Path(model.weights).is_file():
+        raise UserError(f"model.weights: the scratch CNN takes no weights file. Received: {model.weights}")
+
+
+def _check_weights(model: Model) -> None:
+    """Refuses weights that a backbone does not have, and a frozen backbone without weights."""
+    shipped = CONTRACTS[model.name].has_shipped_weights(model.alpha)
+    if model.frozen and model.weights is None:
+        raise UserError(
+            "model.frozen: a backbone without weights cannot be frozen, its features would be constant. Give "
+            f"model.weights={'phantom, ' if shipped else ''}imagenet, a file or a directory; or model.frozen=false. "
+            "Received: model.weights=null"
+        )
+    if model.weights == "phantom" and not shipped:
+        raise UserError(
+            f"model.weights: those that come with skinexp are of {' and '.join(with_shipped_weights())} in width 1. "
+            f"Use one of these, or make some for {model.name} (python -m skinexp.pretrain), or use "
+            "model.weights=imagenet, a file or a directory, or null (random weights). "
+            f"Received: model.weights=phantom, model.name={model.name}, model.alpha={model.alpha}"
+        )
+
+
+def _check_layout(model: str, layout: str) -> None:
+    if layout == "channels_first" and model in CONTRACTS and not CONTRACTS[model].channels_first:
+        raise UserError(
+            f"compute.layout: Keras has {model} with channels last only. Use compute.layout=channels_last. "
+            f"Received: {layout}"
+        )
+
+
+def _some_backbones() -> str:
+    *others, last = (f"model={name}" for name in CONTRACTS)
+    return f"{', '.join(others)} or {last}" if others else last
 
 
 def _check_threshold(rule: str) -> None:
@@ -171,10 +202,9 @@ def _check_pretraining(config: Pretraining) -> None:
             f"data: a backbone is pretrained on phantoms, whose factors are known. Use data=phantom. "
             f"Received: data={config.data.name}"
         )
-    if config.model.name == "scratch":
+    if config.model.name == SCRATCH:
         raise UserError(
-            "model: the scratch CNN has no backbone to pretrain. Use model=mobilenet or model=efficientnet. "
-            "Received: model=scratch"
+            f"model: the scratch CNN has no backbone to pretrain. Use {_some_backbones()}. Received: model=scratch"
         )
     if config.data.augmented_copies:
         raise UserError(

@@ -31,7 +31,7 @@ from skinexp.health.preflight import Preflight
 from skinexp.health.readings import measured
 from skinexp.models import Classifier
 from skinexp.models.prediction import Predictions
-from skinexp.training.phase_task import Course
+from skinexp.training.phase_task import PhaseTask
 from skinexp.training.phases import Phase
 
 log = logging.getLogger(__name__)
@@ -58,7 +58,7 @@ class Doctor:
         self._training = ExaminedTraining(classifier, prepared, batches, config, directory)
         self._options = config.health
         self._observations = self._training.observe_options()
-        self._monitor = EpochMonitor(self._training, self._observations.label_entropy)
+        self._monitor = EpochMonitor(self._training, self._observations.constant_loss)
         self._seconds = {"preflight": 0.0, "verdict": 0.0}
 
     @property
@@ -87,7 +87,7 @@ class Doctor:
             raise UserError(f"health.preflight: {verdict.sentence}. To train all the same: health.policy=warn")
         log.warning("Health    %s", verdict.sentence)
 
-    def watch(self, phase: Phase, task: Course) -> list[keras.callbacks.Callback]:
+    def watch(self, phase: Phase, task: PhaseTask) -> list[keras.callbacks.Callback]:
         """Returns the callbacks that measure a phase while it trains."""
         return self._monitor.callbacks(phase, task) if self._enabled else []
 

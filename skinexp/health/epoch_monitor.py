@@ -11,7 +11,7 @@ from skinexp.health.examined_training import ExaminedTraining
 from skinexp.health.health_callback import HealthCallback
 from skinexp.health.readings import Readings
 from skinexp.training.checkpoints import FOLDER
-from skinexp.training.phase_task import Course
+from skinexp.training.phase_task import PhaseTask
 from skinexp.training.phases import Phase
 
 FILE = "health.json"  # beside the checkpoints: the ends of phases that a resumed run does not train again
@@ -25,21 +25,21 @@ class EpochMonitor:
         seconds: that the measurements took.
     """
 
-    def __init__(self, training: ExaminedTraining, label_entropy: float):
+    def __init__(self, training: ExaminedTraining, constant_loss: float):
         """
         Args:
             training: the training; if it was interrupted, the monitor knows the phases that have ended.
-            label_entropy: of the training labels, in nats.
+            constant_loss: of the training labels, in nats.
         """
         self.phase_ends: dict[str, Readings] = {}
         self.seconds = 0.0
-        self._training, self._label_entropy = training, label_entropy
+        self._training, self._constant_loss = training, constant_loss
         self._file = training.directory / FOLDER / FILE
         if self._file.is_file():
             kept = json.loads(self._file.read_text())
             self.phase_ends = {name: Readings.from_dict(values) for name, values in kept.items()}
 
-    def callbacks(self, phase: Phase, task: Course) -> list[keras.callbacks.Callback]:
+    def callbacks(self, phase: Phase, task: PhaseTask) -> list[keras.callbacks.Callback]:
         """Returns the callbacks that measure a phase and change nothing.
 
         Args:
@@ -57,7 +57,7 @@ class EpochMonitor:
             moved = network_readings.read_training(probe.kernels(), start)
             self._add_end(phase, readings | moved | training.read_normalizations(epochs))
 
-        return [HealthCallback(probe, inputs, self._label_entropy, read_end, self._add_seconds)]
+        return [HealthCallback(probe, inputs, self._constant_loss, read_end, self._add_seconds)]
 
     def _add_end(self, phase: Phase, readings: Readings) -> None:
         self.phase_ends[phase.name] = readings

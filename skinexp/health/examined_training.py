@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from skinexp.config.schema import Config
+from skinexp.contracts.backbones import expected_scaling
+from skinexp.contracts.losses import Objective, objective
 from skinexp.data.pipeline import Batches
 from skinexp.data.preparation.image_cache import Prepared
 from skinexp.health import image_readings, network_readings, probes
@@ -14,8 +16,6 @@ from skinexp.health.network_probe import NetworkProbe
 from skinexp.health.observations import Observations
 from skinexp.health.readings import Readings
 from skinexp.models import Classifier
-from skinexp.models.backbones import CONTRACTS
-from skinexp.models.scratch import CONTRACT as SCRATCH_CONTRACT
 from skinexp.training import cut, phases
 from skinexp.training.phases import Phase
 
@@ -47,9 +47,15 @@ class ExaminedTraining:
         return phases.plan(self.classifier, self.config.model, self.config.optim)
 
     @cached_property
+    def objective(self) -> Objective:
+        """The mean loss that the training minimises."""
+        optim = self.config.optim
+        return objective(optim.loss, optim.class_weight, self.batches.train.labels)
+
+    @cached_property
     def cuts(self) -> list[str | None]:
         """For each phase the layer below which nothing is trained, or None."""
-        return [cut.find(phase, self.classifier) for phase in self.phases]
+        return [cut.find_cut_layer(phase, self.classifier) for phase in self.phases]
 
     @cached_property
     def network_probe(self) -> NetworkProbe:
@@ -64,7 +70,7 @@ class ExaminedTraining:
     def observe_options(self) -> Observations:
         """Returns observations that hold the options and the labels, and no readings yet."""
         model, optim = self.config.model, self.config.optim
-        expected = CONTRACTS[model.name].input_scaling if model.name in CONTRACTS else SCRATCH_CONTRACT
+        expected = expected_scaling(model.name)
         return Observations(
             model=model.name,
             input_scaling=expected if model.input_scaling == "contract" else model.input_scaling,
@@ -75,7 +81,7 @@ class ExaminedTraining:
             dropout=max(self.dropout_rates.values(), default=0.0),
             monitor=optim.monitor.replace("val_", "val/"),
             steps_per_epoch=self.batches.train.steps,
-            label_entropy=probes.prior_entropy(self.batches.train.labels),
+            constant_loss=self.objective.constant,
             chance_error=probes.chance_error(self.batches.val.labels),
         )
 
@@ -106,4 +112,6 @@ class ExaminedTraining:
         """Returns readings of some training images with running statistics and with those of the batch."""
         train = self.batches.train
         members = image_readings.sample(train.images, self.config.seed, MODE_IMAGES)
-        return network_readings.read_modes(self.network_probe, train.images.read(members), train.labels[members])
+        return network_readings.read_modes(
+            self.network_probe, train.images.read(members), train.labels[members], self.objective.mean
+        )

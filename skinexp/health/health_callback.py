@@ -31,7 +31,7 @@ class HealthCallback(keras.callbacks.Callback):
         self,
         probe: NetworkProbe,
         inputs: np.ndarray,
-        label_entropy: float,
+        constant_loss: float,
         at_end: AtEnd,
         add_seconds: Callable[[float], None],
     ):
@@ -39,12 +39,12 @@ class HealthCallback(keras.callbacks.Callback):
         Args:
             probe: what the phase trains.
             inputs: (n, ...) its inputs for some validation images.
-            label_entropy: of the training labels, in nats.
+            constant_loss: of the training labels, in nats.
             at_end: called when the phase is over.
             add_seconds: takes the seconds that each measurement took.
         """
         super().__init__()
-        self._probe, self._inputs, self._label_entropy = probe, inputs, label_entropy
+        self._probe, self._inputs, self._constant_loss = probe, inputs, constant_loss
         self._weak_fit = True  # whether the training images are not fitted
         self._at_end, self._add_seconds = at_end, add_seconds
         self._kernels: Kernels = {}  # at the beginning of the epoch
@@ -63,7 +63,7 @@ class HealthCallback(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         with self._timed():
             self._epochs = epoch + 1
-            self._weak_fit = not logs["loss"] < limit("weak_fit") * self._label_entropy
+            self._weak_fit = not logs["loss"] < limit("weak_fit") * self._constant_loss
             kernels = self._probe.kernels()
             moved = network_readings.movement(kernels, self._kernels)
             self._kernels = kernels

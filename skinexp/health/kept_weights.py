@@ -33,7 +33,7 @@ def observe_kept_weights(
         predictions: of the kept weights.
     """
     epochs = [{str(name): value for name, value in record.items()} for record in history.to_dict(orient="records")]
-    after = _read_predictions(predictions, training.config.seed, observations.chance_error)
+    after = _read_predictions(predictions, training)
     after |= Readings(best_epoch=float(best_epoch)) | training.read_normalizations(len(history))
     observed = replace(observations, epochs=epochs, after=after)
     layer = training.cuts[-1]
@@ -45,20 +45,20 @@ def observe_kept_weights(
     return observed
 
 
-def _read_predictions(predictions: Predictions, seed: int, chance_error: float) -> Readings:
+def _read_predictions(predictions: Predictions, training: ExaminedTraining) -> Readings:
     """Returns readings of the predictions for the validation images."""
     val = (predictions.table["split"] == "val").to_numpy()
     rows, features = predictions.table[val], predictions.features[val]
     labels, logits = rows["label"].to_numpy(), rows["logit"].to_numpy()
     return Readings(
         val_auc=probes.auc(labels, logits),
-        val_loss=probes.cross_entropy(labels, logits),
+        val_loss=training.objective.mean(labels, logits),
         logit_std=float(np.std(logits)),
         predicted_positive=probes.predicted_positive(logits),
         feature_cosine=probes.mean_pairwise_cosine(features),
         feature_rank=probes.effective_rank(features),
-        probe_auc=probes.logistic_probe_auc(features, labels, rows["group"], seed),
-        probe_error=chance_error,
+        probe_auc=probes.logistic_probe_auc(features, labels, rows["group"], training.config.seed),
+        probe_error=probes.chance_error(training.batches.val.labels),
         nonfinite_answers=float(probes.nonfinite_count([logits, features])),
     )
 
@@ -69,5 +69,5 @@ def _statistics_are_suspect(observations: Observations) -> bool:
     if not after.normalizations_learning > 0:
         return False
     stale = after.stale_statistics > limit("stale")
-    high_loss = not after.val_loss <= observations.label_entropy
+    high_loss = not after.val_loss <= observations.constant_loss
     return observations.pretrained or stale or failed(observations) or high_loss

@@ -1,15 +1,16 @@
 """Readings of a network on a few images: before its first step, at the end of a phase, and after training."""
 
 import math
+from collections.abc import Callable
 
 import keras
 import numpy as np
 
+from skinexp.contracts.scalings import SCALINGS
 from skinexp.health import probes
 from skinexp.health.network_probe import Kernels, LayerOutputs, NetworkProbe
 from skinexp.health.readings import Readings
 from skinexp.models import Classifier
-from skinexp.models.scaling import SCALINGS
 
 ENTRY = "input_scaling"  # the layer that passes scaled pixels to the backbone
 KERNELS = 16  # frozen kernels whose distribution is examined, at most, from the first layer to the last
@@ -40,28 +41,29 @@ def read_entry(network: keras.Model, pixels: np.ndarray, expected: str) -> Readi
         pixels: (n, s, s, 3) images in 0..255.
         expected: the contract's input scaling, a key of `SCALINGS`.
     """
-    entry = keras.ops.convert_to_numpy(network.get_layer(ENTRY)(np.asarray(pixels, np.float32)))
+    entry_of = keras.Function(network.inputs[0], network.get_layer(ENTRY).output)
+    entry = keras.ops.convert_to_numpy(entry_of(np.asarray(pixels, np.float32)))
     return Readings(
-        input_error=probes.relative_error(entry, _scaled(pixels, expected)),
+        input_error=probes.relative_error(entry, SCALINGS[expected](pixels)),
         input_min=float(entry.min()),
         input_max=float(entry.max()),
     )
 
 
-def read_other_scalings(network: keras.Model, pixels: np.ndarray, scalings: list[str]) -> Readings:
+def read_other_scalings(network: keras.Model, pixels: np.ndarray, own: str, others: list[str]) -> Readings:
     """Returns the mean pairwise cosine of the features under other input scalings.
 
     Args:
         network: the network.
         pixels: (n, s, s, 3) images in 0..255.
-        scalings: keys of `SCALINGS`.
+        own: the network's input scaling, a key of `SCALINGS`.
+        others: further keys.
     """
-    current = network.get_layer(ENTRY).get_config()
     probe = NetworkProbe(network)
     cosines = {}
-    for scaling in scalings:
+    for scaling in others:
         # Pixels that the network's own scaling turns into those of the other one: the graph stays as it is.
-        converted = (_scaled(pixels, scaling) - current["offset"]) / current["scale"]
+        converted = SCALINGS[own].invert(SCALINGS[scaling](pixels))
         cosines[scaling] = probes.mean_pairwise_cosine(probe.probe(converted).features)
     return Readings(cosine_by_scaling=cosines)
 
@@ -130,19 +132,22 @@ def read_training(now: Kernels, start: Kernels) -> Readings:
     )
 
 
-def read_modes(probe: NetworkProbe, inputs: np.ndarray, labels: np.ndarray) -> Readings:
+def read_modes(
+    probe: NetworkProbe, inputs: np.ndarray, labels: np.ndarray, mean_loss: Callable[[np.ndarray, np.ndarray], float]
+) -> Readings:
     """Returns losses and ROC-AUC of the same images with running statistics and with those of the batch.
 
     Args:
         probe: the network.
         inputs: (n, ...) its inputs, n at least 32.
         labels: (n,) 0/1.
+        mean_loss: of (n,) labels and (n,) logits.
     """
     inference = probe.probe(inputs)
     own = probe.probe(inputs, training=True)
     return Readings(
-        inference_loss=probes.cross_entropy(labels, inference.logits),
-        own_statistics_loss=probes.cross_entropy(labels, own.logits),
+        inference_loss=mean_loss(labels, inference.logits),
+        own_statistics_loss=mean_loss(labels, own.logits),
         inference_auc=probes.auc(labels, inference.logits),
         own_statistics_auc=probes.auc(labels, own.logits),
         dead_units=largest_dead_share(inference),
@@ -163,11 +168,6 @@ def read_normalizations(network: keras.Model, updates: int) -> Readings:
 
 def _by_kernel(kernels: Kernels, values: np.ndarray) -> dict[str, float]:
     return {name: float(value) for name, value in zip(kernels, values, strict=True)}
-
-
-def _scaled(pixels: np.ndarray, scaling: str) -> np.ndarray:
-    numbers = SCALINGS[scaling]
-    return np.asarray(pixels, np.float32) * numbers["scale"] + numbers["offset"]
 
 
 def _newly_drawn_kernel(layer: keras.layers.Layer):

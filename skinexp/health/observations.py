@@ -24,7 +24,7 @@ class Observations:
         dropout: the largest rate of a Dropout layer.
         monitor: the column of history.csv that chooses the best epoch.
         steps_per_epoch: number of training batches.
-        label_entropy: entropy of the training labels, in nats: the loss of the best constant prediction.
+        constant_loss: loss of the best constant prediction; for the cross-entropy the entropy of the labels, in nats.
         chance_error: standard error of the ROC-AUC of random scores on the validation images.
         before: readings before the first step.
         frozen_layers_probed: whether `dead_units` before the first step covers the layers below a cut as well.
@@ -44,7 +44,7 @@ class Observations:
     dropout: float
     monitor: str
     steps_per_epoch: int
-    label_entropy: float
+    constant_loss: float
     chance_error: float
     before: Readings = field(default_factory=Readings)
     frozen_layers_probed: bool = False

@@ -5,6 +5,7 @@ from dataclasses import replace
 import keras
 import numpy as np
 
+from skinexp.contracts.scalings import SCALINGS
 from skinexp.core.randomness import rng
 from skinexp.health import image_readings, network_readings, probes
 from skinexp.health.diagnostic_limits import limit
@@ -14,7 +15,6 @@ from skinexp.health.observations import Observations
 from skinexp.health.overfit_test import IMAGES as OVERFIT_IMAGES
 from skinexp.health.overfit_test import OverfitResult, OverfitTest
 from skinexp.health.readings import Readings
-from skinexp.models.scaling import SCALINGS
 
 FEATURE_IMAGES = 64  # validation images whose features are examined if the network is cut and they are known
 ENTRY_IMAGES = 16  # of them, whose pixels are followed into the backbone
@@ -64,14 +64,14 @@ class Preflight:
         )
         readings |= network_readings.read_weights(training.classifier, training.phases[0].frozen)
         readings |= Readings(
-            initial_loss=probes.cross_entropy(labels, outputs.logits),
+            initial_loss=training.objective.mean(labels, outputs.logits),
             probe_auc=probes.logistic_probe_auc(outputs.features, labels, groups, seed),
             probe_error=probes.chance_error(labels),
         )
         if training.classifier.pretrained and _sees_nothing(readings):
             others = [name for name in SCALINGS if name != observations.input_scaling]
             images = val.read(members[:SCALING_IMAGES])
-            readings |= network_readings.read_other_scalings(network, images, others)
+            readings |= network_readings.read_other_scalings(network, images, observations.input_scaling, others)
         return readings
 
     def _test_overfitting(self, observations: Observations) -> tuple[Readings, list[OverfitResult]]:

@@ -1,4 +1,4 @@
-"""model.keras: the network, and beside it in the same file what is needed to use it on new images."""
+"""model.keras: the network, and in the same file the metadata that new images need."""
 
 import dataclasses
 import io
@@ -17,10 +17,13 @@ REFERENCE = "skinexp_training_images.npz"  # likewise
 
 
 def save_model(network: keras.Model, file: Path, metadata: dict[str, Any], reference: Reference | None = None) -> None:
-    """Saves a network that Keras loads without skinexp, with metadata that `load_metadata` reads.
+    """Writes a network that Keras loads without skinexp, with metadata that `load_metadata` reads.
 
     Args:
-        reference: what is kept of the training images, for `load_reference`.
+        network: the trained network.
+        file: to write.
+        metadata: values that JSON can hold.
+        reference: statistics of the training images, for `load_reference`.
     """
     network.save(file)
     with zipfile.ZipFile(file, "a", zipfile.ZIP_DEFLATED) as archive:
@@ -32,13 +35,13 @@ def save_model(network: keras.Model, file: Path, metadata: dict[str, Any], refer
 
 
 def load_metadata(file: Path) -> dict[str, Any]:
-    """Preprocessing options, thresholds and class names of a saved network."""
+    """Returns the preprocessing options, thresholds and class names of a saved network."""
     with zipfile.ZipFile(file) as archive:
         return json.loads(archive.read(METADATA))
 
 
 def load_reference(file: Path) -> Reference | None:
-    """What is kept of a saved network's training images; None where nothing is, as in files of earlier versions."""
+    """Returns the statistics of a saved network's training images; None if an older file has none."""
     with zipfile.ZipFile(file) as archive:
         if REFERENCE not in archive.namelist():
             return None

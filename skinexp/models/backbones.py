@@ -1,51 +1,36 @@
-"""Pretrained backbones and their contracts: what goes in, which activation is last, where weights come from."""
+"""Backbones of keras.applications as one flat graph on scaled pixels."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import keras
 
+from skinexp.contracts.backbones import CONTRACTS, Contract
+from skinexp.models.scaling import scale_pixels
 
-@dataclass(frozen=True)
-class Contract:
-    """What a backbone asks of its surroundings.
+__all__ = ["CONTRACTS", "Contract", "attach_backbone", "build_backbone"]
 
-    Attributes:
-        build: the function of keras.applications.
-        input_scaling: the range its weights were trained on, a key of `scaling.SCALINGS`.
-        last_convolution: layer of the last convolutional activation.
-        file_stem: how files with its weights begin, as keras.applications names them.
-        has_widths: whether its width (alpha) can be chosen.
+
+def build_backbone(contract: Contract, alpha: float, **options: Any) -> keras.Model:
+    """Returns a backbone without its top, as keras.applications builds it.
+
+    Args:
+        contract: which backbone.
+        alpha: its width.
+        options: further arguments of the application, such as `weights` and `input_shape`.
     """
-
-    build: Callable[..., keras.Model]
-    input_scaling: str
-    last_convolution: str
-    file_stem: str
-    has_widths: bool = False
-
-    def arguments(self, alpha: float) -> dict[str, Any]:
-        """Arguments of `build` beyond those that every backbone takes."""
-        return {"alpha": alpha} if self.has_widths else {}
-
-    def file_prefix(self, alpha: float) -> str:
-        """How the name of a weights file of this width begins."""
-        return f"{self.file_stem}_{alpha}_" if self.has_widths else f"{self.file_stem}_"
+    application = getattr(keras.applications, contract.application)
+    return application(include_top=False, **contract.arguments(alpha), **options)
 
 
-CONTRACTS = {
-    "mobilenet": Contract(
-        build=keras.applications.MobileNetV2,
-        input_scaling="tf",
-        last_convolution="out_relu",
-        file_stem="mobilenet_v2",
-        has_widths=True,
-    ),
-    "efficientnet": Contract(
-        build=keras.applications.EfficientNetB0,
-        input_scaling="byte",  # its own first layers rescale
-        last_convolution="top_activation",
-        file_stem="efficientnet_b0",
-    ),
-}
+def attach_backbone(contract: Contract, alpha: float, pixels: keras.KerasTensor, input_scaling: str) -> keras.Model:
+    """Returns a backbone of random weights on pixels in 0..255, scaled as its contract asks.
+
+    Args:
+        contract: which backbone.
+        alpha: its width.
+        pixels: input of (n, size, size, 3) pixels.
+        input_scaling: `contract`, or a key of `SCALINGS` that takes the place of the contract's.
+    """
+    scaled = scale_pixels(pixels, input_scaling, contract.input_scaling)
+    # input_tensor, not a call of the backbone: a nested model breaks Grad-CAM and attribution libraries.
+    return build_backbone(contract, alpha, weights=None, input_tensor=scaled)

@@ -1,11 +1,11 @@
-"""A network, with what other rooms must know to train and to explain it."""
+"""A network, with the names of its parts, which training and explanation need."""
 
 import math
 from dataclasses import dataclass
 
 import keras
 
-FEATURES = "features"  # name of the layer that pools the last activation: what lies behind it is the head
+FEATURES = "features"  # name of the layer that pools the last activation; the layers after it are the head
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,7 @@ class Classifier:
         network: the graph: (n, size, size, 3) pixels in, (n, 1) logits out.
         backbone: names of the backbone's layers from input to output; empty for a network without one.
         last_convolution: name of the last convolutional activation, which Grad-CAM explains.
-        pretrained: whether the backbone holds weights that were learned before.
+        pretrained: whether the backbone has pretrained weights.
     """
 
     network: keras.Model
@@ -30,5 +30,5 @@ class Classifier:
 
     @property
     def trainable_parameters(self) -> int:
-        """Parameters that training changes now; phases change which those are."""
+        """Number of parameters that the phase that was entered last trains."""
         return sum(math.prod(weight.shape) for weight in self.network.trainable_weights)

@@ -1,4 +1,4 @@
-"""The lower part of a network, for what does not learn: from pixels to an activation."""
+"""The lower part of a network, up to one activation, for layers that do not learn."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,7 +10,7 @@ Extractor = Callable[[Any], np.ndarray]
 
 
 def extractor(network: keras.Model, layer: str) -> Extractor:
-    """Computes a layer's activation in inference mode, with the weights that the network has now.
+    """Returns a function that computes a layer's activation in inference mode, with the weights of now.
 
     Returns:
         A function from (n, size, size, 3) pixels in 0..255, of the backend's type or NumPy's, to (n, ...) float32.
@@ -20,12 +20,12 @@ def extractor(network: keras.Model, layer: str) -> Extractor:
     if keras.backend.backend() == "tensorflow":
         compiled = _as_constants(function, network.inputs[0].shape)
         return lambda pixels: np.asarray(compiled(pixels), np.float32)
-    model = Whole(function, network)
+    model = CompiledGraph(function, network)
     return lambda pixels: np.asarray(model.predict_on_batch(pixels), np.float32)
 
 
-class Whole(keras.Model):
-    """A function of a network's graph as a model, which the backend compiles; the graph gets no new nodes by it."""
+class CompiledGraph(keras.Model):
+    """A function of a network's graph as a model that the backend compiles; the graph gets no new nodes from it."""
 
     def __init__(self, function: keras.Function, network: keras.Model):
         super().__init__(name="extractor", dtype="float32")
@@ -38,9 +38,9 @@ class Whole(keras.Model):
 
 
 def _as_constants(function: keras.Function, shape: tuple[int | None, ...]) -> Callable[[Any], Any]:
-    """A function whose weights are constants: TensorFlow then folds normalizations into convolutions.
+    """Returns a function whose weights are constants: TensorFlow then folds normalizations into convolutions.
 
-    benchmarks/frozen_layers.py says how much that saves on a CPU.
+    benchmarks/frozen_layers.py measures how much that saves on a CPU.
     """
     import tensorflow as tf
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2

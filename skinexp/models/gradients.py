@@ -14,7 +14,7 @@ Pulled = Callable[[list[Tensor]], tuple[Tensor, Callable[[], list[Tensor]]]]
 
 
 def differentiate(function: Scalar) -> Differentiated:
-    """A function from a list of tensors to the value and its gradient with respect to each of them.
+    """Returns a function from a list of tensors to the value and its gradient with respect to each of them.
 
     Gradients that do not exist (the value does not depend on a tensor) are zero.
     """
@@ -32,9 +32,9 @@ def differentiate(function: Scalar) -> Differentiated:
 
 
 def pullback(function: Scalar) -> Pulled:
-    """Likewise, but with a function that computes the gradients if they are wanted: that takes longer than the value.
+    """Returns a function from a list of tensors to the value and a function that computes the gradients on demand.
 
-    On JAX both are one compiled program, so that the gradients are there anyway.
+    Gradients take longer than the value. On JAX both are one compiled program, which computes the gradients anyway.
     """
     backend = keras.backend.backend()
     if backend == "tensorflow":
@@ -70,7 +70,7 @@ def pullback(function: Scalar) -> Pulled:
 
 
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The same function, on JAX as one program: op by op, each would be compiled on its own."""
+    """Returns the function, on JAX as one program: otherwise each operation would be compiled on its own."""
     if keras.backend.backend() == "jax":
         import jax
 

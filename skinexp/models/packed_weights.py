@@ -1,7 +1,7 @@
-"""Weights packed into a small file, with a card beside it that says where they come from and what the file must hold.
+"""Weights packed into a small file, with a card beside it that states their origin and the file's hash.
 
-The file is NumPy's .npz: `layer/weight` -> array, kernels in float16. What is one number a channel stays in float32: it
-takes little room, and float16 has hardly a digit for a small variance.
+The file is NumPy's .npz: `layer/weight` -> array, kernels in float16. Weights with one number a channel stay in
+float32: they take little space, and float16 has hardly a digit for a small variance.
 """
 
 import hashlib
@@ -27,14 +27,16 @@ def write(backbone: keras.Model, file: Path, about: dict[str, Any]) -> dict[str,
     """Writes a backbone's weights and their card.
 
     Args:
-        file: of the weights; the card goes beside it.
-        about: what the card shall say beyond what the file holds.
+        backbone: whose weights are written.
+        file: of the weights; the card is written beside it.
+        about: further entries of the card.
 
     Returns:
         The card.
     """
     packed = io.BytesIO()
-    np.savez(packed, **{name: _packed(array) for name, array in arrays(backbone).items()})
+    content_of: dict[str, Any] = {name: _packed(array) for name, array in arrays(backbone).items()}
+    np.savez(packed, **content_of)
     content = packed.getvalue()
     file.write_bytes(content)
     card = {"file": file.name, "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest(), **about}
@@ -43,13 +45,13 @@ def write(backbone: keras.Model, file: Path, about: dict[str, Any]) -> dict[str,
 
 
 def read(file: Path, backbone: keras.Model) -> dict[str, Any]:
-    """Puts packed weights into a backbone.
+    """Loads packed weights into a backbone.
 
     Returns:
         The card.
 
     Raises:
-        UserError: where the file is not what its card says, or does not fit.
+        UserError: if the file differs from its card, or does not fit.
     """
     card, content = _checked(file)
     try:
@@ -66,17 +68,17 @@ def read(file: Path, backbone: keras.Model) -> dict[str, Any]:
 
 
 def card_of(file: Path) -> Path:
-    """Where the card of a weights file is."""
+    """Returns the path of the card of a weights file."""
     return file.with_suffix(".json")
 
 
 def arrays(backbone: keras.Model) -> dict[str, np.ndarray]:
-    """`layer/weight` -> array, the same for each network that is built the same way."""
+    """Returns `layer/weight` -> array, with the same names for every network that is built the same way."""
     return {name: keras.ops.convert_to_numpy(weight) for name, weight in _weights(backbone).items()}
 
 
 def _weights(backbone: keras.Model) -> dict[str, keras.Variable]:
-    named = {}
+    named: dict[str, keras.Variable] = {}
     for layer in backbone.layers:
         # Keras counts the layers that nobody named: normalization, normalization_1, ... as they are built.
         stem = re.sub(r"_\d+$", "", layer.name) if isinstance(layer, keras.layers.Normalization) else layer.name
@@ -89,7 +91,7 @@ def _packed(array: np.ndarray) -> np.ndarray:
 
 
 def _checked(file: Path) -> tuple[dict[str, Any], bytes]:
-    """The card, and the bytes that it vouches for."""
+    """Returns the card, and the bytes of the file whose hash it states."""
     try:
         card, content = json.loads(card_of(file).read_text()), file.read_bytes()
         expected = card["sha256"]

@@ -6,6 +6,7 @@ import keras
 from keras import layers
 
 from skinexp.config.schema import Model
+from skinexp.contracts.backbones import SCRATCH_SCALING
 from skinexp.models.channel_layout import channel_axis
 from skinexp.models.classifier import FEATURES, Classifier
 from skinexp.models.scaling import scale_pixels
@@ -18,16 +19,15 @@ BLOCKS = (  # filters of each block's convolutions, and the dropout that ends it
     ((128, 128), 0.30),
     ((256,), 0.35),
 )
-CONTRACT = "unit"
 LAST_ACTIVATION = "block4_relu1"
 
 
 def scratch(options: Model, size: int) -> Classifier:
-    """Builds the CNN: 618,017 parameters, 616,609 of them trainable."""
+    """Returns the CNN: 618,017 parameters, 616,609 of them trainable."""
     if options.weights is not None:
         log.info("Weights   none: the scratch CNN always starts from random ones")
     pixels = keras.Input((size, size, 3), name="pixels")
-    x = scale_pixels(pixels, options.input_scaling, CONTRACT)
+    x = scale_pixels(pixels, options.input_scaling, SCRATCH_SCALING)
     for number, (filters, dropout) in enumerate(BLOCKS, start=1):
         for position, width in enumerate(filters, start=1):
             x = layers.Conv2D(width, 3, padding="same", name=f"block{number}_conv{position}")(x)

@@ -1,31 +1,27 @@
-"""A backbone of keras.applications under the seed study's head, as one flat graph whatever its weights come from."""
+"""A backbone of keras.applications under the seed study's head, as one flat graph for every source of weights."""
+
+import logging
 
 import keras
 from keras import layers
 
 from skinexp.config.schema import Model
 from skinexp.models import weights
-from skinexp.models.backbones import CONTRACTS
+from skinexp.models.backbones import CONTRACTS, attach_backbone
 from skinexp.models.classifier import FEATURES, Classifier
-from skinexp.models.scaling import scale_pixels
+
+log = logging.getLogger(__name__)
 
 
 def transfer(options: Model, size: int) -> Classifier:
-    """Builds `options.name` for images of `size` pixels a side.
+    """Returns the network `options.name` for images of `size` pixels a side.
 
     Raises:
-        UserError: where its weights cannot be had.
+        UserError: if its weights cannot be had, or do not fit.
     """
     contract = CONTRACTS[options.name]
     pixels = keras.Input((size, size, 3), name="pixels")
-    scaled = scale_pixels(pixels, options.input_scaling, contract.input_scaling)
-    # input_tensor, not a call of the backbone: a nested model breaks Grad-CAM and attribution libraries.
-    backbone = contract.build(
-        include_top=False,
-        weights=None,
-        input_tensor=scaled,
-        **contract.arguments(options.alpha),
-    )
+    backbone = attach_backbone(contract, options.alpha, pixels, options.input_scaling)
     outer = {"pixels", "input_scaling", "input_layout"}
     names = tuple(layer.name for layer in backbone.layers if layer.name not in outer)
 
@@ -37,6 +33,7 @@ def transfer(options: Model, size: int) -> Classifier:
     network = keras.Model(pixels, logit, name=options.name)
 
     if options.weights is None:
+        log.info("Weights   %s", weights.describe_random(options.name, options.alpha))
         _set_momentum(network, options.batch_norm_momentum)
     else:
         weights.load(options.weights, contract, options.alpha, backbone)

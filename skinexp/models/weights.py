@@ -1,4 +1,4 @@
-"""Finds a backbone's pretrained weights and puts them into the one graph that every source shares."""
+"""Finds a backbone's pretrained weights, and loads them into the one graph that every source shares."""
 
 import logging
 import warnings
@@ -7,9 +7,10 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from skinexp.contracts.backbones import CONTRACTS, Contract, with_shipped_weights
 from skinexp.core.errors import UserError
 from skinexp.models import packed_weights
-from skinexp.models.backbones import Contract
+from skinexp.models.backbones import build_backbone
 from skinexp.models.channel_layout import image_shape
 
 log = logging.getLogger(__name__)
@@ -19,35 +20,54 @@ DONOR_SIZE = 224  # pixels a side that the ImageNet release is built for; the we
 
 
 def load(source: str, contract: Contract, alpha: float, backbone: keras.Model) -> None:
-    """Puts pretrained weights into a backbone.
+    """Loads pretrained weights into a backbone.
 
     EfficientNet exists in two graphs: its ImageNet release holds standard deviations where Normalization reads
     variances, so the graph for the release divides by their square root once more. Here the variances are mended
     instead, also where the release comes as a file, and one graph serves all.
 
     Args:
-        source: `imagenet`; `phantom`, which come with skinexp; a `.weights.h5` file, or an `.npz` file as
-            `skinexp.pretrain` writes it; or a directory in which the backbone looks its own file up by name.
-        backbone: as `contract.build` makes it, on whatever input.
+        source: `imagenet`; `phantom`, which come with skinexp; a `.weights.h5` file, a file of Keras' ImageNet release,
+            or an `.npz` file as `skinexp.pretrain` writes it; or a directory that holds one such file for the backbone.
+        contract: which backbone.
+        alpha: its width.
+        backbone: as `build_backbone` returns it, on any input.
 
     Raises:
-        UserError: where the weights cannot be had, or do not fit.
+        UserError: if the weights cannot be had, or do not fit.
     """
     if source == "imagenet":
         _copy(_download(contract, alpha), backbone)
     else:
-        file = shipped(contract, alpha) if source == "phantom" else _find(Path(source), contract, alpha)
+        file = _find_shipped(contract, alpha) if source == "phantom" else _find(Path(source), contract, alpha)
         read = packed_weights.read if file.suffix == packed_weights.SUFFIX else _read
         read(file, backbone)
         log.info("Weights   %s", "learned on phantoms, which come with skinexp" if source == "phantom" else file)
     for layer in backbone.layers:
-        if isinstance(layer, keras.layers.Normalization):
+        if isinstance(layer, keras.layers.Normalization) and layer.weights:
             _mend(layer)
 
 
+def describe_random(model: str, alpha: float) -> str:
+    """Returns a sentence on a backbone of random weights, with the backbones whose weights come with skinexp."""
+    others = " and ".join(with_shipped_weights())
+    if CONTRACTS[model].has_shipped_weights(alpha):
+        return "random: the whole network is trained"
+    return f"random: the whole network is trained. {others} of width 1 have weights that come with skinexp, {model} not"
+
+
 def shipped(contract: Contract, alpha: float) -> Path:
-    """The file of a backbone's weights that comes with skinexp."""
+    """Returns the file of a backbone's weights that comes with skinexp."""
     return packed_weights.SHIPPED / f"{contract.file_prefix(alpha)}phantom{packed_weights.SUFFIX}"
+
+
+def _find_shipped(contract: Contract, alpha: float) -> Path:
+    if not contract.has_shipped_weights(alpha):
+        raise UserError(
+            f"model.weights: those that come with skinexp are of {' and '.join(with_shipped_weights())} in width 1. "
+            f"Received: model.weights=phantom for {contract.application}, width {alpha}"
+        )
+    return shipped(contract, alpha)
 
 
 def _read(file: Path, backbone: keras.Model) -> None:
@@ -60,7 +80,7 @@ def _read(file: Path, backbone: keras.Model) -> None:
 
 
 def _copy(source: keras.Model, receiver: keras.Model) -> None:
-    """Copies weights layer by layer; both models have the same layers with weights, in the same order."""
+    """Copies weights layer by layer between models that have the same layers with weights, in the same order."""
     givers, takers = ([layer for layer in model.layers if layer.weights] for model in (source, receiver))
     for giver, taker in zip(givers, takers, strict=True):
         taker.set_weights(giver.get_weights())
@@ -75,15 +95,14 @@ def _mend(normalization: keras.layers.Normalization) -> None:
 
 def _download(contract: Contract, alpha: float) -> keras.Model:
     try:
-        return contract.build(
-            include_top=False, weights="imagenet", input_shape=image_shape(DONOR_SIZE), **contract.arguments(alpha)
-        )
+        return build_backbone(contract, alpha, weights="imagenet", input_shape=image_shape(DONOR_SIZE))
     except Exception as error:  # Keras raises bare Exception where a download fails
+        shipped_ones = "use those that come with skinexp (model.weights=phantom), or "
+        others = shipped_ones if contract.has_shipped_weights(alpha) else ""
         raise UserError(
-            "model.weights: ImageNet weights could not be downloaded and are not in Keras' cache. "
-            "Take those that come with skinexp (model.weights=phantom), or connect to the network once, or put the "
-            "files into $KERAS_HOME/models, or give a file or a directory (model.weights=PATH), or train from random "
-            "weights (model.weights=null). "
+            "model.weights: ImageNet weights could not be downloaded and are not in Keras' cache. Connect to the "
+            f"network once, or put {contract.release_file(alpha)} into $KERAS_HOME/models, or give a file or a "
+            f"directory (model.weights=PATH), or {others}train from random weights (model.weights=null). "
             f"Reason: {_first_line(error)}"
         ) from error
 
@@ -96,8 +115,11 @@ def _find(path: Path, contract: Contract, alpha: float) -> Path:
     if path.is_file():
         return path
     prefix = contract.file_prefix(alpha)
-    found = sorted(path.glob(f"{prefix}*.weights.h5"))
+    release = contract.release_file(alpha)
+    found = sorted(path.glob(f"{prefix}*.weights.h5")) + sorted(path.glob(release))
     if len(found) != 1:
         which = "no file" if not found else "more than one file"
-        raise UserError(f"model.weights: {path} holds {which} named {prefix}*.weights.h5. Name the file itself")
+        raise UserError(
+            f"model.weights: {path} holds {which} named {prefix}*.weights.h5 or {release}. Name the file itself"
+        )
     return found[0]

@@ -12,11 +12,10 @@ from skinexp.config.schema import Model, Pretraining
 from skinexp.core import terminal
 from skinexp.data.augment import Augmentation
 from skinexp.data.pipeline import TrainingBatches
-from skinexp.models.backbones import CONTRACTS
-from skinexp.models.scaling import scale_pixels
+from skinexp.models.backbones import CONTRACTS, attach_backbone
 from skinexp.training import optimizers
-from skinexp.training.augmented_model import Trainee
-from skinexp.training.callbacks import EpochOrder
+from skinexp.training.augmented_model import AugmentedModel
+from skinexp.training.callbacks import EpochSync
 
 log = logging.getLogger(__name__)
 
@@ -44,12 +43,7 @@ def build(options: Model, count: int) -> Pretrained:
     """
     contract = CONTRACTS[options.name]
     pixels = keras.Input((None, None, 3), name="pixels")
-    backbone = contract.build(
-        include_top=False,
-        weights=None,
-        input_tensor=scale_pixels(pixels, "contract", contract.input_scaling),
-        **contract.arguments(options.alpha),
-    )
+    backbone = attach_backbone(contract, options.alpha, pixels, "contract")
     for layer in backbone.layers:
         if isinstance(layer, layers.BatchNormalization):
             layer.momentum = options.batch_norm_momentum
@@ -60,7 +54,7 @@ def build(options: Model, count: int) -> Pretrained:
     return Pretrained(keras.Model(pixels, logits, name=options.name), backbone)
 
 
-class ResizingModel(Trainee):
+class ResizingModel(AugmentedModel):
     """The network as it is trained: it resizes its images to one size, whatever their own size is."""
 
     def __init__(self, network: keras.Model, augmentation: Augmentation, size: int):
@@ -112,7 +106,7 @@ def train(pretrained: Pretrained, batches: TrainingBatches, config: Pretraining,
                 batches.dataset(),
                 initial_epoch=len(losses),
                 epochs=last,
-                callbacks=[EpochOrder(batches), Progress(bar, losses, optim.epochs, directory / CHECKPOINT)],
+                callbacks=[EpochSync(batches), Progress(bar, losses, optim.epochs, directory / CHECKPOINT)],
                 shuffle=False,  # the batches are shuffled already
                 verbose=0,
             )

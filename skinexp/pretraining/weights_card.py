@@ -24,7 +24,7 @@ def card(config: Pretraining, digest: str, counts: dict[str, int]) -> dict[str, 
     """
     model, contract = config.model, CONTRACTS[config.model.name]
     return {
-        "backbone": contract.build.__name__,
+        "backbone": contract.application,
         "alpha": model.alpha,
         "input": f"RGB 0..255, which skinexp scales to what the backbone expects ({contract.input_scaling})",
         "licence": LICENCE,

@@ -1,9 +1,10 @@
-"""What happens between epochs: the record, the best weights, the progress display, the stop at a lost loss."""
+"""Callbacks between epochs: one row an epoch, the best weights, the progress bar, the stop at a non-finite loss."""
 
 import logging
 import math
 import time
 from collections.abc import Callable
+from typing import Any
 
 import keras
 import numpy as np
@@ -15,25 +16,26 @@ from skinexp.training.phases import Phase, learning
 
 log = logging.getLogger(__name__)
 
-Record = dict[str, object]  # epoch, phase, seconds, lr, train/loss, val/loss, ...
+EpochRow = dict[str, Any]  # epoch, phase, seconds, lr, train/loss, val/loss, ...
 
 
 class NonFiniteLoss(RuntimeError):
-    """Training cannot go on: the loss is no number any more.
+    """The error that ends a training whose loss is not finite.
 
     Attributes:
-        records: of the epochs so far.
+        rows: one for each epoch so far.
     """
 
-    def __init__(self, message: str, records: list[Record]):
+    def __init__(self, message: str, rows: list[EpochRow]):
         super().__init__(message)
-        self.records = records
+        self.rows = rows
 
 
-class EpochOrder(keras.callbacks.Callback):
-    """Tells what draws which epoch it draws for: the training batches and, on PyTorch, dropout.
+class EpochSync(keras.callbacks.Callback):
+    """A callback that passes the number of the epoch to what draws random numbers for it.
 
-    There Keras takes dropout from PyTorch's generator, elsewhere from seeds of its layers, which checkpoints hold.
+    These are the training batches and, on PyTorch, dropout: there Keras draws it from PyTorch's generator, elsewhere
+    from seeds of its layers, which checkpoints hold.
     """
 
     def __init__(self, batches: EpochBatches):
@@ -48,13 +50,18 @@ class EpochOrder(keras.callbacks.Callback):
             torch.manual_seed(int(rng(self._batches.seed, "dropout", epoch).integers(2**31)))
 
 
-class Recorder(keras.callbacks.Callback):
-    """Keeps one record an epoch, over all phases, and passes it on as soon as it is there."""
+class EpochLogger(keras.callbacks.Callback):
+    """A callback that collects one row an epoch, over all phases, and passes each on at once.
 
-    def __init__(self, on_epoch: Callable[[Record], None]):
+    Attributes:
+        rows: one for each epoch so far.
+        phase: the phase that is trained now; set before each phase.
+    """
+
+    def __init__(self, on_epoch: Callable[[EpochRow], None], phase: Phase):
         super().__init__()
-        self.records: list[Record] = []
-        self.phase: Phase | None = None  # set before each phase
+        self.rows: list[EpochRow] = []
+        self.phase = phase
         self._on_epoch = on_epoch
         self._start = 0.0
 
@@ -65,28 +72,28 @@ class Recorder(keras.callbacks.Callback):
         logs = dict(logs or {})
         health = {name: value for name, value in logs.items() if name.startswith("health/")}
         names = [name for name in logs if not name.startswith(("val_", "health/")) and name != "learning_rate"]
-        record: Record = {
+        row: EpochRow = {
             "epoch": epoch + 1,
             "phase": self.phase.name,
             "seconds": round(time.perf_counter() - self._start, 3),
             "lr": float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)),
         }
-        record |= {f"train/{name}": float(logs[name]) for name in names}
-        record |= {f"val/{name}": float(logs[f"val_{name}"]) for name in names if f"val_{name}" in logs}
-        record |= health
-        self.records.append(record)
-        self._on_epoch(record)
-        if not (math.isfinite(record["train/loss"]) and math.isfinite(record["val/loss"])):
+        row |= {f"train/{name}": float(logs[name]) for name in names}
+        row |= {f"val/{name}": float(logs[f"val_{name}"]) for name in names if f"val_{name}" in logs}
+        row |= health
+        self.rows.append(row)
+        self._on_epoch(row)
+        if not (math.isfinite(row["train/loss"]) and math.isfinite(row["val/loss"])):
             raise NonFiniteLoss(
-                f"The loss became {record['train/loss']:g} in training, {record['val/loss']:g} in validation, in epoch "
-                f"{epoch + 1} (phase {self.phase.name}, learning rate {record['lr']:g}). Lower "
+                f"The loss became {row['train/loss']:g} in training, {row['val/loss']:g} in validation, in epoch "
+                f"{epoch + 1} (phase {self.phase.name}, learning rate {row['lr']:g}). Lower "
                 f"{'model.fine_tune.lr' if self.phase.name == 'fine_tune' else 'optim.lr'}",
-                self.records,
+                self.rows,
             )
 
 
 class BestWeights(keras.callbacks.Callback):
-    """Keeps what is trained whenever the monitor is better than in any epoch of any phase before."""
+    """A callback that keeps the trained weights of the epoch whose monitor is the best of all phases so far."""
 
     def __init__(self, monitor: str, network: keras.Model):
         super().__init__()
@@ -118,7 +125,7 @@ class BestWeights(keras.callbacks.Callback):
 
 
 class ProgressBar(keras.callbacks.Callback):
-    """A bar that moves with the batches and says how the last epoch went."""
+    """A progress bar that advances with the batches and shows the last epoch's scores."""
 
     def __init__(self, bar: terminal.Bar, phase: Phase, first: int):
         """

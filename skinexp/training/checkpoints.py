@@ -1,4 +1,4 @@
-"""What a training must remember to go on where it was killed, and the file that remembers it.
+"""The state that a training needs to resume after it was killed, and the file that holds it.
 
 The file is written under another name, brought to the disk, and renamed: whoever kills the process leaves this
 checkpoint or the one before. The order of images and their augmentation are not in it: they follow from the seed and
@@ -12,6 +12,7 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -21,8 +22,9 @@ from skinexp.core.digest import digest, digest_of_arrays
 from skinexp.core.errors import NO_ROOM, UserError
 from skinexp.data.pipeline import Batches
 from skinexp.models import Classifier
-from skinexp.training.callbacks import Record
+from skinexp.training.callbacks import EpochRow
 from skinexp.training.phases import Phase
+from skinexp.training.stoppers import Counters
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +42,7 @@ class Checkpoint:
     Attributes:
         finished: phases that are over.
         cuts: where each phase that has begun is cut, by its name.
-        records: of the epochs that are over.
+        rows: one for each epoch that is over.
         best: the best epoch, and the monitor's value there.
         network: variables of layers that have learned or do so now, seeds of dropout included.
         best_weights: weights of these layers in the best epoch; empty where that was the last.
@@ -50,19 +52,19 @@ class Checkpoint:
 
     finished: int
     cuts: dict[str, str | None]
-    records: list[Record]
+    rows: list[EpochRow]
     best: tuple[int, float]
     network: Arrays
     best_weights: Arrays
     optimizer: Arrays
-    stoppers: list[dict[str, float | None]]
+    stoppers: list[Counters]
 
 
 def write(checkpoint: Checkpoint, fingerprint: str, directory: Path) -> None:
     """Writes the checkpoint whole, or leaves the one before.
 
     Raises:
-        UserError: where the disk has no room for it.
+        UserError: if the disk has no room for it.
     """
     facts = {name: value for name, value in vars(checkpoint).items() if name not in ARRAYS}
     text = json.dumps({"fingerprint": fingerprint, **facts})
@@ -83,14 +85,15 @@ def write(checkpoint: Checkpoint, fingerprint: str, directory: Path) -> None:
 
 
 def read(directory: Path, fingerprint: str) -> Checkpoint | None:
-    """The checkpoint of this very training; None where there is none that can be used, which the log explains."""
+    """Returns the checkpoint of exactly this training; None if none can be used, and then the log says why."""
     try:
         with (directory / FILE).open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
             facts = json.loads(stored["facts"].tobytes())
             if facts.pop("fingerprint") != fingerprint:
                 log.warning("Training  starts at the beginning: the checkpoint is of other options, data or weights")
                 return None
-            return Checkpoint(**facts, **{part: _below(part, stored) for part in ARRAYS})
+            arrays: dict[str, Any] = {part: _below(part, stored) for part in ARRAYS}
+            return Checkpoint(**facts, **arrays)
     except FileNotFoundError:
         return None
     except Exception as error:  # whatever a disk made of the file, it keeps no training from starting
@@ -104,7 +107,7 @@ def forget(directory: Path) -> None:
 
 
 def fingerprint(classifier: Classifier, plan: list[Phase], batches: Batches, config: Config) -> str:
-    """Names a training by all that its course follows from: options, data, and weights that a checkpoint leaves out."""
+    """Returns a digest of all that a training depends on: options, data, and weights that a checkpoint leaves out."""
     layers = classifier.network.layers
     variables = [(layer.name, list(variable.shape), variable.dtype) for layer in layers for variable in layer.variables]
     frozen = (weights for layer in layers if layer.name in plan[0].frozen for weights in layer.get_weights())

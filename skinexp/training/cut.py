@@ -1,4 +1,4 @@
-"""Where a phase allows a network to be cut in two: nothing below the cut changes, everything that learns is above."""
+"""The cut of a network in two parts: nothing below the cut changes during a phase, everything that learns is above."""
 
 import math
 
@@ -8,14 +8,14 @@ from skinexp.models import Classifier
 from skinexp.training.phases import Phase
 
 
-def find(phase: Phase, classifier: Classifier) -> str | None:
-    """Name of the highest layer through whose one output all that learns sees the image.
+def find_cut_layer(phase: Phase, classifier: Classifier) -> str | None:
+    """Returns the name of the highest layer through whose single output everything that learns sees the image.
 
     In a head phase that is the pooling layer; in fine-tuning the end of the last block that is frozen as a whole.
 
     Returns:
-        None where nothing worth keeping lies below: the backbone learns, be it only its BatchNormalization, or there is
-        none.
+        None if nothing below is worth caching: there is no backbone, or it learns, even if only its BatchNormalization
+        does.
     """
     layers = classifier.network.layers
     pixels = math.prod(classifier.network.input_shape[1:])
@@ -30,21 +30,21 @@ def find(phase: Phase, classifier: Classifier) -> str | None:
         holds_weights = holds_weights or bool(layer.weights)
         needed = {tensor for tensor in needed | {id(layer.output)} if last_use[tensor] > position}
         if len(needed) == 1 and holds_weights and math.prod(layer.output.shape[1:]) < pixels:
-            found = layer.name  # more values than the image has would take longer to read than to compute
+            found = layer.name  # to read more values than the image has would take longer than to compute them
     return found
 
 
 def below(classifier: Classifier, layer: str) -> list[keras.layers.Layer]:
-    """The layers up to the cut, with the one that it is named after."""
+    """Returns the layers up to the cut, including the layer that it is named after."""
     layers = classifier.network.layers
     return layers[: [one.name for one in layers].index(layer) + 1]
 
 
-class Top(keras.Model):
-    """What lies above a cut, as a model of its own; training it trains the network that it belongs to."""
+class HeadModel(keras.Model):
+    """The layers above a cut as a model of its own; to train it is to train the network that it belongs to."""
 
     def __init__(self, classifier: Classifier, layer: str):
-        super().__init__(name="top")
+        super().__init__(name="head_model")
         network = classifier.network
         self.above = network.layers[len(below(classifier, layer)) :]
         self._cut = id(network.get_layer(layer).output)
@@ -59,5 +59,5 @@ class Top(keras.Model):
 
 
 def _changes(layer: keras.layers.Layer, phase: Phase) -> bool:
-    """Whether two epochs could get different answers from it."""
+    """Returns whether the layer's output for an image can differ between two epochs."""
     return layer.name not in phase.frozen and (bool(layer.weights) or isinstance(layer, keras.layers.Dropout))

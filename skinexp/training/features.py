@@ -1,8 +1,8 @@
-"""What lies below a cut sees each view of an image once; what lies above then trains on what it left.
+"""Cached features: the activations of the layers below a cut, on which the layers above it are trained.
 
 Thirty epochs through a frozen backbone compute the same features thirty times. Here they are computed once, for a few
-differently augmented views of each training image, and kept in a cache that other runs of a sweep share: a head epoch
-takes a fraction of a second. An epoch draws, for each image, one of its views.
+differently augmented views of each training image, and kept in a cache that other runs of a sweep share. An epoch on
+cached features takes a fraction of a second. It draws one of the views of each image.
 """
 
 import logging
@@ -26,6 +26,7 @@ from skinexp.data.pipeline import Batches, EpochBatches, Images
 from skinexp.data.preparation.cache_lock import cache_lock
 from skinexp.models import Classifier
 from skinexp.models.extractor import Extractor, extractor
+from skinexp.models.scaling import LAYER as SCALING_LAYER
 from skinexp.training import cut
 
 log = logging.getLogger(__name__)
@@ -34,7 +35,7 @@ VERSION = 4  # raise it when the same inputs give other features
 
 
 class FeatureBatches(EpochBatches):
-    """Batches (features, labels): of each training image the features of one of its views."""
+    """Batches (features, labels) of the training images, each with the features of one of its views."""
 
     def __init__(
         self,
@@ -47,7 +48,10 @@ class FeatureBatches(EpochBatches):
     ):
         """
         Args:
-            draw: the (views, n, ...) float32 features of the views that were drawn as the 0th, 1st, ... time.
+            draw: returns the (views, n, ...) float32 features of the views that were drawn the 0th, 1st, ... time.
+            labels: (n,) 0/1.
+            batch_size: images a batch.
+            seed: of the order and the choice of views.
             first: the epoch that the phase begins with.
             redraw: epochs after which views are drawn afresh; None: never.
         """
@@ -82,11 +86,16 @@ def training_features(
     cache: Path,
     number: int = 0,
 ) -> np.ndarray:
-    """(views, n, ...) float32 activations of the training images; one view where nothing is augmented.
+    """Returns (views, n, ...) float32 activations of the training images; one view if nothing is augmented.
 
     Args:
-        layer: whose activation.
-        number: which time views are drawn.
+        classifier: whose layers below the cut keep their weights.
+        layer: the layer of the activation.
+        batches: of the training images.
+        augmentation: draws the views.
+        views: number of views an image.
+        cache: directory of the cache.
+        number: how often views were drawn before.
     """
     draws = [batches.train.draws("view augment", number * views + view) for view in range(views)]
     draws = draws[:1] if all(np.array_equal(draws[0], other) for other in draws) else draws
@@ -94,23 +103,23 @@ def training_features(
 
 
 def validation_features(classifier: Classifier, layer: str, batches: Batches, cache: Path) -> np.ndarray:
-    """(n, ...) float32 activations of the validation images, not augmented."""
+    """Returns (n, ...) float32 activations of the validation images, not augmented."""
     (features,) = _cached(classifier, layer, batches.val, batches.batch_size, None, [None], cache)
     return features
 
 
 def size(classifier: Classifier, layer: str, batches: Batches, views: int) -> int:
-    """Bytes that the features of a training take."""
+    """Returns the bytes that the features of a training take."""
     values = int(np.prod(classifier.network.get_layer(layer).output.shape[1:]))
     return (views * batches.train.count + len(batches.val)) * values * np.dtype(np.float32).itemsize
 
 
 def _one_axis(views: np.ndarray) -> np.ndarray:
-    """All views of all images, one after the other."""
+    """Returns (views * n, ...) all views of all images, one after the other."""
     return views.reshape(-1, *views.shape[2:])
 
 
-Draws = list[np.ndarray] | list[None]  # of each view; None: the images as they are
+Draws = list[np.ndarray] | list[None]  # one a view; None: the images are not augmented
 
 
 def _cached(
@@ -122,7 +131,7 @@ def _cached(
     draws: Draws,
     cache: Path,
 ) -> np.ndarray:
-    """(views, n, ...) float32, memory-mapped."""
+    """Returns (views, n, ...) float32 activations, memory-mapped from a file that is computed if it is missing."""
     weights = digest_of_arrays(value for below in cut.below(classifier, layer) for value in below.get_weights())
     key = _key(classifier, layer, weights, images, draws)
     file = cache / "features" / f"{key}.npy"
@@ -144,19 +153,18 @@ def _cached(
 
 @lru_cache(maxsize=1)
 def _extractor(network: keras.Model, layer: str, weights: str) -> Extractor:
-    """The extractor of these weights: built once for training and validation images, as that takes a second or two."""
+    """Returns the extractor of these weights, built once for all images, as that takes seconds."""
     return extractor(network, layer)
 
 
 def _key(classifier: Classifier, layer: str, weights: str, images: Images, draws: Draws) -> str:
-    """Names features by everything they are computed from: the graph, its weights, the pixels and the draws."""
+    """Returns a digest of everything that features depend on: the graph, its weights, the pixels and the draws."""
     network = classifier.network
-    scaling = network.get_layer("input_scaling").get_config()
+    scaling = network.get_layer(SCALING_LAYER).get_config()
+    numbers = [scaling.get(name) for name in ("scale", "offset", "mean", "variance") if name in scaling]
     drawn = [None if view is None else digest_of_arrays([view]) for view in draws]
     policy = keras.config.dtype_policy().name
-    return digest(
-        VERSION, network.name, layer, scaling["scale"], scaling["offset"], policy, weights, images.digest, drawn
-    )
+    return digest(VERSION, network.name, layer, *numbers, policy, weights, images.digest, drawn)
 
 
 def _compute(
@@ -169,7 +177,7 @@ def _compute(
     file: Path,
 ) -> None:
     """Writes the features batch by batch, so that they need not fit into memory."""
-    file.unlink(missing_ok=True)  # what a job that was killed has left takes room
+    file.unlink(missing_ok=True)  # a job that was killed may have left it
     _check_room(file.parent, math.prod(shape) * np.dtype(np.float32).itemsize)
     features = np.lib.format.open_memmap(file, mode="w+", dtype=np.float32, shape=shape)
     with terminal.bar("Features", len(draws) * len(images)) as bar:
@@ -178,13 +186,15 @@ def _compute(
                 # The last batch is filled up: a compiled step takes long to compile for another size.
                 members = np.minimum(np.arange(start, start + batch_size), len(images) - 1)
                 pixels = images.read(members)
-                view[members] = extract(pixels if drawn is None else augmentation(pixels, drawn[members]))
+                view[members] = extract(
+                    pixels if drawn is None or augmentation is None else augmentation(pixels, drawn[members])
+                )
                 bar.advance(min(batch_size, len(images) - start))
     features.flush()
 
 
 def _check_room(directory: Path, needed: int) -> None:
-    """A full disk would end the process without a word: so the system does where a memory map is written to."""
+    """Raises a UserError if the disk has no room: writing to a memory map of a full disk ends the process."""
     free = shutil.disk_usage(directory).free
     if needed > free:
         raise UserError(

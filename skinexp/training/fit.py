@@ -9,30 +9,33 @@ from pathlib import Path
 import keras
 import pandas as pd
 
-from skinexp.config.schema import Config, Model, Optim
+from skinexp.config.schema import Config, Model
+from skinexp.contracts.losses import objective
 from skinexp.core import terminal
 from skinexp.data.pipeline import Batches
 from skinexp.models import Classifier
 from skinexp.training import checkpoints, optimizers, phases
-from skinexp.training.callbacks import BestWeights, EpochOrder, ProgressBar, Record, Recorder
-from skinexp.training.checkpoint_callback import Memory
-from skinexp.training.phase_task import Course, course, shortest_cut
+from skinexp.training.callbacks import BestWeights, EpochLogger, EpochRow, EpochSync, ProgressBar
+from skinexp.training.checkpoint_callback import CheckpointCallback
+from skinexp.training.losses import build_loss, log_objective
+from skinexp.training.phase_task import PhaseTask, build_phase_task, choose_cut
 from skinexp.training.phases import Phase
+from skinexp.training.stoppers import build_stoppers
 from skinexp.training.tensorboard import TensorBoard
 
 log = logging.getLogger(__name__)
 
-Watching = Callable[[Phase, Course], list[keras.callbacks.Callback]]
+Watching = Callable[[Phase, PhaseTask], list[keras.callbacks.Callback]]
 
 
 @dataclass(frozen=True)
 class Training:
-    """What a training leaves behind, beside the best weights in the network.
+    """The outcome of a training; the best weights are in the network.
 
     Attributes:
         history: one row an epoch: epoch (from 1, counting on through phases), phase, seconds, lr, train/loss,
-            train/accuracy, train/auc, the same with val/, what `watch` read, and best (bool: the epoch whose weights
-            were kept).
+            train/accuracy, train/auc, the same with val/, what the callbacks of `watch` added, and best (bool: the
+            epoch whose weights were kept).
         best_epoch: that epoch.
         phases: names of the phases, in order.
     """
@@ -47,81 +50,85 @@ def fit(
     batches: Batches,
     config: Config,
     directory: Path,
-    on_epoch: Callable[[Record], None] = lambda record: None,
-    watch: Watching = lambda phase, way: [],
+    on_epoch: Callable[[EpochRow], None] = lambda row: None,
+    watch: Watching = lambda phase, task: [],
 ) -> Training:
-    """Trains the network in place; goes on where a training in this directory was interrupted, with the same outcome.
+    """Trains the network in place; resumes an interrupted training of this directory, with the same outcome.
 
     Args:
-        classifier: as it was built, also where an earlier life has trained it.
+        classifier: as it was built, also if an interrupted training has changed its weights before.
+        batches: of the training and validation images.
+        config: the whole configuration.
         directory: the run's; `checkpoints/` and `tensorboard/` are written into it.
-        on_epoch: called with each epoch's record as soon as it is there. A training that goes on calls it again for the
-            epochs since its last checkpoint, with the same numbers but for the seconds.
-        watch: callbacks that look at a phase and change nothing; they see the weights of its last epoch at its end.
+        on_epoch: called with each epoch's row at once. A resumed training calls it again for the epochs since its last
+            checkpoint, with the same numbers but for the seconds.
+        watch: returns callbacks that observe a phase and change nothing; at its end they see the weights of its last
+            epoch.
 
     Raises:
-        NonFiniteLoss: where the loss is no number any more.
-        UserError: where the disk has no room.
+        NonFiniteLoss: if the loss is not finite.
+        UserError: if the disk has no room.
     """
     plan = phases.plan(classifier, config.model, config.optim)
+    loss = _build_loss(config, batches)
     dropout = phases.dropout_rates(classifier.network)
-    recorder, best = Recorder(on_epoch), BestWeights(config.optim.monitor, classifier.network)
-    mark = checkpoints.fingerprint(classifier, plan, batches, config)
-    memory = Memory(directory / checkpoints.FOLDER, mark, classifier.network, recorder, best)
-    if recorder.records:
-        outcome = "was finished" if memory.finished == len(plan) else "goes on"
-        log.info("Training  %s after epoch %d", outcome, len(recorder.records))
+    logger, best = EpochLogger(on_epoch, plan[0]), BestWeights(config.optim.monitor, classifier.network)
+    fingerprint = checkpoints.fingerprint(classifier, plan, batches, config)
+    checkpoint = CheckpointCallback(directory / checkpoints.FOLDER, fingerprint, classifier.network, logger, best)
+    _log_resumed(logger.rows, checkpoint.finished == len(plan))
     for number, phase in enumerate(plan):
         phases.enter(phase, classifier.network, dropout)
-        if number < memory.finished:
+        if number < checkpoint.finished:
             continue
         log.info("Training  %s", _describe(phase, classifier, config.model))
-        layer = memory.cut(phase, partial(shortest_cut, phase, classifier, batches, config))
-        done = len(recorder.records)
-        first = sum(record["phase"] != phase.name for record in recorder.records)
-        way = course(phase, layer, classifier, batches, config, first)
-        optimizer = optimizers.build(config.optim, phase.lr, phase.epochs * way.batches.steps)
-        way.compile(optimizer, config.compute)
-        recorder.phase, memory.stoppers = phase, _stoppers(config.optim)
-        with terminal.bar(phase.name, phase.epochs * way.batches.steps) as bar:
-            bar.advance((done - first) * way.batches.steps)
-            way.model.fit(
-                way.batches.dataset(),
-                validation_data=way.validation,
-                initial_epoch=done,
-                epochs=first + phase.epochs,
-                callbacks=[
-                    EpochOrder(way.batches),
-                    *watch(phase, way),
-                    recorder,
-                    best,
-                    *memory.stoppers,
-                    *_tensorboard(config, directory),
-                    ProgressBar(bar, phase, first),
-                    memory,
-                ],
-                shuffle=False,  # the batches come shuffled
-                verbose=0,
-            )
-        memory.finish_phase()
-        _summarise(recorder.records[first:], best.epoch)
-    history = pd.DataFrame(recorder.records)
+        layer = checkpoint.cut(phase, partial(choose_cut, phase, classifier, batches, config))
+        first = sum(row["phase"] != phase.name for row in logger.rows)
+        task = build_phase_task(phase, layer, classifier, batches, config, first)
+        logger.phase, checkpoint.stoppers = phase, build_stoppers(config.optim)
+        observers = [EpochSync(task.batches), *watch(phase, task), logger, best, *checkpoint.stoppers]
+        observers += _tensorboard(config, directory)
+        _fit_phase(phase, task, loss, config, range(first, len(logger.rows)), observers, checkpoint)
+        checkpoint.finish_phase()
+        _log_outcome(logger.rows[first:], best.epoch)
+    history = pd.DataFrame(logger.rows)
     history["best"] = history["epoch"] == best.epoch
     return Training(history, best.epoch, tuple(phase.name for phase in plan))
 
 
-def _stoppers(optim: Optim) -> list[keras.callbacks.Callback]:
-    mode = "min" if optim.monitor.endswith("loss") else "max"
-    stop = keras.callbacks.EarlyStopping(monitor=optim.monitor, mode=mode, patience=optim.patience)
-    if optim.schedule == "cosine":
-        return [stop]
-    reduce = optim.reduce_lr
-    return [
-        stop,
-        keras.callbacks.ReduceLROnPlateau(
-            monitor=optim.monitor, mode=mode, factor=reduce.factor, patience=reduce.patience, min_lr=reduce.min_lr
-        ),
-    ]
+def _fit_phase(
+    phase: Phase,
+    task: PhaseTask,
+    loss: keras.losses.Loss,
+    config: Config,
+    trained: range,
+    observers: list[keras.callbacks.Callback],
+    checkpoint: CheckpointCallback,
+) -> None:
+    """Trains one phase to its end.
+
+    Args:
+        trained: the epochs of the phase that were trained before an interruption, counted from 0 through all phases.
+        observers: callbacks, in order; the progress bar and the checkpoint come after them.
+    """
+    steps = task.batches.steps
+    task.compile(optimizers.build(config.optim, phase.lr, phase.epochs * steps), loss, config.compute)
+    with terminal.bar(phase.name, phase.epochs * steps) as bar:
+        bar.advance(len(trained) * steps)
+        task.model.fit(
+            task.batches.dataset(),
+            validation_data=task.validation,
+            initial_epoch=trained.stop,
+            epochs=trained.start + phase.epochs,
+            callbacks=[*observers, ProgressBar(bar, phase, trained.start), checkpoint],
+            shuffle=False,  # the batches come shuffled
+            verbose=0,
+        )
+
+
+def _build_loss(config: Config, batches: Batches) -> keras.losses.Loss:
+    goal = objective(config.optim.loss, config.optim.class_weight, batches.train.labels)
+    log_objective(goal, config.evaluate.calibration)
+    return build_loss(goal)
 
 
 def _tensorboard(config: Config, directory: Path) -> list[keras.callbacks.Callback]:
@@ -130,6 +137,11 @@ def _tensorboard(config: Config, directory: Path) -> list[keras.callbacks.Callba
     return [
         TensorBoard(str(directory / "tensorboard"), histogram_freq=int(config.tracking.histograms), write_graph=False)
     ]
+
+
+def _log_resumed(rows: list[EpochRow], finished: bool) -> None:
+    if rows:
+        log.info("Training  %s after epoch %d", "was finished" if finished else "goes on", len(rows))
 
 
 def _describe(phase: Phase, classifier: Classifier, model: Model) -> str:
@@ -142,11 +154,11 @@ def _describe(phase: Phase, classifier: Classifier, model: Model) -> str:
     )
 
 
-def _summarise(records: list[Record], best_epoch: int) -> None:
-    seconds = sum(record["seconds"] for record in records)
-    kept = next((record for record in records if record["epoch"] == best_epoch), None)
+def _log_outcome(rows: list[EpochRow], best_epoch: int) -> None:
+    seconds = sum(row["seconds"] for row in rows)
+    kept = next((row for row in rows if row["epoch"] == best_epoch), None)
     if kept is None:
         outcome = f"no epoch better than epoch {best_epoch}, which is kept"
     else:
         outcome = f"best epoch {best_epoch}: validation loss {kept['val/loss']:.3f}, AUC {kept['val/auc']:.3f}"
-    log.info("          %d epochs in %.0f s; %s", len(records), seconds, outcome)
+    log.info("          %d epochs in %.0f s; %s", len(rows), seconds, outcome)

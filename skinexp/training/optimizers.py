@@ -1,12 +1,13 @@
 """Optimizers by name, with their learning rate: constant until a plateau, or along a cosine."""
 
 from collections.abc import Callable
+from typing import Any
 
 import keras
 
 from skinexp.config.schema import Optim
 
-Schedule = float | keras.optimizers.schedules.LearningRateSchedule
+Schedule = Any  # a float, or a keras.optimizers.schedules.LearningRateSchedule: Keras has no types
 
 
 def _adam(options: Optim, lr: Schedule) -> keras.Optimizer:
@@ -27,11 +28,11 @@ OPTIMIZERS: dict[str, Callable[[Optim, Schedule], keras.Optimizer]] = {"adam": _
 
 
 def build(options: Optim, lr: float, steps: int) -> keras.Optimizer:
-    """The optimizer of a phase of at most `steps` steps that begins at learning rate `lr`."""
-    schedule: Schedule = keras.optimizers.schedules.CosineDecay(lr, steps) if options.schedule == "cosine" else lr
+    """Returns the optimizer of a phase of at most `steps` steps that begins at learning rate `lr`."""
+    schedule = keras.optimizers.schedules.CosineDecay(lr, steps) if options.schedule == "cosine" else lr
     return OPTIMIZERS[options.name](options, schedule)
 
 
 def without_schedule(options: Optim, lr: float) -> keras.Optimizer:
-    """The optimizer with a learning rate that may be set between steps."""
+    """Returns the optimizer with a learning rate that may be set between steps."""
     return OPTIMIZERS[options.name](options, lr)

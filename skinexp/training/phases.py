@@ -1,4 +1,4 @@
-"""A training is a list of phases; each says which layers learn, for how long, and how fast."""
+"""The phases of a training: which layers learn, for how many epochs, at which learning rate."""
 
 from dataclasses import dataclass
 
@@ -20,7 +20,7 @@ class Phase:
 
     Attributes:
         name: train (everything), head (the backbone frozen) or fine_tune (its end trained as well); in the last two
-            the backbone's BatchNormalization learns too where `model.batch_norm` says so.
+            the backbone's BatchNormalization learns too if `model.batch_norm=trained`.
         epochs: at most.
         lr: learning rate it begins with.
         frozen: names of the layers that keep their weights and compute as in inference.
@@ -33,7 +33,7 @@ class Phase:
 
 
 def plan(classifier: Classifier, model: Model, optim: Optim) -> list[Phase]:
-    """The phases of a model: one that trains everything, or a head first and then the end of a pretrained backbone.
+    """Returns a model's phases: one that trains everything, or the head and then the end of a pretrained backbone.
 
     BatchNormalization of a pretrained backbone stays frozen in every phase: the statistics of small batches would
     replace those that its weights were learned with. `model.batch_norm=trained` lets that happen, to study it.
@@ -59,7 +59,7 @@ def plan(classifier: Classifier, model: Model, optim: Optim) -> list[Phase]:
 
 
 def enter(phase: Phase, network: keras.Model, dropout: dict[str, float]) -> None:
-    """Makes exactly the phase's layers learn.
+    """Makes exactly the phase's layers trainable.
 
     A frozen Dropout (EfficientNet's backbone has some) must not drop either: inference mode means the whole layer.
 
@@ -73,10 +73,10 @@ def enter(phase: Phase, network: keras.Model, dropout: dict[str, float]) -> None
 
 
 def learning(network: keras.Model) -> list[keras.layers.Layer]:
-    """The layers that learn in the phase that was entered last."""
+    """Returns the layers that learn in the phase that was entered last."""
     return [layer for layer in network.layers if layer.trainable]
 
 
 def dropout_rates(network: keras.Model) -> dict[str, float]:
-    """The rate of each Dropout layer, by name."""
+    """Returns the rate of each Dropout layer, by name."""
     return {layer.name: layer.rate for layer in network.layers if isinstance(layer, keras.layers.Dropout)}

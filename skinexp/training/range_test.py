@@ -1,7 +1,7 @@
-"""A learning-rate range test in numbers: which rates it tries, when it stops, and what its losses suggest.
+"""A learning-rate range test in numbers: the rates it tries, when it stops, and the rate that its losses suggest.
 
-Each step trains at a larger rate than the one before. While rates are too small nothing happens; then the loss falls,
-and where they are too large it falls no further, rises, and leaves all bounds. A good rate lies where it falls.
+Each step trains at a larger rate than the one before. While rates are too small, the loss does not change; then it
+falls; when they are too large, it stops falling, rises and diverges. A good rate lies where it falls.
 
 Reference: Smith, Cyclical learning rates for training neural networks, WACV 2017.
 """
@@ -26,9 +26,9 @@ AT_ONCE = "The loss left all bounds within a few steps. Begin with smaller rates
 
 @dataclass(frozen=True)
 class Suggestion:
-    """What the losses of a range test say.
+    """The learning rate that a range test suggests.
 
-    Where there is none to take, the others are None as well.
+    If it suggests none, all rates are None.
 
     Attributes:
         steepest: the rate around which the loss falls furthest while the rate grows tenfold.
@@ -45,17 +45,17 @@ class Suggestion:
 
 
 def rates(options: LrFind) -> np.ndarray:
-    """(steps,) learning rates from the smallest to the largest, each larger by the same factor."""
+    """Returns (steps,) learning rates from the smallest to the largest, each larger by the same factor."""
     return np.geomspace(options.min, options.max, options.steps)
 
 
 def reach(tried: np.ndarray) -> float:
-    """Steps that the running average of a test at these rates reaches back; at least 1."""
+    """Returns the number of steps that the running average of a test at these rates reaches back; at least 1."""
     return max(1.0, REACH / math.log10(tried[1] / tried[0]))
 
 
 def smooth(values: np.ndarray, steps: float) -> np.ndarray:
-    """(n,) running averages that weigh a value by (1 - 1 / steps) to the power of how many steps it lies back.
+    """Returns (n,) running averages that weigh a value by (1 - 1 / steps) to the power of how many steps it lies back.
 
     They are divided by the sum of these weights, so that the first averages are not drawn to 0.
     """
@@ -63,13 +63,13 @@ def smooth(values: np.ndarray, steps: float) -> np.ndarray:
 
 
 def left_bounds(losses: np.ndarray, steps: float) -> bool:
-    """Whether the (n,) losses so far are a reason to stop: the last is no number, or their average has soared."""
+    """Returns whether the (n,) losses so far end the test: the last is not finite, or their average has diverged."""
     smoothed = smooth(losses, steps)
     return not np.isfinite(losses[-1]) or bool(smoothed[-1] > BOUND * smoothed.min())
 
 
 def table(planned: np.ndarray, losses: np.ndarray) -> pd.DataFrame:
-    """One row a step.
+    """Returns one row a step.
 
     Args:
         planned: (steps,) the rates of all steps of the test.
@@ -92,10 +92,10 @@ def table(planned: np.ndarray, losses: np.ndarray) -> pd.DataFrame:
 
 
 def suggest(curve: pd.DataFrame) -> Suggestion:
-    """Reads a learning rate off a curve.
+    """Returns the learning rate that a curve suggests.
 
     Args:
-        curve: as `table` makes it.
+        curve: as `table` returns it.
     """
     finite = curve[np.isfinite(curve["loss"])]
     if len(finite) < 2:
@@ -133,14 +133,17 @@ def suggest(curve: pd.DataFrame) -> Suggestion:
 
 
 def standard_error(losses: np.ndarray, steps: float) -> float:
-    """Of the difference of two running averages of (n,) losses, from how much neighbouring batches differ."""
+    """Returns the standard error of the difference of two running averages of (n,) losses.
+
+    It is estimated from how much neighbouring batches differ.
+    """
     batch = math.sqrt(np.square(np.diff(losses)).mean() / 2)  # von Neumann's: a trend adds little to it
     average = batch / math.sqrt(2 * steps - 1)
     return math.sqrt(2) * average
 
 
 def tenfold_falls(places: np.ndarray, smoothed: np.ndarray) -> np.ndarray:
-    """(n,) how far the loss falls while the rate grows tenfold around each place; NaN where the curve ends before.
+    """Returns (n,) how far the loss falls while the rate grows tenfold around each place; NaN near the curve's ends.
 
     Args:
         places: (n,) common logarithms of rates, growing.
@@ -152,7 +155,7 @@ def tenfold_falls(places: np.ndarray, smoothed: np.ndarray) -> np.ndarray:
 
 
 def two_significant_digits(value: float) -> float:
-    """A rate as one would type it."""
+    """Returns a rate as one would type it."""
     return float(f"{value:.1e}")
 
 

@@ -1,21 +1,21 @@
-"""TensorBoard's logs, with histograms of weights that an epoch hardly notices."""
+"""TensorBoard's logs, with histograms of weights that take little of an epoch's time."""
 
 import keras
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
-from tensorboard.compat.proto.summary_pb2 import Summary
-from tensorboard.plugins.histogram.metadata import create_summary_metadata
-from tensorboard.util.tensor_util import make_tensor_proto
+from tensorboard.compat.proto.summary_pb2 import Summary  # type: ignore[import-untyped]
+from tensorboard.plugins.histogram.metadata import create_summary_metadata  # type: ignore[import-untyped]
+from tensorboard.util.tensor_util import make_tensor_proto  # type: ignore[import-untyped]
 
 BUCKETS = 30  # as many as TensorFlow's
 
 
 class TensorBoard(keras.callbacks.TensorBoard):
-    """Keras' callback; but weights are sorted into buckets by NumPy.
+    """Keras' callback with histograms counted by NumPy.
 
-    Keras has TensorFlow count them in a matrix of a row a weight and a column a bucket: a quarter of an epoch's time
-    where a backbone is fine-tuned on what lies in the cache.
+    In Keras' own, TensorFlow counts them in a matrix of one row a weight and one column a bucket: a quarter of an
+    epoch's time if a backbone is fine-tuned on cached features.
     """
 
     def _log_weights(self, epoch):
@@ -31,9 +31,9 @@ class TensorBoard(keras.callbacks.TensorBoard):
 
 
 def buckets(weights: np.ndarray) -> NDArray[np.float64]:
-    """(30, 3) lower edge, upper edge and number of weights of each bucket, as TensorBoard draws them.
+    """Returns (30, 3) lower edge, upper edge and number of weights of each bucket, as TensorBoard draws them.
 
-    Values that are no numbers are left out. Equal ones are all in the last bucket, whose edges are that value.
+    Values that are not finite are left out. Equal ones are all in the last bucket, whose edges are that value.
     """
     values = np.asarray(weights, np.float64)
     values = values[np.isfinite(values)]

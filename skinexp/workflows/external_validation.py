@@ -17,7 +17,7 @@ from skinexp.data.table import Table
 from skinexp.evaluation import EvaluationOptions, OperatingPoint, TestEvaluation, domain_shift, evaluate
 from skinexp.models.archive import load_reference
 from skinexp.models.prediction import Predictions, predict_all
-from skinexp.models.training_statistics import looks, names
+from skinexp.models.training_statistics import colour_statistics, image_fingerprints
 from skinexp.report.console import external_validation_table
 from skinexp.report.figures import run_figures, style
 from skinexp.runs.lookup import TrainedRun
@@ -75,7 +75,7 @@ def _domain_shift(run: TrainedRun, prepared: Prepared, predicted: Predictions) -
         return None
     frame = prepared.table.frame
     images = Images(prepared.images, frame["row"].to_numpy(), frame["label"].to_numpy())
-    colours, fingerprints = looks(images), names(frame["sha256"])
+    colours, fingerprints = colour_statistics(images), image_fingerprints(frame["sha256"])
     return dataclasses.asdict(domain_shift.shift(reference, predicted.features, colours, fingerprints))
 
 

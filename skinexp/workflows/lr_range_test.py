@@ -15,7 +15,7 @@ from skinexp.core.strict_json import to_strict_json
 from skinexp.report.figures import style
 from skinexp.report.figures.lr_range_curve import range_curve
 from skinexp.training import range_test
-from skinexp.training.lr_ramp import ramp
+from skinexp.training.lr_ramp import run_lr_range_test
 from skinexp.workflows import dataset
 
 log = logging.getLogger(__name__)
@@ -38,7 +38,7 @@ def run(config: RangeTest, directory: Path, about: dict[str, Any]) -> range_test
     classifier = models.build(config.model, config.data.preprocess.size)
 
     start = time.perf_counter()
-    curve = ramp(classifier, batches, config)
+    curve = run_lr_range_test(classifier, batches, config)
     seconds = time.perf_counter() - start
     log.info("          %s, in %.0f s", _ending(curve, config.lr_find.steps), seconds)
     suggestion = range_test.suggest(curve)

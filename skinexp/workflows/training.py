@@ -18,7 +18,7 @@ from skinexp.explain.maps import Explanations, explain
 from skinexp.models.archive import save_model
 from skinexp.models.classifier import Classifier
 from skinexp.models.prediction import Predictions, predict
-from skinexp.models.training_statistics import reference
+from skinexp.models.training_statistics import training_statistics
 from skinexp.report.figures import run_figures, style
 from skinexp.runs.health_summary import HealthSummary
 from skinexp.runs.job import Job
@@ -92,7 +92,7 @@ class _Training:
 
     def preflight(self, classifier: Classifier, dataset: Dataset, batches: Batches) -> health.Doctor:
         with self.run_log.stage("training"):  # which needs these features anyway
-            features = training.foreseen(classifier, batches, self.config)
+            features = training.precompute_validation_features(classifier, batches, self.config)
         with self.run_log.stage("preflight"):
             doctor = health.Doctor(classifier, dataset.prepared, batches, self.config, self.directory)
             doctor.preflight(features)
@@ -161,7 +161,7 @@ class _Training:
         evaluation: TestEvaluation,
     ) -> None:
         with self.run_log.stage("model"):
-            statistics = reference(batches, predictions, dataset.prepared.table.frame, self.config.seed)
+            statistics = training_statistics(batches, predictions, dataset.prepared.table.frame, self.config.seed)
             needed = _needed_to_predict(self.config, evaluation)
             save_model(classifier.network, self.directory / run_files.MODEL, needed, statistics)
 
@@ -179,7 +179,7 @@ class _Training:
         try:
             yield
         except training.NonFiniteLoss as error:
-            if verdict := doctor.broken(error.records, error):
+            if verdict := doctor.broken(error.rows, error):
                 self._record_verdict(verdict, doctor)
                 self.run_log.file(doctor.file)
             raise

@@ -21,7 +21,7 @@ from skinexp.data.sources import registry
 from skinexp.data.table import Table
 from skinexp.models import Classifier
 from skinexp.training import Training
-from skinexp.training.callbacks import Record
+from skinexp.training.callbacks import EpochRow
 from skinexp.training.fit import Watching
 
 
@@ -34,7 +34,7 @@ class Fit(Protocol):
         batches: Batches,
         config: Config,
         directory: Path,
-        on_epoch: Callable[[Record], None] = ...,
+        on_epoch: Callable[[EpochRow], None] = ...,
         watch: Watching = ...,
     ) -> Training:
         """Trains the network in place."""

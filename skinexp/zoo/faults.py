@@ -20,9 +20,9 @@ from skinexp.data.table import Table
 from skinexp.models import Classifier
 from skinexp.models.classifier import FEATURES
 from skinexp.training import Training
-from skinexp.training.callbacks import Record
+from skinexp.training.callbacks import EpochRow
 from skinexp.training.fit import Watching
-from skinexp.training.phase_task import Course
+from skinexp.training.phase_task import PhaseTask
 from skinexp.training.phases import Phase
 from skinexp.workflows.training_steps import Fit, TrainingSteps
 
@@ -116,12 +116,12 @@ def _fit_and_keep(choose: Callable[[Weights, Weights], Weights]) -> Fit:
         batches: Batches,
         config: Config,
         directory: Path,
-        on_epoch: Callable[[Record], None] = lambda record: None,
+        on_epoch: Callable[[EpochRow], None] = lambda row: None,
         watch: Watching = lambda phase, task: [],
     ) -> Training:
         first, last = classifier.network.get_weights(), LastWeights(classifier.network)
 
-        def watch_and_remember(phase: Phase, task: Course) -> list[keras.callbacks.Callback]:
+        def watch_and_remember(phase: Phase, task: PhaseTask) -> list[keras.callbacks.Callback]:
             return [*watch(phase, task), last]
 
         trained = training.fit(classifier, batches, config, directory, on_epoch, watch_and_remember)

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from skinexp.core.errors import UserError
 from skinexp.core.terminal import console
-from skinexp.models.backbones import CONTRACTS
+from skinexp.models.backbones import CONTRACTS, build_backbone
 from skinexp.zoo.fault_cases import FAULTS, HEALTHY, Case
 from skinexp.zoo.run_case import Outcome, run_case
 
@@ -81,7 +81,7 @@ def write_random_weights(directory: Path) -> Path:
     keras.utils.set_random_seed(0)
     contract = CONTRACTS["mobilenet"]
     directory.mkdir(exist_ok=True)
-    backbone = contract.build(include_top=False, weights=None, input_shape=(224, 224, 3))
+    backbone = build_backbone(contract, 1.0, weights=None, input_shape=(224, 224, 3))
     file = directory / f"{contract.file_prefix(1.0)}random.weights.h5"
     backbone.save_weights(file)
     return file

@@ -18,9 +18,9 @@ from skinexp.compute.machine import gpus
 from skinexp.config import compose
 from skinexp.config.schema import Augment, Compute, Config, Model
 from skinexp.config.validation import check
+from skinexp.contracts.backbones import MODEL_NAMES
 from skinexp.core.errors import UserError
 from skinexp.core.installation import install_command
-from skinexp.models import MODELS
 
 PLAIN = Machine(cores=2)
 WITH_BFLOAT16 = Machine(cores=2, bfloat16=True)
@@ -77,7 +77,7 @@ def test_a_cpu_that_multiplies_bfloat16_uses_it_where_that_is_faster(backend, mo
     assert choose(config(model, backend=backend), PLAIN).precision == "float32"
 
 
-@pytest.mark.parametrize("model", sorted(MODELS))
+@pytest.mark.parametrize("model", sorted(MODEL_NAMES))
 def test_on_a_gpu_jax_compiles_and_computes_in_bfloat16(model):
     choice = choose(config(model), WITH_H100)
     assert values(choice) == ("jax", "mixed_bfloat16", True, None, "channels_last")
@@ -94,7 +94,7 @@ def test_a_gpu_that_jax_is_not_installed_for_is_left_to_tensorflow_and_the_reaso
     assert "uv sync --extra gpu" in choice.reasons["backend"]
 
 
-@pytest.mark.parametrize("model", sorted(MODELS))
+@pytest.mark.parametrize("model", sorted(MODEL_NAMES))
 @pytest.mark.parametrize("backend", ["auto", "tensorflow", "jax", "torch"])
 def test_float16_is_never_chosen_and_nothing_is_left_open(model, backend):
     for machine in MACHINES:

@@ -22,7 +22,7 @@ MISTAKES = [  # what is typed, how the message begins, what else it says
     ("optim.lr=null", "optim.lr: must be a number.", "Received: null"),
     ("data.limit=many", "data.limit: must be a whole number or null.", "Received: many"),
     ("data.exclude=benign", "data.exclude: must be a list, such as [A,B].", "Received: benign"),
-    ("model=resnet", "model=resnet: no such option.", "There are: efficientnet, mobilenet, scratch."),
+    ("model=resnet", "model=resnet: no such option.", "There are: densenet121, efficientnet, "),
     ("model=mobilnet", "model=mobilnet: no such option.", "Did you mean mobilenet?"),
     ("experiment=smok", "experiment=smok: no such option.", "Did you mean smoke?"),
     ("+optim.nesterov=true", "optim.nesterov: no such key.", "--cfg job"),

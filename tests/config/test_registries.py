@@ -5,10 +5,11 @@ import dataclasses
 import pytest
 
 from skinexp.config import schema
-from skinexp.config.conf_files import names
+from skinexp.config.conf_files import CONF, names
+from skinexp.contracts.backbones import MODEL_NAMES
+from skinexp.contracts.losses import LOSSES
 from skinexp.data.sources.registry import SOURCES
 from skinexp.explain.methods import METHODS
-from skinexp.models import MODELS
 from skinexp.training.optimizers import OPTIMIZERS
 
 
@@ -16,7 +17,9 @@ from skinexp.training.optimizers import OPTIMIZERS
     ("section", "key", "registry"),
     [
         (schema.Data, "name", SOURCES),
-        (schema.Model, "name", MODELS),
+        (schema.Model, "name", MODEL_NAMES),
+        (schema.Model, "name", {file.stem for file in (CONF / "model").glob("*.yaml")}),
+        (schema.Optim, "loss", LOSSES),
         (schema.Optim, "name", OPTIMIZERS),
         (schema.Explain, "method", {*METHODS, "none"}),
     ],

@@ -12,6 +12,7 @@ from skinexp.config import compose
 from skinexp.config.compose import register
 from skinexp.config.conf_files import CONF, options
 from skinexp.config.schema import GROUPS, Config
+from skinexp.contracts.backbones import CONTRACTS
 from skinexp.core.errors import UserError
 
 DIRECTORY = str(Path(__file__).parent)  # stands for a directory of images, and for a weights file that is there
@@ -110,10 +111,20 @@ def test_folds_are_off_or_one_of_them_is_named(overrides):
         ("data=hub", "data.path", "null"),
         (f"model=scratch model.weights={THIS_FILE}", "model.weights", THIS_FILE),
         ("model=mobilenet model.weights=null model.frozen=true", "model.frozen", "model.weights=null"),
-        ("model=mobilenet model.alpha=0.35", "model.weights", "model.weights=phantom, model.alpha=0.35"),
+        (
+            "model=mobilenet model.weights=phantom model.alpha=0.35",
+            "model.weights",
+            "model.weights=phantom, model.name=mobilenet, model.alpha=0.35",
+        ),
+        (
+            "model=densenet121 model.weights=phantom",
+            "model.weights",
+            "model.weights=phantom, model.name=densenet121, model.alpha=1.0",
+        ),
         ("model=mobilenet model.alpha=0.4", "model.alpha", "0.4"),
         ("model=efficientnet model.alpha=0.35", "model.alpha", "0.35"),
         ("compute=jax compute.threads=2", "compute.threads", "2"),
+        ("model=densenet121 compute.layout=channels_first", "compute.layout", "channels_first"),
     ],
 )
 def test_what_no_run_could_use_is_refused_by_key_with_what_was_received(overrides, key, received):
@@ -167,9 +178,22 @@ def test_the_ends_of_a_range_and_good_combinations_pass(overrides):
 
 
 @pytest.mark.parametrize("model", options("model"))
-@pytest.mark.parametrize("weights", ["imagenet", "phantom", DIRECTORY])
+@pytest.mark.parametrize("weights", ["imagenet", DIRECTORY])
 def test_one_value_of_weights_serves_a_sweep_over_all_models(model, weights):
     composed(f"model={model}", f"model.weights={weights}")
+
+
+@pytest.mark.parametrize("model", options("model"))
+def test_on_phantoms_a_backbone_takes_shipped_weights_if_there_are_any_and_random_ones_if_not(model):
+    config = composed(f"model={model}")
+    shipped = model not in CONTRACTS or CONTRACTS[model].shipped
+    assert config.model.weights == ("phantom" if shipped else None)
+
+
+def test_weights_that_are_not_shipped_are_refused_with_those_that_are():
+    with pytest.raises(UserError, match="mobilenet and efficientnet in width 1"):
+        composed("model=resnet50v2", "model.weights=phantom")
+    assert composed("model=mobilenet", "model.alpha=0.35").model.weights is None
 
 
 @pytest.mark.parametrize(("group", "option"), OPTIONS)

@@ -22,12 +22,13 @@ from skinexp.data.augment import Augmentation  # noqa: E402
 from skinexp.data.phantom import render  # noqa: E402
 from skinexp.explain.methods import gradcam  # noqa: E402
 from skinexp.models import Classifier  # noqa: E402
-from skinexp.models.backbones import CONTRACTS  # noqa: E402
+from skinexp.models.backbones import CONTRACTS, build_backbone  # noqa: E402
 from skinexp.models.classifier import FEATURES  # noqa: E402
-from skinexp.training.augmented_model import Trainee  # noqa: E402
-from skinexp.training.cut import Top  # noqa: E402
+from skinexp.training.augmented_model import AugmentedModel  # noqa: E402
+from skinexp.training.cut import HeadModel  # noqa: E402
 
 SIZE, IMAGES = 64, 8
+MODELS = ("scratch", "mobilenet", "efficientnet")
 WEIGHTS = Path(directory)
 
 
@@ -38,7 +39,7 @@ def phantoms() -> np.ndarray:
 def draw() -> None:
     """Random weights with the statistics that training gives: without, all images have nearly the same logit."""
     keras.utils.set_random_seed(0)
-    for name in models.MODELS:
+    for name in MODELS:
         network = models.build(Model(name=name), SIZE).network
         normalizations = [layer for layer in network.layers if isinstance(layer, keras.layers.BatchNormalization)]
         momenta = [layer.momentum for layer in normalizations]
@@ -50,7 +51,7 @@ def draw() -> None:
         network.save_weights(WEIGHTS / f"{name}.weights.h5")
         if name in CONTRACTS:  # a file that counts as pretrained; what it holds is replaced
             contract = CONTRACTS[name]
-            backbone = contract.build(include_top=False, weights=None, input_shape=(SIZE, SIZE, 3))
+            backbone = build_backbone(contract, 1.0, weights=None, input_shape=(SIZE, SIZE, 3))
             backbone.save_weights(WEIGHTS / f"{contract.file_prefix(1.0)}no_top.weights.h5")
 
 
@@ -67,14 +68,14 @@ def given(options: Model, size: int, dropout: float = 0.0) -> Classifier:
 def answer(file: str) -> None:
     images, signs = phantoms(), np.where(np.arange(IMAGES) % 2, 1, -1)
     found = {}
-    for name in models.MODELS:
+    for name in MODELS:
         classifier = given(Model(name=name), SIZE)
         found[f"{name} logits"] = classifier.network.predict(images, verbose=0)[:, 0]
         found[f"{name} maps"] = gradcam.explain(classifier, images, signs)
     whole, above = (given(Model(name=name), SIZE, dropout=0.5) for name in ("scratch", "mobilenet"))
     features = keras.Function(above.network.inputs[0], above.network.get_layer(FEATURES).output)(images)
-    found["whole losses"] = losses(Trainee(whole.network, Augmentation(Augment())), images)
-    found["top losses"] = losses(Top(above, FEATURES), keras.ops.convert_to_numpy(features))
+    found["whole losses"] = losses(AugmentedModel(whole.network, Augmentation(Augment())), images)
+    found["top losses"] = losses(HeadModel(above, FEATURES), keras.ops.convert_to_numpy(features))
     np.savez(file, **found)
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from skinexp.models.backbones import CONTRACTS
+from skinexp.models.backbones import CONTRACTS, build_backbone
 
 LR_FIND = ("-m", "skinexp.lr_find")
 TINY = "experiment=smoke tracking.tensorboard=false data.phantom.images=120 lr_find.steps=40 lr_find.min=1e-6"
@@ -19,7 +19,7 @@ def backbone(tmp_path_factory):
     """A weights file of the narrowest MobileNetV2: random ones that count as pretrained."""
     contract = CONTRACTS["mobilenet"]
     file = tmp_path_factory.mktemp("weights") / f"{contract.file_prefix(0.35)}no_top.weights.h5"
-    contract.build(include_top=False, weights=None, input_shape=(32, 32, 3), alpha=0.35).save_weights(file)
+    build_backbone(contract, 0.35, weights=None, input_shape=(32, 32, 3)).save_weights(file)
     return file
 
 

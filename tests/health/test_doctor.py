@@ -10,6 +10,7 @@ import pytest
 
 from skinexp import models, training
 from skinexp.config.schema import Config, Data, FineTune, Health, Model, Optim, Phantom, Preprocess, Tracking
+from skinexp.contracts.losses import objective
 from skinexp.core.errors import UserError
 from skinexp.data import pipeline
 from skinexp.data.preparation import image_cache
@@ -78,7 +79,7 @@ def test_the_contract_is_kept_and_the_labels_are_their_images_own(examined):
 
 def test_an_untrained_network_begins_at_the_loss_of_a_constant_answer(examined):
     observations = examined[2].observations
-    assert observations.before.initial_loss == pytest.approx(observations.label_entropy, rel=0.1)
+    assert observations.before.initial_loss == pytest.approx(observations.constant_loss, rel=0.1)
 
 
 def test_sixteen_images_are_fitted_at_the_configured_rate(examined):
@@ -162,7 +163,7 @@ def test_what_is_foreseen_is_not_asked_of_the_backbone_and_reads_the_same(head, 
     readings = []
     for foresee in (False, True):
         classifier, batches, doctor = build(head, pictures, tmp_path)
-        foreseen = training.foreseen(classifier, batches, head) if foresee else None
+        foreseen = training.precompute_validation_features(classifier, batches, head) if foresee else None
         if foresee:
             monkeypatch.delattr(NetworkProbe, "activation")
         doctor.preflight(foreseen)
@@ -211,3 +212,12 @@ def test_a_preflight_failure_stops_where_it_is_asked_to(config, prepared, tmp_pa
     with pytest.raises(UserError, match=r"health.preflight: data constant or corrupt: 100% .* health.policy=warn"):
         doctor.preflight()
     assert json.loads((tmp_path / "health.json").read_text())["cause"] == "data_constant_or_corrupt"
+
+
+def test_a_training_is_measured_against_the_constant_prediction_of_its_own_loss(config, prepared, tmp_path):
+    focal = replace(config, optim=replace(config.optim, loss="focal", class_weight="balanced"))
+    _, batches, doctor = build(focal, prepared, tmp_path)
+    goal = objective("focal", "balanced", batches.train.labels)
+    assert doctor.observations.constant_loss == goal.constant < 0.2  # a cross-entropy would have 0.69
+    doctor.preflight()
+    assert doctor.observations.before.initial_loss < 2 * goal.constant

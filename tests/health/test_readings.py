@@ -56,7 +56,7 @@ def test_the_latest_and_the_largest_reading_are_finite_ones_of_all_times():
         dropout=0.0,
         monitor="val/loss",
         steps_per_epoch=1,
-        label_entropy=math.log(2),
+        constant_loss=math.log(2),
         chance_error=0.1,
         before=Readings(dead_units=0.9, logit_std=0.1, gradient_by_kernel={"a": 1.0}),
         phase_ends={"train": Readings(dead_units=0.2, logit_std=0.2, weight_norm=math.inf)},

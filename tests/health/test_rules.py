@@ -57,7 +57,7 @@ def healthy() -> Observations:
         dropout=0.5,
         monitor="val/loss",
         steps_per_epoch=20,
-        label_entropy=math.log(2),
+        constant_loss=math.log(2),
         chance_error=0.04,
         before=Readings(
             constant_images=0.0, noise_images=0.0, pixel_max=255.0, label_mismatch=0.0,

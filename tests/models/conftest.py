@@ -3,9 +3,13 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import h5py
 import keras
 import numpy as np
 import pytest
+from keras.src.legacy.saving import legacy_h5_format
+
+from skinexp.models.backbones import CONTRACTS, build_backbone
 
 IMAGENET_MEAN, IMAGENET_STD = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
 
@@ -33,7 +37,7 @@ def enliven(images) -> Callable[[keras.Model], None]:
                 gamma, beta = rng.uniform(0.5, 1.5, gamma.shape), rng.normal(0, 0.2, beta.shape)
                 layer.set_weights([gamma, beta, mean, variance])
                 momenta[layer], layer.momentum = layer.momentum, 0.0  # one batch gives all the statistics
-            if isinstance(layer, keras.layers.Normalization):
+            if isinstance(layer, keras.layers.Normalization) and layer.weights:
                 layer.set_weights([IMAGENET_MEAN, IMAGENET_STD**2, np.array(1)])
                 layer.finalize_state()
         network(images, training=True)
@@ -41,6 +45,21 @@ def enliven(images) -> Callable[[keras.Model], None]:
             layer.momentum = momentum
 
     return change
+
+
+@pytest.fixture(scope="session")
+def random_release(tmp_path_factory, enliven) -> Path:
+    """A directory with a file for each backbone without shipped weights, in the form of Keras' ImageNet release."""
+    directory = tmp_path_factory.mktemp("release")
+    keras.utils.set_random_seed(0)
+    for contract in CONTRACTS.values():
+        if contract.shipped:
+            continue
+        network = build_backbone(contract, 1.0, weights=None, input_shape=(64, 64, 3))
+        enliven(network)
+        with h5py.File(directory / contract.release_file(1.0), "w") as file:
+            legacy_h5_format.save_weights_to_hdf5_group(file, network)
+    return directory
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
 """Pretrained weights: from a file, a directory or ImageNet into one graph, inside the backbone's contract."""
 
 import shutil
+import sys
 import urllib.request
 from functools import cache
 from pathlib import Path
@@ -14,11 +15,12 @@ from skinexp import models
 from skinexp.config.schema import Model
 from skinexp.core.errors import UserError
 from skinexp.models import Classifier, weights
-from skinexp.models.backbones import CONTRACTS
+from skinexp.models.backbones import CONTRACTS, build_backbone
 from skinexp.models.classifier import FEATURES
 
 SIZE = 64
-NAMES = sorted(CONTRACTS)
+NAMES = [name for name, contract in CONTRACTS.items() if contract.shipped]
+OTHERS = [name for name in CONTRACTS if name not in NAMES]
 FILES = {
     "mobilenet": "mobilenet_v2_0.35_224_no_top.weights.h5",
     "efficientnet": "efficientnet_b0_224_no_top.weights.h5",
@@ -87,6 +89,25 @@ def test_pixels_forced_to_0_to_1_give_what_the_backbone_makes_of_them(name, rand
     broken = features(build(name, random_weights, "unit"), images)
     assert_same_features(broken, expected)
     assert_other_features(broken, features(build(name, random_weights), images))
+
+
+@pytest.mark.filterwarnings("ignore:`input_shape` is undefined:UserWarning")
+@pytest.mark.parametrize("name", OTHERS)
+def test_keras_own_release_gives_the_same_features_from_a_directory_and_by_download(
+    name, random_release, images, monkeypatch
+):
+    asked = []
+    monkeypatch.setattr(
+        "keras.src.utils.file_utils.get_file",
+        lambda file, *args, **kwargs: asked.append(file) or str(random_release / file),
+    )
+    contract = CONTRACTS[name]
+    module = sys.modules[getattr(keras.applications, contract.application).__module__]
+    network = build_backbone(contract, 1.0, weights="imagenet", input_shape=(SIZE, SIZE, 3), pooling="avg")
+    expected = run(network, module.preprocess_input(images.astype(np.float32)))
+    assert asked == [contract.release_file(1.0)]
+    for source in (random_release, "imagenet"):
+        assert_same_features(features(models.build(Model(name, str(source)), SIZE), images), expected)
 
 
 # One graph for all sources
@@ -159,7 +180,7 @@ def test_pretrained_normalization_keeps_its_momentum(name, random_weights):
 
 def without_weights(name: str, alpha: float) -> keras.Model:
     contract = CONTRACTS[name]
-    return contract.build(include_top=False, weights=None, input_shape=(64, 64, 3), **contract.arguments(alpha))
+    return build_backbone(contract, alpha, weights=None, input_shape=(64, 64, 3))
 
 
 def find(source: Path) -> None:

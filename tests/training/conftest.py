@@ -48,13 +48,13 @@ def classifier() -> Callable[[], Classifier]:
 
 @pytest.fixture(scope="session")
 def batches() -> Callable[..., Batches]:
-    """Shares out 96 images, of which the malignant ones are redder; 16 a batch."""
+    """Shares out 96 images, of which one of `every` is malignant and redder by `told`; 16 a batch."""
 
-    def build(augment: Augment | None = None, seed: int = 0) -> Batches:
+    def build(augment: Augment | None = None, seed: int = 0, every: int = 2, told: int = 20) -> Batches:
         rng = np.random.default_rng(0)
-        labels = np.arange(96) % 2
+        labels = (np.arange(96) % every == 1).astype(int)
         pixels = rng.integers(0, 200, (96, SIZE, SIZE, 3))
-        pixels[..., 0] += 20 * labels[:, None, None] + rng.integers(0, 35, (96, 1, 1))
+        pixels[..., 0] += told * labels[:, None, None] + rng.integers(0, 35, (96, 1, 1))
         frame = pd.DataFrame({"label": labels, "split": ["train"] * 60 + ["val"] * 28 + ["test"] * 8, "row": range(96)})
         return pipeline.batches(pixels.astype(np.uint8), frame, augment or Augment(), 16, seed)
 

@@ -19,7 +19,7 @@ from skinexp.core.errors import UserError
 from skinexp.data.pipeline import Batches
 from skinexp.models import Classifier
 from skinexp.training import checkpoint_callback, checkpoints, features, fit, phase_task, phases
-from skinexp.training.callbacks import Record
+from skinexp.training.callbacks import EpochRow
 from skinexp.training.checkpoints import FILE, Checkpoint, fingerprint
 
 EACH_EPOCH, FIRST_EPOCH = float("inf"), 1e-9  # shares of the time: when a checkpoint is written
@@ -48,13 +48,15 @@ class Outcome:
 def live(classifier, batches) -> Callable[..., Outcome]:
     """One life: builds the network as a new process would, and trains it; killed when it tells of an epoch."""
 
-    def run(config: Config, directory: Path, killed_in: int | None = None, share: float = EACH_EPOCH) -> Outcome:
+    def run(
+        config: Config, directory: Path, killed_in: int | None = None, share: float = EACH_EPOCH, every: int = 2
+    ) -> Outcome:
         keras.backend.clear_session()
-        parts = batches(config.augment)
+        parts = batches(config.augment, every=every)
         built = build(config, classifier)
         told = []
 
-        def on_epoch(record: Record) -> None:
+        def on_epoch(record: EpochRow) -> None:
             told.append(record["epoch"])
             if record["epoch"] == killed_in:
                 raise Killed
@@ -122,6 +124,16 @@ def test_killed_in_every_epoch_it_ends_as_if_it_had_not_been(way, live, tmp_path
     same(live(way, tmp_path / "killed"), undisturbed)
 
 
+def test_a_focal_loss_of_balanced_classes_goes_on_to_the_bit(config, live, tmp_path):
+    optim = replace(config.optim, epochs=2, loss="focal", class_weight="balanced")
+    run = replace(config, optim=optim, training=replace(config.training, features="auto", views=1))
+    undisturbed = live(run, tmp_path / "undisturbed", every=6)
+    for epoch in (2, 4):
+        with pytest.raises(Killed):
+            live(run, tmp_path / "killed", killed_in=epoch, every=6)
+    same(live(run, tmp_path / "killed", every=6), undisturbed)
+
+
 # One way, seen from all sides
 
 
@@ -180,11 +192,11 @@ def test_a_training_that_is_done_leaves_the_same_layers_learning(usual, classifi
 
 
 def test_killed_at_the_end_of_a_phase_it_ends_as_if_it_had_not_been(usual, undisturbed, live, tmp_path, monkeypatch):
-    def killed(_: checkpoint_callback.Memory) -> None:
+    def killed(_: checkpoint_callback.CheckpointCallback) -> None:
         raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr(checkpoint_callback.Memory, "finish_phase", killed)
+        patch.setattr(checkpoint_callback.CheckpointCallback, "finish_phase", killed)
         with pytest.raises(Killed):
             live(usual, tmp_path)
     resumed = live(usual, tmp_path)
@@ -273,7 +285,7 @@ def written(tmp_path) -> Checkpoint:
     checkpoint = Checkpoint(
         finished=1,
         cuts={"head": "features", "fine_tune": None},
-        records=[{"epoch": 1, "phase": "head", "lr": 0.1, "val/auc": 1 / 3, "val/loss": float("nan")}],
+        rows=[{"epoch": 1, "phase": "head", "lr": 0.1, "val/auc": 1 / 3, "val/loss": float("nan")}],
         best=(0, float("-inf")),
         network={"logit/0": np.float32([[0.1], [1e-42]]), "dropout/0": np.array([2**32 - 1, 7], dtype=np.uint32)},
         best_weights={"logit/0": np.zeros((2, 1), dtype=np.float32)},

@@ -36,12 +36,12 @@ def answer(model, inputs) -> np.ndarray:
 
 
 def test_a_head_phase_is_cut_at_the_pooled_features(transfer, plan):
-    assert cut.find(plan["head"], transfer) == FEATURES
+    assert cut.find_cut_layer(plan["head"], transfer) == FEATURES
 
 
 def test_fine_tuning_is_cut_below_everything_that_learns(transfer, plan):
     """And not a layer lower than needed: the next layer that has weights, or joins two branches, is above."""
-    layer = cut.find(plan["fine_tune"], transfer)
+    layer = cut.find_cut_layer(plan["fine_tune"], transfer)
     names = [one.name for one in transfer.network.layers]
     learning = [name for name in transfer.backbone if name not in plan["fine_tune"].frozen]
     first = next(name for name in learning if transfer.network.get_layer(name).weights)
@@ -52,11 +52,11 @@ def test_fine_tuning_is_cut_below_everything_that_learns(transfer, plan):
 
 @pytest.mark.parametrize("phase", ["head", "fine_tune"])
 def test_both_parts_together_are_the_network(transfer, plan, phase):
-    layer = cut.find(plan[phase], transfer)
+    layer = cut.find_cut_layer(plan[phase], transfer)
     below = extractor(transfer.network, layer)(PIXELS)
-    top = cut.Top(transfer, layer)
+    head_model = cut.HeadModel(transfer, layer)
     whole = answer(transfer.network, PIXELS)
-    np.testing.assert_allclose(answer(top, below), whole, rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(answer(head_model, below), whole, rtol=1e-3, atol=1e-4)
     assert whole.std() > 0.01
 
 
@@ -64,27 +64,27 @@ def test_both_parts_together_are_the_network(transfer, plan, phase):
 def test_the_upper_part_has_exactly_the_weights_that_the_phase_trains(transfer, plan, phase):
     dropout = phases.dropout_rates(transfer.network)
     phases.enter(plan[phase], transfer.network, dropout)
-    top = cut.Top(transfer, cut.find(plan[phase], transfer))
+    head_model = cut.HeadModel(transfer, cut.find_cut_layer(plan[phase], transfer))
     learned = {id(weight) for weight in transfer.network.trainable_weights}
-    assert {id(weight) for weight in top.trainable_weights} == learned
+    assert {id(weight) for weight in head_model.trainable_weights} == learned
     assert learned
 
 
 @pytest.mark.parametrize("phase", ["head", "fine_tune"])
 def test_the_upper_part_drops_units_in_training(transfer, plan, phase):
-    layer = cut.find(plan[phase], transfer)
+    layer = cut.find_cut_layer(plan[phase], transfer)
     below = extractor(transfer.network, layer)(PIXELS)
-    top = cut.Top(transfer, layer)
-    drawn = [ops.convert_to_numpy(top(below, training=True)) for _ in range(2)]
+    head_model = cut.HeadModel(transfer, layer)
+    drawn = [ops.convert_to_numpy(head_model(below, training=True)) for _ in range(2)]
     assert not np.allclose(drawn[0], drawn[1])
-    np.testing.assert_array_equal(answer(top, below), answer(top, below))
+    np.testing.assert_array_equal(answer(head_model, below), answer(head_model, below))
 
 
 def test_cutting_leaves_the_graph_as_it_was(transfer, plan):
     before = transfer.network.to_json()
     for phase in plan.values():
-        layer = cut.find(phase, transfer)
-        cut.Top(transfer, layer)(extractor(transfer.network, layer)(PIXELS))
+        layer = cut.find_cut_layer(phase, transfer)
+        cut.HeadModel(transfer, layer)(extractor(transfer.network, layer)(PIXELS))
     assert transfer.network.to_json() == before
 
 
@@ -92,8 +92,8 @@ def test_a_backbone_that_learns_is_not_cut(transfer):
     for model in (Model(name="mobilenet", frozen=False), Model(name="mobilenet", frozen=True)):
         model.fine_tune.fraction = 1.0
         *_, last = phases.plan(transfer, model, Optim())
-        assert cut.find(last, transfer) is None
-    assert cut.find(Phase("train", 1, 1e-3, frozenset()), transfer) is None
+        assert cut.find_cut_layer(last, transfer) is None
+    assert cut.find_cut_layer(Phase("train", 1, 1e-3, frozenset()), transfer) is None
 
 
 @pytest.mark.parametrize("fraction", [0.0, 0.25, 1.0])
@@ -102,9 +102,9 @@ def test_a_backbone_whose_normalization_learns_is_not_cut(transfer, fraction):
     model = Model(name="mobilenet", batch_norm="trained")
     model.fine_tune.fraction = fraction
     for phase in phases.plan(transfer, model, Optim()):
-        assert cut.find(phase, transfer) is None
+        assert cut.find_cut_layer(phase, transfer) is None
 
 
 def test_a_network_without_a_backbone_is_not_cut():
     scratch = models.build(Model(name="scratch"), 32)
-    assert cut.find(Phase("train", 1, 1e-3, frozenset()), scratch) is None
+    assert cut.find_cut_layer(Phase("train", 1, 1e-3, frozenset()), scratch) is None

@@ -17,8 +17,8 @@ from skinexp.data.augment import Augmentation
 from skinexp.data.pipeline import Batches
 from skinexp.models import Classifier
 from skinexp.training import NonFiniteLoss, Training, fit
-from skinexp.training.augmented_model import Trainee
-from skinexp.training.callbacks import BestWeights, Record
+from skinexp.training.augmented_model import AugmentedModel
+from skinexp.training.callbacks import BestWeights, EpochRow
 
 Weights = dict[str, list[np.ndarray]]  # of each layer
 
@@ -34,7 +34,7 @@ def changed(before: Weights, after: Weights) -> set[str]:
 
 
 @dataclass
-class Course:
+class TrainedNetwork:
     """A training, its batches, what was told of it, and the weights before it and after each epoch."""
 
     classifier: Classifier
@@ -42,7 +42,7 @@ class Course:
     training: Training
     start: Weights
     epochs: list[Weights]
-    records: list[Record]
+    records: list[EpochRow]
 
     @property
     def history(self) -> pd.DataFrame:
@@ -50,25 +50,25 @@ class Course:
 
 
 @pytest.fixture(scope="module")
-def train(classifier, batches, tmp_path_factory) -> Callable[..., Course]:
+def train(classifier, batches, tmp_path_factory) -> Callable[..., TrainedNetwork]:
     """Trains the tiny network."""
 
-    def run(config: Config, parts: Batches | None = None) -> Course:
+    def run(config: Config, parts: Batches | None = None) -> TrainedNetwork:
         built, parts = classifier(), parts or batches(config.augment)
         start, epochs, records = weights(built), [], []
 
-        def on_epoch(record: Record) -> None:
+        def on_epoch(record: EpochRow) -> None:
             epochs.append(weights(built))
             records.append(record)
 
         training = fit(built, parts, config, tmp_path_factory.mktemp("run"), on_epoch)
-        return Course(built, parts, training, start, epochs, records)
+        return TrainedNetwork(built, parts, training, start, epochs, records)
 
     return run
 
 
 @pytest.fixture(scope="module")
-def course(train, config) -> Course:
+def trained(train, config) -> TrainedNetwork:
     """Three epochs of the head and three of fine-tuning, on augmented images, through the whole network."""
     return train(replace(config, augment=Augment(flip=True, brightness=0.05)))
 
@@ -76,68 +76,68 @@ def course(train, config) -> Course:
 # Phases
 
 
-def test_each_phase_changes_its_own_layers_and_no_other(course):
-    assert course.training.phases == ("head", "fine_tune")
-    at_end_of_head, at_end = course.epochs[2], course.epochs[5]
-    assert changed(course.start, at_end_of_head) == {"head_dense", "logit"}
+def test_each_phase_changes_its_own_layers_and_no_other(trained):
+    assert trained.training.phases == ("head", "fine_tune")
+    at_end_of_head, at_end = trained.epochs[2], trained.epochs[5]
+    assert changed(trained.start, at_end_of_head) == {"head_dense", "logit"}
     # Half of the backbone's eight layers: the second convolution, but not its normalization, nor its statistics.
     assert changed(at_end_of_head, at_end) == {"convolution_2", "head_dense", "logit"}
 
 
 def test_cached_features_leave_the_backbone_as_it_was_too(train, config):
-    course = train(replace(config, training=replace(config.training, features="auto", views=2)))
-    assert changed(course.start, course.epochs[2]) == {"head_dense", "logit"}
-    assert changed(course.epochs[2], course.epochs[5]) == {"convolution_2", "head_dense", "logit"}
+    trained = train(replace(config, training=replace(config.training, features="auto", views=2)))
+    assert changed(trained.start, trained.epochs[2]) == {"head_dense", "logit"}
+    assert changed(trained.epochs[2], trained.epochs[5]) == {"convolution_2", "head_dense", "logit"}
 
 
 def test_normalization_that_is_to_learn_follows_the_batches_already_in_the_head_phase(train, config):
-    course = train(replace(config, model=replace(config.model, batch_norm="trained")))
+    trained = train(replace(config, model=replace(config.model, batch_norm="trained")))
     learned = {"normalization_1", "normalization_2", "head_dense", "logit"}
-    assert changed(course.start, course.epochs[2]) == learned
-    assert changed(course.epochs[2], course.epochs[5]) == learned | {"convolution_2"}
-    *_, mean_before, _ = course.start["normalization_1"]
-    *_, mean_after, _ = course.epochs[2]["normalization_1"]
+    assert changed(trained.start, trained.epochs[2]) == learned
+    assert changed(trained.epochs[2], trained.epochs[5]) == learned | {"convolution_2"}
+    *_, mean_before, _ = trained.start["normalization_1"]
+    *_, mean_after, _ = trained.epochs[2]["normalization_1"]
     assert not np.allclose(mean_before, mean_after)
 
 
 def test_a_pretrained_network_trained_as_a_whole_keeps_its_statistics(train, config):
-    course = train(replace(config, model=replace(config.model, frozen=False)))
-    assert course.training.phases == ("train",)
-    assert changed(course.start, course.epochs[-1]) == {"convolution_1", "convolution_2", "head_dense", "logit"}
+    trained = train(replace(config, model=replace(config.model, frozen=False)))
+    assert trained.training.phases == ("train",)
+    assert changed(trained.start, trained.epochs[-1]) == {"convolution_1", "convolution_2", "head_dense", "logit"}
 
 
-def test_epochs_count_on_through_phases(course):
-    history = course.history
+def test_epochs_count_on_through_phases(trained):
+    history = trained.history
     assert history["epoch"].tolist() == [1, 2, 3, 4, 5, 6]
     assert history["phase"].tolist() == 3 * ["head"] + 3 * ["fine_tune"]
     assert history["lr"].tolist() == pytest.approx(3 * [1e-2] + 3 * [1e-3])
 
 
-def test_each_epoch_of_each_phase_is_drawn_for_itself(course):
-    assert course.batches.train.epoch == 5  # the sixth, counted from 0 on, as the shuffle and the augmentation are
+def test_each_epoch_of_each_phase_is_drawn_for_itself(trained):
+    assert trained.batches.train.epoch == 5  # the sixth, counted from 0, as for shuffle and augmentation
 
 
 # Records
 
 
-def test_every_epoch_is_told_and_written_down(course):
-    pd.testing.assert_frame_equal(course.history.drop(columns="best"), pd.DataFrame(course.records))
+def test_every_epoch_is_told_and_written_down(trained):
+    pd.testing.assert_frame_equal(trained.history.drop(columns="best"), pd.DataFrame(trained.records))
     measured = {f"{part}/{name}" for part in ("train", "val") for name in ("loss", "accuracy", "auc")}
-    assert set(course.history) == {"epoch", "phase", "seconds", "lr", "best"} | measured
+    assert set(trained.history) == {"epoch", "phase", "seconds", "lr", "best"} | measured
 
 
-def test_the_best_epochs_weights_are_kept_over_all_phases(course):
-    history, best = course.history, course.training.best_epoch
+def test_the_best_epochs_weights_are_kept_over_all_phases(trained):
+    history, best = trained.history, trained.training.best_epoch
     assert history["epoch"][history["best"]].tolist() == [best]
     assert history["val/loss"][best - 1] == history["val/loss"].min()
-    assert changed(course.epochs[best - 1], weights(course.classifier)) == set()
+    assert changed(trained.epochs[best - 1], weights(trained.classifier)) == set()
 
 
-def test_validation_scores_are_scikit_learns_of_the_weights_kept(course):
-    images = course.batches.val
-    kept = course.history.loc[course.history["best"]].iloc[0]
+def test_validation_scores_are_scikit_learns_of_the_weights_kept(trained):
+    images = trained.batches.val
+    kept = trained.history.loc[trained.history["best"]].iloc[0]
     pixels = images.read(np.arange(len(images)))
-    logits = ops.convert_to_numpy(course.classifier.network(pixels, training=False))[:, 0]
+    logits = ops.convert_to_numpy(trained.classifier.network(pixels, training=False))[:, 0]
     assert kept["val/loss"] == pytest.approx(log_loss(images.labels, expit(logits)), rel=1e-4)
     assert kept["val/accuracy"] == pytest.approx(accuracy_score(images.labels, logits > 0))
     assert kept["val/auc"] == pytest.approx(roc_auc_score(images.labels, logits), abs=0.01)  # Keras' has 200 steps
@@ -145,11 +145,11 @@ def test_validation_scores_are_scikit_learns_of_the_weights_kept(course):
 
 def test_fine_tuning_that_spoils_the_network_is_undone(train, config):
     model = replace(config.model, fine_tune=replace(config.model.fine_tune, lr=10.0))
-    course = train(replace(config, model=model))
-    best = course.training.best_epoch
-    assert course.history["val/loss"][3:].min() > course.history["val/loss"][best - 1]
+    trained = train(replace(config, model=model))
+    best = trained.training.best_epoch
+    assert trained.history["val/loss"][3:].min() > trained.history["val/loss"][best - 1]
     assert best <= 3
-    assert changed(course.epochs[best - 1], weights(course.classifier)) == set()
+    assert changed(trained.epochs[best - 1], weights(trained.classifier)) == set()
 
 
 def test_fine_tuning_starts_from_the_heads_best_weights(train, batches, config):
@@ -157,10 +157,10 @@ def test_fine_tuning_starts_from_the_heads_best_weights(train, batches, config):
     contrary = replace(parts, val=replace(parts.val, labels=1 - parts.val.labels))  # the more it learns, the worse
     standstill = replace(config.model.fine_tune, lr=1e-30, epochs=1)
     optim = replace(config.optim, lr=0.1)
-    course = train(replace(config, model=replace(config.model, fine_tune=standstill), optim=optim), contrary)
-    best = course.history["val/loss"][:3].idxmin()
+    trained = train(replace(config, model=replace(config.model, fine_tune=standstill), optim=optim), contrary)
+    best = trained.history["val/loss"][:3].idxmin()
     assert best < 2
-    last, kept, after = (course.epochs[epoch]["head_dense"][0] for epoch in (2, best, 3))
+    last, kept, after = (trained.epochs[epoch]["head_dense"][0] for epoch in (2, best, 3))
     assert not np.allclose(after, last)
     np.testing.assert_allclose(after, kept, atol=1e-12)
 
@@ -215,14 +215,14 @@ def standstill(config) -> Config:
 
 
 def test_training_stops_after_so_many_epochs_without_a_better_one(train, standstill):
-    course = train(standstill)
-    assert len(course.history) == 1 + 3
-    assert course.training.best_epoch == 1
+    trained = train(standstill)
+    assert len(trained.history) == 1 + 3
+    assert trained.training.best_epoch == 1
 
 
 def test_a_plateau_lowers_the_learning_rate(train, standstill):
-    course = train(replace(standstill, optim=replace(standstill.optim, patience=9)))
-    rates = course.history["lr"] / 1e-20
+    trained = train(replace(standstill, optim=replace(standstill.optim, patience=9)))
+    rates = trained.history["lr"] / 1e-20
     assert rates.tolist() == pytest.approx([1, 1, 1, 0.5, 0.5, 0.25, 0.25, 0.125, 0.125], rel=1e-5)
 
 
@@ -237,7 +237,7 @@ def test_a_cosine_takes_the_learning_rate_to_zero_over_each_phase(train, config)
 # What is written
 
 
-def test_tensorboard_logs_are_written_where_wanted(course, classifier, batches, config, tmp_path):
+def test_tensorboard_logs_are_written_where_wanted(trained, classifier, batches, config, tmp_path):
     wanted = replace(config, tracking=replace(config.tracking, tensorboard=True, histograms=True))
     fit(classifier(), batches(), replace(wanted, optim=replace(config.optim, epochs=1)), tmp_path)
     assert {file.parent.name for file in (tmp_path / "tensorboard").glob("*/events.*")} == {"train", "validation"}
@@ -257,7 +257,7 @@ def test_draws_are_carried_out_in_front_of_the_network(classifier, batches):
     parts = batches(augment)
     network, augmentation = classifier().network, Augmentation(augment)
     (images, draws), _ = next(iter(parts.train.dataset()))
-    trained = Trainee(network, augmentation)((images, draws), training=False)
+    trained = AugmentedModel(network, augmentation)((images, draws), training=False)
     expected = network(augmentation(images, draws), training=False)
     np.testing.assert_allclose(ops.convert_to_numpy(trained), ops.convert_to_numpy(expected), rtol=1e-5, atol=1e-6)
     assert not np.allclose(ops.convert_to_numpy(trained), ops.convert_to_numpy(network(images)), atol=1e-4)
@@ -266,10 +266,10 @@ def test_draws_are_carried_out_in_front_of_the_network(classifier, batches):
 def test_bare_images_pass_the_augmentation_by(classifier, batches):
     augment = Augment(flip=True, rotation=0.1)
     parts, network = batches(augment), classifier().network
-    trainee = Trainee(network, Augmentation(augment))
-    trainee(next(iter(parts.train.dataset()))[0])  # as Keras does: it trains before it validates
+    model = AugmentedModel(network, Augmentation(augment))
+    model(next(iter(parts.train.dataset()))[0])  # as Keras does: it trains before it validates
     images = parts.val.read(np.arange(5))
-    passed = trainee(images, training=False)
+    passed = model(images, training=False)
     np.testing.assert_array_equal(ops.convert_to_numpy(passed), ops.convert_to_numpy(network(images, training=False)))
 
 
@@ -279,7 +279,7 @@ def test_in_mixed_precision_images_are_augmented_in_full_precision(classifier, b
     keras.config.set_dtype_policy("mixed_bfloat16")
     try:
         network, augmentation = classifier().network, Augmentation(augment)
-        trained = Trainee(network, augmentation)((images, draws), training=False)
+        trained = AugmentedModel(network, augmentation)((images, draws), training=False)
         expected = network(augmentation(images, draws), training=False)
     finally:
         keras.config.set_dtype_policy("float32")

@@ -38,7 +38,7 @@ def _same_loss(one: float, other: float) -> bool:
 def underfitting_capacity(observations: Observations) -> Diagnosis | None:
     """Returns a diagnosis if the network does not fit the training images and nothing in it is broken."""
     losses = observations.training_losses()
-    loss = losses[-1] / observations.label_entropy if losses else math.nan
+    loss = losses[-1] / observations.constant_loss if losses else math.nan
     if not (failed(observations) and observations.error is None and loss > limit("weak_fit")):
         return None
     latest, (appearance_auc, appearance_error) = observations.latest, _appearance(observations)
@@ -81,7 +81,7 @@ def overfitting(observations: Observations) -> Diagnosis | None:
     training, validation = observations.training_losses(), observations.validation_losses()
     if not validation:
         return None
-    memorised = training[-1] < limit("memorised") * observations.label_entropy
+    memorised = training[-1] < limit("memorised") * observations.constant_loss
     best = min(validation)
     later = sorted(validation[-3:])[len(validation[-3:]) // 2]
     if not (memorised and later > limit("unlearned_again") * best):

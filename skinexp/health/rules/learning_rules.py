@@ -33,7 +33,7 @@ def _failed_overfit_test(observations: Observations) -> Diagnosis | None:
 
 def _raised_loss(observations: Observations) -> Diagnosis | None:
     """A training loss that rose far above that of a constant prediction."""
-    first, entropy = observations.phases[0], observations.label_entropy
+    first, entropy = observations.phases[0], observations.constant_loss
     worst = max(observations.training_losses(first.name), default=math.nan)
     initial = observations.before.initial_loss
     if observations.dropout > limit("much_dropout"):
@@ -56,7 +56,7 @@ def _raised_by_later_phase(observations: Observations) -> Diagnosis | None:
     end = observations.phase_ends.get(later.name, Readings())
     if not (before and during) or end.normalizations_learning > 0:
         return None
-    entropy = observations.label_entropy
+    entropy = observations.constant_loss
     if not max(during) > max(limit("loss_above_entropy") * entropy, 1.3 * before[-1]):
         return None
     why = (
@@ -88,7 +88,7 @@ def learning_rate_too_low(observations: Observations) -> Diagnosis | None:
 def exploding_or_nonfinite(observations: Observations) -> Diagnosis | None:
     """Returns a diagnosis if weights, outputs, gradients or the loss are not finite, or the first loss is extreme."""
     largest = observations.largest
-    first_loss = observations.before.initial_loss / observations.label_entropy
+    first_loss = observations.before.initial_loss / observations.constant_loss
     counts = {
         "weights": largest.nonfinite_weights,
         "logits or features": largest.nonfinite_answers,
@@ -107,7 +107,7 @@ def exploding_or_nonfinite(observations: Observations) -> Diagnosis | None:
         return Diagnosis("exploding_or_nonfinite", SURE, why, None, evidence)
     if observations.error is not None:
         return Diagnosis("exploding_or_nonfinite", SURE, observations.error, None, evidence)
-    still = observations.after.val_loss > limit("loss_far_above") * observations.label_entropy
+    still = observations.after.val_loss > limit("loss_far_above") * observations.constant_loss
     if first_loss > limit("sure_and_wrong") and (failed(observations) or still):
         why = (
             f"the untrained network makes extreme and wrong predictions: its loss is {first_loss:.0f} times that of a "

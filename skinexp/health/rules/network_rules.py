@@ -1,12 +1,11 @@
 """Causes in the network as it was built."""
 
+from skinexp.contracts.scalings import SCALINGS
 from skinexp.health.diagnosis import LIKELY, POSSIBLE, SURE, Diagnosis
 from skinexp.health.diagnostic_limits import limit
 from skinexp.health.observations import Observations
 from skinexp.health.readings import Readings, measured
 from skinexp.health.rules.outcome import failed
-
-RANGES = {"unit": "0..1", "tf": "-1..1", "byte": "0..255"}
 
 
 def wrong_input_range(observations: Observations) -> Diagnosis | None:
@@ -29,9 +28,10 @@ def _broken_contract(observations: Observations) -> Diagnosis | None:
     if not (before.input_error > limit("input_error") and (pretrained or failed(observations))):
         return None
     purpose = "its weights were trained on" if pretrained else "it was designed for"
+    expected = SCALINGS[observations.expected_scaling].described
     why = (
         f"{observations.model} receives inputs from {before.input_min:.3g} to {before.input_max:.3g} "
-        f"(model.input_scaling={observations.input_scaling}), but {purpose} {RANGES[observations.expected_scaling]}"
+        f"(model.input_scaling={observations.input_scaling}), but {purpose} {expected}"
     )
     cure = "model.input_scaling=contract"
     return Diagnosis("wrong_input_range", SURE if pretrained else LIKELY, why, cure, _range_evidence(before))
@@ -46,7 +46,7 @@ def _better_range(observations: Observations) -> Diagnosis | None:
         return None
     why = (
         f"{observations.model} has nearly the same features for all images (mean cosine {before.feature_cosine:.4f}), "
-        f"but different ones with inputs in {RANGES[scaling]} ({cosines[scaling]:.2f})"
+        f"but different ones with inputs in {SCALINGS[scaling].described} ({cosines[scaling]:.2f})"
     )
     evidence = _range_evidence(before) | {"cosine_then": cosines[scaling]}
     return Diagnosis("wrong_input_range", SURE, why, f"model.input_scaling={scaling}", evidence)

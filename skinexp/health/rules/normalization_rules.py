@@ -46,7 +46,7 @@ def statistics_shift_logits(observations: Observations) -> Diagnosis | None:
     found = _misfit(observations)
     if found is None or _order_lost(observations) or failed(observations):
         return None
-    if not _loss_around_best_epoch(observations) > observations.label_entropy:
+    if not _loss_around_best_epoch(observations) > observations.constant_loss:
         return None
     area = observations.after.inference_auc
     why = f"{found.why}; the ROC-AUC is intact ({area:.2f}), but the threshold 0.5 does not fit the shifted logits"
@@ -55,7 +55,7 @@ def statistics_shift_logits(observations: Observations) -> Diagnosis | None:
 
 def _misfit(observations: Observations) -> Diagnosis | None:
     after = observations.after
-    if not (after.mode_gap > limit("mode_gap") and after.inference_loss > observations.label_entropy):
+    if not (after.mode_gap > limit("mode_gap") and after.inference_loss > observations.constant_loss):
         return None
     why = f"running statistics do not fit: {_two_losses(after)}"
     return Diagnosis(NAME, LIKELY, why, "optim.batch_size=32", {"mode_gap": after.mode_gap})
