@@ -65,3 +65,20 @@ def test_a_command_exists_and_its_keys_and_options_do(command, tmp_path, monkeyp
     name = COMPOSED.get(module.removeprefix("skinexp."))
     if name and "resume" not in command and command not in REFUSED:
         compose(overrides_of(words), name)
+
+
+def test_each_script_that_a_document_runs_exists():
+    scripts = {
+        script for file in DOCUMENTS for script in re.findall(r"python ((?:benchmarks|docs)/\w+\.py)", file.read_text())
+    }
+    assert len(scripts) > 10
+    assert [script for script in sorted(scripts) if not (ROOT / script).is_file()] == []
+
+
+def test_uv_runs_commands_only_where_a_checkout_is_set_up():
+    texts = {file.name: file.read_text() for file in DOCUMENTS}
+    runs = {
+        name: re.findall("uv run (.*?)(?:  |$)", text, re.MULTILINE) for name, text in texts.items() if "uv run" in text
+    }
+    first = "python -m skinexp.train -m model=scratch,mobilenet,efficientnet"
+    assert runs == {"README.md": [first, "pytest"], "CONTRIBUTING.md": ["pytest"], "get-started.md": [first]}

@@ -52,6 +52,10 @@ def test_each_command_has_a_page_with_its_help(site, command):
     assert commands.read_help(command).splitlines()[-1] in text
 
 
+def test_a_page_links_to_the_page_of_a_notebook(site):
+    assert 'href="../../notebooks/first_run/"' in (site / "reference" / "python" / "index.html").read_text()
+
+
 def test_a_key_is_shown_with_its_default_type_bounds_and_meaning():
     rows = {option.key: configuration.row(option) for option in reference(Config)}
     assert rows["optim.lr"] == "| `optim.lr` | `0.001` | float, >&nbsp;0 | learning rate of the first phase |"
