@@ -28,7 +28,7 @@ from skinexp.data.preparation import image_cache
 from skinexp.data.sources import registry
 from skinexp.health.probes import logistic_probe_auc
 from skinexp.models import packed_weights
-from skinexp.models.backbones import CONTRACTS
+from skinexp.models.backbone_graphs import CONTRACTS
 from skinexp.models.classifier import FEATURES
 from skinexp.models.weights import shipped
 from skinexp.pretraining.batchnorm_statistics import recompute_batchnorm_statistics

@@ -7,7 +7,7 @@ from keras import layers
 
 from skinexp.config.schema import Model
 from skinexp.models import weights
-from skinexp.models.backbones import CONTRACTS, attach_backbone
+from skinexp.models.backbone_graphs import CONTRACTS, attach_backbone
 from skinexp.models.classifier import FEATURES, Classifier
 
 log = logging.getLogger(__name__)

@@ -10,7 +10,7 @@ import numpy as np
 from skinexp.contracts.backbones import CONTRACTS, Contract, with_shipped_weights
 from skinexp.core.errors import UserError
 from skinexp.models import packed_weights
-from skinexp.models.backbones import build_backbone
+from skinexp.models.backbone_graphs import build_backbone
 from skinexp.models.channel_layout import image_shape
 
 log = logging.getLogger(__name__)

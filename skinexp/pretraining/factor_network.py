@@ -12,7 +12,7 @@ from skinexp.config.schema import Model, Pretraining
 from skinexp.core import terminal
 from skinexp.data.augment import Augmentation
 from skinexp.data.pipeline import TrainingBatches
-from skinexp.models.backbones import CONTRACTS, attach_backbone
+from skinexp.models.backbone_graphs import CONTRACTS, attach_backbone
 from skinexp.training import optimizers
 from skinexp.training.augmented_model import AugmentedModel
 from skinexp.training.callbacks import EpochSync

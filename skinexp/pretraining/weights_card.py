@@ -6,7 +6,7 @@ from typing import Any
 
 from skinexp.config.schema import Pretraining
 from skinexp.data import phantom
-from skinexp.models.backbones import CONTRACTS
+from skinexp.models.backbone_graphs import CONTRACTS
 from skinexp.pretraining import phantom_targets
 
 LICENCE = "Apache-2.0"  # skinexp's own, because the weights are trained on its phantoms only

@@ -17,7 +17,7 @@ from skinexp.models import Classifier
 from skinexp.training import checkpoints, optimizers, phases
 from skinexp.training.callbacks import BestWeights, EpochLogger, EpochRow, EpochSync, ProgressBar
 from skinexp.training.checkpoint_callback import CheckpointCallback
-from skinexp.training.losses import build_loss, log_objective
+from skinexp.training.keras_losses import build_loss, log_objective
 from skinexp.training.phase_task import PhaseTask, build_phase_task, choose_cut
 from skinexp.training.phases import Phase
 from skinexp.training.stoppers import build_stoppers

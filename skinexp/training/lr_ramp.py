@@ -17,7 +17,7 @@ from skinexp.core import terminal
 from skinexp.data.pipeline import Batches, EpochBatches
 from skinexp.models import Classifier
 from skinexp.training import optimizers, phases, range_test
-from skinexp.training.losses import build_loss
+from skinexp.training.keras_losses import build_loss
 from skinexp.training.phase_task import build_phase_task, choose_cut
 
 log = logging.getLogger(__name__)

@@ -14,7 +14,7 @@ from skinexp.config.schema import Pretraining
 from skinexp.core import terminal
 from skinexp.data.pipeline import Images, TrainingBatches
 from skinexp.models import packed_weights
-from skinexp.models.backbones import CONTRACTS
+from skinexp.models.backbone_graphs import CONTRACTS
 from skinexp.pretraining import factor_network, phantom_targets, weights_card
 from skinexp.pretraining.batchnorm_statistics import recompute_batchnorm_statistics
 from skinexp.pretraining.factor_network import resized

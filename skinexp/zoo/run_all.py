@@ -12,7 +12,7 @@ from rich.table import Table
 
 from skinexp.core.errors import UserError
 from skinexp.core.terminal import console
-from skinexp.models.backbones import CONTRACTS, build_backbone
+from skinexp.models.backbone_graphs import CONTRACTS, build_backbone
 from skinexp.zoo.fault_cases import FAULTS, HEALTHY, Case
 from skinexp.zoo.run_case import Outcome, run_case
 

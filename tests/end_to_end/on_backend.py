@@ -22,7 +22,7 @@ from skinexp.data.augment import Augmentation  # noqa: E402
 from skinexp.data.phantom import render  # noqa: E402
 from skinexp.explain.methods import gradcam  # noqa: E402
 from skinexp.models import Classifier  # noqa: E402
-from skinexp.models.backbones import CONTRACTS, build_backbone  # noqa: E402
+from skinexp.models.backbone_graphs import CONTRACTS, build_backbone  # noqa: E402
 from skinexp.models.classifier import FEATURES  # noqa: E402
 from skinexp.training.augmented_model import AugmentedModel  # noqa: E402
 from skinexp.training.cut import HeadModel  # noqa: E402

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from skinexp.models.backbones import CONTRACTS, build_backbone
+from skinexp.models.backbone_graphs import CONTRACTS, build_backbone
 
 LR_FIND = ("-m", "skinexp.lr_find")
 TINY = "experiment=smoke tracking.tensorboard=false data.phantom.images=120 lr_find.steps=40 lr_find.min=1e-6"

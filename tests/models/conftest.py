@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from keras.src.legacy.saving import legacy_h5_format
 
-from skinexp.models.backbones import CONTRACTS, build_backbone
+from skinexp.models.backbone_graphs import CONTRACTS, build_backbone
 
 IMAGENET_MEAN, IMAGENET_STD = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
 

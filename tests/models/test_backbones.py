@@ -16,7 +16,7 @@ from skinexp.explain.methods import gradcam
 from skinexp.health import network_readings
 from skinexp.models import Classifier
 from skinexp.models.archive import save_model
-from skinexp.models.backbones import CONTRACTS, Contract
+from skinexp.models.backbone_graphs import CONTRACTS, Contract
 from skinexp.models.classifier import FEATURES
 from skinexp.training import phases
 from skinexp.training.cut import find_cut_layer

@@ -14,7 +14,7 @@ from skinexp.config.schema import Head, Model
 from skinexp.contracts.backbones import MODEL_NAMES
 from skinexp.models import Classifier
 from skinexp.models.archive import load_metadata, save_model
-from skinexp.models.backbones import CONTRACTS
+from skinexp.models.backbone_graphs import CONTRACTS
 from skinexp.models.classifier import FEATURES
 
 SIZE = 64

@@ -18,7 +18,7 @@ from skinexp.health import network_readings
 from skinexp.health.diagnostic_limits import limit
 from skinexp.health.probes import logistic_probe_auc, mean_pairwise_cosine
 from skinexp.models import Classifier, packed_weights, weights
-from skinexp.models.backbones import CONTRACTS, build_backbone
+from skinexp.models.backbone_graphs import CONTRACTS, build_backbone
 from skinexp.models.classifier import FEATURES
 from skinexp.models.extractor import extractor
 

@@ -9,7 +9,7 @@ from keras import ops
 
 from skinexp import models
 from skinexp.config.schema import Model
-from skinexp.models.backbones import CONTRACTS
+from skinexp.models.backbone_graphs import CONTRACTS
 from skinexp.models.scaling import SCALINGS, scale_pixels
 
 ENDS = np.array([0, 127.5, 255], dtype=np.float32).reshape(1, 1, 1, 3)

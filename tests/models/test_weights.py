@@ -15,7 +15,7 @@ from skinexp import models
 from skinexp.config.schema import Model
 from skinexp.core.errors import UserError
 from skinexp.models import Classifier, weights
-from skinexp.models.backbones import CONTRACTS, build_backbone
+from skinexp.models.backbone_graphs import CONTRACTS, build_backbone
 from skinexp.models.classifier import FEATURES
 
 SIZE = 64

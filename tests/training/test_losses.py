@@ -14,7 +14,7 @@ from skinexp.config.schema import Augment, FineTune, LrFind, RangeTest
 from skinexp.config.validation import check
 from skinexp.contracts.losses import LOSSES, LossContract, Objective, cross_entropy, objective
 from skinexp.training import fit
-from skinexp.training.losses import build_loss
+from skinexp.training.keras_losses import build_loss
 from skinexp.training.lr_ramp import run_lr_range_test
 
 LOGITS = np.linspace(-6, 6, 25)
