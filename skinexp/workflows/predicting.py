@@ -1,6 +1,7 @@
 """The prediction workflow: images that need no label, prepared, predicted and written batch by batch."""
 
 import logging
+import math
 import os
 import sys
 from collections import Counter, deque
@@ -52,15 +53,16 @@ def run(name: str, words: list[str], output: Path | None, batch_size: int, uri: 
         predictor = _load(trained)
         _warn(trained, named)
         shown = terminal.bar("Predicting", len(named.images)) if output is not None else nullcontext()
-        counts: Counter[str] = Counter()
+        predicted: Counter[str] = Counter()
+        failed = 0
         with prediction_table(output) as write, shown as progress:
             for rows in predict_images(predictor, named.images, batch_size):
                 write(rows)
-                counts.update(rows["predicted"].dropna())
-                counts.update(failed=int(rows["error"].notna().sum()))
+                predicted.update(rows["predicted"].dropna())
+                failed += int(rows["error"].notna().sum())
                 if progress is not None:
                     progress.advance(len(rows))
-        _summarise(counts, len(named.images), output)
+        _summarise(predicted, len(named.images) - failed, failed, output)
 
 
 def predict_images(predictor: "Predictor", images: Iterable[NamedImage], batch_size: int) -> "Iterator[pd.DataFrame]":
@@ -118,14 +120,13 @@ def _warn(run: TrainedRun, named: NamedImages) -> None:
         log.info("Ignored   files that are hidden or do not have the suffix of an image: %s", f"{named.ignored:,}")
     if named.repeated:
         log.info("Repeated  files that were named again: %s. Each file has one row", f"{named.repeated:,}")
-    if run.threshold != run.threshold:
-        log.warning("Threshold The model has none, as none could be chosen: column `predicted` stays empty")
+    if math.isnan(run.threshold):
+        log.warning("Threshold The model has none, as its validation images allowed none: column `predicted` is empty")
 
 
-def _summarise(counts: Counter[str], images: int, output: Path | None) -> None:
-    failed = counts.pop("failed", 0)
-    found = ", ".join(f"{count:,} {name}" for name, count in sorted(counts.items()))
-    log.info("Predicted %s images%s", f"{images - failed:,}", f": {found}" if found else "")
+def _summarise(predicted: Counter[str], usable: int, failed: int, output: Path | None) -> None:
+    classes = ", ".join(f"{count:,} {name}" for name, count in sorted(predicted.items()))
+    log.info("Predicted %s images%s", f"{usable:,}", f": {classes}" if classes else "")
     if failed:
         log.warning("Failed    images that cannot be used: %s. Column `error` has the reasons", f"{failed:,}")
     if output is not None:

@@ -24,7 +24,7 @@ def predict(run: Command, output: Path, *words: str) -> pd.DataFrame:
     return table.set_index(table["file"].map(lambda file: Path(file).stem))
 
 
-def tested(run: Command) -> pd.DataFrame:
+def own_predictions(run: Command) -> pd.DataFrame:
     return run.predictions().query("split == 'test'").set_index("image_id")
 
 
@@ -33,7 +33,7 @@ def photographs(single, tmp_path_factory) -> Path:
     """The test images of the run as files, and one that is no image."""
     directory = tmp_path_factory.mktemp("photographs")
     config = compose(["experiment=smoke"])
-    for name in tested(single).index:
+    for name in own_predictions(single).index:
         image = phantom.render(config.seed, int(name.removeprefix("phantom-")), config.data.phantom).image
         Image.fromarray(image).save(directory / f"{name}.png")
     (directory / "broken.png").write_bytes(b"no image")
@@ -51,12 +51,12 @@ def tables(single, photographs, tmp_path_factory) -> dict[int, pd.DataFrame]:
 
 @pytest.mark.parametrize("batch_size", [1, 32])
 def test_logits_are_the_runs_own_whatever_the_batch_size(tables, single, batch_size):
-    own = tested(single)["logit"]
+    own = own_predictions(single)["logit"]
     np.testing.assert_allclose(tables[batch_size].loc[own.index, "logit"], own, atol=1e-5)
 
 
 def test_probabilities_and_classes_are_those_of_the_runs_calibration_and_threshold(tables, single):
-    result, own = single.result(), tested(single)["logit"]
+    result, own = single.result(), own_predictions(single)["logit"]
     probabilities = Calibrator.from_dict(result["calibration"]).apply(own)
     np.testing.assert_allclose(tables[32].loc[own.index, "probability"], probabilities, atol=1e-5)
     predicted = tables[32].loc[own.index, "predicted"]
@@ -75,7 +75,7 @@ def test_a_file_that_is_no_image_is_a_row_with_its_reason(tables):
 
 
 def test_photographs_are_prepared_as_in_the_training_of_a_run_that_is_named_by_its_id(folder, isic9, tmp_path):
-    own = tested(folder)["logit"]
+    own = own_predictions(folder)["logit"]
     files = [str(isic9 / "images" / f"{name}.jpg") for name in own.index]
     table = predict(folder, tmp_path / "p.csv", folder.result()["run_id"], *files)
     np.testing.assert_allclose(table.loc[own.index, "logit"], own, atol=1e-5)
