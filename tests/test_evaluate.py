@@ -34,7 +34,7 @@ REFUSED = [  # what is typed, how the sentence begins, what else it says
     ("run data=folder", "data.path: ", "Received: null"),
     ("run data=folder data.path=/nowhere", "data.path: no such directory.", "Received: /nowhere"),
     ("run data=phantom data.pth=x", "data.pth: no such key.", "Did you mean data.path?"),
-    ("run data=phantom", "run: neither a directory nor a run in sqlite:///mlflow.db, which is not there", ""),
+    ("run data=phantom", "run: neither a directory nor a run in sqlite:///mlflow.db, which does not exist", ""),
 ]
 
 

@@ -239,7 +239,7 @@ def _name(condition: Condition) -> str | None:
 
 
 def _others(condition: Condition, runs: Sequence[RunOutputs]) -> str | None:
-    """The one setting that runs have which do not meet a condition; None where there are several."""
+    """The one setting that runs have which do not meet a condition; None if there are several."""
     others = {settings(record)[condition.key] for record in runs} - condition.values
     return f"with {condition.key}={value_text(*others)}" if len(others) == 1 else None
 

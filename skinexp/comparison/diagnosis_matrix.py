@@ -31,7 +31,7 @@ class Cell:
 
     Attributes:
         runs: how many there are.
-        area: mean of their test ROC-AUC, cosine and probe of what the doctor measured; NaN where there is none.
+        area: mean of their test ROC-AUC, cosine and probe of what the doctor measured; NaN if there is none.
         findings: the worst first.
     """
 
@@ -63,7 +63,7 @@ class DiagnosisMatrix:
         key: of the columns.
         columns: its values.
         row_keys: all other keys.
-        rows: for each row its headings, without those that an earlier row spans, and its cells; None where no run is.
+        rows: for each row its headings, without those that an earlier row spans, and its cells; None if no run is.
     """
 
     key: str

@@ -18,7 +18,7 @@ class Maps:
     """Some test images and where a network sees evidence in them.
 
     Attributes:
-        rows: one row an image: its row of the predictions table, and `explained` (0/1), the class that the map
+        rows: one row per image: its row of the predictions table, and `explained` (0/1), the class that the map
             shows the evidence for.
         images: (n, size, size, 3) uint8.
         heats: (n, size, size) float32, at least 0, in units of the logit.
@@ -49,7 +49,7 @@ class Explanations:
 
 
 def explain(classifier: Classifier, predictions: pd.DataFrame, images: Images, options: Explain) -> Explanations | None:
-    """Asks a network what it looks at; None where `explain=none`.
+    """Asks a network what it looks at; None if `explain=none`.
 
     Args:
         predictions: the predictions table with the column `predicted` (0/1), the label of each image at the operating

@@ -19,7 +19,7 @@ def training_statistics(batches: Batches, predicted: Predictions, frame: pd.Data
     Args:
         batches: of the training images.
         predicted: the network's predictions, with the features of the validation images.
-        frame: one row an image: split and sha256.
+        frame: one row per image: split and sha256.
         seed: of the choice of images.
     """
     training = batches.train.images

@@ -16,7 +16,7 @@ from skinexp.models.channel_layout import image_shape
 log = logging.getLogger(__name__)
 
 IMAGENET_STD = np.array([0.229, 0.224, 0.225])  # of the RGB channels, as keras.applications.efficientnet has it
-DONOR_SIZE = 224  # pixels a side that the ImageNet release is built for; the weights do not depend on it
+DONOR_SIZE = 224  # pixels per side that the ImageNet release is built for; the weights do not depend on it
 
 
 def load(source: str, contract: Contract, alpha: float, backbone: keras.Model) -> None:

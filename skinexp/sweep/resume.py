@@ -1,4 +1,4 @@
-"""Going on with what was interrupted: `resume=DIRECTORY` stands for the command that the directory came from."""
+"""Resuming a run or a sweep: `resume=DIRECTORY` stands for the command that created the directory."""
 
 import os
 import re
@@ -18,13 +18,13 @@ LAUNCHER = re.compile(r"\+*hydra[/.]launcher\b")
 
 
 def read_arguments() -> Path | None:
-    """Puts the original command in the place of `resume=DIRECTORY`, and goes to its working directory.
+    """Replaces `resume=DIRECTORY` in `sys.argv` by the original command, and changes to its working directory.
 
     Returns:
         The directory; None if the command begins anew.
 
     Raises:
-        UserError: if the directory holds nothing to go on with, or the command asks for something else as well.
+        UserError: if there is no run or sweep in the directory, or the command has other arguments as well.
     """
     named = [match["directory"] for word in sys.argv[1:] if (match := ARGUMENT.fullmatch(word))]
     if not named or named[-1] in ("", "null"):
@@ -46,7 +46,7 @@ def read_arguments() -> Path | None:
 
 
 def _of_sweep(directory: Path) -> tuple[str, list[str]]:
-    """Working directory and arguments of the command that a sweep came from."""
+    """Returns the working directory and the arguments of the command that created a sweep."""
     sweep = Manifest.load(directory)
     kept = [word for word in sweep.settings if not re.match(r"\+*hydra\.(sweep\.dir|mode)\b", word)]
     return sweep.place, ["-m", *sweep.overrides, *kept, f"hydra.sweep.dir={quoted(directory)}"]
@@ -66,12 +66,12 @@ def _of_run(directory: Path) -> tuple[str, list[str]]:
 
 
 def quoted(path: Path) -> str:
-    """A path in Hydra's grammar."""
+    """Returns a path quoted in Hydra's grammar."""
     return "'" + str(path).replace("'", "\\'") + "'"
 
 
 def advice(place: Path | None) -> str:
-    """Returns what a person who stopped the command reads: how to go on with it."""
+    """Returns the message of a stopped command: how to resume it."""
     if place is None:
         return "Stopped."
     multirun = "-m " if (place / manifest.FILE).is_file() else ""

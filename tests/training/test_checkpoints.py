@@ -327,7 +327,9 @@ def test_a_checkpoint_of_other_options_is_left_aside(usual, live, killed, caplog
     other = replace(usual, optim=replace(usual.optim, lr=2e-2))
     resumed = live(other, killed)
     assert resumed.told == [1, 2, 3, 4, 5]
-    assert "Training  starts at the beginning: the checkpoint is of other options, data or weights" in caplog.messages
+    assert (
+        "Training  starts at the beginning: the checkpoint belongs to other options, data or weights" in caplog.messages
+    )
     same(resumed, live(other, killed / "elsewhere"))
 
 

@@ -38,8 +38,8 @@ class Findings:
     """All that an audit found.
 
     Attributes:
-        mode: quick, full, or off: nobody looked.
-        images: how many were looked at.
+        mode: quick, full, or off (no audit).
+        images: number of images that were audited.
         found: the findings, the gravest first.
         pairs: what the search for duplicates found (columns first, second, kind, relation, score).
         clusters: (images,) number of the cluster of duplicates that each image is in.

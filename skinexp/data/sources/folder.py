@@ -85,7 +85,7 @@ def list_class_folders(directory: Path) -> pd.DataFrame:
     files = [file for file in files if len(file.parts) > 1 + is_split]
     if not files:
         raise UserError(
-            f"data.path: {directory} holds neither a manifest.csv nor one sub-folder of images a class "
+            f"data.path: {directory} holds neither a manifest.csv nor one sub-folder of images per class "
             f"({directory.name}/benign/*.jpg, {directory.name}/malignant/*.jpg; or {directory.name}/train/benign/*.jpg)"
         )
     # As objects: pandas' own strings refuse names that are not UTF-8.

@@ -56,7 +56,7 @@ def augmentation_sheet(originals: NDArray[Any], augmented: NDArray[Any]) -> Figu
 
 @styled
 def preprocessing_sheet(rows: Sequence[Mapping[str, NDArray[Any]]], captions: Sequence[str]) -> Figure:
-    """Draws the result of each preprocessing step on some images: a row an image, a column a step.
+    """Draws the result of each preprocessing step on some images: one row per image, a column per step.
 
     Args:
         rows: for each image its stages in order, name -> pixels 0..255 of shape (height, width, 3), or a mask of
@@ -103,7 +103,7 @@ def gradcam_sheet(
             drawn without colour, with a note.
         captions: for each image the words below it.
         title: above the sheet.
-        meaningless: why the maps mean nothing; it then stands in their place. None where they mean something.
+        meaningless: why the maps mean nothing; it then stands in their place. None if they mean something.
 
     Returns:
         A figure with a colour bar, unless the maps mean nothing.
@@ -147,7 +147,7 @@ def gradcam_comparison(
     captions: Sequence[str],
     meaningless: Mapping[str, str] | None = None,
 ) -> Figure:
-    """Draws the Grad-CAM maps of several runs on the same images: a row an image, a column a run, one scale a run.
+    """Draws the Grad-CAM maps of several runs on the same images: one row per image, one column and scale per run.
 
     Args:
         images: (n, s, s, 3) uint8.

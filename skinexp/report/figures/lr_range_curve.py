@@ -1,4 +1,4 @@
-"""The curve of a learning-rate range test: what each rate did to the loss, and which one to take."""
+"""The curve of a learning-rate range test: loss against learning rate, and the suggested rate."""
 
 from typing import Any
 
@@ -24,13 +24,13 @@ OTHER: dict[str, Any] = {"color": QUIET, "linewidth": 1.1, "linestyle": ":"}
 
 @styled
 def range_curve(name: str, curve: pd.DataFrame, suggested: float | None, steepest: float | None) -> Figure:
-    """The loss over the learning rate: each batch faint, their running average strong, the suggested rate marked.
+    """Draws the loss against the learning rate: each batch, the running average, and the suggested rate.
 
     Args:
-        name: what was trained.
-        curve: one row a step, with `lr`, `loss`, `smoothed_lr` and `smoothed`.
-        suggested: the rate to take; None: there is none.
-        steepest: the rate where the loss falls fastest; None: there is none.
+        name: of the network and the data.
+        curve: one row per step, with `lr`, `loss`, `smoothed_lr` and `smoothed`.
+        suggested: the suggested rate; None: there is none.
+        steepest: the rate at which the loss falls fastest; None: there is none.
     """
     figure = new_figure(WIDTH, HEIGHT)
     axes = figure.subplots()

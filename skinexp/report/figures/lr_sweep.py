@@ -22,7 +22,7 @@ NOTE = 6.5  # points
 
 @styled
 def area_by_learning_rate(trials: pd.DataFrame) -> Figure:
-    """Draws a point a run, shaped by its health, and lines through the means of runs that differ in their seeds.
+    """Draws a point per run, shaped by its health, and lines through the means of runs that differ in their seeds.
 
     Args:
         trials: as `learning_rate_trials` returns them.

@@ -25,7 +25,7 @@ def render(
 
     Args:
         table: with column `split`, or else `given_split`, if the images are split.
-        preprocess: the options that images were prepared with; empty where they were not.
+        preprocess: the options that images were prepared with; empty if they were not.
         source: where the images came from.
         bad: path and reason of each image that could not be used.
         command: that wrote the card.

@@ -34,7 +34,7 @@ class Difference:
 
 @dataclass(frozen=True)
 class DifferenceTable:
-    """One run less each of the others: a row a score."""
+    """One run less each of the others: one row per score."""
 
     run: str
     others: list[str]

@@ -26,7 +26,7 @@ def content(comparison: Comparison) -> Content | None:
 
 
 def subgroup_figure(comparison: Comparison) -> Captioned | None:
-    """Returns the ROC-AUC of each subgroup, a panel a run; None if no run has subgroups."""
+    """Returns the ROC-AUC of each subgroup, a panel per run; None if no run has subgroups."""
     runs = [run for run in comparison.finished if len(run.evidence.get("subgroups", ())) and not run.collapsed]
     levels = {run.name: run.evidence["subgroups"].fillna({"note": ""}) for run in with_panel(runs)}
     if not levels:
