@@ -69,7 +69,7 @@ def test_a_run_that_is_named_twice_is_there_once(tmp_path, monkeypatch):
 
 
 def test_a_directory_without_runs_is_told_by_its_name(tmp_path):
-    with pytest.raises(UserError, match=f"^{tmp_path}: holds neither a run"):
+    with pytest.raises(UserError, match=f"^{tmp_path}: contains neither a run"):
         compare([str(tmp_path)], STORE, None)
 
 

@@ -1,4 +1,4 @@
-"""Backend, precision and threads of a run: as the configuration says, and the rest decided from the machine.
+"""Backend, precision and threads of a run: as configured, the rest chosen for the machine.
 
 The rules for a CPU follow from the table in docs/concepts/compute.md, which benchmarks/precision.py measures.
 """

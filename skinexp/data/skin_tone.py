@@ -1,7 +1,7 @@
 """Skin tone around a lesion: the individual typology angle, estimated from the rim of a photograph.
 
-It is an estimate. Cameras, lamps and colour constancy move it, so neighbouring bands are mixed; what it is good for is
-to ask whether a model does worse on darker skin.
+It is an estimate. Cameras, lamps and colour constancy change it, so that neighbouring bands are mixed. It serves to
+examine whether a model performs worse on darker skin.
 """
 
 import cv2

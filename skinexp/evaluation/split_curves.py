@@ -1,4 +1,4 @@
-"""What the figures of one run's predictions on one split draw: its curves, and its confusion matrix."""
+"""The curves and the confusion matrix of one run's predictions on one split, for figures."""
 
 from dataclasses import dataclass
 

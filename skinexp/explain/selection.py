@@ -1,4 +1,4 @@
-"""Which test images are shown: a network's clearest hits and misses, and a sample that all networks share."""
+"""The selection of explained test images: clear correct and wrong predictions, and a sample for all networks."""
 
 import hashlib
 

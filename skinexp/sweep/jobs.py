@@ -54,7 +54,7 @@ def finished(job: Job) -> float | None:
     if values.get("status") != "finished":
         return None
     if job.sweep is None:
-        log.info("%s has finished: there is nothing to go on with", job.directory)
+        log.info("%s has finished: there is nothing to resume", job.directory)
     return score(values)
 
 

@@ -32,8 +32,8 @@ def read_arguments() -> Path | None:
     others = [word for word in sys.argv[1:] if not ARGUMENT.fullmatch(word)]
     if foreign := [word for word in others if not ALLOWED.match(word)]:
         raise UserError(
-            f"resume: goes on with the experiment as it was begun; only hydra/launcher and hydra.launcher.* can be "
-            f"given with it. Received: {' '.join(foreign)}"
+            "resume: continues the experiment with its own configuration; only hydra/launcher and hydra.launcher.* can "
+            f"be changed. Received: {' '.join(foreign)}"
         )
     asked = Path(named[-1].strip("'\"")).resolve()
     cwd, original = _of_sweep(asked) if (asked / manifest.FILE).is_file() else _of_run(asked)
@@ -54,7 +54,7 @@ def _of_sweep(directory: Path) -> tuple[str, list[str]]:
 
 def _of_run(directory: Path) -> tuple[str, list[str]]:
     if (directory.parent / manifest.FILE).is_file():
-        raise UserError(f"resume: {directory} is a run of a sweep. Go on with the sweep: resume={directory.parent}")
+        raise UserError(f"resume: {directory} is a run of a sweep. Resume the sweep: resume={directory.parent}")
     saved = directory / ".hydra"  # Hydra writes its overrides last: without them, what came before may be half a file
     if not (saved / "overrides.yaml").is_file():
         raise UserError(f"resume: no run or sweep of skinexp is in this directory. Received: {directory}")
@@ -75,4 +75,4 @@ def advice(place: Path | None) -> str:
     if place is None:
         return "Stopped."
     multirun = "-m " if (place / manifest.FILE).is_file() else ""
-    return f"Stopped. Go on with: python -m skinexp.train {multirun}resume={from_here(place)}"
+    return f"Stopped. To resume: python -m skinexp.train {multirun}resume={from_here(place)}"

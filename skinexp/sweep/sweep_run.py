@@ -107,8 +107,8 @@ def end(sweep: Sweep, status: str, command: Invocation) -> None:
         record.discard()
         if status == "finished":
             raise UserError(
-                f"There is no result of any job in {from_here(directory)}: run the jobs with this directory on a disk that "
-                "all machines share"
+                f"There is no result of any job in {from_here(directory)}: use a directory on a disk that all machines "
+                "share"
             )
         return
     manifest = Manifest.load(directory)

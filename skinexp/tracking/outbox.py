@@ -88,8 +88,8 @@ class Outbox:
         except OSError as error:
             if error.errno in NO_ROOM:
                 raise UserError(
-                    f"{self.directory}: the disk is full, so nothing more can be tracked. Free some space, then go "
-                    f"on with resume={self.place}"
+                    f"{self.directory}: the disk is full, so nothing more can be tracked. Free some space, then resume "
+                    f"with resume={self.place}"
                 ) from error
             raise
 

@@ -1,8 +1,8 @@
 """The state that a training needs to resume after it was killed, and the file that holds it.
 
-The file is written under another name, synced to the disk, and renamed: if the process is killed, there is this checkpoint
-or the previous one. The order of images and their augmentation are not in it: they follow from the seed and
-the epoch. Nor are layers that have been frozen so far: they are as the network was built.
+The file is written under another name, synced to the disk, and renamed: a killed process leaves this
+checkpoint or the previous one. It does not hold the order of images and their augmentation, which follow from the seed
+and the epoch, nor layers that have been frozen so far, which are as the network was built.
 """
 
 import json
@@ -131,6 +131,6 @@ def _below(part: str, stored: Mapping[str, np.ndarray]) -> Arrays:
 def _no_room(directory: Path, needed: int) -> UserError:
     return UserError(
         f"hydra.run.dir: the disk of {directory} has no room for a checkpoint: {needed:,} bytes are needed and "
-        f"{shutil.disk_usage(directory).free:,} are free. Free some, or have runs written elsewhere: "
-        f"hydra.run.dir=<directory>, hydra.sweep.dir=<directory> for a sweep. What was written before is kept"
+        f"{shutil.disk_usage(directory).free:,} are free. Free some space, or write runs elsewhere: "
+        f"hydra.run.dir=<directory>, hydra.sweep.dir=<directory> for a sweep. Earlier checkpoints are kept"
     )

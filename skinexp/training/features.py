@@ -199,5 +199,5 @@ def _check_room(directory: Path, needed: int) -> None:
     if needed > free:
         raise UserError(
             f"data.cache: the disk of {directory} has no room for features: {needed:,} bytes are needed and {free:,} "
-            f"are free. Free some, or name another directory: data.cache=<directory>"
+            f"are free. Free some space, or name another directory: data.cache=<directory>"
         )

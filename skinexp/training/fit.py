@@ -141,7 +141,7 @@ def _tensorboard(config: Config, directory: Path) -> list[keras.callbacks.Callba
 
 def _log_resumed(rows: list[EpochRow], finished: bool) -> None:
     if rows:
-        log.info("Training  %s after epoch %d", "was finished" if finished else "goes on", len(rows))
+        log.info("Training  %s after epoch %d", "is finished" if finished else "resumes", len(rows))
 
 
 def _describe(phase: Phase, classifier: Classifier, model: Model) -> str:

@@ -155,7 +155,7 @@ def tenfold_falls(places: np.ndarray, smoothed: np.ndarray) -> np.ndarray:
 
 
 def two_significant_digits(value: float) -> float:
-    """Returns a rate as one would type it."""
+    """Returns a rate as it is typed on the command line."""
     return float(f"{value:.1e}")
 
 

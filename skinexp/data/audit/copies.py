@@ -131,8 +131,8 @@ def _conflicts(frame: pd.DataFrame, pairs: pd.DataFrame) -> list[Finding]:
         return []
     images = len(np.unique(differing[["first", "second"]]))
     sentence = (
-        f"{images:,} images occur under both labels ({len(differing):,} pairs): one of the two labels is wrong. Correct "
-        f"the labels; until then data.on_conflict=drop leaves the images out"
+        f"{images:,} images occur under both labels ({len(differing):,} pairs): one of the two labels is wrong. "
+        f"Correct the labels; until then data.on_conflict=drop leaves the images out"
     )
     rows = _pair_rows(frame, differing)
     return [Finding("same_image_other_label", SERIOUS, images, sentence, rows, _shown(differing))]

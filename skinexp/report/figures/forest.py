@@ -58,7 +58,7 @@ def subgroup_forest(levels: Mapping[str, pd.DataFrame]) -> Figure:
 
 
 def _lines(levels: Mapping[str, pd.DataFrame]) -> list[tuple[str, str, int, int]]:
-    """Returns a heading per column and a line per level, of all runs, with its number of images and of malignant ones."""
+    """Returns a heading per column and a line per level, with the numbers of images and of malignant images."""
     found: dict[str, dict[str, tuple[int, int]]] = {}
     for table in levels.values():
         for column, level, images, malignant in table[["column", "level", "images", "malignant"]].itertuples(

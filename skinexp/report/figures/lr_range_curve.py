@@ -54,14 +54,14 @@ def range_curve(name: str, curve: pd.DataFrame, suggested: float | None, steepes
 
 
 def _mark(axes: Axes, curve: pd.DataFrame, rate: float) -> Line2D:
-    """A line at the rate, and a dot where it meets the average."""
+    """Draws a line at the rate, and a dot where the line crosses the average."""
     height = np.interp(np.log(rate), np.log(curve["smoothed_lr"]), curve["smoothed"])
     axes.plot(rate, height, marker="o", markersize=7, color=SUGGESTED["color"], zorder=4)
     return axes.axvline(rate, **SUGGESTED)
 
 
 def _limits(curve: pd.DataFrame) -> tuple[float, float]:
-    """From below the lowest average to above the first ones."""
+    """Returns limits from below the lowest average to above the first ones."""
     lowest = float(curve["smoothed"].min())
     before = curve["loss"][: int(curve["smoothed"].argmin()) + 1]
     height = max(float(before.max()) - lowest, 0.05)

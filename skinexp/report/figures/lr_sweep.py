@@ -75,7 +75,7 @@ def _shape(state: str) -> dict[str, Any]:
 
 
 def _write_notes(panel: Axes, trials: pd.DataFrame, width: float) -> None:
-    """What is said of some runs at a learning rate, once, below the lowest of them; of failed ones above."""
+    """Labels runs at a learning rate once, below the lowest run; failed runs are labelled above."""
     noted = trials[trials["note"] != ""]
     alive, failed = noted[noted["state"] != FAILED], noted[noted["state"] == FAILED]
     below: dict[str, Any] = {"xytext": (0, -7), "va": "top"}

@@ -73,7 +73,7 @@ styled = matplotlib.rc_context(STYLE)
 
 
 class Look(NamedTuple):
-    """The look of one run: colour, and for those who do not see it, marker and dashes."""
+    """The style of one run: colour, marker and dashes, so that runs differ without colour as well."""
 
     colour: str
     marker: str

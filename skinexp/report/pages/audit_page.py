@@ -32,7 +32,7 @@ TERMINAL_STYLES = {SERIOUS: "red", WARNING: "yellow", NOTE: "dim"}
 
 @dataclass(frozen=True)
 class Shown:
-    """A picture on the page; `source` is None if it cannot be read."""
+    """A picture on the page; `source` is None if the file cannot be read."""
 
     source: str | None
     width: int
@@ -122,7 +122,7 @@ TITLES = {
 
 
 def show(findings: Findings) -> None:
-    """Prints the verdict and a line per finding."""
+    """Prints the verdict and one line per finding."""
     console.print(f"\n[bold]Audit[/bold] of {whole(findings.images)} images. {escape(verdict(findings))}")
     if not findings.found:
         return

@@ -47,7 +47,7 @@ def write_comparison(comparison: Comparison, directory: Path, *, day: datetime.d
 
 
 def comparison_table(records: Sequence[RunOutputs]) -> pd.DataFrame:
-    """Returns one row per run, finished or not: its name, what it used, and all its scores.
+    """Returns one row per run, finished or not: its name, its model and data, and all its scores.
 
     Returns:
         A table with `name, status, error, model, seed, folds, fold, run_id, config_digest, data_digest, test_digest,
