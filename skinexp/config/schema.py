@@ -283,7 +283,7 @@ class Explain:
 
 @dataclass(frozen=True)
 class Evaluate:
-    """The step from probabilities to predicted classes; thresholds and calibration are chosen on the validation images."""
+    """Decisions from probabilities; thresholds and calibration are chosen on the validation images."""
 
     threshold: str = option(
         "youden",
