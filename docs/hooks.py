@@ -1,5 +1,6 @@
 """MkDocs hook: adds the pages that are generated from the code, and the documents of the repository's root."""
 
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,11 @@ def on_files(files: Files, config: Any) -> Files:
     for name, content in generate_pages().items():
         files.append(File.generated(config, name, content=content))
     return files
+
+
+def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
+    """Lets a page that is written by hand link to a notebook's page, where the repository has the notebook."""
+    return markdown if page.file.generated_by else re.sub(r"[.]ipynb\)", ".md)", markdown)
 
 
 def generate_pages() -> dict[str, str]:

@@ -1,27 +1,22 @@
-"""The reference of configuration keys: type, default, allowed values and meaning, from the schema's own source.
+"""The reference of configuration keys: type, default, allowed values and meaning, as the schema states them."""
 
-The meaning of a key is the comment beside its field in the schema, or above it.
-"""
-
-import ast
 import dataclasses
 import inspect
-import io
-import math
 import re
-import tokenize
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from skinexp import config as schema
+from skinexp.config import Config, Option, reference
+from skinexp.config.option_reference import as_typed
+from skinexp.config.schema import LrFind, Pretrain
 
 CONF = Path(__file__).parents[2] / "conf"
 PAGE = "reference/configuration.md"
-OTHER_COMMANDS = {"lr_find": schema.RangeTest, "pretrain": schema.Pretraining}  # key -> what its command composes
+OTHER_COMMANDS = {"lr_find": LrFind, "pretrain": Pretrain}  # section -> its schema, which only this command composes
+SIGNS = {"gt": ">", "ge": "≥", "lt": "<", "le": "≤"}
 
 INTRODUCTION = """\
 # Configuration keys
@@ -36,52 +31,34 @@ This page is generated from the schema and from `conf/`.
 """
 
 
-@dataclass(frozen=True)
-class Key:
-    """One configuration key, each part as it is shown."""
-
-    name: str
-    type: str
-    default: str
-    allowed: str
-    meaning: str
-
-
 def generate() -> str:
     """Returns the page in Markdown."""
-    parts = [INTRODUCTION, _section("Whole experiment", schema.Config, "", nested=False)]
-    parts += [
-        _section(field.name, _dataclass_of(field), f"{field.name}.") + _options(field.name)
-        for field in dataclasses.fields(schema.Config)
-        if _dataclass_of(field)
-    ]
+    whole = (option for option in reference(Config) if "." not in option.key)
+    parts = [INTRODUCTION, _section("Whole experiment", Config, whole)]
+    for name, section in _sections(Config):
+        parts.append(_section(name, section, reference(section, f"{name}.")) + _options(name))
     parts.append("## experiment\n\nRecipes that set several groups at once.\n" + _options("experiment"))
-    for name, whole in OTHER_COMMANDS.items():
-        node = next(_dataclass_of(field) for field in dataclasses.fields(whole) if field.name == name)
-        parts.append(_section(f"{name} (only `python -m skinexp.{name}`)", node, f"{name}."))
+    for name, section in OTHER_COMMANDS.items():
+        parts.append(_section(f"{name} (only `python -m skinexp.{name}`)", section, reference(section, f"{name}.")))
     return "\n".join(parts)
 
 
-def keys(node: type, prefix: str = "", nested: bool = True) -> Iterator[Key]:
-    """Yields the keys of a dataclass in the order of their fields, those of nested dataclasses in their place."""
-    meanings = _meanings(node)
-    for field in dataclasses.fields(node):
-        name = f"{prefix}{field.name}"
-        below = _dataclass_of(field)
-        if below is None:
-            yield Key(name, _type(field), _default(field), _allowed(field), meanings.get(field.name, ""))
-        elif nested:
-            yield from keys(below, f"{name}.")
+def row(option: Option) -> str:
+    """Returns the line of a key in its table."""
+    default = f"`{as_typed(option.default)}`"
+    return f"| `{option.key}` | {default} | {_allowed(option)} | {_cell(option.meaning)} |"
 
 
-def _section(title: str, node: type, prefix: str, nested: bool = True) -> str:
-    lines = [f"## {title}", "", inspect.getdoc(node) or "", "", "| key | default | type, allowed values | meaning |"]
-    lines.append("|---|---|---|---|")
-    lines += [
-        f"| `{key.name}` | {key.default} | {key.allowed or key.type} | {_cell(key.meaning)} |"
-        for key in keys(node, prefix, nested)
-    ]
-    return "\n".join(lines) + "\n"
+def _sections(schema: type) -> Iterator[tuple[str, type]]:
+    """Yields name and dataclass of each section of a schema."""
+    for field in dataclasses.fields(schema):
+        if isinstance(field.type, type) and dataclasses.is_dataclass(field.type):
+            yield field.name, field.type
+
+
+def _section(title: str, section: type, options: Iterable[Option]) -> str:
+    lines = [f"## {title}", "", inspect.getdoc(section) or "", "", "| key | default | type, allowed values | meaning |"]
+    return "\n".join([*lines, "|---|---|---|---|", *map(row, options)]) + "\n"
 
 
 def _options(group: str) -> str:
@@ -114,7 +91,7 @@ def _values(file: Path, group: str) -> str:
     groups = [f"{name.removeprefix('override /')}={option}" for name, option in _chosen(content.pop("defaults", []))]
     swept = content.pop("hydra", {}).get("sweeper", {}).get("params", {})
     prefix = "" if "# @package _global_" in text else f"{group}."
-    set_here = [*groups, *(f"{key}={_yaml(value)}" for key, value in _flatten(content, prefix))]
+    set_here = [*groups, *(f"{key}={as_typed(value)}" for key, value in _flatten(content, prefix))]
     lines = [f"`{item}`" for item in set_here] + [f"sweeps over `{key}={values}`" for key, values in swept.items()]
     return "<br>".join(lines) or "nothing else"
 
@@ -134,62 +111,11 @@ def _flatten(values: dict[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
             yield f"{prefix}{key}", value
 
 
-def _meanings(node: type) -> dict[str, str]:
-    """Returns the comment of each field that a dataclass defines itself, by the field's name."""
-    source = inspect.getsource(node)
-    comments = {
-        token.start[0]: (token.string.lstrip("# ").strip(), not token.line[: token.start[1]].strip())
-        for token in tokenize.generate_tokens(io.StringIO(source).readline)
-        if token.type == tokenize.COMMENT
-    }
-    (definition,) = ast.parse(source).body
-    assert isinstance(definition, ast.ClassDef)
-    meanings = {}
-    for statement in definition.body:
-        if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
-            first, last = statement.lineno, statement.end_lineno or statement.lineno
-            start = first
-            while comments.get(start - 1, ("", False))[1]:  # a line above that holds nothing but a comment
-                start -= 1
-            texts = [comments[line][0] for line in range(start, last + 1) if line in comments]
-            meanings[statement.target.id] = " ".join(texts)
-    return meanings
-
-
-def _dataclass_of(field: "dataclasses.Field[Any]") -> Any:
-    """Returns the dataclass that a field holds; None if it holds a value."""
-    return field.type if dataclasses.is_dataclass(field.type) else None
-
-
-def _type(field: "dataclasses.Field[Any]") -> str:
-    name = getattr(field.type, "__name__", "") if isinstance(field.type, type) else ""
-    words = str(field.type) if not name or "[" in str(field.type) else name
-    return _cell(words.replace("typing.", "").replace(" | None", " or null"))
-
-
-def _default(field: "dataclasses.Field[Any]") -> str:
-    made = field.default_factory is not dataclasses.MISSING
-    return f"`{_yaml(field.default_factory() if made else field.default)}`"  # type: ignore[misc]
-
-
-def _allowed(field: "dataclasses.Field[Any]") -> str:
-    if choices := field.metadata.get("choices"):
-        return ", ".join(f"`{choice}`" for choice in choices)
-    above, least, most, below = field.metadata.get("bounds", (-math.inf, -math.inf, math.inf, math.inf))
-    limits = ((">", above), ("≥", least), ("<", below), ("≤", most))
-    bounds = [f"{sign}&nbsp;{value:g}" for sign, value in limits if math.isfinite(value)]
-    return ", ".join([_type(field), *bounds]) if bounds else ""
-
-
-def _yaml(value: Any) -> str:
-    """Returns a value as it is typed on the command line."""
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{key}: {_yaml(item)}" for key, item in value.items()) + "}"
-    return str(value)
+def _allowed(option: Option) -> str:
+    if option.choices:
+        return ", ".join(f"`{choice}`" for choice in option.choices)
+    bounds = [f"{SIGNS[name]}&nbsp;{bound:g}" for name, bound in option.bounds.items()]
+    return ", ".join([_cell(option.type), *bounds])
 
 
 def _cell(text: str) -> str:

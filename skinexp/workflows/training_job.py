@@ -1,9 +1,10 @@
-"""One job of the training command: provenance, record, backend, and then the training workflow."""
+"""One training, of the command or from Python: provenance, record, backend, and then the training workflow."""
 
 import math
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from skinexp.config.compose import to_config
 from skinexp.config.schema import Config
@@ -15,6 +16,9 @@ from skinexp.runs.job import Job
 from skinexp.runs.run_log import RunLog
 from skinexp.runs.run_summary import ComputeSummary
 from skinexp.sweep import jobs
+
+if TYPE_CHECKING:
+    from skinexp.runs.run_outputs import RunOutputs
 
 
 def run(job: Job, composed: Mapping[Any, Any]) -> float:
@@ -31,23 +35,53 @@ def run(job: Job, composed: Mapping[Any, Any]) -> float:
         return score
     score = math.nan
     with jobs.report_job(job), RunLog(job.directory, job.name, job.overrides) as run_log:
-        config = to_config(composed, Config)
-        command = job.command or provenance.command_line()
-        run_log.add(command=command, git=provenance.git_state(), parent_run_id=job.parent_run_id)
-        run_log.add(config=asdict(config), config_digest=digest(config))
-        (job.directory / run_files.PACKAGES).write_text("\n".join(provenance.packages()) + "\n")
-        check(config)
-        run_log.track(config.tracking, {"sweep": job.sweep and job.sweep.name}, job.parent, job.resumed)
+        score = _train(to_config(composed, Config), job, run_log)
+    return score
 
-        from skinexp import compute
 
-        choice = compute.configure(config)  # before anything else imports Keras
-        config = choice.resolve(config)
-        run_log.add(compute=ComputeSummary(**asdict(choice)), config=asdict(config))
+def train(config: Config, directory: Path) -> "RunOutputs":
+    """Trains a network from Python, and records it in a directory and in MLflow as `python -m skinexp.train` does.
 
-        from skinexp import training
-        from skinexp.workflows import training as workflow
+    Only warnings are printed. `.hydra/` and `train.log`, which Hydra writes for the command, are not written.
 
-        score = workflow.run(config, job, run_log)
-        run_log.at_end(lambda: training.forget(job.directory))  # not before result.json says that the run is finished
+    Args:
+        config: from `skinexp.config.compose`.
+        directory: of the run; it is made if it is not there.
+
+    Returns:
+        The run's files, read: its summary, predictions, history and tables.
+
+    Raises:
+        UserError: if the configuration does not suit the data or the machine.
+    """
+    from skinexp.runs.run_outputs import read_outputs  # not at the command's start: it brings pandas
+
+    directory = Path(directory).resolve()
+    directory.mkdir(parents=True, exist_ok=True)
+    job = Job(directory.name, (), directory)
+    with RunLog(directory, job.name) as run_log:
+        _train(config, job, run_log)
+    return read_outputs(directory)
+
+
+def _train(config: Config, job: Job, run_log: RunLog) -> float:
+    """Records what the run comes from, sets up the backend, trains, and returns the score named by `objective`."""
+    command = job.command or provenance.command_line()
+    run_log.add(command=command, git=provenance.git_state(), parent_run_id=job.parent_run_id)
+    run_log.add(config=asdict(config), config_digest=digest(config))
+    (job.directory / run_files.PACKAGES).write_text("\n".join(provenance.packages()) + "\n")
+    check(config)
+    run_log.track(config.tracking, {"sweep": job.sweep and job.sweep.name}, job.parent, job.resumed)
+
+    from skinexp import compute
+
+    choice = compute.configure(config)  # before anything else imports Keras
+    config = choice.resolve(config)
+    run_log.add(compute=ComputeSummary(**asdict(choice)), config=asdict(config))
+
+    from skinexp import training
+    from skinexp.workflows import training as workflow
+
+    score = workflow.run(config, job, run_log)
+    run_log.at_end(lambda: training.forget(job.directory))  # not before result.json says that the run is finished
     return score

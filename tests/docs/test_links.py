@@ -1,5 +1,6 @@
 """Links and names of documents lead somewhere, and the README stays an overview."""
 
+import re
 from pathlib import Path
 
 import check_links
@@ -15,6 +16,15 @@ def test_a_broken_link_is_found(tmp_path, monkeypatch):
     monkeypatch.setattr(check_links, "ROOT", tmp_path)
     monkeypatch.setattr(check_links, "tracked_files", lambda: [page])
     assert list(check_links.find_broken_links()) == ["page.md: missing.md is no file"]
+
+
+def test_each_file_of_the_code_that_a_document_names_exists(root):
+    documents = [root / "README.md", root / "CONTRIBUTING.md", root / "SECURITY.md", *(root / "docs").rglob("*.md")]
+    named = {name for file in documents for name in re.findall(r"`([a-z_]+/[a-z_/]+\.py)`", file.read_text())}
+    assert len(named) > 5
+    assert [
+        name for name in sorted(named) if not (root / name).is_file() and not (root / "skinexp" / name).is_file()
+    ] == []
 
 
 def test_the_readme_is_an_overview(root):

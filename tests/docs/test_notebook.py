@@ -10,8 +10,6 @@ import pytest
 from execute_notebook import execute
 from generators import notebook as pages
 
-import skinexp.config
-
 NOTEBOOKS = sorted((Path(__file__).parents[2] / "docs" / "notebooks").glob("*.ipynb"))
 
 
@@ -24,7 +22,6 @@ def texts(cells: list[dict[str, object]]) -> list[str]:
     return ["".join("".join(output.get("text", [])) for output in one["outputs"]) for one in cells]
 
 
-@pytest.mark.skipif(not hasattr(skinexp.config, "compose"), reason="needs skinexp.config.compose")
 @pytest.mark.parametrize("file", NOTEBOOKS, ids=lambda file: file.stem)
 def test_a_notebook_runs_from_beginning_to_end(file, root, tmp_path):
     copy = tmp_path / file.name

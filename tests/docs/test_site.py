@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from generators import commands, configuration
 
-from skinexp import config as schema
+from skinexp.config import Config, reference
 
-KEYS = [key.name for key in configuration.keys(schema.Config)]
+KEYS = [option.key for option in reference(Config)]
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +30,7 @@ def site(root, tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def reference(site) -> str:
+def keys_page(site) -> str:
     return (site / "reference" / "configuration" / "index.html").read_text()
 
 
@@ -41,8 +41,8 @@ def test_the_site_loads_nothing_from_elsewhere(site):
 
 
 @pytest.mark.parametrize("key", [*KEYS, "lr_find.steps", "pretrain.warm_up"])
-def test_each_key_is_in_the_reference(reference, key):
-    assert f"<code>{key}</code>" in reference
+def test_each_key_is_in_the_reference(keys_page, key):
+    assert f"<code>{key}</code>" in keys_page
 
 
 @pytest.mark.parametrize("command", commands.find_commands(), ids=lambda command: command.module)
@@ -52,19 +52,15 @@ def test_each_command_has_a_page_with_its_help(site, command):
     assert commands.read_help(command).splitlines()[-1] in text
 
 
-def test_a_key_is_shown_with_its_type_bounds_and_meaning():
-    rows = {key.name: key for key in configuration.keys(schema.Config)}
-    assert rows["optim.lr"].default == "`0.001`"
-    assert rows["optim.lr"].allowed == "float, >&nbsp;0"
-    assert rows["optim.lr"].meaning == "learning rate of the first phase"
-    assert rows["compute.backend"].allowed == "`auto`, `tensorflow`, `jax`, `torch`"
-    assert rows["data.workers"].type == "int or null"
+def test_a_page_links_to_the_page_of_a_notebook(site):
+    assert 'href="../../notebooks/first_run/"' in (site / "reference" / "python" / "index.html").read_text()
 
 
-def test_a_meaning_above_a_field_or_within_its_brackets_is_found():
-    rows = {key.name: key for key in configuration.keys(schema.Config)}
-    assert rows["model.weights"].meaning.startswith("of the backbone: null (random)")
-    assert rows["data.split.group"].meaning.startswith("column whose equal values stay together")
+def test_a_key_is_shown_with_its_default_type_bounds_and_meaning():
+    rows = {option.key: configuration.row(option) for option in reference(Config)}
+    assert rows["optim.lr"] == "| `optim.lr` | `0.001` | float, >&nbsp;0 | learning rate of the first phase |"
+    assert "| `auto`, `tensorflow`, `jax`, `torch` |" in rows["compute.backend"]
+    assert "| int or null, ≥&nbsp;" in rows["data.workers"]
 
 
 def test_the_options_of_a_group_are_listed_with_what_they_set(root):

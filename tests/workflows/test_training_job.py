@@ -1,0 +1,21 @@
+"""A training from Python is recorded as the command's is; the notebook's test trains one to its end."""
+
+import dataclasses
+
+import pytest
+
+from skinexp.config import compose
+from skinexp.core.errors import UserError
+from skinexp.runs.run_summary import read_summary
+from skinexp.workflows.training_job import train
+
+
+def test_a_mistake_is_raised_and_recorded_in_the_new_directory(tmp_path):
+    config = dataclasses.replace(compose(), seed=-1)
+    directory = tmp_path / "runs" / "first"
+    with pytest.raises(UserError, match="seed"):
+        train(config, directory)
+    summary = read_summary(directory)
+    assert (summary.status, summary.name, summary.seed) == ("failed", "first", -1)
+    assert "seed" in summary.error
+    assert (directory / "packages.txt").exists()
