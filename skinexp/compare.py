@@ -1,4 +1,4 @@
-"""Compares finished runs: one page, one table. Takes directories of sweeps or runs, ids of MLflow runs, a search."""
+"""Compares finished runs on one page and in one table: directories, ids of MLflow runs, or runs found by a search."""
 
 import argparse
 from pathlib import Path

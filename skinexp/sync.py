@@ -92,7 +92,7 @@ def _mark_if_killed(outbox: Outbox) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m skinexp.sync", description=__doc__)
     parser.add_argument("directories", nargs="+", type=Path, help="directories of runs or of sweeps")
-    parser.add_argument("--uri", help="MLflow store to deliver to (default: the one that each run began with)")
+    parser.add_argument("--uri", help="MLflow store to deliver to (default: the store that each run began with)")
     return parser
 
 

@@ -178,7 +178,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m skinexp.ui", description=__doc__)
     parser.add_argument("--uri", default=Tracking.uri, help="MLflow store (default: %(default)s)")
     parser.add_argument(
-        "--port", type=int, default=PORT, help="port (default: %(default)s); where it is taken, the next free one"
+        "--port", type=int, default=PORT, help="port (default: %(default)s); if it is taken, the next free port"
     )
     parser.add_argument("--no-browser", action="store_true", help="only print the address")
     return parser

@@ -14,7 +14,7 @@ from hydra.plugins.launcher import Launcher
 
 @dataclass
 class ProcessLauncherConf:
-    """Options of `hydra/launcher=process`."""
+    """The options of `hydra/launcher=process`."""
 
     _target_: str = "hydra_plugins.skinexp.process.ProcessLauncher"
     jobs: int | None = None  # at a time; null: one per GPU if there are several, else one
