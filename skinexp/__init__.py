@@ -1,3 +1,3 @@
-"""Compose, train and compare classifiers of dermoscopic images, and see whether to believe them."""
+"""Training, comparison and examination of classifiers of dermoscopic images."""
 
 __version__ = "0.1.0"

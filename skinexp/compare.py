@@ -1,4 +1,4 @@
-"""Compares finished runs: one page, one table. Takes directories of sweeps or runs, ids of MLflow runs, a search."""
+"""Compares finished runs on one page and in one table: directories, ids of MLflow runs, or runs found by a search."""
 
 import argparse
 from pathlib import Path
@@ -13,28 +13,29 @@ if TYPE_CHECKING:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """The command `python -m skinexp.compare`. Exit codes: 0, 2 (a mistake in the command)."""
+    """Runs the command `python -m skinexp.compare`. Exit codes: 0, 2 (a mistake in the command)."""
     options = _parser().parse_args(arguments)
     with exit_on_user_error():
         if not options.runs and options.where is None:
-            _parser().error("name at least one run, or search for some with --where")
+            _parser().error("name at least one run, or search for runs with --where")
         compare(options.runs, options.uri, options.output, options.where)
 
 
 def compare(runs: list[str], uri: str, output: Path | None, where: str | None = None) -> Path:
-    """Writes comparison.html, .csv and .json, and shows the scores on the terminal.
+    """Writes comparison.html, .csv and .json, and prints the scores.
 
     Args:
-        runs: directories, or ids of MLflow runs; a sweep stands for all its runs. A run named twice is there once.
+        runs: directories, or ids of MLflow runs; a sweep stands for all its runs. A run that is named twice is compared
+            once.
         uri: the store in which ids are looked up.
-        where: a filter in the language of MLflow's search, whose runs follow those that were named.
-        output: directory to write into; None: the sweep's where one sweep is all, else `comparison/`.
+        output: directory to write into; None: the sweep's if `runs` is a single sweep, else `comparison/`.
+        where: a filter in the language of MLflow's search; its runs follow those that were named.
 
     Returns:
         The page.
 
     Raises:
-        UserError: where something named is not there, or a search finds nothing.
+        UserError: if a named run does not exist, or a search finds nothing.
     """
     from skinexp.comparison.analyse import analyse  # later than --help: these bring matplotlib
     from skinexp.report.console import run_table
@@ -52,7 +53,7 @@ def compare(runs: list[str], uri: str, output: Path | None, where: str | None = 
 
 
 def _each_once(records: "list[RunOutputs]") -> "list[RunOutputs]":
-    """The records, without those of a run that is there already: compared with itself it would count as another."""
+    """Returns the records without repetitions of a run, which would be compared with itself."""
     taken: set[object] = set()
     once = []
     for record in records:

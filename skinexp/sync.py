@@ -19,31 +19,32 @@ LEFT = 1  # exit code: something could not be delivered
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """The command `python -m skinexp.sync`. Exit codes: 0, 1 (something is left), 2 (a mistake in the command)."""
+    """Runs the command `python -m skinexp.sync`. Exit codes: 0, 1 (records are left), 2 (a mistake in the command)."""
     options = _parser().parse_args(arguments)
     with exit_on_user_error():
         sys.exit(LEFT if sync(options.directories, options.uri) else 0)
 
 
 def sync(directories: list[Path], uri: str | None = None) -> int:
-    """Delivers the outboxes of runs and sweeps, and says of each what became of it.
+    """Delivers the outboxes of runs and sweeps, and prints the outcome of each.
 
     Delivering twice changes nothing. A run whose process was killed is marked as killed in the store.
 
     Args:
-        uri: the store, where it has moved; None: the one that each run began with.
+        directories: of runs or of sweeps.
+        uri: the store, if it has moved; None: the store that each run began with.
 
     Returns:
-        How many outboxes could not be delivered as a whole.
+        The number of outboxes that could not be delivered completely.
 
     Raises:
-        UserError: where a directory holds no run.
+        UserError: if there is no run in a directory.
     """
     found = []
     for directory in directories:
         outboxes = find(directory.resolve())
         if not outboxes:
-            raise UserError(f"{directory}: holds no run of skinexp, nor a sweep of them")
+            raise UserError(f"{directory}: no run or sweep of skinexp is in this directory")
         found += outboxes
     return sum(not _deliver(outbox, uri) for outbox in found)
 
@@ -58,12 +59,12 @@ def _deliver(outbox: Outbox, uri: str | None) -> bool:
             store = uri or outbox.opening["uri"]
             count = Delivery(outbox, store).deliver()
     except Timeout:
-        print(f"{name}: its run delivers for itself")
+        print(f"{name}: the run is still running and delivers its own records")
         return True
     except Unavailable as error:
-        print(f"{name}: {outbox.left} records are left. {error}")
+        print(f"{name}: {outbox.left} records are not delivered. {error}")
         return False
-    print(f"{name}: {count} records delivered" if count else f"{name}: nothing was left")
+    print(f"{name}: {count} records delivered" if count else f"{name}: all records were delivered before")
     return True
 
 
@@ -79,7 +80,7 @@ def _complaints_go_to(file: Path) -> Iterator[None]:
 
 
 def _mark_if_killed(outbox: Outbox) -> None:
-    """Writes down the end of a run whose process is gone."""
+    """Records the end of a run whose process is gone."""
     try:
         with outbox.writer.acquire(blocking=False):
             if not outbox.closed:
@@ -91,7 +92,7 @@ def _mark_if_killed(outbox: Outbox) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m skinexp.sync", description=__doc__)
     parser.add_argument("directories", nargs="+", type=Path, help="directories of runs or of sweeps")
-    parser.add_argument("--uri", help="MLflow store to deliver to (default: the one that each run began with)")
+    parser.add_argument("--uri", help="MLflow store to deliver to (default: the store that each run began with)")
     return parser
 
 

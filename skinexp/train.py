@@ -1,4 +1,4 @@
-"""Trains classifiers of dermoscopic images, and shows in MLflow whether their scores can be believed."""
+"""Trains classifiers of dermoscopic images, and records in MLflow how reliable their scores are."""
 
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig

@@ -35,22 +35,22 @@ HINT = """\
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """The command `python -m skinexp.ui`. Exit codes: 0 (stopped by Ctrl-C or SIGTERM), 2 (a mistake, or no server)."""
+    """Runs the command `python -m skinexp.ui`. Exit codes: 0 (stopped by Ctrl-C or SIGTERM), 2 (mistake, no server)."""
     options = _parser().parse_args(arguments)
     with exit_on_user_error():
         show(options.uri, options.port, browser=not options.no_browser)
 
 
 def show(uri: str, port: int, browser: bool) -> None:
-    """Runs the server and says where to look, until a signal ends it.
+    """Runs the MLflow server and prints its address, until a signal ends it.
 
     Args:
         uri: the store: a SQLite file or another database.
-        port: the first to try.
-        browser: whether to open one where there is a screen.
+        port: the first port to try.
+        browser: whether to open a browser if there is a screen.
 
     Raises:
-        UserError: where there is no such store, or no server can be had on it.
+        UserError: if there is no such store, or the server does not start.
     """
     from skinexp.core.terminal import console  # later than --help
 
@@ -75,7 +75,7 @@ def show(uri: str, port: int, browser: bool) -> None:
 
 
 class Server:
-    """`mlflow server` on this machine's own interface."""
+    """The process `mlflow server`, bound to the loopback interface."""
 
     def __init__(self, uri: str, port: int, output: IO[bytes]):
         self.port = port
@@ -92,21 +92,21 @@ class Server:
         )
 
     def answers(self) -> bool:
-        """Whether it has started.
+        """Returns whether the server has started.
 
         Raises:
-            UserError: where it has ended instead.
+            UserError: if it has ended.
         """
         self.check()
         return self._get("/health") is not None
 
     def check(self) -> None:
-        """Raises a `UserError` where the server has ended."""
+        """Raises a `UserError` if the server has ended."""
         if self._process.poll() is not None:
             raise UserError(f"The MLflow server ended: {self._last_words()}")
 
     def page(self) -> str:
-        """Address of the list of our runs; where the store has none, of all experiments."""
+        """Returns the address of the list of skinexp's runs; of all experiments if the store has none."""
         place = f"http://{LOOPBACK}:{self.port}/#/experiments"
         answer = self._get(f"/api/2.0/mlflow/experiments/get-by-name?experiment_name={Tracking.experiment}")
         if answer is not None:
@@ -135,11 +135,11 @@ class Server:
         return None
 
     def _last_words(self) -> str:
-        """The last error that it wrote, without what stands around it, or its last line."""
+        """Returns the last error that the server printed, without its context, or else its last line."""
         self._output.seek(0)
         words = self._output.read().decode(errors="replace").strip()
         errors = re.findall(r"^(?:[\w.]+(?:Error|Exception):|.* ERROR:) +(.+)", words, re.MULTILINE)
-        return (errors or words.splitlines() or ["it said nothing"])[-1]
+        return (errors or words.splitlines() or ["it printed no message"])[-1]
 
 
 def _check(uri: str) -> None:
@@ -149,7 +149,7 @@ def _check(uri: str) -> None:
     if file != uri and not Path(file).is_file():  # MLflow would create it
         raise UserError(
             f"--uri: there is no store {Path(file).resolve()}. The first run creates it (python -m skinexp.train); "
-            "one that is elsewhere is named by --uri sqlite:///PATH"
+            "if it is elsewhere, give --uri sqlite:///PATH"
         )
 
 
@@ -157,11 +157,11 @@ def _free_port(first: int) -> int:
     for port in range(max(first, 1), 65536):
         with suppress(OSError), socket.create_server((LOOPBACK, port)):
             return port
-    raise UserError(f"--port: none is free from there on. Received: {first}")
+    raise UserError(f"--port: neither this port nor any of the next ones is free. Received: {first}")
 
 
 def _collect_signals() -> list[int]:
-    """A list that is empty until the person, or the system, wants an end: no exception can then come in between."""
+    """Returns a list that signals to stop are added to; no exception can then interrupt the cleanup."""
     signals: list[int] = []
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
@@ -170,7 +170,7 @@ def _collect_signals() -> list[int]:
 
 
 def _has_screen() -> bool:
-    """Whether a browser would have a window; without one, Python may start one that takes over the terminal."""
+    """Returns whether a browser would have a window; without one, Python may start a browser in the terminal."""
     return sys.platform == "darwin" or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
@@ -178,7 +178,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m skinexp.ui", description=__doc__)
     parser.add_argument("--uri", default=Tracking.uri, help="MLflow store (default: %(default)s)")
     parser.add_argument(
-        "--port", type=int, default=PORT, help="port (default: %(default)s); where it is taken, the next free one"
+        "--port", type=int, default=PORT, help="port (default: %(default)s); if it is taken, the next free port"
     )
     parser.add_argument("--no-browser", action="store_true", help="only print the address")
     return parser

@@ -69,7 +69,7 @@ def test_a_run_that_is_named_twice_is_there_once(tmp_path, monkeypatch):
 
 
 def test_a_directory_without_runs_is_told_by_its_name(tmp_path):
-    with pytest.raises(UserError, match=f"^{tmp_path}: holds neither a run"):
+    with pytest.raises(UserError, match=f"^{tmp_path}: contains neither a run"):
         compare([str(tmp_path)], STORE, None)
 
 
@@ -79,7 +79,7 @@ def test_a_wrong_name_is_told_in_one_sentence_and_creates_nothing(name, tmp_path
     finished = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert finished.returncode == 2
     assert finished.stdout == ""
-    assert finished.stderr == f"{name}: neither a directory nor a run in {STORE}, which is not there\n"
+    assert finished.stderr == f"{name}: neither a directory nor a run in {STORE}, which does not exist\n"
     assert not list(tmp_path.iterdir())
 
 
@@ -191,7 +191,7 @@ def test_a_search_that_finds_nothing_is_told_in_one_sentence(where, says, stored
 
 def test_a_search_in_a_store_that_is_not_there_creates_nothing(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(UserError, match=r"^--where: there is no sqlite:///mlflow.db to search in"):
+    with pytest.raises(UserError, match=r"^--where: the store sqlite:///mlflow.db does not exist"):
         compare([], STORE, None, "tags.sweep = 'first'")
     assert not list(tmp_path.iterdir())
 

@@ -24,8 +24,8 @@ REFUSED = [  # what is typed, how the sentence begins, what else it says
     ("run model=mobilenet data=phantom", "model=mobilenet: ", "only data=OPTION"),
     ("run data=phantom data.preprocess.size=64", "data.preprocess.size=64: ", "as the model's training images were"),
     ("run data=phantom data.split.folds=5", "data.split.folds=5: ", "nothing is split"),
-    ("run data.path=somewhere", "evaluate: say which images", "data=folder data.path=DIRECTORY"),
-    ("run", "evaluate: say which images", "data=phantom"),
+    ("run data.path=somewhere", "evaluate: name the images", "data=folder data.path=DIRECTORY"),
+    ("run", "evaluate: name the images", "data=phantom"),
     ("data=phantom", "evaluate: name a run", "--help"),
     ("", "evaluate: name a run", "--help"),
     ("run data=phantom evaluate.threshold=0.1", "evaluate.threshold=0.1: ", "as it is"),
@@ -34,7 +34,7 @@ REFUSED = [  # what is typed, how the sentence begins, what else it says
     ("run data=folder", "data.path: ", "Received: null"),
     ("run data=folder data.path=/nowhere", "data.path: no such directory.", "Received: /nowhere"),
     ("run data=phantom data.pth=x", "data.pth: no such key.", "Did you mean data.path?"),
-    ("run data=phantom", "run: neither a directory nor a run in sqlite:///mlflow.db, which is not there", ""),
+    ("run data=phantom", "run: neither a directory nor a run in sqlite:///mlflow.db, which does not exist", ""),
 ]
 
 

@@ -179,7 +179,7 @@ def test_a_server_has_its_ui_already(capsys):
 def test_a_port_that_no_machine_has_is_refused(capsys, tmp_path):
     (tmp_path / "mlflow.db").touch()
     line = mistake(capsys, "--uri", f"sqlite:///{tmp_path}/mlflow.db", "--port", "65536")
-    assert line == "--port: none is free from there on. Received: 65536"
+    assert line == "--port: neither this port nor any of the next ones is free. Received: 65536"
 
 
 def test_a_file_that_is_no_store_is_told_in_one_sentence(tmp_path):

@@ -1,1 +1,1 @@
-"""What Hydra finds of skinexp."""
+"""The plugins of skinexp that Hydra discovers."""

@@ -1,4 +1,4 @@
-"""Lets Hydra find the launcher `process`: it accepts launchers from this namespace only, and imports it at each start.
+"""The plugin by which Hydra finds the launcher `process`; Hydra imports it at each start.
 
 The code is in `skinexp.sweep.launcher`.
 """
@@ -14,10 +14,10 @@ from hydra.plugins.launcher import Launcher
 
 @dataclass
 class ProcessLauncherConf:
-    """Options of `hydra/launcher=process`."""
+    """The options of `hydra/launcher=process`."""
 
     _target_: str = "hydra_plugins.skinexp.process.ProcessLauncher"
-    jobs: int | None = None  # at a time; null: one a GPU where there are several, else one
+    jobs: int | None = None  # at a time; null: one per GPU if there are several, else one
 
 
 ConfigStore.instance().store(group="hydra/launcher", name="process", node=ProcessLauncherConf, provider="skinexp")

@@ -1,1 +1,1 @@
-"""From typed words to a checked configuration: the frame of a command, its help text, and messages about mistakes."""
+"""The command line: from arguments to a checked configuration, help texts, and messages about mistakes."""

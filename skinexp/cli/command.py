@@ -1,4 +1,4 @@
-"""What all commands that Hydra configures do around their workflow: help, refusals, Ctrl-C, mistakes and exit codes."""
+"""The frame of all commands that Hydra configures: help, refusals, Ctrl-C, mistakes and exit codes."""
 
 import os
 import sys

@@ -1,4 +1,4 @@
-"""What the training command does around its jobs: help, resuming, signals, sweeps and exit codes."""
+"""The frame of the training command around its jobs: help, resuming, signals, sweeps and exit codes."""
 
 import os
 import signal
@@ -37,7 +37,7 @@ def run_training(task: Callable[[DictConfig], float]) -> None:
 
 
 def _run_jobs(task: Callable[[DictConfig], float], command: Invocation) -> None:
-    """Runs the run or the sweep, and closes a sweep whatever ended it."""
+    """Runs the run or the sweep; always closes a sweep."""
     try:
         with mistakes_as_user_errors(SCHEMA):
             call_hydra(task, "config")

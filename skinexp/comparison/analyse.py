@@ -1,4 +1,4 @@
-"""The analysis of a comparison: everything that page, tables, terminal and sweep show of some runs, computed once."""
+"""The analysis of a comparison: all numbers that the page, the tables and the terminal show of some runs."""
 
 import dataclasses
 from collections.abc import Sequence

@@ -34,7 +34,7 @@ class CollapseExplanation:
 
 @dataclass(frozen=True, eq=False)
 class Condition:
-    """That a key has one of some values."""
+    """The condition that a key has one of some values."""
 
     key: str
     words: str
@@ -45,7 +45,7 @@ class Condition:
 
 @dataclass(frozen=True, eq=False)
 class Rule:
-    """One condition, or two: the first says for whom, the last says what does it."""
+    """One condition, or two: the first is the affected subject, the last the harmful setting."""
 
     conditions: tuple[Condition, ...]
 
@@ -63,7 +63,7 @@ class Rule:
 
 
 def explain_collapses(records: Sequence[RunOutputs]) -> list[CollapseExplanation]:
-    """Finds what separates the collapsed runs from the others: an explanation a cause, the most frequent first.
+    """Finds what separates the collapsed runs from the others: one explanation per cause, the most frequent first.
 
     Returns:
         An empty list if no doctor examined the runs, or if they do not differ in any key.
@@ -117,7 +117,7 @@ def _conditions(runs: Sequence[RunOutputs], keys: Mapping[str, list[Value]]) -> 
 
 
 def _rules(conditions: Sequence[Condition], cure: str | None) -> list[Rule]:
-    """Simple rules first, and those on the key that cures before others; of two conditions, that one comes last."""
+    """Sorts simple rules first, then those on the key of the cure, which is the last of two conditions."""
     cured = (cure or "").partition("=")[0]
 
     def is_cured(condition: Condition) -> bool:
@@ -134,12 +134,12 @@ def _rules(conditions: Sequence[Condition], cure: str | None) -> list[Rule]:
 
 
 def _separation(rule: Rule, affected: Members) -> float:
-    """Share of the affected runs that a rule holds for, less its share of the healthy ones: 1 is perfect."""
+    """Returns the share of affected runs for which a rule holds, less that of healthy runs: 1 is perfect."""
     return float(rule.members[affected].mean() - rule.members[~affected].mean())
 
 
 def _worth(rule: Rule, affected: Members) -> float:
-    """What rules are ranked by: equal to all digits where they separate equally well."""
+    """Returns the sort key of rules, which is equal for rules that separate equally well."""
     return round(_separation(rule, affected) - SECOND_CONDITION * len(rule.conditions), 9)
 
 
@@ -149,7 +149,7 @@ def _worth(rule: Rule, affected: Members) -> float:
 def _explanation(
     cause: str, sick: Sequence[RunOutputs], healthy: Sequence[RunOutputs], keys: Mapping[str, list[Value]]
 ) -> CollapseExplanation:
-    """What tells runs that collapsed from one cause from the healthy ones; those of other causes are left aside."""
+    """Explains what distinguishes runs that collapsed from one cause from healthy runs."""
     cures = Counter(record.health.cure for record in sick if record.health and record.health.cure)
     cure = cures.most_common(1)[0][0] if cures else None
     runs = [*sick, *healthy]
@@ -176,14 +176,14 @@ def _no_rule(cause: str, closest: Rule, affected: Members) -> str:
 
 
 def _finding(cause: str, rule: Rule, affected: Members, runs: Sequence[RunOutputs]) -> str:
-    """Where runs collapse, and where they do not."""
+    """Describes under which settings runs collapse, and under which they do not."""
     *subjects, does = rule.conditions
     who = _subject(subjects[0]) if subjects else "Runs collapse"
     inside = rule.members
     outside = ~does.members & subjects[0].members if subjects else ~does.members
-    where = "wherever" if affected[inside].all() else "mostly where"
+    scope = "in all runs with" if affected[inside].all() else "in most runs with"
     found = _numbers(_share(affected, inside), _of(runs, affected & inside), with_cosine=True)
-    sentence = f"{who} ({cause}) {where} {does.words} ({found})"
+    sentence = f"{who} ({cause}) {scope} {does.words} ({found})"
     if not outside.any():
         return f"{sentence}."
     often = "seldom" if affected[outside].any() else "never"
@@ -196,7 +196,7 @@ def _subject(condition: Condition) -> str:
 
 
 def _spared(rule: Rule, affected: Members, runs: Sequence[RunOutputs]) -> list[str]:
-    """Runs that share what does it, but are not those whom it harms."""
+    """Describes runs with the harmful setting outside of the affected subject."""
     if len(rule.conditions) == 1:
         return []
     subject, does = rule.conditions
@@ -208,10 +208,10 @@ def _spared(rule: Rule, affected: Members, runs: Sequence[RunOutputs]) -> list[s
 
 
 def _doubts(best: Rule, equals: Sequence[Rule], affected: Members) -> list[str]:
-    """What keeps a rule from being sure: that it rests on one run, or that another rule is about the very same runs."""
+    """Describes limits of a rule: it rests on one run, or another rule holds for the same runs."""
     doubts = []
     if affected[best.members].sum() == 1:
-        doubts.append("This rests on one run: repeat it with other seeds.")
+        doubts.append("This conclusion rests on one run: repeat it with other seeds.")
     same = [rule for rule in equals if rule.keys != best.keys and np.array_equal(rule.members, best.members)]
     if same:
         doubts.append(f"These are also the runs with {same[0].words}: the sweep cannot separate the two settings.")
@@ -234,12 +234,12 @@ def _probed(sick: Sequence[RunOutputs]) -> list[str]:
 
 
 def _name(condition: Condition) -> str | None:
-    """What a condition on a name alone is about: the model, the data."""
+    """Returns the subject of a condition on a name: the model or the data."""
     return value_text(*condition.values) if condition.is_value and condition.key.endswith(".name") else None
 
 
 def _others(condition: Condition, runs: Sequence[RunOutputs]) -> str | None:
-    """The one setting that runs have which do not meet a condition; None where there are several."""
+    """Returns the single setting of the runs that do not meet a condition; None if there are several."""
     others = {settings(record)[condition.key] for record in runs} - condition.values
     return f"with {condition.key}={value_text(*others)}" if len(others) == 1 else None
 
@@ -249,7 +249,7 @@ def _share(some: Members, among: Members) -> str:
 
 
 def _numbers(share: str, records: Sequence[RunOutputs], with_cosine: bool = False) -> str:
-    """A share of runs with the range of their test areas, and of the cosines of their features."""
+    """Describes a share of runs with the range of their test ROC-AUC and of the cosines of their features."""
     parts = []
     if areas := [record.roc_auc for record in records if not math.isnan(record.roc_auc)]:
         parts.append(f"test ROC-AUC {_range(areas)}")

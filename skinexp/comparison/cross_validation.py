@@ -40,7 +40,7 @@ class PooledFolds:
 
     @property
     def sentences(self) -> list[str]:
-        """What a reader must know of each configuration: the spread over its folds, or why they were not pooled."""
+        """Sentences on each configuration: the spread over its folds, or why they were not pooled."""
         return [_fold_sentence(record) for record in self.records if record.name in self.folds] + self.refusals
 
 

@@ -1,4 +1,4 @@
-"""What each run decides on its test images: calibrated probabilities, and classes at its operating threshold."""
+"""The decisions of each run on its test images: calibrated probabilities, and classes at its operating threshold."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -18,7 +18,7 @@ KINDS = (*VERDICTS, "failed")  # of cells, from best to worst
 
 @dataclass(frozen=True)
 class Finding:
-    """What is said of some runs of a cell: how good or bad it is, in words, and of how many runs."""
+    """A finding on some runs of a cell: its severity, its words, and the number of runs."""
 
     kind: str  # one of KINDS, or UNSEEN
     words: str
@@ -31,7 +31,7 @@ class Cell:
 
     Attributes:
         runs: how many there are.
-        area: mean of their test ROC-AUC, cosine and probe of what the doctor measured; NaN where there is none.
+        area: mean of their test ROC-AUC, cosine and probe of what the doctor measured; NaN if there is none.
         findings: the worst first.
     """
 
@@ -43,13 +43,13 @@ class Cell:
 
     @property
     def kind(self) -> str:
-        """The worst of its findings'."""
+        """The worst kind among its findings."""
         return self.findings[0].kind
 
 
 @dataclass(frozen=True)
 class Heading:
-    """A value at the left of so many rows."""
+    """A heading at the left that spans several rows."""
 
     text: str
     rows: int
@@ -63,7 +63,7 @@ class DiagnosisMatrix:
         key: of the columns.
         columns: its values.
         row_keys: all other keys.
-        rows: for each row its headings, without those that an earlier row spans, and its cells; None where no run is.
+        rows: for each row its headings, without those that an earlier row spans, and its cells; None if no run is.
     """
 
     key: str
@@ -118,7 +118,7 @@ def _cell(records: Sequence[RunOutputs]) -> Cell:
 
 
 def _said(record: RunOutputs) -> tuple[str, str]:
-    """Kind and words of a run's finding."""
+    """Returns the kind and the words of a run's finding."""
     if not record.finished:
         cause = record.health and record.health.cause_words
         return "failed", f"{record.status}: {cause}" if cause else record.status
@@ -131,7 +131,7 @@ def _mean(values: Sequence[float]) -> float:
 
 
 def _headings(rows: Sequence[tuple[Value, ...]]) -> list[list[Heading]]:
-    """For each row the values at its left: one that stands under its like in the row above is spanned by that."""
+    """Returns the headings of each row; a heading that equals the one above is spanned by it."""
     headings: list[list[Heading]] = [[] for _ in rows]
     for depth in range(len(rows[0])):
         begin = 0

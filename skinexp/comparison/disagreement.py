@@ -39,7 +39,7 @@ class SharedImages:
         collapsed: names of those runs whose maps have no meaning.
         images: (n, s, s, 3) pixels 0..255.
         heats: for each run the (n, s, s) maps of these images, in units of the logit.
-        probabilities: an entry an image.
+        probabilities: an entry per image.
         common: how many images all of these runs explained.
         by_spread: whether the images are those on which the runs differ most; not if fewer than two runs have not
             collapsed.

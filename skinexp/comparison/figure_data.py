@@ -1,4 +1,4 @@
-"""What the figures of a comparison draw: each finished run's curves, reliability and confusion matrices."""
+"""The data of a comparison's figures: curves, reliability and confusion matrices of each finished run."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

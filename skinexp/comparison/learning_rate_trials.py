@@ -17,9 +17,9 @@ def learning_rate_trials(records: Sequence[RunOutputs]) -> pd.DataFrame | None:
     """Returns the runs of a sweep over learning rates.
 
     Returns:
-        One row a run: `line` (what else varies, as text), `lr`, `auc` (validation ROC-AUC, on which a learning rate is
-        chosen; NaN of a failed run), `state` (the doctor's verdict, `failed` or `not examined`) and `note` (a cause or
-        status; may be empty). None if fewer than three learning rates above 0 were tried.
+        One row per run: `line` (what else varies, as text), `lr`, `auc` (validation ROC-AUC, by which a learning rate
+        is chosen; NaN of a failed run), `state` (the doctor's verdict, `failed` or `not examined`) and `note` (a cause
+        or status; may be empty). None if fewer than three learning rates above 0 were tried.
     """
     keys = swept_keys(records)
     rates = [value for value in keys.pop(KEY, []) if _has_place(value)]

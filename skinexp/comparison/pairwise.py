@@ -24,10 +24,10 @@ class PairwiseTests:
     """The results of paired tests.
 
     Attributes:
-        table: a row a pair with the columns of `compare_pairs`, `a` the run with the higher ROC-AUC; empty if there
+        table: one row per pair with the columns of `compare_pairs`, `a` the run with the higher ROC-AUC; empty if there
             is nothing to pair.
         refusal: a sentence that says why runs with predictions cannot be paired; empty if they can.
-        differences: a row a pair and score with the columns of `score_differences`, of the runs with the highest
+        differences: one row per pair and score with the columns of `score_differences`, of the runs with the highest
             ROC-AUC.
         basis: a sentence that says which probabilities and thresholds the predicted classes come from.
     """

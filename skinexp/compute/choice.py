@@ -1,4 +1,4 @@
-"""Backend, precision and threads of a run: as the configuration says, and the rest decided from the machine.
+"""Backend, precision and threads of a run: as configured, the rest chosen for the machine.
 
 The rules for a CPU follow from the table in docs/concepts/compute.md, which benchmarks/precision.py measures.
 """
@@ -28,7 +28,7 @@ class Choice:
         device: in words.
         precision: Keras' dtype policy.
         jit_compile: whether Keras compiles whole steps.
-        threads: on the CPU; None where the backend shares them out by itself.
+        threads: on the CPU; None if the backend shares them out by itself.
         layout: Keras' image data format.
         reasons: option -> a sentence, for each option that was left open.
         version: of the backend; empty before it is imported.

@@ -1,4 +1,4 @@
-"""The machine that a run finds, as far as it can be known without importing a framework."""
+"""The machine of a run, as far as it can be examined without importing a framework."""
 
 import csv
 import importlib.util
@@ -18,7 +18,7 @@ class Gpu:
     """An NVIDIA GPU.
 
     Attributes:
-        name: as its driver calls it.
+        name: as its driver reports it.
         bfloat16: whether it computes in bfloat16 itself.
     """
 
@@ -47,7 +47,7 @@ def look(cpuinfo: Path = Path("/proc/cpuinfo")) -> Machine:
     """Looks at this machine; takes a fraction of a second and starts nothing on a GPU.
 
     Args:
-        cpuinfo: where Linux tells what the processor can do; where there is no such file, bfloat16 is not counted on.
+        cpuinfo: file in which Linux lists the features of the processor; without it, bfloat16 is not used.
     """
     import joblib  # respects affinity and the limits of a container; the command line does without
 
@@ -65,7 +65,7 @@ def _cpu_flags(cpuinfo: Path) -> set[str]:
 
 
 def gpus() -> list[str]:
-    """The NVIDIA GPUs that this process may see, as CUDA_VISIBLE_DEVICES names them."""
+    """Returns the NVIDIA GPUs that this process may use, as CUDA_VISIBLE_DEVICES names them."""
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     if visible is None:
         return [row[0] for row in _ask_driver("index")]
@@ -74,7 +74,7 @@ def gpus() -> list[str]:
 
 
 def _gpu() -> Gpu | None:
-    """The first GPU that CUDA would show this process; None where the driver's own tool finds none."""
+    """Returns the first GPU that CUDA would show this process; None if nvidia-smi finds none."""
     visible = gpus() if "CUDA_VISIBLE_DEVICES" in os.environ else None
     if visible == []:
         return None
@@ -86,7 +86,7 @@ def _gpu() -> Gpu | None:
 
 
 def _ask_driver(columns: str, *which: str) -> list[list[str]]:
-    """What nvidia-smi says, a row a GPU; nothing where there is no such tool, or it cannot answer."""
+    """Returns the output of nvidia-smi, one row per GPU; no rows if the tool is absent or fails."""
     command = ["nvidia-smi", f"--query-gpu={columns}", "--format=csv,noheader", *which]
     try:
         listed = subprocess.run(command, capture_output=True, text=True, check=True, timeout=PATIENCE).stdout

@@ -83,7 +83,7 @@ def _finds_gpu(backend: str) -> bool:
 
 
 def keep_compiled(directory: Path) -> None:
-    """Makes JAX keep what it compiles, for later runs: compiling often takes longer than an epoch."""
+    """Makes JAX cache compiled programs for later runs: compiling often takes longer than an epoch."""
     import jax
 
     jax.config.update("jax_compilation_cache_dir", str(directory.absolute()))

@@ -1,4 +1,4 @@
-"""All options: their schema, the rules that they obey, and how they are composed."""
+"""All options: their schema, the rules for their values, and their composition."""
 
 from skinexp.config.compose import compose
 from skinexp.config.option_reference import Option, reference

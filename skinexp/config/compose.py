@@ -53,7 +53,7 @@ def compose(overrides: Sequence[str] = (), name: str = "config") -> Config:
 
 
 def to_config(composed: Mapping[Any, Any], schema: type[AnyConfig]) -> AnyConfig:
-    """Returns what Hydra has composed as a frozen configuration; `check` still has to look at it.
+    """Returns the configuration that Hydra composed as a frozen dataclass; it is not checked yet.
 
     Args:
         composed: Hydra's DictConfig of a registered schema.

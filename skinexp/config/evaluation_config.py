@@ -15,7 +15,7 @@ STORED = "data.preprocess"
 NOT_THE_NETWORKS = ("data", "tracking", "resume")  # keys of the run's configuration that do not describe its network
 NOT_THE_IMAGES = ("preprocess", "cache", "workers")  # keys of its data that are the evaluation's too, or have no effect
 SPLIT = ("data.split.train", "data.split.val", "data.split.test", "data.split.folds", "data.split.fold")
-SOURCE = "evaluate: say which images: data=folder data.path=DIRECTORY, data=hub data.path=OWNER/NAME or data=phantom"
+SOURCE = "evaluate: name the images: data=folder data.path=DIRECTORY, data=hub data.path=OWNER/NAME or data=phantom"
 
 
 def compose_evaluation(overrides: Sequence[str]) -> Config:
@@ -25,7 +25,7 @@ def compose_evaluation(overrides: Sequence[str]) -> Config:
         overrides: as they are typed behind the run.
 
     Raises:
-        UserError: if an override is not about the images, or if none says which images.
+        UserError: if an override is not about the images, or if none names the images.
     """
     for word in overrides:
         _refuse_other_keys(word)

@@ -14,7 +14,7 @@ from skinexp.contracts import backbones, losses
 
 @dataclass(frozen=True)
 class Split:
-    """How images are divided into training, validation and test; fractions of the images, sum 1.
+    """The division of images into training, validation and test; fractions of the images, sum 1.
 
     With `folds`, the test part is one fold of a partition, and `train` and `val` share the rest in their proportion.
     """
@@ -33,7 +33,7 @@ class Split:
 
 @dataclass(frozen=True)
 class Preprocess:
-    """What happens to each image once, before training, in this order."""
+    """The steps that are applied to each image once, before training, in this order."""
 
     crop_border: bool = option(True, "cut away a black frame or vignette around the image")
     remove_hair: bool = option(True, "paint over dark hair and ruler marks")
@@ -58,7 +58,7 @@ class Shortcut:
 
 @dataclass(frozen=True)
 class Phantom:
-    """Generated images: their number, how certain their labels are, and the artefacts in them."""
+    """Generated images: their number, the noise of their labels, and the artefacts in them."""
 
     images: int = number(600, "images to generate, half of them malignant", ge=40)
     size: int = number(96, "side in pixels of a generated image", ge=32, le=1024)
@@ -80,11 +80,11 @@ class Phantom:
 
 @dataclass(frozen=True)
 class Data:
-    """Which images are used, what their labels mean, and how they are split and prepared."""
+    """The images, the meaning of their labels, their split and their preparation."""
 
     name: str = choice("phantom", *names("data"), help="where images come from")
     path: str | None = option(
-        None, "folder: a directory; hub: a name on the Hugging Face hub, or a local directory of that form"
+        None, "folder: a directory; hub: a name on the Hugging Face hub, or a local directory in its format"
     )
     manifest: str = option(
         "manifest.csv",
@@ -160,7 +160,7 @@ class FineTune:
 
 @dataclass(frozen=True)
 class Model:
-    """Which network is trained, from which weights, and to what its input is scaled."""
+    """The network, its initial weights, and the scaling of its input."""
 
     name: str = registered("scratch", backbones.MODEL_NAMES, help="architecture")
     weights: str | None = option(
@@ -190,7 +190,7 @@ class Model:
 
 @dataclass(frozen=True)
 class ReduceLr:
-    """When a plateau of the monitor lowers the learning rate."""
+    """The reduction of the learning rate on a plateau of the monitor."""
 
     factor: float = number(0.2, "the learning rate is multiplied by it", gt=0, lt=1)
     patience: int = number(5, "epochs without a better monitor before that", ge=0)
@@ -199,7 +199,7 @@ class ReduceLr:
 
 @dataclass(frozen=True)
 class Optim:
-    """How weights are updated, and when training stops."""
+    """The optimizer, the loss, and the end of training."""
 
     name: str = choice("adam", *names("optim"), help="optimizer")
     lr: float = number(1e-3, "learning rate of the first phase", gt=0)
@@ -208,7 +208,11 @@ class Optim:
     )
     weight_decay: float = number(0.0, "decoupled weight decay, as in AdamW", ge=0)
     momentum: float = number(0.9, "momentum of sgd", ge=0, lt=1)
-    loss: str = registered("cross_entropy", losses.LOSS_NAMES, help="focal: images that are classified well count less")
+    loss: str = registered(
+        "cross_entropy",
+        losses.LOSS_NAMES,
+        help="focal: images that are classified correctly with confidence count less",
+    )
     class_weight: str = choice(
         "none", "balanced", help="balanced: both classes count alike in the loss, whatever their shares are"
     )
@@ -238,7 +242,7 @@ class Training:
 
 @dataclass(frozen=True)
 class Tracking:
-    """Where runs are recorded."""
+    """The recording of runs in MLflow and TensorBoard."""
 
     uri: str = option("sqlite:///mlflow.db", "MLflow tracking address: a local SQLite file or a server")
     experiment: str = option("skinexp", "name of the MLflow experiment")
@@ -252,12 +256,12 @@ class Tracking:
 
 @dataclass(frozen=True)
 class Compute:
-    """Backend, precision and threads; what is left open is decided from the machine and recorded in result.json."""
+    """Backend, precision and threads; open options are chosen for the machine and recorded in result.json."""
 
     backend: str = choice("auto", "tensorflow", "jax", "torch", help="backend of Keras")
     precision: str = choice("auto", "float32", "mixed_bfloat16", help="dtype policy of Keras")
     jit_compile: bool | None = option(
-        None, "compile whole steps (XLA, torch.compile); null: if that is faster on the machine"
+        None, "compile whole steps (XLA, torch.compile); null: only if that is faster on the machine"
     )
     threads: int | None = number(None, "CPU threads; null: all cores that the process may use", ge=1)
     layout: str = choice(
@@ -268,7 +272,7 @@ class Compute:
 
 @dataclass(frozen=True)
 class Explain:
-    """Which images are explained, and by which method."""
+    """The images that are explained, and the method."""
 
     method: str = choice("gradcam", *names("explain", "method"), help="explanation method; none: no explanations")
     images: int = number(8, "test images on the run's figure", ge=1, le=64)
@@ -279,7 +283,7 @@ class Explain:
 
 @dataclass(frozen=True)
 class Evaluate:
-    """How probabilities become predicted classes; thresholds and calibration are chosen on the validation images."""
+    """Decisions from probabilities; thresholds and calibration are chosen on the validation images."""
 
     threshold: str = option(
         "youden",
@@ -297,7 +301,7 @@ class Evaluate:
 
 @dataclass(frozen=True)
 class Health:
-    """What the doctor does: it looks for the cause of a training that goes wrong."""
+    """The doctor, which searches for the cause of a training that goes wrong."""
 
     policy: str = choice(
         "warn", "stop", "off", help="a finding before training: report it, or stop; off: no doctor at all"
@@ -307,7 +311,7 @@ class Health:
 
 @dataclass(frozen=True)
 class Config:
-    """A whole experiment."""
+    """All settings of an experiment."""
 
     seed: int = number(0, "seed of everything random: split, initial weights, order, augmentation", ge=0)
     objective: str = choice(
@@ -348,7 +352,7 @@ class RangeTest(Config):
 
 @dataclass(frozen=True)
 class Pretrain:
-    """How a backbone learns to predict the factors of phantoms."""
+    """The training of a backbone to predict the factors of phantoms."""
 
     small_epochs: int = number(6, "the first so many of optim.epochs use small images, which cost less", ge=0)
     small_size: int = number(64, "side in pixels of the small images", ge=32, le=1024)

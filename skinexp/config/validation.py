@@ -128,7 +128,7 @@ def _check_model(model: Model, size: int) -> None:
         )
     if contract and size < contract.smallest_size:
         raise UserError(
-            f"data.preprocess.size: {model.name} takes images of at least {contract.smallest_size} pixels a side. "
+            f"data.preprocess.size: {model.name} takes images of at least {contract.smallest_size} pixels per side. "
             f"Received: {size}"
         )
     if model.weights not in (None, "imagenet", "phantom") and not Path(model.weights).exists():

@@ -24,7 +24,7 @@ class Contract:
         explained_layers: layers whose activations can be explained, from the coarsest map to the finest.
         file_stem: beginning of the names of files that hold its weights.
         release: name of its file in Keras' ImageNet release; `{alpha}` stands for the width.
-        smallest_size: pixels a side of the smallest image that it takes.
+        smallest_size: pixels per side of the smallest image that it takes.
         widths: the widths (alpha) that ImageNet weights exist for.
         channels_first: whether keras.applications builds it for channels before height and width.
         shipped: whether weights of width 1, learned on phantoms, come with skinexp.

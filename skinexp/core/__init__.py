@@ -1,1 +1,1 @@
-"""Tools without a domain: errors, digests, random streams, whole files, the terminal, child processes, numbers."""
+"""Tools without a domain: errors, digests, random streams, atomic files, the terminal, child processes, numbers."""

@@ -1,4 +1,4 @@
-"""Files: those that must be whole whenever a process is killed, and tables."""
+"""Files that are written atomically, and tables."""
 
 import os
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def replace_text(file: Path, text: str) -> None:
-    """Writes a file whole or not at all: whoever reads it finds the old text or the new one."""
+    """Writes a file whole or not at all: a reader finds the old text or the new one."""
     unfinished = file.with_name(f"{file.name}.{os.getpid()}.part")  # two processes may do so at once
     with unfinished.open("w", encoding="utf-8") as stream:
         stream.write(text)

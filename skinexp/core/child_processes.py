@@ -1,8 +1,8 @@
 """Both ends of the pipes between this process and the Python processes that it starts.
 
-A child imports the same packages as its parent, takes no Ctrl-C, and ends with its parent: its standard input is the
-parent pipe, whose end means that the parent has ended, whatever became of it. What the child answers goes through its
-standard output, which is kept for that: anything that a library prints there goes to standard error.
+A child imports the same packages as its parent, ignores Ctrl-C, and ends with its parent. Its standard input is the
+parent pipe: the pipe's end means that the parent has ended, for any reason. Its replies go through its standard
+output, which is kept for them: anything that a library prints there goes to standard error.
 
 `multiprocessing` is not used: its processes import the parent's main module again, with all that it imports, and stay
 behind when the parent is killed.
@@ -66,7 +66,7 @@ class ChildProcess:
 
     @property
     def answers(self) -> IO[bytes]:
-        """What the child answers, as a stream of bytes that ends with the child."""
+        """The child's replies, as a stream of bytes that ends with the child."""
         if self._process.stdout is None:
             raise RuntimeError("a child process without pipes")
         return self._process.stdout
@@ -83,7 +83,7 @@ class ChildProcess:
         self._process.stdin.flush()
 
     def end_input(self) -> None:
-        """Closes the parent pipe: the child ends in its own way."""
+        """Closes the parent pipe; the child then ends by itself."""
         if self._process.stdin is not None:
             with suppress(BrokenPipeError):
                 self._process.stdin.close()
@@ -101,7 +101,7 @@ class ChildProcess:
         return self._process.wait(seconds)
 
     def kill(self) -> None:
-        """Ends the child, whatever it does, and waits for its end."""
+        """Kills the child and waits for its end."""
         self._process.kill()
         self._process.wait()
 
@@ -113,14 +113,14 @@ class ChildProcess:
 
 
 def open_answers() -> IO[bytes]:
-    """Returns the child's stream of answers; what else writes to standard output goes to standard error from now on."""
+    """Returns the stream of the child's replies; other output to standard output goes to standard error from now on."""
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     return answers
 
 
 def ignore_interrupts() -> None:
-    """Leaves Ctrl-C, which may reach all processes, to the parent."""
+    """Ignores Ctrl-C, which reaches all processes of the group; the parent handles it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 

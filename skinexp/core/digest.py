@@ -6,18 +6,18 @@ import json
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:  # the command line answers without NumPy
+if TYPE_CHECKING:  # the command line does not import NumPy
     import numpy as np
 
 
 def digest(*parts: Any) -> str:
-    """The first 16 hexadecimal digits of the SHA-256 of the parts, written as JSON (dataclasses as their fields)."""
+    """Returns the first 16 hexadecimal digits of the SHA-256 of the parts as JSON (dataclasses as their fields)."""
     text = json.dumps(parts, sort_keys=True, default=_plain)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def digest_of_arrays(arrays: "Iterable[np.ndarray]") -> str:
-    """The SHA-256 of what the arrays hold, one after the other."""
+    """Returns the SHA-256 of the bytes of the arrays, one after the other."""
     found = hashlib.sha256()
     for array in arrays:
         found.update(array.tobytes())

@@ -1,4 +1,4 @@
-"""The one kind of error that is the user's to mend."""
+"""The error of a mistake that the user can correct."""
 
 import errno
 import sys
@@ -11,7 +11,7 @@ MISTAKEN = 2  # exit code of a command that met a UserError
 
 
 class UserError(ValueError):
-    """A mistake in what was asked for, in one sentence: which key or file, what was wrong, what to do.
+    """A mistake in a command, its options or its data, as one sentence: which key or file, what is wrong, what to do.
 
     Commands print the sentence without a traceback and exit with code 2. Any other error is a failure of the run:
     its traceback goes to train.log, and the exit code is 1.
@@ -29,6 +29,6 @@ def exit_on_user_error() -> Iterator[None]:
 
 
 def listed(items: Sequence[str]) -> str:
-    """Indented lines for a message: the first ones, and how many more there are."""
+    """Returns indented lines for a message: the first items, and the number of further ones."""
     lines = [f"  {item}" for item in items[:LISTED]]
     return "\n".join([*lines, f"  and {len(items) - LISTED} more"] if len(items) > LISTED else lines)

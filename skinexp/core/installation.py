@@ -1,4 +1,4 @@
-"""How a person adds an optional part of skinexp, in a checkout and in an installed package."""
+"""The command that installs an optional part of skinexp, in a checkout and in an installed package."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""One command from its start to its exit code: what it goes on with, where it works, what went wrong."""
+"""The state of one command from its start to its exit code: the directory that it resumes, its place, its failures."""
 
 import logging
 import os
@@ -21,9 +21,9 @@ class Invocation:
     """The state of one command.
 
     Attributes:
-        resumed: directory that the command goes on with; None: it begins anew.
-        place: directory of the run or sweep at work, for the advice when the command is stopped.
-        exit_codes: of the jobs of this process that went wrong.
+        resumed: directory that the command resumes; None: it begins anew.
+        place: directory of the current run or sweep, for the advice when the command is stopped.
+        exit_codes: of the jobs of this process that failed.
     """
 
     resumed: Path | None = None
@@ -33,15 +33,15 @@ class Invocation:
 
     @property
     def exit_code(self) -> int:
-        """0, or the gravest of what went wrong: a failure before a mistake."""
+        """0, or the most severe exit code of the jobs: a failure (1) before a mistake (2)."""
         return min(self.exit_codes, default=0)
 
     def at_end(self, ending: Callable[[str], None]) -> None:
-        """Has something called once when the command ends, with `finished`, `failed` or `killed`."""
+        """Registers a function that is called once when the command ends, with `finished`, `failed` or `killed`."""
         self._endings.append(ending)
 
     def end(self, status: str) -> None:
-        """Calls what is to be called at the end; a second call finds nothing left."""
+        """Calls the registered functions; a second call has no effect."""
         while self._endings:
             self._endings.pop()(status)
 
@@ -50,7 +50,7 @@ _current = Invocation()
 
 
 def current() -> Invocation:
-    """Returns this process's command. Hydra calls jobs and callbacks without arguments, so they ask here."""
+    """Returns the command of this process: Hydra calls jobs and callbacks without arguments."""
     return _current
 
 
@@ -62,15 +62,15 @@ def begin(resumed: Path | None = None) -> Invocation:
 
 
 def exit_code_of(error: str) -> int:
-    """Returns the exit code for what result.json says of a run that did not finish."""
+    """Returns the exit code of a run that did not finish, from the error in its result.json."""
     return MISTAKEN if error.startswith(UserError.__name__) else FAILED
 
 
 @contextmanager
 def log_failure(file: Path) -> Iterator[None]:
-    """Logs what went wrong instead of raising: the terminal shows one sentence, the log file holds the traceback.
+    """Logs an error instead of raising it: the terminal shows one sentence, the log file holds the traceback.
 
-    The command's exit code says so later.
+    The error determines the exit code of the command.
     """
     try:
         yield
@@ -84,7 +84,7 @@ def log_failure(file: Path) -> Iterator[None]:
 
 
 def stop_at_once(words: str) -> NoReturn:
-    """Ends the process after Ctrl-C: its threads, stopped in the middle, would complain on an orderly way out."""
+    """Ends the process after Ctrl-C without cleanup, because interrupted threads would print errors otherwise."""
     print(words, file=sys.stderr)
     logging.shutdown()
     sys.stdout.flush()

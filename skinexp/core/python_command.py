@@ -1,4 +1,4 @@
-"""The Python of this process as a person types it, for commands that are printed to be pasted."""
+"""The Python interpreter of this process as it is typed in a shell, for printed commands."""
 
 import os
 import shlex
@@ -8,10 +8,10 @@ from pathlib import Path
 
 
 def python_command() -> str:
-    """Returns the words that start this Python again.
+    """Returns the words that start this interpreter in a shell.
 
     Returns:
-        `uv run python` below uv; `python` if that name finds this interpreter; else the interpreter's path.
+        `uv run python` under uv; `python` if that name finds this interpreter; else the interpreter's path.
     """
     if "UV" in os.environ:  # uv sets it for what it runs
         return "uv run python"

@@ -1,4 +1,4 @@
-"""Everything random derives from one seed, by name: a draw added in one room changes no other room's draws."""
+"""Random streams by name, all derived from one seed: a new draw in one stream changes no other stream."""
 
 import zlib
 
@@ -6,5 +6,5 @@ import numpy as np
 
 
 def rng(seed: int, name: str, *numbers: int) -> np.random.Generator:
-    """The generator of one named stream, e.g. `rng(seed, "augment", epoch)`."""
+    """Returns the generator of one named stream, e.g. `rng(seed, "augment", epoch)`."""
     return np.random.default_rng([seed, zlib.crc32(name.encode()), *numbers])

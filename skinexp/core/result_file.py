@@ -1,6 +1,6 @@
 """result.json as a plain dictionary, for processes that watch a run: they read its status, or mark it as killed.
 
-What the file holds is defined by skinexp.runs.run_summary; here only `status` and `error` are known.
+The content is defined by skinexp.runs.run_summary; here only `status` and `error` are used.
 """
 
 import json
@@ -12,7 +12,7 @@ from filelock import FileLock
 from skinexp.core.run_files import RESULT
 from skinexp.core.strict_json import write_json
 
-KILLED_MESSAGE = "the process ended without a word: it was killed, or the machine stopped"
+KILLED_MESSAGE = "the process ended without reporting a status: it was killed, or the machine stopped"
 
 
 def read_result(directory: Path) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The name of each file and folder in a run's directory, once; everybody who writes or reads one takes it from here."""
+"""The names of all files and folders in a run's directory, defined once for writers and readers."""
 
 # Written by every run, a training or an evaluation.
 RESULT = "result.json"  # the run's summary, see skinexp.runs.run_summary

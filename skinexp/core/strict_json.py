@@ -1,4 +1,4 @@
-"""JSON that every reader understands: RFC 8259 has neither NaN nor infinity."""
+"""Strict JSON after RFC 8259, which has neither NaN nor infinity."""
 
 import json
 import math

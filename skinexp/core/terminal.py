@@ -1,4 +1,4 @@
-"""What the terminal shows: log lines, and progress bars that give way to them.
+"""Terminal output: log lines, and progress bars below them.
 
 A job in a process of its own has no terminal: it reports the same lines and bars to the launcher.
 """

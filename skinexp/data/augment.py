@@ -49,7 +49,7 @@ def draw(options: Augment, rng: np.random.Generator, n: int) -> np.ndarray:
         n: number of images.
 
     Returns:
-        (n, 9) float32, a row an image, laid out as `COLUMNS` says.
+        (n, 9) float32, one row per image, laid out as `COLUMNS` says.
     """
     # New kinds go to the end: the streams before them stay what they were.
     for_flip, for_turn, for_rotation, for_zoom, for_brightness, for_contrast, for_colour = rng.spawn(7)
@@ -68,7 +68,7 @@ def draw(options: Augment, rng: np.random.Generator, n: int) -> np.ndarray:
 def backward_matrices(
     flips: np.ndarray, quarter_turns: np.ndarray, rotations: np.ndarray, zooms: np.ndarray
 ) -> np.ndarray:
-    """Composes a flip, a quarter turn, a rotation and a zoom, done in this order, into one matrix an image.
+    """Composes a flip, a quarter turn, a rotation and a zoom, done in this order, into one matrix per image.
 
     Args:
         flips: (n, 2) bool: left-right, up-down.
@@ -166,7 +166,7 @@ class Augmentation(keras.layers.Layer):
         return cv2.LUT(image, shaded) if values is BYTES else shaded
 
     def compute_output_shape(self, images_shape: tuple, draws_shape: tuple) -> tuple:
-        """The shape of the images."""
+        """Returns the shape of the images."""
         return images_shape
 
 

@@ -1,7 +1,7 @@
 """Skin tone around a lesion: the individual typology angle, estimated from the rim of a photograph.
 
-It is an estimate. Cameras, lamps and colour constancy move it, so neighbouring bands are mixed; what it is good for is
-to ask whether a model does worse on darker skin.
+It is an estimate. Cameras, lamps and colour constancy change it, so that neighbouring bands are mixed. It serves to
+examine whether a model performs worse on darker skin.
 """
 
 import cv2
@@ -28,10 +28,10 @@ def individual_typology_angle(images: NDArray[np.uint8]) -> NDArray[np.float64]:
         images: (n, height, width, 3) RGB, 0 to 255.
 
     Returns:
-        (n,) degrees, from -90 (dark) to 90 (light); NaN where hardly any pixel of the rim can be skin.
+        (n,) degrees, from -90 (dark) to 90 (light); NaN if hardly any pixel of the rim can be skin.
 
     Raises:
-        ValueError: where the images are not uint8 or not of this shape.
+        ValueError: if the images are not uint8 or not of this shape.
 
     Reference: Chardon et al., International Journal of Cosmetic Science 13 (1991).
     """
@@ -48,7 +48,7 @@ def individual_typology_angle(images: NDArray[np.uint8]) -> NDArray[np.float64]:
 
 
 def skin_tone(angles: NDArray[np.float64]) -> pd.Series:
-    """Returns the band of each angle, as an ordered category from dark to very light; missing where the angle is NaN.
+    """Returns the band of each angle, as an ordered category from dark to very light; missing if the angle is NaN.
 
     Args:
         angles: (n,) degrees. An angle on an edge belongs to the darker band: very light is above 55, light above 41.

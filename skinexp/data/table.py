@@ -26,7 +26,7 @@ class Table:
         reader: fetches the pixels of the image at a position of the source.
         grouped_by: the column whose equal values stay together in a split, or None.
         excluded: classes that were excluded on purpose, with their number of images.
-        truth: areas under the ROC curve that are known in advance for generated images; `bayes_auc` is the highest
+        truth: ROC-AUC values that are known in advance for generated images; `bayes_auc` is the highest
             that any model can reach.
         licence: licence of the images, or None if it is not known.
         joined_with_copies: whether groups were joined because they contain copies of the same image.

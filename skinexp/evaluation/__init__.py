@@ -1,4 +1,4 @@
-"""What predictions are worth: arrays and tables in, numbers out. Knows scikit-learn, and nothing of ours."""
+"""Evaluation of predictions: arrays and tables in, numbers out; independent of the rest of skinexp."""
 
 from skinexp.evaluation.cases import CLASSES, why_undefined
 from skinexp.evaluation.decision.calibration import Calibrator, fit_calibrator

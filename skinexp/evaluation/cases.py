@@ -29,7 +29,7 @@ def validated_labels_scores(labels: ArrayLike, scores: ArrayLike) -> tuple[NDArr
     label_array, score_array = np.asarray(labels), np.asarray(scores, dtype=np.float64)
     if label_array.ndim != 1 or label_array.shape != score_array.shape:
         raise ValueError(
-            "labels, scores: one label and one score a case, in two flat arrays of the same length. "
+            "labels, scores: one label and one score per case, in two flat arrays of the same length. "
             f"Received: labels of shape {label_array.shape}, scores of shape {score_array.shape}"
         )
     _refuse(~np.isin(label_array, (0, 1)), label_array, "labels: must be 0 (benign) or 1 (malignant)")

@@ -139,7 +139,7 @@ def shift(
 
 
 def looks_of(images: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """Returns (n, 4) what `LOOKS` names, in grey levels, of (n, s, s, 3) images in 0..255."""
+    """Returns (n, 4) the colour statistics `LOOKS`, in grey levels, of (n, s, s, 3) images in 0..255."""
     channels = images.mean(axis=(1, 2), dtype=np.float64)
     contrast = images.mean(axis=3, dtype=np.float32).std(axis=(1, 2), dtype=np.float64)
     return np.column_stack([channels, contrast])

@@ -82,7 +82,7 @@ def evaluate(
     calibrated probabilities, and in `_calibrated` if they are of calibrated probabilities.
 
     Args:
-        predictions: one row an image, columns `split` (`val` or `test`; not needed if the operating point is given),
+        predictions: one row per image, columns `split` (`val` or `test`; not needed if the operating point is given),
             `label` (0/1), `logit`, `probability`, optionally `image_id`, `group` and metadata.
         options: see `EvaluationOptions`.
         operating_point: of a network that was trained before; `options.threshold` and `options.calibration` are then

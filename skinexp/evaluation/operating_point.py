@@ -28,7 +28,7 @@ def choose_operating_point(validation: pd.DataFrame, threshold_rule: str | float
     """Fits the calibration on validation images, and chooses the threshold of their calibrated probabilities.
 
     Args:
-        validation: one row an image, columns `label` (0/1), `logit`, `probability`.
+        validation: one row per image, columns `label` (0/1), `logit`, `probability`.
         threshold_rule: see `choose_threshold`.
         calibration: see `fit_calibrator`.
 

@@ -41,8 +41,8 @@ class ScoresWithIntervals:
     Attributes:
         metrics: the estimates as `test/<score>`, and the limits of the area, `test/roc_auc_low` and
             `test/roc_auc_high`.
-        tables: by file name: `scores` (a row a score: `score`, `estimate`, `low`, `high`, `method` of the interval),
-            `reliability` (points before and after calibration, in the column `stage`), `roc_band` and
+        tables: by file name: `scores` (one row per score: `score`, `estimate`, `low`, `high`, `method` of the
+            interval), `reliability` (points before and after calibration, in the column `stage`), `roc_band` and
             `precision_recall_band` (the curves, point by point), `subgroups` and `subgroup_gaps`.
     """
 
@@ -56,7 +56,7 @@ def scores_with_intervals(
     """Scores test images, and gives each score its 95 % interval.
 
     Args:
-        test: one row an image, columns `label` (0/1), `logit`, `probability` (uncalibrated), `calibrated`
+        test: one row per image, columns `label` (0/1), `logit`, `probability` (uncalibrated), `calibrated`
             (probability), `threshold` (an image is predicted malignant if its calibrated probability is at least
             this; NaN if there is no threshold), optionally `image_id`, `group` and metadata. Thresholds may differ
             from image to image, as those of the folds of a cross-validation do.
@@ -115,7 +115,7 @@ def _resampled(
 def _score_table(
     test: pd.DataFrame, groups: NDArray[np.str_], is_calibrated: bool, resampled: Bootstrap
 ) -> pd.DataFrame:
-    """Returns a row a score, with the interval of the method that covers best."""
+    """Returns one row per score, with the interval of the method that covers best."""
     predicted = {
         "": predicted_labels(test["probability"], 0.5),
         CHOSEN: predicted_labels(test["calibrated"], test["threshold"]),
@@ -192,7 +192,7 @@ def _rows_at_prevalence(table: pd.DataFrame, thresholds: pd.Series, prevalence: 
 
 
 def _metrics(table: pd.DataFrame) -> dict[str, float]:
-    """Returns one number a score, and the limits of the area: those of other scores are in the table."""
+    """Returns one number per score, and the limits of the area: those of other scores are in the table."""
     metrics = dict(zip("test/" + table["score"], table["estimate"].tolist(), strict=True))
     area = table[table["score"] == "roc_auc"]
     return metrics | {f"test/roc_auc_{end}": area[end].item() for end in ("low", "high")}

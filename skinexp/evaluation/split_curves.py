@@ -1,4 +1,4 @@
-"""What the figures of one run's predictions on one split draw: its curves, and its confusion matrix."""
+"""The curves and the confusion matrix of one run's predictions on one split, for figures."""
 
 from dataclasses import dataclass
 
@@ -65,7 +65,7 @@ def split_curves(predictions: pd.DataFrame, split: str = "test") -> SplitCurves:
     """Computes the curves of one split.
 
     Args:
-        predictions: one row an image, with columns `split`, `label`, `logit` and `probability`.
+        predictions: one row per image, with columns `split`, `label`, `logit` and `probability`.
         split: "val" or "test".
     """
     part = predictions[predictions["split"] == split]
@@ -86,7 +86,7 @@ def confusion_matrix(predictions: pd.DataFrame, threshold: float, split: str = "
     """Computes the confusion matrix of one split.
 
     Args:
-        predictions: one row an image, with columns `split`, `label` and `probability`.
+        predictions: one row per image, with columns `split`, `label` and `probability`.
         threshold: an image is predicted malignant if its probability is at least this; NaN if undefined.
         split: "val" or "test".
     """

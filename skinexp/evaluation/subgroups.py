@@ -30,10 +30,10 @@ class Subgroups:
     """Scores by level.
 
     Attributes:
-        levels: a row a level: `column`, `level`, `images`, `malignant` (a number of images), then `roc_auc`, `recall`
-            (sensitivity) and `specificity`, each with `_low` and `_high`, and `note`.
-        gaps: a row a column with two levels or more that have an area: `column`, `best`, `worst` (levels), `gap` (in
-            area), `low`, `high`.
+        levels: one row per level: `column`, `level`, `images`, `malignant` (a number of images), then `roc_auc`,
+            `recall` (sensitivity) and `specificity`, each with `_low` and `_high`, and `note`.
+        gaps: one row per column with two levels or more that have an area: `column`, `best`, `worst` (levels), `gap`
+            (in area), `low`, `high`.
     """
 
     levels: pd.DataFrame
@@ -47,7 +47,7 @@ def subgroups(predictions: pd.DataFrame, threshold: float, columns: Sequence[str
     value is of level `unknown`: that it was not written down may be what matters.
 
     Args:
-        predictions: one row an image of one split, columns `label`, `logit`, `probability`, optionally `image_id` and
+        predictions: one row per image of one split, columns `label`, `logit`, `probability`, optionally `image_id` and
             `group`, and any metadata.
         threshold: an image is predicted malignant if its probability is at least this.
         columns: which to look at; by default all metadata that can be a subgroup: not one with a single level, nor one
@@ -96,7 +96,7 @@ def _informative(table: pd.DataFrame) -> list[str]:
             continue
         values = table[column].nunique()
         cut = pd.api.types.is_numeric_dtype(table[column]) and not pd.api.types.is_bool_dtype(table[column])
-        # One number an image, all different, is a measurement where it is no whole number, and may be one where it is:
+        # One number per image, all different, is a measurement where it is no whole number, and may be one where it is:
         # ages are. An id as a number has as many values as rows.
         as_id = (
             cut and pd.api.types.is_integer_dtype(table[column]) and values > 0.9 * len(table) and values > MOST_LEVELS

@@ -1,4 +1,4 @@
-"""What a predictions table must hold."""
+"""Checks of the columns of a predictions table."""
 
 from collections.abc import Sequence
 

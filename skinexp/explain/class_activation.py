@@ -68,7 +68,7 @@ def class_activation_maps(
 
 
 def _split(model: keras.Model, layer: str) -> tuple[keras.Function, keras.Function]:
-    """Cuts the graph in two: pixels to activation, activation to logit.
+    """Splits the graph in two functions: pixels to activation, activation to logit.
 
     Functions rather than Models: a Model that begins inside a graph adds nodes to that graph's layers, once a call.
     """

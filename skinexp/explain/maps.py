@@ -1,4 +1,4 @@
-"""Maps of a network's clearest hits and misses, and of the test images that all networks are asked about."""
+"""Maps of a network's clearest correct and wrong predictions, and of the test images that all networks explain."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +18,7 @@ class Maps:
     """Some test images and where a network sees evidence in them.
 
     Attributes:
-        rows: one row an image: its row of the predictions table, and `explained` (0/1), the class that the map
+        rows: one row per image: its row of the predictions table, and `explained` (0/1), the class that the map
             shows the evidence for.
         images: (n, size, size, 3) uint8.
         heats: (n, size, size) float32, at least 0, in units of the logit.
@@ -49,13 +49,7 @@ class Explanations:
 
 
 def explain(classifier: Classifier, predictions: pd.DataFrame, images: Images, options: Explain) -> Explanations | None:
-    """Asks a network what it looks at; None where `explain=none`.
-
-    Args:
-        predictions: the predictions table with the column `predicted` (0/1), the label of each image at the operating
-            threshold; its test rows come in the order of `images`.
-        images: the test part.
-    """
+    """Computes the maps of a network; None if `explain=none`."""
     if options.method == "none":
         return None
     test = predictions[predictions["split"] == "test"].reset_index(drop=True)

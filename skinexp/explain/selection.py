@@ -1,4 +1,4 @@
-"""Which test images are shown: a network's clearest hits and misses, and a sample that all networks share."""
+"""The selection of explained test images: clear correct and wrong predictions, and a sample for all networks."""
 
 import hashlib
 
@@ -14,7 +14,7 @@ def outcomes(predictions: pd.DataFrame, images: int) -> pd.DataFrame:
     Each kind gets an equal share; what a kind cannot fill goes to the others.
 
     Args:
-        predictions: one row an image, with `image_id`, `split`, `label`, `logit` and `predicted` (0/1), its label at
+        predictions: one row per image, with `image_id`, `split`, `label`, `logit` and `predicted` (0/1), its label at
             the operating threshold.
         images: how many to choose at most.
 
@@ -36,7 +36,7 @@ def shared(predictions: pd.DataFrame, images: int) -> pd.DataFrame:
     """Chooses test images by their ids alone: networks with the same test set get the same images.
 
     Args:
-        predictions: one row an image, with `image_id`, `split` and `label`.
+        predictions: one row per image, with `image_id`, `split` and `label`.
         images: how many to choose at most, half of them malignant where there are enough.
 
     Returns:

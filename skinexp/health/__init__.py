@@ -1,4 +1,4 @@
-"""The doctor: what is wrong with a training, why, and what to do about it."""
+"""The doctor: finds faults of a training, their cause, and a cure."""
 
 from skinexp.health.diagnosis import Diagnosis
 from skinexp.health.doctor import FILE, Doctor

@@ -1,4 +1,4 @@
-"""The training that the doctor examines: network, data, options, and what can be measured on them at any time."""
+"""The training that the doctor examines: network, data, options, and measurements on them."""
 
 from dataclasses import dataclass
 from functools import cached_property

@@ -1,4 +1,4 @@
-"""What the doctor measures while a phase trains: between epochs, never inside the training step."""
+"""Measurements of the doctor while a phase trains, between epochs and never inside the training step."""
 
 import time
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""All that is known of one training: readings before, during and after it, and the options that explain them."""
+"""All observations of one training: readings before, during and after it, and the options that explain them."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -12,7 +12,7 @@ from skinexp.training.phases import Phase
 
 @dataclass(frozen=True)
 class Observations:
-    """What the rules judge.
+    """The observations that the rules judge.
 
     Attributes:
         model: the model's name.

@@ -12,7 +12,7 @@ def build(options: Model, size: int) -> Classifier:
 
     Args:
         options: which network, and from which weights.
-        size: pixels a side of the images.
+        size: pixels per side of the images.
 
     Raises:
         UserError: if the weights cannot be had, or do not fit.

@@ -14,7 +14,7 @@ def channel_axis() -> int:
 
 
 def image_shape(size: int) -> tuple[int, int, int]:
-    """Returns the shape of one image of `size` pixels a side."""
+    """Returns the shape of one image of `size` pixels per side."""
     return (3, size, size) if channels_first() else (size, size, 3)
 
 

@@ -25,7 +25,7 @@ LAST_ACTIVATION = "block4_relu1"
 def scratch(options: Model, size: int) -> Classifier:
     """Returns the CNN: 618,017 parameters, 616,609 of them trainable."""
     if options.weights is not None:
-        log.info("Weights   none: the scratch CNN always starts from random ones")
+        log.info("Weights   random: the scratch CNN has no pretrained weights")
     pixels = keras.Input((size, size, 3), name="pixels")
     x = scale_pixels(pixels, options.input_scaling, SCRATCH_SCALING)
     for number, (filters, dropout) in enumerate(BLOCKS, start=1):

@@ -19,7 +19,7 @@ def training_statistics(batches: Batches, predicted: Predictions, frame: pd.Data
     Args:
         batches: of the training images.
         predicted: the network's predictions, with the features of the validation images.
-        frame: one row an image: split and sha256.
+        frame: one row per image: split and sha256.
         seed: of the choice of images.
     """
     training = batches.train.images
@@ -32,7 +32,7 @@ def training_statistics(batches: Batches, predicted: Predictions, frame: pd.Data
 
 
 def colour_statistics(images: Images) -> np.ndarray:
-    """Returns (n, 4) what `domain_shift.LOOKS` names, read a few images at a time."""
+    """Returns (n, 4) the colour statistics `domain_shift.LOOKS`, read a few images at a time."""
     parts = [
         domain_shift.looks_of(images.read(np.arange(first, min(first + IMAGES_AT_ONCE, len(images)))))
         for first in range(0, len(images), IMAGES_AT_ONCE)

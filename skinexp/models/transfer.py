@@ -14,7 +14,7 @@ log = logging.getLogger(__name__)
 
 
 def transfer(options: Model, size: int) -> Classifier:
-    """Returns the network `options.name` for images of `size` pixels a side.
+    """Returns the network `options.name` for images of `size` pixels per side.
 
     Raises:
         UserError: if its weights cannot be had, or do not fit.

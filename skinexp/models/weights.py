@@ -16,15 +16,15 @@ from skinexp.models.channel_layout import image_shape
 log = logging.getLogger(__name__)
 
 IMAGENET_STD = np.array([0.229, 0.224, 0.225])  # of the RGB channels, as keras.applications.efficientnet has it
-DONOR_SIZE = 224  # pixels a side that the ImageNet release is built for; the weights do not depend on it
+DONOR_SIZE = 224  # pixels per side that the ImageNet release is built for; the weights do not depend on it
 
 
 def load(source: str, contract: Contract, alpha: float, backbone: keras.Model) -> None:
     """Loads pretrained weights into a backbone.
 
-    EfficientNet exists in two graphs: its ImageNet release holds standard deviations where Normalization reads
-    variances, so the graph for the release divides by their square root once more. Here the variances are mended
-    instead, also where the release comes as a file, and one graph serves all.
+    EfficientNet exists in two graphs: its ImageNet release holds standard deviations in place of the variances of
+    Normalization, so the graph for the release divides by their square root once more. Here the variances are corrected
+    instead, also if the release is given as a file, and one graph serves all.
 
     Args:
         source: `imagenet`; `phantom`, which come with skinexp; a `.weights.h5` file, a file of Keras' ImageNet release,
@@ -42,7 +42,7 @@ def load(source: str, contract: Contract, alpha: float, backbone: keras.Model) -
         file = _find_shipped(contract, alpha) if source == "phantom" else _find(Path(source), contract, alpha)
         read = packed_weights.read if file.suffix == packed_weights.SUFFIX else _read
         read(file, backbone)
-        log.info("Weights   %s", "learned on phantoms, which come with skinexp" if source == "phantom" else file)
+        log.info("Weights   %s", "pretrained on phantoms, included in skinexp" if source == "phantom" else file)
     for layer in backbone.layers:
         if isinstance(layer, keras.layers.Normalization) and layer.weights:
             _mend(layer)

@@ -55,7 +55,7 @@ def build(options: Model, count: int) -> Pretrained:
 
 
 class ResizingModel(AugmentedModel):
-    """The network as it is trained: it resizes its images to one size, whatever their own size is."""
+    """The network during training: it resizes images of any size to one size."""
 
     def __init__(self, network: keras.Model, augmentation: Augmentation, size: int):
         super().__init__(network, augmentation)

@@ -1,1 +1,1 @@
-"""Numbers in, figures and pages out. Knows matplotlib and jinja2; knows no Keras, no MLflow, and computes no score."""
+"""Figures and pages from computed numbers, with matplotlib and jinja2; independent of Keras and MLflow."""

@@ -1,4 +1,4 @@
-"""One job: what a run is called, where its files go, and which sweep it belongs to."""
+"""One job of a command: its name, its directory, and the sweep that it belongs to."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,17 +6,17 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Job:
-    """A run's place in the world, as plain values.
+    """One job of a command, as plain values.
 
     Attributes:
-        name: the overrides that tell it from its siblings; of a single run, all its overrides.
-        overrides: what the command line changed, as Hydra writes it.
+        name: the overrides that distinguish it from the other jobs of its sweep; of a single run, all its overrides.
+        overrides: changes of the configuration on the command line, as Hydra writes them.
         directory: the run's own.
         sweep: directory of the sweep it belongs to, or None.
         parent: key of the sweep's run in the tracking store, or None.
-        parent_run_id: its id there; None as long as the store has not answered.
-        command: what was typed; empty where that is this process's command line.
-        resumed: whether it goes on with what its directory holds.
+        parent_run_id: id of the sweep's run there; None until the store has replied.
+        command: as typed; empty if it is the command line of this process.
+        resumed: whether it continues the run in its directory.
     """
 
     name: str

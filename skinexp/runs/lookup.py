@@ -119,7 +119,7 @@ def _directories(run: str, options: Tracking) -> list[Path]:
     if directory.is_dir():
         if jobs := job_directories(directory):
             return jobs
-        raise UserError(f"{run}: holds neither a run ({run_files.RESULT}) nor runs of a sweep")
+        raise UserError(f"{run}: contains neither a run ({run_files.RESULT}) nor runs of a sweep")
     from skinexp.tracking import mlflow_store
 
     stored = mlflow_store.find(options, run)

@@ -1,4 +1,4 @@
-"""What a result came from: command, git state, packages."""
+"""The provenance of a result: command, git state, packages."""
 
 import importlib.metadata
 import shlex
@@ -10,14 +10,14 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class GitState:
-    """The commit that a run was made with, and whether files differed from it; None outside a git checkout."""
+    """The commit of the code, and whether files differed from it; None outside a git checkout."""
 
     sha: str | None = None
     dirty: bool | None = None
 
 
 def git_state() -> GitState:
-    """The state of the checkout that holds this package."""
+    """Returns the state of the checkout that contains this package."""
     try:
         sha = _git("rev-parse", "HEAD")
         return GitState(sha, bool(_git("status", "--porcelain")))
@@ -31,13 +31,13 @@ def _git(*arguments: str) -> str:
 
 
 def command_line() -> str:
-    """The command as a person would type it again."""
+    """Returns the command of this process as it is typed in a shell."""
     module = getattr(sys.modules["__main__"], "__spec__", None)
     start = f"python -m {module.name}" if module is not None else Path(sys.argv[0]).name
     return " ".join([start, *map(shlex.quote, sys.argv[1:])])
 
 
 def packages() -> list[str]:
-    """Every installed distribution as name==version, sorted."""
+    """Returns every installed distribution as name==version, sorted."""
     found = {f"{item.metadata['Name']}=={item.version}" for item in importlib.metadata.distributions()}
     return sorted(found, key=str.lower)

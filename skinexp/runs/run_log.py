@@ -1,10 +1,10 @@
-"""The one sink for what a run reports: a call writes a fact to result.json and to the outbox, from which MLflow has it.
+"""The record of a run: each call writes a fact to result.json and to the outbox, from which it reaches MLflow.
 
 with RunLog(directory, name="seed=1") as log:
-log.add(config=asdict(config))
-log.track(config.tracking)
-with log.stage("evaluation"):
-log.add(metrics={"test/roc_auc": 0.93})
+    log.add(config=asdict(config))
+    log.track(config.tracking)
+    with log.stage("evaluation"):
+        log.add(metrics={"test/roc_auc": 0.93})
 """
 
 import time

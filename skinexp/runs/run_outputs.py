@@ -1,4 +1,4 @@
-"""What a run left in its directory, read: summary, predictions, history, tables and maps. Nothing is scored here."""
+"""The files of a run's directory, read: summary, predictions, history, tables and maps. No score is computed here."""
 
 import json
 import math

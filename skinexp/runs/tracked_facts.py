@@ -1,4 +1,4 @@
-"""What MLflow has of a run's summary beside its params, which are the configuration: metrics and tags."""
+"""The metrics and tags that MLflow gets from a run's summary; params are the configuration."""
 
 import math
 from dataclasses import fields

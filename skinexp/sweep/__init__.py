@@ -1,1 +1,1 @@
-"""Hydra's side of a multirun: names of jobs, reports of failures, the parent run and the comparison."""
+"""Sweeps on Hydra: names of jobs, job processes, progress, the parent run and the comparison."""

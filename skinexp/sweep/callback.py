@@ -1,4 +1,4 @@
-"""Opens a sweep's parent run before its first job; the command closes it after the last.
+"""Opening of a sweep's parent run before its first job; the command closes it after the last.
 
 Hydra's own hook for the end of a multirun is not used: it is not called if a job was stopped, and an error in it
 becomes a warning.
@@ -15,7 +15,7 @@ from skinexp.core.errors import exit_on_user_error
 
 
 class SweepCallback(Callback):
-    """The hook that Hydra calls around a multirun; single runs pass it by."""
+    """The callbacks of a multirun, which Hydra does not call for single runs."""
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Creates the sweep's directory, its manifest and its parent run."""

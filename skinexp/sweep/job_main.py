@@ -2,7 +2,7 @@
 
     python -m skinexp.sweep.job_main
 
-It ends cleanly, as a job that was stopped, when its launcher ends, whatever became of that.
+When its launcher ends, for any reason, it ends cleanly as a job that was stopped.
 """
 
 import importlib
@@ -23,11 +23,11 @@ from skinexp.core import child_processes, invocation, terminal
 
 @dataclass(frozen=True)
 class Task:
-    """What a job process needs to know.
+    """The task of a job process.
 
     Attributes:
-        module, function: where the task that Hydra calls is defined.
-        config: the job's, composed.
+        module, function: module and name of the task that Hydra calls.
+        config: the job's composed configuration.
         context: Hydra's.
         state: of Hydra's singletons.
         cores: CPU cores that the job may use; empty: all.

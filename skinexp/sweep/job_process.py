@@ -1,4 +1,4 @@
-"""A job's process from the launcher's side: started, listened to, stopped."""
+"""The process of a job, as the launcher sees it: start, events, stop."""
 
 import json
 import threading

@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 
 def job_of(settings: HydraConf) -> Job:
-    """The job that Hydra is running now."""
+    """Returns the job that Hydra is running now."""
     overrides = tuple(settings.overrides.task)
     directory = Path(settings.runtime.output_dir).resolve()
     if settings.mode != RunMode.MULTIRUN:
@@ -43,30 +43,30 @@ def job_of(settings: HydraConf) -> Job:
 
 
 def name_of(overrides: Sequence[str], manifest: Manifest, number: int) -> str:
-    """What a job of a sweep is called: what tells it from its siblings."""
+    """Returns the name of a job of a sweep: the overrides that distinguish it from the other jobs."""
     varied = [item for item in overrides if item.partition("=")[0] in manifest.varied]
     return " ".join(varied or overrides) or str(number)
 
 
 def finished(job: Job) -> float | None:
-    """The score of a job that an earlier life of its sweep has finished; None where there is something to do."""
+    """Returns the score of a job that an earlier attempt has finished; None if the job has to run."""
     values = read_result(job.directory) if job.resumed else {}
     if values.get("status") != "finished":
         return None
     if job.sweep is None:
-        log.info("%s has finished: there is nothing to go on with", job.directory)
+        log.info("%s has finished: there is nothing to resume", job.directory)
     return score(values)
 
 
 def score(values: dict[str, Any]) -> float:
-    """The objective in a result.json; NaN where there is none."""
+    """Returns the objective in the content of result.json; NaN if there is none."""
     found = values.get("metrics", {}).get(values.get("config", {}).get("objective"))
     return math.nan if found is None else float(found)
 
 
 @contextmanager
 def report_job(job: Job) -> Iterator[None]:
-    """Logs what went wrong instead of raising, so that a sweep goes on with its next job; shows the scores."""
+    """Logs an error instead of raising it, so that a sweep continues with its next job; shows the scores."""
     if job.sweep is not None:
         console.print()
         console.rule(f"[bold]{escape(job.name)}[/bold]", align="left")

@@ -1,4 +1,4 @@
-"""The launcher `process`: each job of a sweep in a fresh process, so many at a time, whatever becomes of the others."""
+"""The launcher `process`: runs each job of a sweep in a fresh process, so that a crash ends one job only."""
 
 import logging
 import os
@@ -42,15 +42,15 @@ def launch(
     task_function: Callable[[Any], Any],
     config: DictConfig,
 ) -> list[JobReturn]:
-    """Runs the jobs and waits for all of them; those that an earlier attempt finished are skipped.
+    """Runs the jobs and waits for all of them; jobs that an earlier attempt finished are skipped.
 
     Args:
         job_overrides: of each job.
-        first: number of the first one.
-        at_once: how many may run at a time; None: one a GPU where there are several, else one.
+        first: number of the first job.
+        at_once: largest number of jobs at the same time; None: one per GPU if there are several, else one.
 
     Raises:
-        KeyboardInterrupt: where the person stops the sweep; its jobs are stopped first.
+        KeyboardInterrupt: if the user stops the sweep; its jobs are stopped first.
     """
     setup_globals()
     configure_log(config.hydra.hydra_logging, config.hydra.verbose)
@@ -98,7 +98,7 @@ def stop(processes: Sequence[JobProcess]) -> None:
     """Stops jobs so that each records that it was stopped; those that do not within `GRACE` seconds are killed."""
     running = [process for process in processes if process.running]
     if running:
-        terminal.show_line("Stopping  what runs; Ctrl-C again does not wait for that", "INFO")
+        terminal.show_line("Stopping  the running jobs; press Ctrl-C again to kill them at once", "INFO")
     for process in running:
         process.signal(signal.SIGTERM)
     end = time.monotonic() + GRACE
@@ -120,7 +120,7 @@ def _compose(config: DictConfig, context: HydraContext, overrides: list[str], nu
 
 
 def directory_of(config: DictConfig) -> Path:
-    """Where a job's files go."""
+    """Returns the output directory of a job."""
     kept = HydraConfig.instance().cfg
     HydraConfig.instance().set_config(config)  # sub-directories may be named by what a job overrides
     try:
@@ -130,7 +130,7 @@ def directory_of(config: DictConfig) -> Path:
 
 
 def _name_of(function: Callable[[Any], Any]) -> tuple[str, str]:
-    """Module and name under which another process finds a function of the main module."""
+    """Returns the module and the name under which another process can import a function of the main module."""
     module = function.__module__
     if module == "__main__" and (spec := sys.modules["__main__"].__spec__) is not None:
         module = spec.name

@@ -1,4 +1,4 @@
-"""The share of a machine that one of several jobs at once has: its GPU and its CPU cores."""
+"""The share of a machine for each of several jobs that run at once: its GPU and its CPU cores."""
 
 import os
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""sweep.json: what a sweep was asked to do and what became of each job. Jobs read it, whichever process runs them."""
+"""sweep.json: the command of a sweep and the state of each job; jobs in any process read it."""
 
 import json
 from dataclasses import asdict, dataclass, field
@@ -21,8 +21,8 @@ class Manifest:
         tracking: options of the tracking room.
         settings: the command's overrides of Hydra itself, its launcher among them.
         place: the working directory, which relative paths start from.
-        lives: how often the command was given: once, and once more for each time that it was resumed.
-        parent: id of the sweep's MLflow run; None as long as the store has not answered.
+        lives: number of attempts: 1, and one more each time that the sweep was resumed.
+        parent: id of the sweep's MLflow run; None until the store has replied.
         key: of the sweep's run, which names it before the store has given it an id.
         jobs: for each job its directory, name, overrides, status and run id.
     """

@@ -1,4 +1,4 @@
-"""What a person sees of a sweep's jobs while they run: a live table on a terminal, elsewhere each job's story."""
+"""The progress of a sweep's jobs: a live table on a terminal, log lines of each job elsewhere."""
 
 import math
 import threading
@@ -24,7 +24,7 @@ COLOURS = {"finished": "green", "failed": "red", "killed": "yellow", "running": 
 
 @dataclass
 class Progress:
-    """How far a job is in what it does now."""
+    """The progress of a job in its current stage."""
 
     title: str = ""
     words: str = ""
@@ -34,14 +34,14 @@ class Progress:
 
     @property
     def left(self) -> float | None:
-        """Seconds, if it goes on as it went; None where that cannot be known."""
+        """Remaining seconds at the present speed; None if it is unknown."""
         if not 0 < self.done <= self.total:
             return None
         return (time.monotonic() - self.since) / self.done * (self.total - self.done)
 
 
 class ProgressTable:
-    """Shows jobs; a context manager around their running."""
+    """A context manager that shows the progress of jobs while they run."""
 
     def __init__(self, processes: Sequence[JobProcess], several: bool):
         self._jobs, self._several = processes, several
@@ -60,13 +60,13 @@ class ProgressTable:
             self._live.stop()
 
     def begin(self, job: JobProcess) -> None:
-        """Says that a job has begun."""
+        """Shows that a job has begun."""
         if self._live is None and not self._several:
             terminal.console.print()
             terminal.console.rule(f"[bold]{escape(job.name)}[/bold]", align="left")
 
     def on_event(self, job: JobProcess, event: Event) -> None:
-        """Takes what a job says."""
+        """Shows a log line or the progress that a job reports."""
         with self._lock:
             if "bar" in event:
                 self._move(self._progress[id(job)], event)
@@ -77,7 +77,7 @@ class ProgressTable:
                 terminal.show_line(f"{job.name}: {event['line']}", event["level"])
 
     def end(self, job: JobProcess) -> None:
-        """Says that a job has ended."""
+        """Shows that a job has ended."""
         if self._live is None and self._several:
             terminal.show_line(f"{job.name} | {job.status}", "INFO")
 
@@ -90,7 +90,7 @@ class ProgressTable:
 
     def _view(self) -> Group:
         left = _sweep_left(self._jobs)
-        words = "" if left is None else f"about {clock(left)} left in all, if jobs go on taking as long as they took"
+        words = "" if left is None else f"about {clock(left)} left in total, at the mean time per job so far"
         return Group(self._table(), Text(words, style="dim"))
 
     def _table(self) -> Table:
@@ -132,7 +132,7 @@ def _elapsed(job: JobProcess) -> float | None:
 
 
 def _sweep_left(processes: Iterable[JobProcess]) -> float | None:
-    """Seconds until the last job ends; None before the first one has, and after the last."""
+    """Returns seconds until the last job ends; None before the first one has ended, and after the last."""
     took = [job.ended - job.began for job in processes if job.began is not None and job.ended is not None]
     running = [time.monotonic() - job.began for job in processes if job.began is not None and job.ended is None]
     waiting = sum(job.began is None and not job.finished for job in processes)

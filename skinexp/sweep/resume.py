@@ -1,4 +1,4 @@
-"""Going on with what was interrupted: `resume=DIRECTORY` stands for the command that the directory came from."""
+"""Resuming a run or a sweep: `resume=DIRECTORY` stands for the command that created the directory."""
 
 import os
 import re
@@ -18,13 +18,13 @@ LAUNCHER = re.compile(r"\+*hydra[/.]launcher\b")
 
 
 def read_arguments() -> Path | None:
-    """Puts the original command in the place of `resume=DIRECTORY`, and goes to its working directory.
+    """Replaces `resume=DIRECTORY` in `sys.argv` by the original command, and changes to its working directory.
 
     Returns:
         The directory; None if the command begins anew.
 
     Raises:
-        UserError: if the directory holds nothing to go on with, or the command asks for something else as well.
+        UserError: if there is no run or sweep in the directory, or the command has other arguments as well.
     """
     named = [match["directory"] for word in sys.argv[1:] if (match := ARGUMENT.fullmatch(word))]
     if not named or named[-1] in ("", "null"):
@@ -32,8 +32,8 @@ def read_arguments() -> Path | None:
     others = [word for word in sys.argv[1:] if not ARGUMENT.fullmatch(word)]
     if foreign := [word for word in others if not ALLOWED.match(word)]:
         raise UserError(
-            f"resume: goes on with the experiment as it was begun; only hydra/launcher and hydra.launcher.* can be "
-            f"given with it. Received: {' '.join(foreign)}"
+            "resume: continues the experiment with its own configuration; only hydra/launcher and hydra.launcher.* can "
+            f"be changed. Received: {' '.join(foreign)}"
         )
     asked = Path(named[-1].strip("'\"")).resolve()
     cwd, original = _of_sweep(asked) if (asked / manifest.FILE).is_file() else _of_run(asked)
@@ -46,7 +46,7 @@ def read_arguments() -> Path | None:
 
 
 def _of_sweep(directory: Path) -> tuple[str, list[str]]:
-    """Working directory and arguments of the command that a sweep came from."""
+    """Returns the working directory and the arguments of the command that created a sweep."""
     sweep = Manifest.load(directory)
     kept = [word for word in sweep.settings if not re.match(r"\+*hydra\.(sweep\.dir|mode)\b", word)]
     return sweep.place, ["-m", *sweep.overrides, *kept, f"hydra.sweep.dir={quoted(directory)}"]
@@ -54,7 +54,7 @@ def _of_sweep(directory: Path) -> tuple[str, list[str]]:
 
 def _of_run(directory: Path) -> tuple[str, list[str]]:
     if (directory.parent / manifest.FILE).is_file():
-        raise UserError(f"resume: {directory} is a run of a sweep. Go on with the sweep: resume={directory.parent}")
+        raise UserError(f"resume: {directory} is a run of a sweep. Resume the sweep: resume={directory.parent}")
     saved = directory / ".hydra"  # Hydra writes its overrides last: without them, what came before may be half a file
     if not (saved / "overrides.yaml").is_file():
         raise UserError(f"resume: no run or sweep of skinexp is in this directory. Received: {directory}")
@@ -66,13 +66,13 @@ def _of_run(directory: Path) -> tuple[str, list[str]]:
 
 
 def quoted(path: Path) -> str:
-    """A path in Hydra's grammar."""
+    """Returns a path quoted in Hydra's grammar."""
     return "'" + str(path).replace("'", "\\'") + "'"
 
 
 def advice(place: Path | None) -> str:
-    """Returns what a person who stopped the command reads: how to go on with it."""
+    """Returns the message of a stopped command: how to resume it."""
     if place is None:
         return "Stopped."
     multirun = "-m " if (place / manifest.FILE).is_file() else ""
-    return f"Stopped. Go on with: python -m skinexp.train {multirun}resume={from_here(place)}"
+    return f"Stopped. To resume: python -m skinexp.train {multirun}resume={from_here(place)}"

@@ -1,4 +1,4 @@
-"""A sweep from its parent run's first moment to its last: what its jobs found, side by side."""
+"""The run of a sweep in the tracking store: opened before its jobs, closed with their comparison."""
 
 import dataclasses
 import logging
@@ -27,23 +27,28 @@ from skinexp.sweep.manifest import Manifest
 
 log = logging.getLogger(__name__)
 
-TOLD = ("name", "overrides", "status", "error", "run_id")  # of each job, in sweep.json
+RECORDED = ("name", "overrides", "status", "error", "run_id")  # of each job, in sweep.json
 COMPARISON_FILES = ("comparison.html", "comparison.csv", "comparison.json", "folds.csv", "sweep.json")
 
 
 @dataclass(frozen=True)
 class Sweep:
-    """A sweep that is open: its directory, and its run in the tracking store."""
+    """An open sweep: its directory, and its run in the tracking store."""
 
     directory: Path
     record: tracking.TrackedRun
 
 
 def begin(directory: Path, composed: DictConfig, again: bool) -> Sweep:
-    """Creates a sweep's directory, manifest and parent run; or opens them again where it is resumed.
+    """Creates a sweep's directory, manifest and parent run; or opens them again if the sweep is resumed.
+
+    Args:
+        directory: of the sweep.
+        composed: the configuration that Hydra composed, without the overrides of jobs.
+        again: whether the sweep is resumed.
 
     Raises:
-        UserError: where there must be a parent run, and the tracking store cannot be used.
+        UserError: if tracking is required and the store cannot be used.
     """
     directory.mkdir(parents=True, exist_ok=True)
     options = schema.Tracking(**OmegaConf.to_container(composed.tracking, resolve=True))  # type: ignore[arg-type]
@@ -74,10 +79,10 @@ def _manifest(composed: DictConfig, options: schema.Tracking) -> Manifest:
 
 
 def varied(params: Mapping[str, str], overrides: Sequence[str]) -> list[str]:
-    """Keys that have several values, in a command or in its recipe, over which the command has the last word.
+    """Returns the keys that have several values, in a command or in its recipe; the command takes precedence.
 
     Args:
-        params: key -> values, as hydra.sweeper.params holds them.
+        params: key -> values, as in hydra.sweeper.params.
         overrides: of the command.
     """
     items = [*(f"{key}={values}" for key, values in params.items()), *overrides]
@@ -86,14 +91,15 @@ def varied(params: Mapping[str, str], overrides: Sequence[str]) -> list[str]:
 
 
 def end(sweep: Sweep, status: str, command: Invocation) -> None:
-    """Compares what has finished, puts it on the parent run, and closes that.
+    """Compares the finished runs of a sweep, adds the comparison to its parent run, and closes that run.
 
     Args:
+        sweep: as `begin` returned it.
         status: `killed`, or `finished`, which becomes `failed` if a job failed.
-        command: takes the exit codes of its jobs that went wrong.
+        command: receives the exit codes of the jobs that failed.
 
     Raises:
-        UserError: where the launcher says that its jobs have run, and none has left anything in the sweep's directory.
+        UserError: if the launcher has run the jobs, but there is no result in the sweep's directory.
     """
     directory, record = sweep.directory, sweep.record
     found = job_directories(directory)
@@ -101,8 +107,8 @@ def end(sweep: Sweep, status: str, command: Invocation) -> None:
         record.discard()
         if status == "finished":
             raise UserError(
-                f"No job has left anything in {from_here(directory)}: run them where this directory is, on a disk that "
-                "all machines share"
+                f"There is no result of any job in {from_here(directory)}: use a directory on a disk that all machines "
+                "share"
             )
         return
     manifest = Manifest.load(directory)
@@ -131,4 +137,4 @@ def end(sweep: Sweep, status: str, command: Invocation) -> None:
 
 
 def _row(job: Path, values: dict[str, Any]) -> dict[str, Any]:
-    return {"directory": job.name} | {key: values.get(key) for key in TOLD}
+    return {"directory": job.name} | {key: values.get(key) for key in RECORDED}

@@ -1,4 +1,4 @@
-"""Where runs are recorded: the outbox, its uploader, and the only code that knows MLflow."""
+"""Tracking of runs: the outbox, its uploader, and the only code that uses MLflow."""
 
 import os
 
@@ -12,7 +12,7 @@ SETTINGS = {  # of MLflow, which reads some of them when it is imported
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # the summary says where to look
-    "MLFLOW_DISABLE_TELEMETRY": "true",  # no experiments are reported on patients' images unless asked to
+    "MLFLOW_DISABLE_TELEMETRY": "true",  # no telemetry about patients' images by default
     "GIT_PYTHON_REFRESH": "quiet",
 }
 for variable, value in SETTINGS.items():

@@ -1,4 +1,4 @@
-"""From the outbox into MLflow: each record in its turn, so that delivering it twice changes nothing."""
+"""Delivery of an outbox to MLflow: each record in order, so that a repeated delivery changes nothing."""
 
 import logging
 from collections.abc import Callable, Iterator
@@ -22,7 +22,7 @@ MANY_RECORDS = 200  # metrics of so many records go into one call at the most
 
 
 class Unavailable(Exception):
-    """The store cannot be used now; what is left stays in the outbox. The message is a sentence for the person."""
+    """The store cannot be used now; undelivered records stay in the outbox. The message is a sentence for the user."""
 
 
 class Delivery:
@@ -46,12 +46,12 @@ class Delivery:
 
     @property
     def run_id(self) -> str | None:
-        """The MLflow run's."""
+        """Id of the MLflow run."""
         return self._state.run_id
 
     @property
     def experiment_id(self) -> str | None:
-        """Of the run's experiment."""
+        """Id of the experiment."""
         return self._state.experiment_id
 
     def deliver(self) -> int:
@@ -61,7 +61,7 @@ class Delivery:
             How many records that were.
 
         Raises:
-            Unavailable: where the store does not take them now.
+            Unavailable: if the store does not take them now.
         """
         count = 0
         for records, offset in _together(self._outbox.read(self._state.offset)):
@@ -105,7 +105,7 @@ class Delivery:
             if record["parent"] is not None:
                 parent = self._find(record["parent"])
                 if parent is None:
-                    raise Unavailable("the run that it belongs to is not there yet")
+                    raise Unavailable("its parent run is not in the store yet")
                 tags[mlflow_store.PARENT_TAG] = parent
             self._state.attempted = True
             self._outbox.note(self._state)

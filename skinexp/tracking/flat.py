@@ -5,7 +5,7 @@ from typing import Any
 
 
 def flatten(nested: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested mappings as one, with dotted keys; lists and other values stay as they are."""
+    """Flattens nested mappings into one with dotted keys; lists and other values are not changed."""
     flat: dict[str, Any] = {}
     for name, value in nested.items():
         key = f"{prefix}{name}"

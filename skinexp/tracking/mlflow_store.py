@@ -1,4 +1,4 @@
-"""The MLflow store: connecting to it, what its errors mean, and finished runs out of it."""
+"""The MLflow store: connections, the meaning of its errors, and finished runs from it."""
 
 import contextlib
 import logging
@@ -19,7 +19,7 @@ from skinexp.core.errors import UserError
 
 PARENT_TAG = "mlflow.parentRunId"
 KEY_TAG = "skinexp.key"  # names a run before the store has given it an id
-EVALUATES_TAG = "evaluates"  # of the run of an evaluation: the id of the run whose model was asked
+EVALUATES_TAG = "evaluates"  # of the run of an evaluation: the id of the run whose model was evaluated
 INVALID = "INVALID_PARAMETER_VALUE"  # MLflow's word for what cannot be read
 NOT_NOW = (401, 403, 408, 409, 429)  # HTTP: credentials that can be mended, time-outs, conflicts, too many requests
 UNWELCOME = (401, 403)
@@ -36,12 +36,12 @@ class StoredRun:
 
 @dataclass(frozen=True)
 class StoredModel:
-    """A run's model out of the store.
+    """A run's model, downloaded from the store.
 
     Attributes:
         directory: with model.keras and result.json.
-        key: that names the run.
-        experiment: name of the run's.
+        key: of the run.
+        experiment: name of the run's experiment.
     """
 
     directory: Path
@@ -50,11 +50,11 @@ class StoredModel:
 
 
 def connect(uri: str, experiment: str) -> str:
-    """Points MLflow at the store, creates the experiment where it is new, and returns its id.
+    """Points MLflow at the store, creates the experiment if it is absent, and returns its id.
 
     Raises:
-        MlflowException: where the store does not answer.
-        OSError: where a local store has no directory.
+        MlflowException: if the store does not reply.
+        OSError: if the directory of a local store is absent.
     """
     settle()
     file = _sqlite_file(uri)
@@ -65,7 +65,7 @@ def connect(uri: str, experiment: str) -> str:
 
 
 def settle() -> None:
-    """Makes MLflow speak to logs alone."""
+    """Sends MLflow's output to log files only."""
     for name in ("mlflow", "alembic"):  # their warnings go where ours go, to a log, and not to the terminal
         logger = logging.getLogger(name)
         logger.handlers.clear()
@@ -75,7 +75,7 @@ def settle() -> None:
 
 
 def one_writer(uri: str) -> AbstractContextManager[object]:
-    """Waits until nobody of ours writes into a local store: SQLite has one writer at a time, and gives up waiting."""
+    """Holds the lock of a local store: SQLite has one writer at a time, whose waiting would time out."""
     file = _sqlite_file(uri)
     if file is None or not file.resolve().parent.is_dir():
         return contextlib.nullcontext()
@@ -83,7 +83,7 @@ def one_writer(uri: str) -> AbstractContextManager[object]:
 
 
 def is_final(error: Exception) -> bool:
-    """Whether the store will give the same answer to the same question for ever, or there is nothing left to ask."""
+    """Returns whether a repeated request would fail in the same way: the store refuses it, or its file is gone."""
     status = _status(error)
     if status is not None:
         return 400 <= status < 500 and status not in NOT_NOW
@@ -91,7 +91,7 @@ def is_final(error: Exception) -> bool:
 
 
 def _status(error: BaseException) -> int | None:
-    """What the store answered, as HTTP says it; for files MLflow passes on what its HTTP library raised."""
+    """Returns the HTTP status of the store's reply; for files, MLflow raises errors of its HTTP library."""
     if isinstance(error, MlflowException):
         return error.get_http_status_code()
     if isinstance(error, requests.HTTPError) and error.response is not None:
@@ -100,10 +100,10 @@ def _status(error: BaseException) -> int | None:
 
 
 def explain(uri: str, error: BaseException) -> str:
-    """One sentence: what is wrong with the store, and what to do."""
+    """Returns a sentence: what is wrong with the store, and what to do."""
     if _status(error) in UNWELCOME:
         return (
-            f"tracking.uri: {uri} does not know these credentials. Set MLFLOW_TRACKING_USERNAME and "
+            f"tracking.uri: {uri} does not accept these credentials. Set MLFLOW_TRACKING_USERNAME and "
             "MLFLOW_TRACKING_PASSWORD (or MLFLOW_TRACKING_TOKEN), or track into a local file: tracking=local"
         )
     if isinstance(error, NotADirectoryError):
@@ -120,19 +120,19 @@ def _sqlite_file(uri: str) -> Path | None:
 
 
 def _innermost(error: BaseException) -> str:
-    """What went wrong first: the errors around it repeat it at length."""
+    """Returns the message of the first error in the chain; the errors around it repeat it at length."""
     while (cause := error.__cause__ or error.__context__) is not None:
         error = cause
     return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def find(options: Tracking, run_id: str) -> StoredRun:
-    """Looks a run up.
+    """Finds a run by its id.
 
     Raises:
-        UserError: where there is no such run.
+        UserError: if there is no such run.
     """
-    _refuse_absent(options.uri, f"{run_id}: neither a directory nor a run in {options.uri}, which is not there")
+    _refuse_absent(options.uri, f"{run_id}: neither a directory nor a run in {options.uri}, which does not exist")
     _open(options)
     try:
         info = mlflow.get_run(run_id).info
@@ -149,15 +149,16 @@ def find(options: Tracking, run_id: str) -> StoredRun:
 
 
 def search(options: Tracking, where: str) -> list[str]:
-    """Ids of the runs of ours that a filter finds, in all experiments, the oldest first; sweeps' own are passed over.
+    """Returns the ids of skinexp's runs that a filter finds in all experiments, the oldest first, without parent runs.
 
     Args:
-        where: in the language of MLflow's `search_runs`.
+        options: of the tracking, with the store.
+        where: a filter in the language of MLflow's `search_runs`.
 
     Raises:
-        UserError: where the filter cannot be read, or finds nothing.
+        UserError: if the filter is not valid, or finds nothing.
     """
-    _refuse_absent(options.uri, f"--where: there is no {options.uri} to search in. Name the store: --uri")
+    _refuse_absent(options.uri, f"--where: the store {options.uri} does not exist. Name a store: --uri")
     _open(options)
     try:
         found = mlflow.search_runs(
@@ -181,10 +182,10 @@ def search(options: Tracking, where: str) -> list[str]:
 
 
 def model(options: Tracking, run_id: str) -> StoredModel:
-    """Downloads a run's model, and says what an evaluation of it must know.
+    """Downloads a run's model and what its evaluation requires.
 
     Raises:
-        UserError: where there is no such run, or it has no model.
+        UserError: if there is no such run, or it has no model.
     """
     find(options, run_id)
     try:

@@ -1,7 +1,7 @@
-"""The outbox: all that is to be tracked, written down in the run's directory before anybody delivers it.
+"""The outbox: all records of a run, written into the run's directory before they are delivered.
 
-`records.jsonl` holds a JSON object a line and only ever grows; `delivered.json` says how much of it the tracking store
-has, and under which ids. Whoever writes a record never waits for a server, and what was written survives both.
+`records.jsonl` holds one JSON object per line and only grows. `delivered.json` holds how much of it the tracking store
+has, and under which ids. Writing a record never waits for a server, and a written record survives a crash of either.
 """
 
 import json
@@ -26,15 +26,15 @@ Record = dict[str, Any]  # kind, and what that kind needs
 
 @dataclass
 class Delivered:
-    """How far an outbox was delivered.
+    """The progress of an outbox's delivery.
 
     Attributes:
         offset: bytes of the records that the store has.
-        attempted: whether the run's creation was ever asked for: the answer may have been lost.
+        attempted: whether the run's creation was ever requested: the reply may have been lost.
         run_id: of the MLflow run.
         experiment_id: of its experiment.
         model_ids: of logged models, by the path of their record.
-        rejected: records that the store will never take.
+        rejected: number of records that the store will never accept.
     """
 
     offset: int = 0
@@ -50,8 +50,8 @@ class Outbox:
 
     Attributes:
         place: the run's directory, in which files that records name are looked up.
-        writer: a lock that the running job holds; free, where a job has ended or was killed.
-        deliverer: a lock that whoever delivers holds.
+        writer: a lock that the running job holds; it is free if the job has ended or was killed.
+        deliverer: a lock that the delivering process holds.
     """
 
     def __init__(self, place: Path):
@@ -73,7 +73,7 @@ class Outbox:
         """Writes one record; when this returns, it is on the disk.
 
         Raises:
-            UserError: where the disk is full.
+            UserError: if the disk is full.
         """
         line = json.dumps({"kind": kind, **content}).encode() + b"\n"
         try:
@@ -88,13 +88,13 @@ class Outbox:
         except OSError as error:
             if error.errno in NO_ROOM:
                 raise UserError(
-                    f"{self.directory}: the disk is full, so that nothing more can be tracked. Free some room, then go "
-                    f"on with resume={self.place}"
+                    f"{self.directory}: the disk is full, so nothing more can be tracked. Free some space, then resume "
+                    f"with resume={self.place}"
                 ) from error
             raise
 
     def read(self, offset: int = 0) -> Iterator[tuple[Record, int]]:
-        """Whole records from an offset on, each with the offset behind it; lines that were cut off are passed over."""
+        """Yields whole records from an offset on, each with the offset behind it; incomplete lines are skipped."""
         if not self:
             return
         with self._records.open("rb") as stream:
@@ -113,21 +113,21 @@ class Outbox:
 
     @property
     def left(self) -> int:
-        """Records that are not delivered."""
+        """Number of records that are not delivered."""
         return sum(1 for _ in self.read(self.delivered().offset))
 
     @property
     def closed(self) -> bool:
-        """Whether the last thing written about the run's state is that it ended."""
+        """Whether the last record about the run's state is its end."""
         kinds = [record["kind"] for record, _ in self.read() if record["kind"] in ("run", "resumed", "status")]
         return bool(kinds) and kinds[-1] == "status"
 
     def delivered(self) -> Delivered:
-        """How far it was delivered."""
+        """Returns the progress of the delivery."""
         return Delivered(**json.loads(self._delivered.read_text())) if self._delivered.is_file() else Delivered()
 
     def note(self, delivered: Delivered) -> None:
-        """Keeps how far it was delivered."""
+        """Writes the progress of the delivery."""
         replace_text(self._delivered, json.dumps(asdict(delivered)) + "\n")
 
     @staticmethod
@@ -137,11 +137,11 @@ class Outbox:
 
 
 def find(place: Path) -> list[Outbox]:
-    """The outboxes of a run's or a sweep's directory, the sweep's own first: its runs' parent must be there before."""
+    """Returns the outboxes below a directory, a sweep's before those of its runs: their parent is delivered first."""
     found = [Outbox(directory.parent) for directory in place.rglob(FOLDER) if directory.is_dir()]
     return sorted((outbox for outbox in found if outbox), key=lambda outbox: (len(outbox.place.parts), outbox.place))
 
 
 def now() -> int:
-    """Milliseconds since 1970, as MLflow counts."""
+    """Returns the milliseconds since 1970, as MLflow counts time."""
     return time.time_ns() // 1_000_000

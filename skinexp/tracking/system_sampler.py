@@ -1,4 +1,4 @@
-"""Samples the machine's load while a run goes on, into the run's outbox."""
+"""Samples of the machine's load during a run, written into the run's outbox."""
 
 from typing import Any
 
@@ -6,14 +6,14 @@ from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
 
 from skinexp.tracking.outbox import Outbox, now
 
-UNASKED = "http://127.0.0.1"  # MLflow makes a client of some store; of this one, which opens no file, nothing is asked
+UNUSED_STORE = "http://127.0.0.1"  # MLflow's client needs an address; this one opens no file and is never used
 
 
 class Sampler(SystemMetricsMonitor):
-    """MLflow's monitor, which would log straight to the store and end when that does not answer."""
+    """MLflow's system monitor writing to the outbox; MLflow's own logs to the store and stops if that is offline."""
 
     def __init__(self, outbox: Outbox):
-        super().__init__(run_id=None, tracking_uri=UNASKED)
+        super().__init__(run_id=None, tracking_uri=UNUSED_STORE)
         self._outbox = outbox
         steps = [
             record["step"]

@@ -1,4 +1,4 @@
-"""A tracked run: what it reports is in its outbox when the call returns; an uploader process delivers it meanwhile."""
+"""A tracked run: each record is in the outbox when a call returns, and an uploader process delivers it meanwhile."""
 
 import getpass
 import logging
@@ -32,7 +32,7 @@ REQUIREMENTS = ("keras", "tensorflow", "numpy")  # of a served model; given, bec
 
 
 class TrackedRun:
-    """A run that is being tracked. Start one with `start`."""
+    """A run that is being tracked; `start` opens one."""
 
     def __init__(self, options: Tracking, outbox: Outbox, key: str, fresh: bool):
         self.key = key
@@ -43,33 +43,33 @@ class TrackedRun:
 
     @property
     def id(self) -> str | None:
-        """The MLflow run's; None as long as the store has not answered."""
+        """Id of the MLflow run; None until the store has replied."""
         return self._uploader.run_id
 
     @property
     def experiment_id(self) -> str | None:
-        """Of the experiment in MLflow; None as long as the store has not answered."""
+        """Id of the MLflow experiment; None until the store has replied."""
         return self._uploader.experiment_id
 
     def confirm(self) -> None:
-        """Waits until the store has the run, where `tracking.required` says that there must be one.
+        """Waits until the store has the run, if `tracking.required` is set.
 
         Raises:
-            UserError: where the store cannot be used.
+            UserError: if the store cannot be used.
         """
         if self._options.required and (reason := self._uploader.refusal()):
             if self._fresh:
                 self.discard()
             else:
                 self._uploader.kill()
-            raise UserError(f"{reason}, or go on and deliver later: tracking.required=false")
+            raise UserError(f"{reason}, or train now and deliver the records later: tracking.required=false")
 
     def await_answer(self) -> None:
-        """Waits until the store has the run or has said why not; where there is none, the run goes on all the same."""
+        """Waits until the store has the run or has refused it; without a store, the run continues as well."""
         self._uploader.refusal()
 
     def metrics(self, values: Mapping[str, float | None], step: int | None = None) -> None:
-        """Logs numbers; what is no number is left out, and so is what an earlier attempt of the run has logged."""
+        """Logs numbers, without NaN and without values that an earlier attempt of the run has logged."""
         numbers = {
             name: float(value)
             for name, value in values.items()
@@ -88,7 +88,7 @@ class TrackedRun:
         self.metrics(numbers | {"train/lr": values["lr"], "train/seconds": values["seconds"]}, step=values["epoch"])
 
     def params(self, nested: Mapping[str, Any]) -> None:
-        """Logs a nested configuration; a param keeps the value that it had first."""
+        """Logs a nested configuration; a param keeps its first value."""
         flat = {name: str(value) for name, value in flatten(nested).items() if name not in self._params}
         if flat:
             self._append("params", values=flat)
@@ -98,11 +98,11 @@ class TrackedRun:
         self._append("tags", values={name: str(value) for name, value in values.items() if value is not None})
 
     def file(self, path: Path) -> None:
-        """Logs a file of the run's directory as it is when it is delivered."""
+        """Logs a file of the run's directory; its content is that at the time of delivery."""
         self._append("file", path=str(path.relative_to(self._directory)))
 
     def run_directory(self) -> None:
-        """Logs the files that a run left; what only the run itself needs stays behind."""
+        """Logs the files of the run's directory that are of use after the run."""
         for path in sorted(self._directory.iterdir()):
             if path.is_dir() and path.name in FOLDERS:
                 self._append("folder", path=path.name)
@@ -110,11 +110,11 @@ class TrackedRun:
                 self.file(path)
 
     def dataset(self, frame: "pd.DataFrame", source: str | None, name: str, digest: str, context: str) -> None:
-        """Records which images were used for what.
+        """Logs the images of one part of the split as a data set.
 
         Args:
-            frame: one row an image.
-            source: directory or name that the images came from; None where they were generated.
+            frame: one row per image.
+            source: directory or name that the images came from; None if they were generated.
             context: train, val or test.
         """
         shape = {"columns": list(frame.columns), "rows": len(frame)}
@@ -148,11 +148,11 @@ class TrackedRun:
         self._append("model", path=str(place.relative_to(self._directory)), scores=self._scores)
 
     def close(self, status: str, error: BaseException | None, *files: Path) -> None:
-        """Says how the run ended, and waits as long as `tracking.wait` says until that and the rest is delivered.
+        """Records how the run ended, and waits up to `tracking.wait` seconds for the delivery of all records.
 
         Args:
             status: finished, failed or killed.
-            error: what ended it; a failure's traceback is logged.
+            error: the error that ended the run; the traceback of a failure is logged.
             files: that are logged last.
         """
         if self._discarded:
@@ -167,7 +167,7 @@ class TrackedRun:
         self._end()
 
     def discard(self) -> None:
-        """Takes the run back, as if it had never been."""
+        """Deletes the run from the store and its outbox."""
         self._discarded = True
         if self.id is not None:
             self._append("status", status="KILLED", time=now())
@@ -182,10 +182,10 @@ class TrackedRun:
         self._uploader.end()
         self._outbox.writer.release()
         if rejected := self._outbox.delivered().rejected:
-            log.warning("Tracking  %d records were not taken by the store; see outbox/courier.log", rejected)
+            log.warning("Tracking  the store refused %d records; see outbox/courier.log", rejected)
         if left := self._outbox.left:
             log.warning(
-                "Tracking  %d records are not delivered to %s; they are kept. To deliver them: "
+                "Tracking  %d records are not delivered to %s and stay in the outbox. To deliver them: "
                 "python -m skinexp.sync %s",
                 left,
                 self._options.uri,
@@ -205,14 +205,18 @@ def start(
     parent: str | None = None,
     resume: bool = False,
 ) -> TrackedRun:
-    """Opens a run in a directory, or again where it is resumed, and starts its uploader.
+    """Opens a run in a directory, or reopens it if it is resumed, and starts its uploader.
 
     Args:
+        options: of the tracking.
+        directory: of the run.
+        name: of the run.
+        tags: of the run; a tag that is None is left out.
         parent: key of the sweep's run.
-        resume: whether to go on with the run that the directory holds, if there is one.
+        resume: whether to continue the run in the directory, if there is one.
 
     Raises:
-        UserError: where another process is at work there, or a run that is not delivered would be lost.
+        UserError: if another process is working on the run, or an undelivered run would be lost.
     """
     outbox = Outbox(directory)
     if outbox and not resume:
@@ -226,7 +230,7 @@ def start(
     try:
         outbox.writer.acquire(blocking=False)
     except Timeout as error:
-        raise UserError(f"{directory}: another process is at work on this run. Wait for it, or end it") from error
+        raise UserError(f"{directory}: another process is working on this run. Wait for it, or end it") from error
     fresh = not outbox
     if not fresh:
         key = outbox.opening["key"]
@@ -248,7 +252,7 @@ def start(
 
 
 def _origin() -> dict[str, str]:
-    """What MLflow says of who started a run, and with what."""
+    """Returns MLflow's own tags about the user and the program that started a run."""
     try:
         user = getpass.getuser()
     except (OSError, KeyError):  # a container whose user has no name
@@ -257,7 +261,7 @@ def _origin() -> dict[str, str]:
 
 
 def _written(outbox: Outbox) -> tuple[set[tuple[str, int | None]], set[str], dict[str, Any]]:
-    """What earlier attempts of a run have logged: points (metric, step), params, and scores, which have no step."""
+    """Returns what earlier attempts of a run logged: points (metric, step), params, and scores, which have no step."""
     points: set[tuple[str, int | None]] = set()
     params: set[str] = set()
     scores: dict[str, Any] = {}

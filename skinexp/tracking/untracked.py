@@ -1,4 +1,4 @@
-"""A run that nobody records."""
+"""A run that is not recorded."""
 
 from pathlib import Path
 from typing import Any
@@ -7,7 +7,7 @@ from skinexp.tracking.tracked_run import TrackedRun
 
 
 class Untracked(TrackedRun):
-    """Accepts what a run reports and keeps none of it: for trainings that are only looked at and thrown away."""
+    """A run that accepts all reports and keeps none of them, for trainings that are examined and discarded."""
 
     id = experiment_id = None
 
@@ -17,22 +17,22 @@ class Untracked(TrackedRun):
         self._scores: dict[str, Any] = {}
 
     def confirm(self) -> None:
-        """Nothing is asked of any store."""
+        """Does nothing: there is no store."""
 
     def await_answer(self) -> None:
-        """Nothing is asked of any store."""
+        """Does nothing: there is no store."""
 
     def file(self, path: Path) -> None:
-        """Nothing is delivered."""
+        """Does nothing: no file is delivered."""
 
     def run_directory(self) -> None:
-        """Nothing is delivered."""
+        """Does nothing: no file is delivered."""
 
     def model(self, *args: Any, **kwargs: Any) -> None:
-        """Nothing is saved."""
+        """Does nothing: no model is logged."""
 
     def close(self, *args: Any) -> None:
-        """Nothing was open."""
+        """Does nothing: no run is open."""
 
     def _append(self, kind: str, **content: Any) -> None:
         pass

@@ -1,10 +1,10 @@
-"""A process that delivers an outbox while the run goes on, and knows when the run has ended.
+"""A process that delivers an outbox while the run goes on, and detects when the run has ended.
 
     python -m skinexp.tracking.uploader DIRECTORY URI WAIT [--system-metrics]
 
-It answers the run: {"run_id": ..., "experiment_id": ...} once the store has the
-run, and again after trouble; {"trouble": sentence} if the store cannot be used. A byte on the parent pipe says that
-there is something to deliver. A run that ended without saying how was killed, and is recorded as such.
+It replies to the run: {"run_id": ..., "experiment_id": ...} once the store has the run, and again after trouble;
+{"trouble": sentence} if the store cannot be used. A byte on the parent pipe means that there is something to deliver.
+A run that ended without a status was killed, and is recorded as such.
 """
 
 import json
@@ -25,12 +25,12 @@ from skinexp.tracking.outbox import STATUSES, Outbox, now
 if TYPE_CHECKING:
     from skinexp.tracking.delivery import Delivery
 
-POLL = 1.0  # seconds after which the outbox is looked at, also when nothing was said
+POLL = 1.0  # seconds between two looks at the outbox without a signal from the run
 PAUSES = (0.5, 1.0, 2.0, 5.0, 10.0)  # seconds between tries while the store cannot be used
 
 
 class ParentPipe:
-    """The pipe from the run, which says that there is something to deliver or, by its end, that the run has ended.
+    """The pipe from the run: data means that there is something to deliver, its end that the run has ended.
 
     Attributes:
         news: set when there is something to deliver, and at the end.
@@ -47,7 +47,7 @@ class ParentPipe:
 
 
 class Uploader:
-    """Delivers what there is, again and again, and tells the run when that begins to work or to fail."""
+    """Delivers records repeatedly, and reports to the run when the delivery begins to succeed or to fail."""
 
     def __init__(self, delivery: "Delivery") -> None:
         self._delivery, self._works = delivery, False
@@ -64,7 +64,7 @@ class Uploader:
                 pipe.ended.wait(next(pauses))
 
     def finish(self, wait: float) -> None:
-        """Delivers what is left when the run has ended; tries for at most `wait` seconds."""
+        """Delivers the remaining records after the run's end, for at most `wait` seconds."""
         deadline, pauses = time.monotonic() + wait, _pauses()
         while not self._deliver() and (left := deadline - time.monotonic()) > 0:
             time.sleep(min(next(pauses), left))
@@ -107,7 +107,7 @@ def _pauses() -> Iterator[float]:
 
 
 def mark_killed(outbox: Outbox) -> None:
-    """Writes down the end of a run whose process could not do so itself."""
+    """Records the end of a run whose process could not do so itself."""
     if read_result(outbox.place):
         mark_interrupted(outbox.place, "killed")  # unless it was killed when it had just said how it ended
         outbox.append("file", path=RESULT)

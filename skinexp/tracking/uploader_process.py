@@ -1,4 +1,4 @@
-"""The uploader from the run's side: started, listened to, allowed to finish."""
+"""The uploader process, as the run sees it: start, replies, end."""
 
 import json
 import logging
@@ -35,20 +35,20 @@ class UploaderProcess:
         self._listener.start()
 
     def refusal(self) -> str:
-        """Waits for the store's first answer; why it cannot be used, or nothing."""
+        """Waits for the store's first reply; returns why it cannot be used, or an empty text."""
         self._answered.wait(ANSWER)
         if self.run_id:
             return ""
-        complaints = self._log.read_text(errors="replace").splitlines() or ["it does not answer"]
+        complaints = self._log.read_text(errors="replace").splitlines() or ["it does not reply"]
         return self._refusal or f"tracking.uri: {self._uri} cannot be used ({complaints[-1]}). Start a server there"
 
     def wake(self) -> None:
-        """Tells the uploader that there is something to deliver."""
+        """Notifies the uploader that there is something to deliver."""
         with suppress(BrokenPipeError, ValueError):  # it has ended, or this run has
             self._process.send(b"\n")
 
     def end(self) -> None:
-        """Lets the uploader deliver what is left, for as long as `tracking.wait` allows."""
+        """Waits up to `tracking.wait` seconds until the uploader has delivered the remaining records, and ends it."""
         self._process.end_input()
         try:
             self._process.wait(self._wait + MARGIN)
@@ -57,7 +57,7 @@ class UploaderProcess:
         self._close()
 
     def kill(self) -> None:
-        """Ends the uploader, whatever it does."""
+        """Kills the uploader."""
         self._process.kill()
         self._close()
 
@@ -72,13 +72,13 @@ class UploaderProcess:
             if "run_id" in answer:
                 self.run_id, self.experiment_id = answer["run_id"], answer["experiment_id"]
                 if self._quiet:
-                    log.info("Tracking  the store answers again")
+                    log.info("Tracking  the store is available again")
                 self._quiet = False
             else:
                 self._refusal = answer["trouble"]
                 if (self._answered.is_set() or not required) and not self._quiet:
                     log.warning(
-                        "Tracking  %s. The run's records are kept in its outbox and delivered later", answer["trouble"]
+                        "Tracking  %s. The run's records stay in its outbox and are delivered later", answer["trouble"]
                     )
                     self._quiet = True
             self._answered.set()

@@ -1,4 +1,4 @@
-"""Callbacks between epochs: one row an epoch, the best weights, the progress bar, the stop at a non-finite loss."""
+"""Callbacks between epochs: one row per epoch, the best weights, the progress bar, the stop at a non-finite loss."""
 
 import logging
 import math
@@ -51,7 +51,7 @@ class EpochSync(keras.callbacks.Callback):
 
 
 class EpochLogger(keras.callbacks.Callback):
-    """A callback that collects one row an epoch, over all phases, and passes each on at once.
+    """A callback that collects one row per epoch, over all phases, and passes each on at once.
 
     Attributes:
         rows: one for each epoch so far.

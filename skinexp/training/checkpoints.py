@@ -1,8 +1,8 @@
 """The state that a training needs to resume after it was killed, and the file that holds it.
 
-The file is written under another name, brought to the disk, and renamed: whoever kills the process leaves this
-checkpoint or the one before. The order of images and their augmentation are not in it: they follow from the seed and
-the epoch. Nor are layers that have been frozen so far: they are as the network was built.
+The file is written under another name, synced to the disk, and renamed: a killed process leaves this
+checkpoint or the previous one. It does not hold the order of images and their augmentation, which follow from the seed
+and the epoch, nor layers that have been frozen so far, which are as the network was built.
 """
 
 import json
@@ -45,7 +45,7 @@ class Checkpoint:
         rows: one for each epoch that is over.
         best: the best epoch, and the monitor's value there.
         network: variables of layers that have learned or do so now, seeds of dropout included.
-        best_weights: weights of these layers in the best epoch; empty where that was the last.
+        best_weights: weights of these layers in the best epoch; empty if that was the last.
         optimizer: its variables.
         stoppers: counters of the callbacks that slow the phase down and stop it.
     """
@@ -85,18 +85,20 @@ def write(checkpoint: Checkpoint, fingerprint: str, directory: Path) -> None:
 
 
 def read(directory: Path, fingerprint: str) -> Checkpoint | None:
-    """Returns the checkpoint of exactly this training; None if none can be used, and then the log says why."""
+    """Returns the checkpoint of exactly this training; None if none can be used, with the reason in the log."""
     try:
         with (directory / FILE).open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
             facts = json.loads(stored["facts"].tobytes())
             if facts.pop("fingerprint") != fingerprint:
-                log.warning("Training  starts at the beginning: the checkpoint is of other options, data or weights")
+                log.warning(
+                    "Training  starts at the beginning: the checkpoint belongs to other options, data or weights"
+                )
                 return None
             arrays: dict[str, Any] = {part: _below(part, stored) for part in ARRAYS}
             return Checkpoint(**facts, **arrays)
     except FileNotFoundError:
         return None
-    except Exception as error:  # whatever a disk made of the file, it keeps no training from starting
+    except Exception as error:  # a damaged checkpoint must not prevent the training
         log.warning("Training  starts at the beginning: the checkpoint cannot be read (%s)", error)
         return None
 
@@ -129,6 +131,6 @@ def _below(part: str, stored: Mapping[str, np.ndarray]) -> Arrays:
 def _no_room(directory: Path, needed: int) -> UserError:
     return UserError(
         f"hydra.run.dir: the disk of {directory} has no room for a checkpoint: {needed:,} bytes are needed and "
-        f"{shutil.disk_usage(directory).free:,} are free. Free some, or have runs written elsewhere: "
-        f"hydra.run.dir=<directory>, hydra.sweep.dir=<directory> for a sweep. What was written before is kept"
+        f"{shutil.disk_usage(directory).free:,} are free. Free some space, or write runs elsewhere: "
+        f"hydra.run.dir=<directory>, hydra.sweep.dir=<directory> for a sweep. Earlier checkpoints are kept"
     )

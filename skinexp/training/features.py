@@ -50,7 +50,7 @@ class FeatureBatches(EpochBatches):
         Args:
             draw: returns the (views, n, ...) float32 features of the views that were drawn the 0th, 1st, ... time.
             labels: (n,) 0/1.
-            batch_size: images a batch.
+            batch_size: images per batch.
             seed: of the order and the choice of views.
             first: the epoch that the phase begins with.
             redraw: epochs after which views are drawn afresh; None: never.
@@ -93,7 +93,7 @@ def training_features(
         layer: the layer of the activation.
         batches: of the training images.
         augmentation: draws the views.
-        views: number of views an image.
+        views: number of views per image.
         cache: directory of the cache.
         number: how often views were drawn before.
     """
@@ -199,5 +199,5 @@ def _check_room(directory: Path, needed: int) -> None:
     if needed > free:
         raise UserError(
             f"data.cache: the disk of {directory} has no room for features: {needed:,} bytes are needed and {free:,} "
-            f"are free. Free some, or name another directory: data.cache=<directory>"
+            f"are free. Free some space, or name another directory: data.cache=<directory>"
         )

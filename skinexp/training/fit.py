@@ -33,7 +33,7 @@ class Training:
     """The outcome of a training; the best weights are in the network.
 
     Attributes:
-        history: one row an epoch: epoch (from 1, counting on through phases), phase, seconds, lr, train/loss,
+        history: one row per epoch: epoch (from 1, counting on through phases), phase, seconds, lr, train/loss,
             train/accuracy, train/auc, the same with val/, what the callbacks of `watch` added, and best (bool: the
             epoch whose weights were kept).
         best_epoch: that epoch.
@@ -141,7 +141,7 @@ def _tensorboard(config: Config, directory: Path) -> list[keras.callbacks.Callba
 
 def _log_resumed(rows: list[EpochRow], finished: bool) -> None:
     if rows:
-        log.info("Training  %s after epoch %d", "was finished" if finished else "goes on", len(rows))
+        log.info("Training  %s after epoch %d", "is finished" if finished else "resumes", len(rows))
 
 
 def _describe(phase: Phase, classifier: Classifier, model: Model) -> str:
@@ -158,7 +158,7 @@ def _log_outcome(rows: list[EpochRow], best_epoch: int) -> None:
     seconds = sum(row["seconds"] for row in rows)
     kept = next((row for row in rows if row["epoch"] == best_epoch), None)
     if kept is None:
-        outcome = f"no epoch better than epoch {best_epoch}, which is kept"
+        outcome = f"no epoch was better than epoch {best_epoch}, whose weights are kept"
     else:
         outcome = f"best epoch {best_epoch}: validation loss {kept['val/loss']:.3f}, AUC {kept['val/auc']:.3f}"
     log.info("          %d epochs in %.0f s; %s", len(rows), seconds, outcome)

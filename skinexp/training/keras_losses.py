@@ -44,8 +44,8 @@ def log_objective(objective: Objective, calibration: str) -> None:
     if objective.class_weights is not None and objective.class_weights != (1.0, 1.0):
         benign, malignant = objective.class_weights
         log.info(
-            "Loss      %s, weights %.2f (benign) and %.2f (malignant): uncalibrated probabilities are those of equal "
-            "classes%s",
+            "Loss      %s, weights %.2f (benign) and %.2f (malignant): uncalibrated probabilities assume equally "
+            "frequent classes%s",
             objective.loss,
             benign,
             malignant,
@@ -53,7 +53,7 @@ def log_objective(objective: Objective, calibration: str) -> None:
         )
     elif objective.loss != "cross_entropy":
         log.info(
-            "Loss      %s: uncalibrated probabilities are drawn towards 0.5%s",
+            "Loss      %s: uncalibrated probabilities are biased towards 0.5%s",
             objective.loss,
             ". Recommended: evaluate.calibration=temperature" if calibration == "none" else "",
         )

@@ -34,7 +34,7 @@ def run_lr_range_test(classifier: Classifier, batches: Batches, config: RangeTes
         config: the whole configuration.
 
     Returns:
-        One row a step, as `range_test.table` returns it.
+        One row per step, as `range_test.table` returns it.
     """
     phase = phases.plan(classifier, config.model, config.optim)[0]
     phases.enter(phase, classifier.network, phases.dropout_rates(classifier.network))

@@ -122,7 +122,7 @@ def _fits(size: int, cache: Path) -> bool:
     if size <= SHARE_OF_DISK * free:
         return True
     log.warning(
-        "Features  not kept: they would take %.1f GB of the %.1f GB that are free under data.cache=%s",
+        "Features  not cached: they would take %.1f GB of the %.1f GB that are free under data.cache=%s",
         size / 1e9,
         free / 1e9,
         cache,

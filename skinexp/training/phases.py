@@ -61,7 +61,8 @@ def plan(classifier: Classifier, model: Model, optim: Optim) -> list[Phase]:
 def enter(phase: Phase, network: keras.Model, dropout: dict[str, float]) -> None:
     """Makes exactly the phase's layers trainable.
 
-    A frozen Dropout (EfficientNet's backbone has some) must not drop either: inference mode means the whole layer.
+    A frozen Dropout (EfficientNet's backbone has some) must not drop units either: inference mode
+    applies to all of its layers.
 
     Args:
         dropout: the rate of each Dropout layer as the network was built.

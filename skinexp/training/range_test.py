@@ -21,7 +21,7 @@ LEAST = 0.02  # share of the loss at the beginning that it must fall, however li
 NEAR = 0.1  # share of the descent above its lowest point where the valley begins, unless a standard error is more
 MARGIN = 3.0  # that a rate keeps from the valley, at whose other end the loss rises: half of a factor of ten
 
-AT_ONCE = "The loss left all bounds within a few steps. Begin with smaller rates: lr_find.min"
+AT_ONCE = "The loss diverged within a few steps. Begin with smaller rates: lr_find.min"
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def left_bounds(losses: np.ndarray, steps: float) -> bool:
 
 
 def table(planned: np.ndarray, losses: np.ndarray) -> pd.DataFrame:
-    """Returns one row a step.
+    """Returns one row per step.
 
     Args:
         planned: (steps,) the rates of all steps of the test.
@@ -114,16 +114,16 @@ def suggest(curve: pd.DataFrame) -> Suggestion:
     fallen = smoothed[0] - smoothed[lowest]
     if fallen <= max(CLEAR * error, LEAST * smoothed[0]):
         return _none(
-            f"The loss fell by {fallen:.3f} from {smoothed[0]:.3f}, and chance alone moves it by {error:.3f}. "
+            f"The loss fell by {fallen:.3f} from {smoothed[0]:.3f}, but its standard error is {error:.3f}. "
             "Try more steps (lr_find.steps) or larger batches (optim.batch_size)"
         )
     valley = np.flatnonzero(smoothed <= smoothed[lowest] + max(error, NEAR * fallen))
     if valley[-1] == len(smoothed) - 1 and places[-1] - places[valley[0]] < REACH:
-        return _none("The loss still falls at the largest rates. Go on to larger ones: lr_find.max")
+        return _none("The loss still falls at the largest rates. Test larger rates: lr_find.max")
     steepest = int(inner[falls[inner].argmax()])
     before_valley = float(10 ** places[valley[0]] / MARGIN)
     if steepest == inner[0] or before_valley < finite["lr"].iloc[0]:
-        return _none("The loss falls at the smallest rates already. Begin with smaller ones: lr_find.min")
+        return _none("The loss already falls at the smallest rates. Begin with smaller rates: lr_find.min")
     return Suggestion(
         steepest=float(10 ** places[steepest]),
         before_valley=before_valley,
@@ -155,7 +155,7 @@ def tenfold_falls(places: np.ndarray, smoothed: np.ndarray) -> np.ndarray:
 
 
 def two_significant_digits(value: float) -> float:
-    """Returns a rate as one would type it."""
+    """Returns a rate as it is typed on the command line."""
     return float(f"{value:.1e}")
 
 

@@ -1,1 +1,1 @@
-"""What each command does, one step a line."""
+"""The workflow of each command, one step per line."""

@@ -1,4 +1,4 @@
-"""What a run records about the audit of its images: audit.json, data_card.md, a log line, metrics and a tag."""
+"""The outputs of a run's audit: audit.json, data_card.md, a log line, metrics and a tag."""
 
 import dataclasses
 import logging
@@ -32,7 +32,7 @@ def write_audit_outputs(dataset: Dataset, config: Config, directory: Path, run_l
     findings = dataset.findings
     write_card(dataset.prepared.table, findings, config, directory, dataset.prepared.bad)
     if findings.mode == "off":
-        log.info("Audit     off: no search for copies, contradictory labels and confounds")
+        log.info("Audit     off: copies, contradictory labels and confounds are not searched for")
         return
     write_findings(findings, directory)
     counts = {finding.name: finding.count for finding in findings}

@@ -1,4 +1,4 @@
-"""What a run records about its images: a summary, figures, and the data sets of its MLflow run."""
+"""The outputs of a run about its images: a summary, figures, and the data sets of its MLflow run."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What a run records about its evaluation: scores in result.json and MLflow, tables and reports in its directory."""
+"""The outputs of a run's evaluation: scores in result.json and MLflow, tables and reports in its directory."""
 
 from pathlib import Path
 

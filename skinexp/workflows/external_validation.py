@@ -1,4 +1,4 @@
-"""The external validation workflow: images, predictions, scores, domain shift, figures of a trained model elsewhere."""
+"""The external validation workflow: predictions, scores, shift and figures of a trained model on other images."""
 
 import dataclasses
 import logging
@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 
 
 def run(run: TrainedRun, table: Table, config: Config, directory: Path, run_log: RunLog) -> None:
-    """Predicts all images of a table with a trained network, and records what a reader needs to judge it there.
+    """Predicts all images of a table with a trained network, evaluates it on them, and records the results.
 
     Args:
         run: the run whose network is evaluated.

@@ -70,7 +70,7 @@ def _validate(run: TrainedRun, config: Config, table: "Table", directory: Path, 
 
         choice = compute.configure(config)  # before anything else imports Keras
         used = settings | {"compute": asdict(choice.resolve(config).compute)}
-        reasons = {"backend": "The network was trained on it."} | choice.reasons
+        reasons = {"backend": "The network was trained on this data set."} | choice.reasons
         run_log.add(compute=ComputeSummary(**asdict(choice) | {"reasons": reasons}), config=used)
 
         from skinexp.workflows import external_validation
@@ -85,7 +85,7 @@ def _reported(run: TrainedRun) -> dict[str, Any]:
 
 
 def _directory(output: Path | None) -> Path:
-    """Returns a new directory, or the one that was asked for."""
+    """Returns a new directory, or the given one."""
     if output is not None:
         if (output / run_files.RESULT).exists():
             raise UserError(f"--output: {output} holds a run or an evaluation already. Name another directory")
@@ -133,4 +133,4 @@ def _show_next_steps(directory: Path, run: TrainedRun) -> None:
         run_table.show_next_steps(directory, run.tracking.uri, what)
     else:
         console.print(f"{what}: {from_here(directory)}", markup=False, soft_wrap=True)
-        console.print("MLflow: nothing, as the run itself was not tracked", markup=False, soft_wrap=True)
+        console.print("MLflow: not recorded, because the run itself was not tracked", markup=False, soft_wrap=True)

@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 
 
 def run(config: Config, job: Job, run_log: RunLog, steps: TrainingSteps = STANDARD_STEPS) -> float:
-    """Trains one network on one data set, and records all that a reader needs to judge it.
+    """Trains one network on one data set, evaluates it, and records the results.
 
     Args:
         config: the experiment, with the settings that the machine decides.
@@ -191,7 +191,7 @@ class _Training:
 
 
 def _needed_to_predict(config: Config, evaluation: TestEvaluation) -> dict[str, object]:
-    """Returns what turns a photograph into a class, apart from the network."""
+    """Returns the metadata of the model file: preprocessing, threshold, calibration and class names."""
     return {
         "preprocess": dataclasses.asdict(config.data.preprocess),
         "calibration": evaluation.calibrator.to_dict(),

@@ -1,4 +1,4 @@
-"""The steps of a training that can be replaced: the product's own functions unless the fault benchmark says otherwise.
+"""The steps of a training that can be replaced by the fault benchmark; by default, the functions of skinexp.
 
 A fault that no option produces (shuffled labels, a weight that is NaN) is planted by passing another function here.
 """

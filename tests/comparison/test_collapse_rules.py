@@ -14,9 +14,9 @@ def ill(cause: str, cure: str | None = None, probe: float | None = None, cosine:
 def test_the_collapse_is_explained_by_the_two_settings_that_make_it(collapse):
     (explanation,) = explain_collapses(collapse)
     assert explanation.text == (
-        "efficientnet collapses (wrong input range) wherever model.input_scaling=unit (4 of 4 runs: test ROC-AUC 0.50 "
-        "to 0.53, cosine above 0.999), and never with model.input_scaling=contract (0 of 4 runs: test ROC-AUC 0.81 to "
-        "0.84). "
+        "efficientnet collapses (wrong input range) in all runs with model.input_scaling=unit (4 of 4 runs: "
+        "test ROC-AUC 0.50 to 0.53, cosine above 0.999), and never with model.input_scaling=contract (0 of 4 runs: "
+        "test ROC-AUC 0.81 to 0.84). "
         "The same setting with model.name=mobilenet leads to no collapse (0 of 4 runs: test ROC-AUC 0.74 to 0.77). "
         "A linear probe on the same features reaches ROC-AUC 0.76: the features contain the information, but the head "
         "does not use it."
@@ -33,7 +33,7 @@ def test_learning_rates_above_which_runs_collapse_are_one_condition(run):
     ]
     (explanation,) = explain_collapses(records)
     assert explanation.text == (
-        "Runs collapse (too high) wherever optim.lr≥0.01 (4 of 4 runs: test ROC-AUC 0.50), "
+        "Runs collapse (too high) in all runs with optim.lr≥0.01 (4 of 4 runs: test ROC-AUC 0.50), "
         "and never elsewhere (0 of 4 runs: test ROC-AUC 0.80)."
     )
     assert explanation.cure is None
@@ -45,7 +45,7 @@ def test_all_values_but_one_are_one_condition(run):
         for scaling in ("contract", "unit", "tf")
         for lr in (0.1, 0.2)
     ]
-    assert "wherever model.input_scaling≠contract (4 of 4 runs" in explain_collapses(records)[0].text
+    assert "in all runs with model.input_scaling≠contract (4 of 4 runs" in explain_collapses(records)[0].text
 
 
 def test_each_cause_has_a_paragraph_and_the_most_frequent_comes_first(run):
@@ -60,10 +60,10 @@ def test_each_cause_has_a_paragraph_and_the_most_frequent_comes_first(run):
         for lr in (0.001, 0.01, 1.0)
     ]
     first, second = explain_collapses(records)
-    assert first.text.startswith("Runs collapse (stale) wherever model.batch_norm=trained (3 of 3 runs")
+    assert first.text.startswith("Runs collapse (stale) in all runs with model.batch_norm=trained (3 of 3 runs")
     assert first.cure == "model.batch_norm=frozen"
-    assert "(too high) wherever optim.lr=1 (1 of 1 run" in second.text
-    assert "This rests on one run: repeat it with other seeds." in second.text
+    assert "(too high) in all runs with optim.lr=1 (1 of 1 run" in second.text
+    assert "This conclusion rests on one run: repeat it with other seeds." in second.text
 
 
 def test_a_rule_with_exceptions_says_how_many(run):
@@ -72,7 +72,7 @@ def test_a_rule_with_exceptions_says_how_many(run):
 
     records = [run({"optim.lr": lr}, 0.7, health(lr, seed), seed=seed) for lr in (0.01, 0.1) for seed in range(8)]
     (explanation,) = explain_collapses(records)
-    assert "mostly where optim.lr=0.1 (7 of 8 runs" in explanation.text
+    assert "in most runs with optim.lr=0.1 (7 of 8 runs" in explanation.text
     assert "never with optim.lr=0.01 (0 of 8 runs" in explanation.text
 
 
@@ -114,8 +114,9 @@ def test_runs_that_failed_count_though_they_have_no_area(run):
         for seed in (0, 1)
     ]
     (explanation,) = explain_collapses(records)
-    assert "wherever optim.lr=0.1 (2 of 2 runs), and never with optim.lr=0.01 (0 of 2 runs: test ROC-AUC 0.80)" in (
-        explanation.text
+    assert (
+        "in all runs with optim.lr=0.1 (2 of 2 runs), and never with optim.lr=0.01 (0 of 2 runs: test ROC-AUC 0.80)"
+        in (explanation.text)
     )
 
 

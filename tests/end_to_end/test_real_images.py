@@ -86,4 +86,4 @@ def test_models_of_a_sweep_are_tested_on_the_same_images(hub):
 @pytest.mark.slow
 def test_the_scratch_model_passes_pretrained_weights_by(hub):
     assert [hub.result(job)["phases"] for job in JOBS] == [["train"], ["head", "fine_tune"]]
-    assert "Weights   none: the scratch CNN always starts from random ones" in hub.output
+    assert "Weights   random: the scratch CNN has no pretrained weights" in hub.output

@@ -183,8 +183,8 @@ def test_what_cannot_go_on_is_told_in_one_sentence(interrupted, tmp_path):
     place, _ = interrupted
     for argument, words in (
         (f"resume={tmp_path}", f"resume: no run or sweep of skinexp is in this directory. Received: {tmp_path}"),
-        (f"resume={place.directory / '1'}", f"Go on with the sweep: resume={place.directory}"),
-        (f"resume={place.directory} optim.lr=1", "resume: goes on with the experiment as it was begun"),
+        (f"resume={place.directory / '1'}", f"Resume the sweep: resume={place.directory}"),
+        (f"resume={place.directory} optim.lr=1", "resume: continues the experiment with its own configuration"),
     ):
         command = [sys.executable, "-m", "skinexp.train", *argument.split()]
         ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)

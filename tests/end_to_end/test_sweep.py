@@ -170,4 +170,4 @@ def test_a_stopped_sweep_keeps_the_epochs_that_it_had(stopped, signal):
 def test_a_stopped_sweep_says_how_to_go_on(stopped, signal):
     command = stopped[signal]
     place = command.directory.relative_to(command.place)
-    assert command.output.splitlines()[-1] == f"Stopped. Go on with: python -m skinexp.train -m resume={place}"
+    assert command.output.splitlines()[-1] == f"Stopped. To resume: python -m skinexp.train -m resume={place}"

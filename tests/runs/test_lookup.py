@@ -77,5 +77,5 @@ def test_a_sweep_stands_for_all_its_runs_whether_finished_or_not(tmp_path):
 
 
 def test_a_directory_without_runs_is_refused(tmp_path):
-    with pytest.raises(UserError, match="holds neither a run"):
+    with pytest.raises(UserError, match="contains neither a run"):
         locate_runs([str(tmp_path)], STORE)

@@ -44,7 +44,7 @@ def test_what_varies_stands_in_the_recipe_or_in_the_command_which_has_the_last_w
 
 def test_a_sweep_whose_jobs_left_their_files_elsewhere_has_not_finished(tmp_path):
     record = Mock(spec=tracking.TrackedRun)
-    with pytest.raises(UserError, match=f"No job has left anything in .*{tmp_path.name}"):
+    with pytest.raises(UserError, match=f"There is no result of any job in .*{tmp_path.name}"):
         end(Sweep(tmp_path, record), "finished", Invocation())
     record.discard.assert_called_once()
 

@@ -86,7 +86,7 @@ def test_a_run_that_is_not_there_is_told_by_its_name(options, server):
 
 def test_looking_a_run_up_creates_no_store(tmp_path):
     file = tmp_path / "mlflow.db"
-    with pytest.raises(UserError, match=r"^0123: neither a directory nor a run in .*, which is not there$"):
+    with pytest.raises(UserError, match=r"^0123: neither a directory nor a run in .*, which does not exist$"):
         mlflow_store.find(Tracking(uri=f"sqlite:///{file}"), "0123")
     assert not file.exists()
 

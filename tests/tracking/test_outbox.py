@@ -96,7 +96,7 @@ def test_a_full_disk_is_told_in_a_sentence_and_costs_nothing_that_was_written(ou
 
     with monkeypatch.context() as patched:
         patched.setattr(os, "write", full)
-        with pytest.raises(UserError, match="the disk is full, so that nothing more can be tracked"):
+        with pytest.raises(UserError, match="the disk is full, so nothing more can be tracked"):
             outbox.append("metrics")
     outbox.append("status")
     assert kinds(outbox) == ["run", "status"]

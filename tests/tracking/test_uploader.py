@@ -135,7 +135,7 @@ def test_a_run_whose_process_was_killed_is_killed_in_the_store_too_and_goes_on_a
 
 def test_two_processes_do_not_write_one_run(server, tmp_path):
     run = start(server, tmp_path)
-    with pytest.raises(UserError, match="another process is at work on this run"):
+    with pytest.raises(UserError, match="another process is working on this run"):
         start(server, tmp_path, resume=True)
     run.close("finished", None)
 
@@ -150,7 +150,7 @@ def test_a_directory_with_an_undelivered_run_is_not_written_over(tmp_path, soon)
 @pytest.mark.parametrize(
     ("status", "words"),
     [
-        (401, "does not know these credentials. Set MLFLOW_TRACKING_USERNAME"),
+        (401, "does not accept these credentials. Set MLFLOW_TRACKING_USERNAME"),
         (500, "cannot be used"),
         (None, "cannot be used"),
     ],
@@ -230,7 +230,7 @@ def test_sync_refuses_a_directory_without_runs(tmp_path, capsys):
     with pytest.raises(SystemExit) as caught:
         sync.main([str(tmp_path)])
     assert caught.value.code == 2
-    assert capsys.readouterr().err.strip() == f"{tmp_path}: holds no run of skinexp, nor a sweep of them"
+    assert capsys.readouterr().err.strip() == f"{tmp_path}: no run or sweep of skinexp is in this directory"
 
 
 def test_sync_says_what_is_left_where_the_store_is_still_gone(tmp_path, soon, capsys):
@@ -239,7 +239,7 @@ def test_sync_says_what_is_left_where_the_store_is_still_gone(tmp_path, soon, ca
     with pytest.raises(SystemExit) as caught:
         sync.main([str(tmp_path)])
     assert caught.value.code == 1
-    assert "2 records are left. tracking.uri: http://127.0.0.1:1 cannot be used" in capsys.readouterr().out
+    assert "2 records are not delivered. tracking.uri: http://127.0.0.1:1 cannot be used" in capsys.readouterr().out
 
 
 WRITER = """
@@ -300,7 +300,7 @@ def test_a_server_that_is_killed_and_started_again_misses_nothing(own_server, tm
     for number in range(2, 40):  # waiting for a server that is gone would never end
         run.epoch(epoch(number))
     assert Outbox(tmp_path).left >= 38
-    until(lambda: "The run's records are kept in its outbox and delivered later" in caplog.text)
+    until(lambda: "The run's records stay in its outbox and are delivered later" in caplog.text)
     own_server.start()
     run.close("finished", None)
     assert steps(client, run.id) == list(range(1, 40))

@@ -159,7 +159,7 @@ def test_killed_once_it_ends_as_if_it_had_not_been(epoch, usual, undisturbed, li
     same(resumed, undisturbed)
     assert resumed.told == list(range(epoch, 6))
     said = [line for line in caplog.messages if "goes on" in line]
-    assert said == [f"Training  goes on after epoch {epoch - 1}"] * (epoch > 1)
+    assert said == [f"Training  resumes after epoch {epoch - 1}"] * (epoch > 1)
 
 
 def test_epochs_that_were_not_written_down_are_trained_again(usual, undisturbed, live, tmp_path):
@@ -176,7 +176,7 @@ def test_a_training_that_is_done_is_not_done_again(usual, undisturbed, live, tmp
     again = live(usual, tmp_path)
     same(again, undisturbed)
     assert again.told == []
-    assert "Training  was finished after epoch 5" in caplog.messages
+    assert "Training  is finished after epoch 5" in caplog.messages
 
 
 def test_a_training_that_is_done_leaves_the_same_layers_learning(usual, classifier, batches, tmp_path):
@@ -327,7 +327,9 @@ def test_a_checkpoint_of_other_options_is_left_aside(usual, live, killed, caplog
     other = replace(usual, optim=replace(usual.optim, lr=2e-2))
     resumed = live(other, killed)
     assert resumed.told == [1, 2, 3, 4, 5]
-    assert "Training  starts at the beginning: the checkpoint is of other options, data or weights" in caplog.messages
+    assert (
+        "Training  starts at the beginning: the checkpoint belongs to other options, data or weights" in caplog.messages
+    )
     same(resumed, live(other, killed / "elsewhere"))
 
 

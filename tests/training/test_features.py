@@ -182,7 +182,7 @@ def test_what_would_fill_the_disk_is_not_kept(classifier, batches, config, tmp_p
     monkeypatch.setattr(phase_task, "SHARE_OF_DISK", 1e-15)
     data, training = replace(config.data, cache=str(tmp_path)), replace(config.training, features="auto")
     fit(classifier(), batches(), replace(config, data=data, training=training), tmp_path)
-    assert "Features  not kept: they would take" in caplog.text
+    assert "Features  not cached: they would take" in caplog.text
     assert not (tmp_path / "features").exists()
 
 

@@ -140,7 +140,7 @@ def test_the_suggestion_does_not_depend_on_the_unit_of_the_loss(unit):
 def test_noise_is_not_taken_for_a_descent(seed):
     suggestion = suggest(table(RATES, flat(noise=0.08, seed=seed)))
     assert suggestion.lr is None
-    assert "chance alone" in suggestion.reason
+    assert "standard error" in suggestion.reason
     assert "lr_find.steps" in suggestion.reason
 
 

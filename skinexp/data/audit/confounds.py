@@ -110,7 +110,7 @@ def findings(all_links: list[Link]) -> list[Finding]:
     for number, link in enumerate(strong):
         if link.acquisition:
             sentence = (
-                f"The class is linked with {link.column} ({_measured(link)}): {link.detail}. A network may learn "
+                f"The class is associated with {link.column} ({_measured(link)}): {link.detail}. A network may learn "
                 f"{link.column} instead of lesions; judge it by results within each {link.column}, or on other images"
             )
             found.append(Finding("confounded", WARNING, 1, sentence, rows.iloc[[number]]))
@@ -121,8 +121,8 @@ def findings(all_links: list[Link]) -> list[Finding]:
             for link in (strong[number] for number in of_patients)
         )
         sentence = (
-            f"The class is also linked with {names}, which may be medicine rather than how pictures were taken: read "
-            f"scores by subgroup as well"
+            f"The class is also associated with {names}, which may be a property of the disease and not of "
+            f"the acquisition: examine the scores by subgroup as well"
         )
         found.append(Finding("linked", NOTE, len(of_patients), sentence, rows.iloc[of_patients]))
     return found
@@ -147,7 +147,7 @@ def cramers_v(values: npt.ArrayLike, labels: npt.ArrayLike) -> tuple[float, floa
 
 
 def _link(name: str, values: pd.Series, labels: npt.NDArray[np.int64], acquisition: bool) -> Link | None:
-    """None where the column cannot be linked with anything: one value, or almost as many as there are images."""
+    """None if no association can be measured: one value, or almost as many values as images."""
     known = values.dropna()
     if not _is_numeric(values):
         return _of_words(name, values, labels, acquisition)
@@ -166,7 +166,7 @@ def _is_numeric(values: pd.Series) -> bool:
 
 
 def _of_known(name: str, values: pd.Series, labels: npt.NDArray[np.int64]) -> Link | None:
-    """Of whether a number is known; among words, missing ones are a level already."""
+    """Returns the association of the class with whether a number is known; missing words are a level already."""
     known = values.notna()
     if not _is_numeric(values) or min(known.sum(), (~known).sum()) < FEWEST:
         return None
@@ -191,7 +191,7 @@ def _of_words(name: str, values: pd.Series, labels: npt.NDArray[np.int64], acqui
 
 
 def _finer(frame: pd.DataFrame, link: Link, columns: list[str]) -> tuple[str, float] | None:
-    """The finer class that a column of words is linked with most, where that is closely."""
+    """Returns the finer class that is most closely associated with a column of words; None if none is close."""
     if not link.acquisition or link.measure != "V" or link.column not in frame:
         return None
     known = {column: cramers_v(frame[link.column].astype(str), frame[column].astype(str))[0] for column in columns}
@@ -212,9 +212,11 @@ def _of_numbers(name: str, values: pd.Series, labels: npt.NDArray[np.int64], acq
 
 
 def _levels(table: pd.DataFrame) -> str:
-    """The largest levels, with their share of malignant images."""
+    """Returns the largest levels in words, with their share of malignant images."""
     sizes = table.sum(axis=1).sort_values(ascending=False)
-    shares = [f"{table.loc[level, 1] / sizes[level]:.0%} of {sizes[level]:,} of {level}" for level in sizes.index[:5]]
+    shares = [
+        f"{table.loc[level, 1] / sizes[level]:.0%} of {sizes[level]:,} images with {level}" for level in sizes.index[:5]
+    ]
     more = f" and {len(sizes) - 5} more" if len(sizes) > 5 else ""
     return f"{CLASS_NAMES[1]} are {', '.join(shares)}{more}"
 

@@ -19,9 +19,9 @@ GIANT = 0.1  # share of the set from which one cluster or group is too large to 
 
 CASES = {"lesion": "lesion_id", "patient": "patient_id"}  # what must stay in one part of a split, and its column
 KINDS = {  # of a pair: the finding's name, and its sentence
-    "same file": ("byte_identical", "are byte-identical to another one"),
-    "same pixels": ("pixel_identical", "have the same pixels as another one, in another file"),
-    "near-duplicate": ("near_duplicates", "show the same photograph as another one, with changes"),
+    "same file": ("byte_identical", "are byte-identical to another image"),
+    "same pixels": ("pixel_identical", "have the same pixels as another image in another file"),
+    "near-duplicate": ("near_duplicates", "show the same photograph as another image, with changes"),
 }
 
 Clusters = npt.NDArray[np.int64]
@@ -56,12 +56,12 @@ def pair_findings(
 
 
 def _advice(kind: str, mode: str, crops: bool) -> str:
-    """Returns what a training does about copies of a kind, and which copies it may not know."""
-    counts = "each of them still counts"
+    """Returns how a training handles copies of a kind, and which copies it may not detect."""
+    counts = "each copy still counts"
     if kind != NEAR:
         return f"With data.split.group=auto they stay in one part of the split; {counts}"
     if mode == "full":
-        return f"data.audit=full and data.split.group=auto keep these in one part of the split; {counts}"
+        return f"data.audit=full and data.split.group=auto keep them in one part of the split; {counts}"
     missed = (
         ""
         if crops
@@ -131,8 +131,8 @@ def _conflicts(frame: pd.DataFrame, pairs: pd.DataFrame) -> list[Finding]:
         return []
     images = len(np.unique(differing[["first", "second"]]))
     sentence = (
-        f"{images:,} images occur under both labels ({len(differing):,} pairs): one of both is wrong. Correct the "
-        f"labels; until then data.on_conflict=drop leaves the images out"
+        f"{images:,} images occur under both labels ({len(differing):,} pairs): one of the two labels is wrong. "
+        f"Correct the labels; until then data.on_conflict=drop leaves the images out"
     )
     rows = _pair_rows(frame, differing)
     return [Finding("same_image_other_label", SERIOUS, images, sentence, rows, _shown(differing))]

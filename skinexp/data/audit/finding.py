@@ -18,10 +18,10 @@ class Finding:
 
     Attributes:
         name: kind of finding, a word for programs.
-        severity: serious (scores are not reliable), warning (needs a look), or note (good to know).
+        severity: serious (scores are not reliable), warning (must be checked), or note (for information).
         count: number of images, or of groups, that it is about.
         sentence: what, where, and what to do.
-        rows: one row per image, pair or group, with what a person needs to find it.
+        rows: one row per image, pair or group, with ids and paths.
         shown: positions in the table of the images that illustrate it, those of a pair or cluster together.
     """
 
@@ -38,9 +38,9 @@ class Findings:
     """All that an audit found.
 
     Attributes:
-        mode: quick, full, or off: nobody looked.
-        images: how many were looked at.
-        found: the findings, the gravest first.
+        mode: quick, full, or off (no audit).
+        images: number of images that were audited.
+        found: the findings, the most severe first.
         pairs: what the search for duplicates found (columns first, second, kind, relation, score).
         clusters: (images,) number of the cluster of duplicates that each image is in.
     """

@@ -1,4 +1,4 @@
-"""Whether two pictures, laid on each other, show the same to the details; different lesions that look alike do not."""
+"""Agreement of two registered pictures in their details, which distinguishes copies from other, similar lesions."""
 
 import math
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from skinexp.data.duplicates import registration, search_limits
 from skinexp.data.duplicates.registration import Matrix, centred, laid_on
 from skinexp.data.duplicates.views import Floats, Window
 
-COARSE = 48  # pixels a side in which pictures are laid on each other first
+COARSE = 48  # pixels per side in which pictures are laid on each other first
 COARSE_STEPS, FINE_STEPS = 12, 6
 SURE = 0.92  # correlation of a first try after which no second is made
 FINE, BROAD = 1.2, 3.0  # standard deviations of Gaussians, in pixels of 96: their difference passes the details
@@ -18,7 +18,7 @@ FINE, BROAD = 1.2, 3.0  # standard deviations of Gaussians, in pixels of 96: the
 
 @dataclass(frozen=True)
 class Picture:
-    """What is kept of an image to compare it with others."""
+    """An image as it is kept for comparisons: a small grey square, and the size of the original."""
 
     grey: Floats  # (96, 96), whatever its shape was
     height: int  # of the image
@@ -27,15 +27,15 @@ class Picture:
 
 @dataclass(frozen=True)
 class Match:
-    """How two pictures agree.
+    """The agreement of two pictures.
 
     Attributes:
         details: correlation of their details, 0..1.
-        everywhere: the same where the strongest details count no more than many others: two dark spots on smooth skin
-            agree in nothing else.
-        matrix: takes points of the second picture to points of the first.
-        gain: contrast of the second over the first's.
-        lighter: grey levels by which the second is lighter in the mean.
+        everywhere: the same correlation with the strongest details limited: two dark spots on smooth skin agree in
+            nothing else.
+        matrix: from points of the second picture to points of the first.
+        gain: contrast of the second picture over that of the first.
+        lighter: mean grey levels by which the second picture is lighter.
     """
 
     details: float
@@ -46,7 +46,7 @@ class Match:
 
     @property
     def score(self) -> float:
-        """The less of the two correlations."""
+        """The smaller of the two correlations."""
         return min(self.details, self.everywhere)
 
     @property
@@ -56,16 +56,16 @@ class Match:
 
 
 def compare(one: Picture, seen: Window, other: Picture, whole: Window) -> Match | None:
-    """Lays one picture on another.
+    """Registers two pictures and measures their agreement.
 
     Args:
         one: a picture.
-        seen: the window in it that looks like the other picture.
+        seen: the window in it that resembles the other picture.
         other: that picture.
-        whole: the window in which it does.
+        whole: the window of `other` that is compared.
 
     Returns:
-        How they agree, with a matrix from `other` to `one`; None where they clearly do not.
+        The agreement, with a matrix from `other` to `one`; None if they clearly differ.
     """
     rough = _rough(one.grey, seen, other.grey, whole)
     if rough is None:

@@ -15,16 +15,17 @@ Pair = tuple[int, int, str, str, float]
 
 
 def table(pairs: Iterable[Pair]) -> pd.DataFrame:
-    """Pairs as `find_duplicates` gives them: `first` < `second`, sorted."""
+    """Returns pairs as a table with the columns of `COLUMNS`, sorted; `first` is less than `second`."""
     frame = pd.DataFrame(sorted(pairs), columns=list(COLUMNS))
     return frame.astype({"first": "int64", "second": "int64", "kind": "str", "relation": "str", "score": "float64"})
 
 
 def repeats(digests: Sequence[str | None], kind: str) -> list[Pair]:
-    """Pairs of positions whose digests are equal: each later one with the first, not all with all.
+    """Returns pairs of positions whose digests are equal: each later position with the first, not all with all.
 
     Args:
-        digests: one a position; None where there is none.
+        digests: one per position; None if a position has no digest.
+        kind: of the pairs, one of `KINDS`.
     """
     first: dict[str, int] = {}
     return [
@@ -35,10 +36,10 @@ def repeats(digests: Sequence[str | None], kind: str) -> list[Pair]:
 
 
 def clusters(count: int, pairs: pd.DataFrame) -> npt.NDArray[np.int64]:
-    """Which images belong together because a chain of pairs joins them.
+    """Returns the cluster of each image: images that a chain of pairs connects have the same label.
 
     Args:
-        count: images of the set.
+        count: number of images of the set.
         pairs: positions in the columns `first` and `second`.
 
     Returns:

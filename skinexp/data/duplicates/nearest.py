@@ -1,8 +1,8 @@
-"""Which images have a window that looks most like what an image shows, at a cost that grows little faster than a set.
+"""Approximate nearest-neighbour search among windows of images, at a cost that grows little faster than the set.
 
-Vectors are sorted into cells around centres; an image is compared with what lies in the cells nearest to it. There are
-as many cells as keep their size the same however large the set is, and centres are found in two steps, a coarse one
-and one among a few, as in inverted-file indices (Jégou, Douze & Schmid, IEEE TPAMI 33, 2011).
+Vectors are sorted into cells around centres. An image is compared with the vectors in the cells nearest to it. The
+number of cells grows with the set, so that their size stays the same. Centres are found in two steps, a coarse one
+and a fine one, as in inverted-file indices (Jégou, Douze & Schmid, IEEE TPAMI 33, 2011).
 """
 
 from collections.abc import Callable
@@ -25,28 +25,28 @@ BLOCK = 2**21  # distances at a time
 
 
 def nearest(
-    asked: Half, offered: Half, most: int, farthest: float, done: Callable[[int, int], None] | None = None
+    queries: Half, candidates: Half, most: int, farthest: float, done: Callable[[int, int], None] | None = None
 ) -> tuple[Integers, Integers]:
-    """For each image, the other images that offer the most similar window.
+    """Returns, for each image, the other images that have the most similar windows.
 
     Args:
-        asked: (n, d), what each image is looked for by.
-        offered: (n, w, d), what each image is found by.
-        most: images an image.
-        farthest: distance beyond which none is given.
-        done: is told how many cells are searched, of how many.
+        queries: (n, d) one query vector per image.
+        candidates: (n, w, d) the vectors of w windows per image, among which the queries search.
+        most: largest number of images per query.
+        farthest: largest distance.
+        done: is called with the number of cells that have been searched, and the number of all.
 
     Returns:
         Two arrays of positions, the lower of a pair and the higher; no pair twice.
     """
-    if not len(asked):
+    if not len(queries):
         return np.zeros(0, np.int64), np.zeros(0, np.int64)
-    cells = _Cells(asked, max(1, len(asked) // PER_CELL))
-    homes = _grouped(cells.of(offered.reshape(-1, offered.shape[-1]), 1)[:, 0], cells.count)
-    visits = _grouped(cells.of(asked, VISITED).ravel(), cells.count)
+    cells = _Cells(queries, max(1, len(queries) // PER_CELL))
+    homes = _grouped(cells.of(candidates.reshape(-1, candidates.shape[-1]), 1)[:, 0], cells.count)
+    visits = _grouped(cells.of(queries, VISITED).ravel(), cells.count)
     found = []
     for number, (visitors, entries) in enumerate(zip(visits, homes, strict=True)):
-        found.append(_within(asked, offered, visitors // VISITED, entries, most, farthest))
+        found.append(_within(queries, candidates, visitors // VISITED, entries, most, farthest))
         if done:
             done(number + 1, cells.count)
     one, other, distance = (np.concatenate(each) for each in zip(*found, strict=True))
@@ -54,7 +54,7 @@ def nearest(
 
 
 class _Cells:
-    """Centres in two levels."""
+    """Cells around centres in two levels, coarse and fine."""
 
     def __init__(self, vectors: Half, count: int) -> None:
         chosen = np.random.default_rng(0).permutation(len(vectors))[: SAMPLE * count]
@@ -69,7 +69,7 @@ class _Cells:
         self.fine = fine
 
     def of(self, vectors: Half, most: int) -> Integers:
-        """(n, most) numbers of the nearest cells, -1 where there are fewer."""
+        """Returns (n, most) numbers of the nearest cells, -1 if there are fewer."""
         near = min(COARSE_VISITED, len(self.coarse))
         block = max(1, BLOCK // max(len(self.coarse), near * self.widest))
         found = np.full((len(vectors), most), -1)
@@ -92,7 +92,7 @@ class _Cells:
 
 
 def _centres(vectors: Floats, count: int) -> Floats:
-    """k-means; the first centres are vectors, and one that loses all of its vectors stays where it was."""
+    """Returns k-means centres; the first are vectors, and one that loses all of its vectors is not moved."""
     centres = vectors[np.random.default_rng(1).permutation(len(vectors))[:count]]
     for _ in range(ITERATIONS if len(centres) > 1 else 0):
         home = _closest(_products(vectors, centres), 1)[:, 0]
@@ -103,12 +103,12 @@ def _centres(vectors: Floats, count: int) -> Floats:
 
 
 def _products(vectors: Floats, centres: Floats) -> Floats:
-    """Squared distances, without the length of the vector itself."""
+    """Returns squared distances, without the squared length of the vector itself."""
     return np.asarray((centres**2).sum(axis=1) - 2 * (vectors @ centres.T))
 
 
 def _closest(distances: Floats, most: int) -> Integers:
-    """(n, most) columns of the smallest in each row, in no order."""
+    """Returns (n, most) columns of the smallest values in each row, in no order."""
     if most == 1:
         return distances.argmin(axis=1)[:, None]
     if most >= distances.shape[1]:
@@ -117,24 +117,24 @@ def _closest(distances: Floats, most: int) -> Integers:
 
 
 def _grouped(numbers: Integers, count: int) -> list[Integers]:
-    """Where each of the numbers 0..count - 1 stands, in order."""
+    """Returns, for each number from 0 to count - 1, its positions in order."""
     order = np.argsort(numbers, kind="stable")
     return np.split(order, np.searchsorted(numbers[order], np.arange(count)))[1:]
 
 
 def _within(
-    asked: Half, offered: Half, images: Integers, entries: Integers, most: int, farthest: float
+    queries: Half, candidates: Half, images: Integers, entries: Integers, most: int, farthest: float
 ) -> tuple[Integers, Integers, Floats]:
-    """Pairs in one cell: images that visit it, and images one of whose windows lies in it, with their distance."""
+    """Returns pairs in one cell: images that search it and images with a window in it, with their distance."""
     if not len(entries) or not len(images):
         return np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.float32)
-    owners, first = np.unique(entries // offered.shape[1], return_index=True)  # entries are in order
-    vectors = offered.reshape(-1, offered.shape[-1])[entries].astype(np.float32)
+    owners, first = np.unique(entries // candidates.shape[1], return_index=True)  # entries are in order
+    vectors = candidates.reshape(-1, candidates.shape[-1])[entries].astype(np.float32)
     lengths = (vectors**2).sum(axis=1)
     found = []
     for start in range(0, len(images), max(1, BLOCK // len(entries))):
         block = images[start : start + max(1, BLOCK // len(entries))]
-        seen = asked[block].astype(np.float32)
+        seen = queries[block].astype(np.float32)
         distances = np.minimum.reduceat(lengths - 2 * (seen @ vectors.T), first, axis=1)
         distances += (seen**2).sum(axis=1)[:, None]
         distances[block[:, None] == owners] = np.inf
@@ -147,7 +147,7 @@ def _within(
 
 
 def _best(one: Integers, other: Integers, distance: Floats, most: int) -> tuple[Integers, Integers]:
-    """The nearest `most` of each image, each pair once: as it was found nearer."""
+    """Returns the nearest `most` of each image, each pair once, at its smaller distance."""
     order = np.lexsort((distance, other, one))
     order = order[
         np.diff(one[order] * (other.max(initial=0) + 1) + other[order], prepend=-1) != 0

@@ -1,6 +1,6 @@
-"""How one picture must be turned, mirrored, scaled and shifted to lie on another.
+"""Registration of two pictures: the rotation, mirroring, scale and shift that lay one on the other.
 
-Only the disc in the middle of each picture is looked at: what fills the corners when a picture is rotated is not there.
+Only the disc in the middle of each picture is compared, because the corners of a rotated picture are filled.
 """
 
 import math
@@ -22,13 +22,14 @@ LARGEST = 0.2  # step, in half sides
 
 
 def starts(one: Floats, seen: Window, other: Floats, whole: Window, most: int = 2) -> list[Matrix]:
-    """Likeliest first: how the disc of a window of one picture lies in the other picture's, turned and mirrored.
+    """Returns the most likely rotations and mirrorings between two windows, the likeliest first.
 
     Args:
         one: (side, side) grey picture.
         seen: the window in it.
-        other: the picture with which it is compared.
-        whole: the window in that one.
+        other: (side, side) grey picture that it is compared with.
+        whole: the window in `other`.
+        most: largest number of matrices.
 
     Returns:
         At most `most` matrices from points of `other` to points of `one`.
@@ -44,7 +45,7 @@ def starts(one: Floats, seen: Window, other: Floats, whole: Window, most: int = 
 
 
 def _circles(picture: Floats, window: Window) -> npt.NDArray[np.complex128]:
-    """(radii, frequencies) Fourier coefficients along circles, of unit length together."""
+    """Returns (radii, frequencies) Fourier coefficients along circles, normalised together."""
     side, angle = len(picture), 2 * math.pi * np.arange(ANGLES) / ANGLES
     x = window.x + window.half_width * RADII[:, None] * np.cos(angle)
     y = window.y + window.half_height * RADII[:, None] * np.sin(angle)
@@ -56,7 +57,7 @@ def _circles(picture: Floats, window: Window) -> npt.NDArray[np.complex128]:
 
 
 def _matrix(seen: Window, whole: Window, turn: float, mirrored: bool) -> Matrix:
-    """Takes a point of the whole to its disc, turns it there, and takes it to the window that is seen."""
+    """Returns the matrix from a point of `whole` to its disc, turned there, and on to the window `seen`."""
     cosine, sine = math.cos(turn), math.sin(turn)
     turned = np.array([[cosine, -sine], [sine, cosine]]) @ np.diag([1, -1 if mirrored else 1])
     inwards = np.diag([1 / whole.half_width, 1 / whole.half_height])
@@ -66,9 +67,18 @@ def _matrix(seen: Window, whole: Window, turn: float, mirrored: bool) -> Matrix:
 
 
 def refined(one: Floats, other: Floats, matrix: Matrix, steps: int) -> Matrix:
-    """The matrix after Gauss-Newton steps that lay `one` on `other`, whatever their light and contrast.
+    """Refines a matrix by Gauss-Newton steps that register `one` with `other`, independently of light and contrast.
 
-    A pixel's weight falls with its residual (Geman & McClure): hair that only one picture has does not pull.
+    A pixel's weight falls with its residual (Geman & McClure), so hair in only one of the pictures has little effect.
+
+    Args:
+        one: (side, side) grey picture.
+        other: (side, side) grey picture that stays fixed.
+        matrix: the start, from points of `other` to points of `one`.
+        steps: largest number of steps.
+
+    Returns:
+        The refined matrix.
 
     Reference: Baker & Matthews, "Lucas-Kanade 20 years on", International Journal of Computer Vision 56 (2004).
     """
@@ -84,7 +94,7 @@ def refined(one: Floats, other: Floats, matrix: Matrix, steps: int) -> Matrix:
 
 
 def _step(laid: Floats, other: Floats, used: Floats) -> Matrix:
-    """What to add to the identity so that the picture, laid anew, agrees better."""
+    """Returns the change of the identity after which the resampled picture agrees better."""
     laid, other = centred(laid, used), centred(other, used)
     gain = math.sqrt(float((other**2).sum()) / max(float((laid**2).sum()), 1e-3))
     residual = other - gain * laid
@@ -107,7 +117,15 @@ def _step(laid: Floats, other: Floats, used: Floats) -> Matrix:
 
 
 def laid_on(picture: Floats, matrix: Matrix) -> tuple[Floats, Floats]:
-    """The picture laid where the other is, and a mask (1 or 0) of where both discs are; both (side, side)."""
+    """Resamples a picture in the coordinates of another.
+
+    Args:
+        picture: (side, side) grey picture.
+        matrix: from points of the other picture to points of this one.
+
+    Returns:
+        (side, side) resampled picture, and a (side, side) mask that is 1 in the discs of both pictures and 0 elsewhere.
+    """
     side = len(picture)
     half = side / 2
     shift = half * matrix[:, 2] + (half - 0.5) * (1 - matrix[:, :2].sum(axis=1))
@@ -121,22 +139,22 @@ def laid_on(picture: Floats, matrix: Matrix) -> tuple[Floats, Floats]:
 
 
 def places(side: int) -> Floats:
-    """Where the middles of pixels are, -1..1."""
+    """Returns (side,) coordinates of pixel centres, from -1 to 1."""
     return ((np.arange(side, dtype=np.float32) + 0.5) * (2 / side) - 1).astype(np.float32)
 
 
 def centred(picture: Floats, used: Floats) -> Floats:
-    """The picture without its mean, zero where the mask is."""
+    """Subtracts a picture's mean under the mask `used`; the result is 0 outside the mask."""
     return np.asarray((picture - (picture * used).sum() / used.sum()) * used)
 
 
 def composed(outer: Matrix, inner: Matrix) -> Matrix:
-    """The matrix that does what `inner` does, then what `outer` does."""
+    """Returns the matrix that applies `inner`, then `outer`."""
     below = np.array([[0.0, 0.0, 1.0]])
     return np.asarray((np.vstack([outer, below]) @ np.vstack([inner, below]))[:2])
 
 
 def inverted(matrix: Matrix) -> Matrix:
-    """The matrix back."""
+    """Returns the inverse of an affine matrix."""
     linear = np.linalg.inv(matrix[:, :2])
     return np.column_stack([linear, -linear @ matrix[:, 2]])

@@ -1,4 +1,4 @@
-"""What was done to a picture, in words."""
+"""The change from one picture to another, described in words."""
 
 import math
 from collections.abc import Iterator
@@ -13,12 +13,12 @@ from skinexp.data.duplicates.registration import inverted
 
 
 def swapped(match: Match) -> Match:
-    """The same with the two pictures exchanged."""
+    """Returns the match with the two pictures exchanged."""
     return replace(match, matrix=inverted(match.matrix), gain=1 / max(match.gain, 1e-3), lighter=-match.lighter)
 
 
 def relation(first: Picture, second: Picture, match: Match) -> str:
-    """What makes the second picture of the first, as far as it shows: at the least, a new encoding."""
+    """Returns in words how the second picture differs from the first; `re-encoded` if no change is found."""
     return ", ".join([*_place(first, second, match), *_light(match)]) or "re-encoded"
 
 
@@ -37,7 +37,7 @@ def _place(first: Picture, second: Picture, match: Match) -> Iterator[str]:
 
 
 def _turn(pixels: npt.NDArray[np.float64]) -> Iterator[str]:
-    """Flip, quarter turns (counter-clockwise, as in `np.rot90`), and what is left of a rotation."""
+    """Yields the flip, the quarter turns (counter-clockwise, as in `np.rot90`), and the remaining rotation."""
     mirrored = np.linalg.det(pixels) < 0
     if mirrored:
         yield "flipped"
@@ -52,7 +52,7 @@ def _turn(pixels: npt.NDArray[np.float64]) -> Iterator[str]:
 
 
 def _scale(linear: npt.NDArray[np.float64]) -> float:
-    """How far lengths are from staying the same, either way."""
+    """Returns the absolute logarithm of the scale; 0 if lengths stay the same."""
     return abs(math.log(max(abs(float(np.linalg.det(linear))), 1e-6))) / 2
 
 

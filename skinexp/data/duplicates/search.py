@@ -1,4 +1,4 @@
-"""The search: equal files, equal pixels, then vectors that propose pairs and a comparison that confirms them."""
+"""The search for copies: equal files, equal pixels, then pairs that vectors propose and a comparison confirms."""
 
 import hashlib
 import os
@@ -41,22 +41,23 @@ def find_duplicates(
     progress: Progress | None = None,
     quick: bool = False,
 ) -> pd.DataFrame:
-    """Pairs of images that show the same photograph.
+    """Finds pairs of images that show the same photograph.
 
-    Of images that are equal to the last byte or pixel, each is paired with the first of them only, and the first alone
-    is compared with the rest of the set: `clusters` joins them all.
+    Images with equal bytes or pixels are paired with the first of them only, and only that one is compared with the
+    rest of the set. `clusters` joins them all.
 
     Args:
-        read: gives the (height, width, 3) uint8 RGB pixels at a position, None where they cannot be read. It is called
-            once for a position, from several threads at a time.
-        sha256: of the file of each image.
-        workers: threads; one for each core if None.
-        progress: is told how far the search has come.
-        quick: does not look for cuts and zooms, and looks less far for the rest.
+        read: returns the (height, width, 3) uint8 RGB pixels at a position, or None if they cannot be read. It is
+            called once for each position, from several threads at a time.
+        sha256: SHA-256 of the file of each image.
+        workers: number of threads; None: one per core.
+        progress: is called with the stage, the number of images that are done, and the number of all.
+        quick: whether to leave out crops and zooms, and to search less widely for other changes.
 
     Returns:
-        A row a pair, with the columns of `COLUMNS`: `first` < `second` are positions in the order given; `kind` is one
-        of `KINDS`; `relation` says what makes the second of the first; `score` is how well their details agree, 0..1.
+        One row per pair, with the columns of `COLUMNS`: `first` < `second` are positions in the given order; `kind` is
+        one of `KINDS`; `relation` describes the change from the first to the second; `score` (0..1) is the agreement of
+        their details.
     """
     tell = progress or (lambda stage, done, count: None)
     same_file = repeats(sha256, SAME_FILE)
@@ -76,7 +77,7 @@ def find_duplicates(
 
 @contextmanager
 def _threads(workers: int | None) -> Iterator[ThreadPoolExecutor]:
-    """Threads of ours; the libraries below start none of their own meanwhile."""
+    """Opens a pool of threads; meanwhile, OpenCV and BLAS use one thread each."""
     before = cv2.getNumThreads()
     cv2.setNumThreads(1)
     try:
@@ -88,7 +89,7 @@ def _threads(workers: int | None) -> Iterator[ThreadPoolExecutor]:
 
 @dataclass(frozen=True)
 class _Seen:
-    """What is kept of n images; rows of those that cannot be read mean nothing."""
+    """What the search keeps of n images; rows of images that cannot be read have no meaning."""
 
     digests: list[str | None]  # of the pixels
     shapes: npt.NDArray[np.int64]  # (n, 2) height and width
@@ -184,6 +185,6 @@ def _distances(seen: _Seen, first: int, second: int) -> tuple[Floats, Floats]:
 def _in_turn(
     threads: ThreadPoolExecutor, function: Callable[[Any], T], items: Sequence[Any] | npt.NDArray[Any]
 ) -> Iterator[T]:
-    """Answers in order; no more than a few hundred wait at a time."""
+    """Yields results in order; at most a few hundred wait at a time."""
     for start in range(0, len(items), CHUNK):
         yield from threads.map(function, items[start : start + CHUNK])

@@ -1,9 +1,9 @@
-"""Every threshold of the search, and where it comes from.
+"""All thresholds of the search, with their origin.
 
-"Seen" is what planted copies and other lesions showed in the half of the photographs that
+"Seen" refers to planted copies and to other lesions in the half of the photographs that
 `benchmarks/duplicate_recall.py --half chosen` takes (isic9 and ham10000_100x75); the other half makes the table of
-docs/concepts/audit.md. How many pairs are proposed was chosen on all photographs of isic9: it costs time, never a false
-pair.
+docs/concepts/audit.md. The number of proposed pairs was chosen on all photographs of isic9: it affects the time, and
+never adds a false pair.
 """
 
 NEIGHBOURS = 6  # pairs proposed for an image; of cuts to 80 %, 99 % were among the nearest 3 of 1,843 images

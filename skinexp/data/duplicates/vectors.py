@@ -1,4 +1,4 @@
-"""Vectors of windows in units of how much a set's own images differ."""
+"""Whitened vectors of windows: distances in units of how much the images of a set differ."""
 
 from dataclasses import dataclass
 
@@ -12,22 +12,25 @@ WIDTH = 32  # numbers a window
 
 @dataclass(frozen=True)
 class Whitening:
-    """Where the vectors of a set lie, and how far apart."""
+    """The whitening transform of a set: the mean of its vectors, and the projection."""
 
     middle: Floats  # (d,)
     matrix: Floats  # (d, at most WIDTH)
 
     def __call__(self, described: Floats) -> npt.NDArray[np.float16]:
-        """(..., d) vectors as (..., WIDTH): distances are then about as large in all directions."""
+        """Returns (..., d) vectors as (..., WIDTH), with similar variance in all directions."""
         found = np.zeros((*described.shape[:-1], WIDTH), np.float16)
         found[..., : self.matrix.shape[1]] = (described - self.middle) @ self.matrix
         return found
 
 
 def whitening(sample: Floats) -> Whitening:
-    """From (n, d) vectors of a sample: each number by its spread, then principal components by theirs.
+    """Computes a whitening transform: numbers are scaled by their deviation, principal components by theirs.
 
-    One is added to the variance of each component, so that those which hardly vary are not blown up to noise.
+    One is added to the variance of each component, so that noise in components that hardly vary is not amplified.
+
+    Args:
+        sample: (n, d) vectors.
     """
     middle, spread = sample.mean(axis=0), sample.std(axis=0) + 1e-3
     weight = np.where(np.arange(len(middle)) < len(middle) // 2, 1, COLOUR_WEIGHT) / spread

@@ -1,10 +1,9 @@
-"""What an image looks like as a whole and cut, as vectors that stay the same when it is turned or mirrored.
+"""Vectors that describe windows of an image and do not change when it is rotated or mirrored.
 
-A vector describes the disc inside a window of the picture by its Fourier coefficients along rings. Their phases tell
-how the disc is turned; the product of a coefficient with the conjugate of another ring's, at the same frequency, does
-not depend on that, and its real part does not change in a mirror either. A picture is looked for by what its first
-window shows, and found by what any of its windows does: a copy that was cut, seen whole, meets the window of the
-original that shows the same.
+A vector describes the disc inside a window of the picture by its Fourier coefficients along rings. Their phases depend
+on the rotation of the disc. The product of a coefficient with the conjugate of another ring's, at the same frequency,
+does not, and its real part does not change by mirroring either. The first window of a picture is the query, and all its
+windows are candidates: so a cropped copy, as a whole, matches the window of the original that shows the same part.
 
 Rotation invariants from ring harmonics: Sheng & Arsenault, Journal of the Optical Society of America A 3 (1986).
 """
@@ -18,7 +17,7 @@ import numpy.typing as npt
 Pixels = npt.NDArray[np.uint8]  # (height, width, 3) RGB
 Floats = npt.NDArray[np.float32]
 
-SMALL = 48  # pixels a side of the copy that windows are taken from
+SMALL = 48  # pixels per side of the copy that windows are taken from
 DISC = 24  # pixels across a window's disc
 RINGS = np.linspace(0.1, 0.85, 5)  # radii of the rings, in radii of the disc
 RING_WIDTH = 0.11  # standard deviation
@@ -39,7 +38,15 @@ class Window:
 
 
 def windows(height: int, width: int, cuts: bool = True) -> list[Window]:
-    """Windows of a picture: the largest square, then (for pictures brought to another shape) all of it, then cuts."""
+    """Returns windows of a picture: the largest square, the whole (for pictures brought to another shape), then crops.
+
+    The last two are the square again, for a lighter and a darker version of the picture.
+
+    Args:
+        height: of the picture, in pixels.
+        width: of the picture, in pixels.
+        cuts: whether to include the crops.
+    """
     side = min(height, width)
     square = Window(0.5, 0.5, side / width / 2, side / height / 2)
     found = [square, Window(0.5, 0.5, 0.5, 0.5)]
@@ -51,7 +58,12 @@ def windows(height: int, width: int, cuts: bool = True) -> list[Window]:
 
 
 def describe(image: Pixels, cuts: bool = True) -> Floats:
-    """(n, d) vectors of a picture, one a window of `windows`."""
+    """Returns (n, d) vectors of a picture, one for each of its `windows`.
+
+    Args:
+        image: (height, width, 3) uint8 RGB.
+        cuts: whether to include crops.
+    """
     height, width = image.shape[:2]
     small, seen = resized(image, SMALL), windows(height, width, cuts)
     planes = _planes(small)
@@ -63,20 +75,20 @@ def describe(image: Pixels, cuts: bool = True) -> Floats:
 
 
 def resized(image: npt.NDArray[np.uint8], side: int) -> npt.NDArray[np.uint8]:
-    """The picture as a square, whatever its shape."""
+    """Resizes a picture of any shape to a square of `side` pixels."""
     smaller = min(image.shape[:2]) >= side
     return np.asarray(cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA if smaller else cv2.INTER_CUBIC))
 
 
 def _planes(small: Pixels) -> Floats:
-    """(SMALL, SMALL, 2): grey, and red minus green."""
+    """Returns (SMALL, SMALL, 2): grey, and red minus green."""
     grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
     red_minus_green = small[..., 0].astype(np.float32) - small[..., 1]
     return np.dstack([grey.astype(np.float32), red_minus_green])
 
 
 def _disc(planes: Floats, window: Window) -> Floats:
-    """(DISC, DISC, 2) of what a window shows."""
+    """Returns (DISC, DISC, 2) the content of a window."""
     across, down = 2 * SMALL * window.half_width / DISC, 2 * SMALL * window.half_height / DISC
     left, top = SMALL * (window.x - window.half_width), SMALL * (window.y - window.half_height)
     matrix = np.array([[across, 0, left + across / 2 - 0.5], [0, down, top + down / 2 - 0.5]])
@@ -85,14 +97,14 @@ def _disc(planes: Floats, window: Window) -> Floats:
 
 
 def _polar() -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Radius and angle of each of a disc's pixels."""
+    """Returns the radius and the angle of each pixel of a disc."""
     places = (np.arange(DISC) + 0.5) / DISC * 2 - 1
     x, y = np.meshgrid(places, places)
     return np.hypot(x, y).ravel(), np.arctan2(y, x).ravel()
 
 
 def _basis() -> tuple[Floats, npt.NDArray[np.int64]]:
-    """Real and imaginary parts of m ring harmonics as (DISC * DISC, 2 * m), and the frequency of each."""
+    """Returns the real and imaginary parts of m ring harmonics as (DISC * DISC, 2 * m), and the frequency of each."""
     radius, angle = _polar()
     rows, frequencies = [], []
     for ring in RINGS:
@@ -113,7 +125,7 @@ TWICE = np.where(ONE == OTHER, 1, np.sqrt(2)).astype(np.float32)  # a product of
 
 
 def _invariants(discs: Floats) -> Floats:
-    """(n, DISC, DISC, 2) pictures as (n, d) vectors; light and contrast cancel."""
+    """Returns (n, DISC, DISC, 2) pictures as (n, d) vectors; light and contrast cancel."""
     values = discs.reshape(len(discs), -1, 2).transpose(2, 0, 1)  # (2, n, pixels)
     values = (values - (values @ INSIDE / INSIDE.sum())[..., None]) * INSIDE
     spread = np.sqrt((values**2).sum(axis=-1, keepdims=True) / INSIDE.sum())

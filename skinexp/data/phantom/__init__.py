@@ -1,7 +1,7 @@
-"""Generated dermoscopic images whose truth is known: lesion, artefacts, and why each is benign or malignant.
+"""Generated dermoscopic images with a known ground truth: lesion, artefacts, and the reason for each label.
 
 A phantom is drawn from a few factors that a dermatologist would count: the ABCD rule (asymmetry, border, colours,
-dermoscopic structures). Its total dermoscopy score decides the label, so what a model ought to see is known. Each part
+dermoscopic structures). Its total dermoscopy score decides the label, so the relevant features are known. Each part
 of a picture has its own stream of random numbers: the same lesion can be drawn with and without hair.
 """
 

@@ -1,4 +1,4 @@
-"""The factors of a phantom: what the ABCD rule counts, the skin, and what disturbs the picture; they make the label.
+"""The factors of a phantom: the criteria of the ABCD rule, the skin, and the artefacts.
 
 Reference: Stolz et al., "ABCD rule of dermatoscopy", European Journal of Dermatology 4 (1994); Nachbar et al., Journal
 of the American Academy of Dermatology 30 (1994).
@@ -23,10 +23,10 @@ COLOURS = {  # the six of the ABCD rule, as RGB in 0..1 on light skin, with how 
 }
 STRUCTURES = ("network", "globules", "dots", "streaks", "structureless")
 FRAMES = ("box", "bars", "round", "oval", "rounded", "vignette")
-THRESHOLD = 4.75  # total dermoscopy score from which the ABCD rule calls a lesion suspicious
+THRESHOLD = 4.75  # total dermoscopy score from which a lesion is suspicious by the ABCD rule
 
 # One hidden severity drives all four criteria, as disease does; were they independent, scores would crowd at the
-# threshold and no eye could tell the classes apart. It is LEAST + SPAN times a beta variate with both parameters BETA.
+# threshold and nobody could distinguish the classes. It is LEAST + SPAN times a beta variate with both parameters BETA.
 LEAST, SPAN, BETA = 0.06, 0.82, 0.45
 WEIGHTS = {"asymmetry": (1.3, 0, 2), "border": (0.1, 0, 8), "colours": (0.5, 1, 6), "structures": (0.5, 1, 5)}
 
@@ -38,7 +38,7 @@ ZOOMS = (0.8, 1.15)  # of the photographs of one lesion
 
 @dataclass(frozen=True)
 class Factors:
-    """What decides how a phantom looks, and its label."""
+    """The factors that determine how a phantom appears, and its label."""
 
     asymmetry: int  # 0 to 2: axes about which shape and colours are not symmetric
     border: int  # 0 to 8: eighths of the outline where pigment ends abruptly and ragged
@@ -64,7 +64,7 @@ class Factors:
 
     @property
     def label(self) -> int:
-        """1 (malignant) where the score, noise added, reaches `THRESHOLD`, which about half of the phantoms do."""
+        """1 (malignant) if the score with label noise reaches `THRESHOLD`, as in about half of the phantoms; else 0."""
         return int(self.score + self.deviation > THRESHOLD - 1e-9)  # sums of 0.1 are not exact
 
     @property
@@ -74,12 +74,12 @@ class Factors:
 
 
 def factors(seed: int, index: int, options: Options, flipped: bool = False) -> Factors:
-    """What phantom `index` will show, without drawing it.
+    """Draws the factors of phantom `index`; no image is rendered.
 
     Args:
         seed: of the whole set.
         index: of the phantom in the set; the same (seed, index) always gives the same phantom.
-        options: how many photographs a lesion has, and the shares of images with each disturbance.
+        options: number of photographs per lesion, and the share of images with each artefact.
         flipped: whether the two shares of `options.shortcut` are exchanged.
     """
     number, photograph = divmod(index, options.photographs)
@@ -107,7 +107,13 @@ def factors(seed: int, index: int, options: Options, flipped: bool = False) -> F
 
 
 def ink_share(label: int, options: Options, flipped: bool = False) -> float:
-    """The share of images of a class that show ink."""
+    """Returns the share (0..1) of images of a class that show ink.
+
+    Args:
+        label: of the class, 0 or 1.
+        options: of the phantoms.
+        flipped: whether the two shares of `options.shortcut` are exchanged.
+    """
     planted = options.shortcut
     shares = [planted.ink_given_benign, planted.ink_given_malignant]
     share = shares[1 - label if flipped else label]
@@ -115,7 +121,7 @@ def ink_share(label: int, options: Options, flipped: bool = False) -> float:
 
 
 def _disturbances(seed: int, index: int, options: Options) -> dict[str, Any]:
-    """What disturbs the picture, but for ink. Each has a stream of its own: a share changes no other disturbance."""
+    """Draws all artefacts except ink, each from its own random stream: a share changes no other artefact."""
     hair, frame = stream(seed, index, "hair"), stream(seed, index, "frame")
     is_hairy = bool(hair.random() < options.hair)
     return {
@@ -128,6 +134,6 @@ def _disturbances(seed: int, index: int, options: Options) -> dict[str, Any]:
 
 
 def _angle(rng: np.random.Generator) -> float:
-    """Individual typology angle of some skin, degrees: uniform within its class."""
+    """Draws an individual typology angle in degrees, uniform within its class."""
     band = int(rng.choice(len(ITA_SHARES), p=ITA_SHARES))
     return float(rng.uniform(ITA_EDGES[band + 1], ITA_EDGES[band]))

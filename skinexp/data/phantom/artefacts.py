@@ -1,4 +1,4 @@
-"""What lies on the skin or on the glass and is no skin: hair, ink, bubbles in the gel, the marks of a ruler."""
+"""Artefacts on the skin or on the glass: hair, ink, bubbles in the gel, ruler marks."""
 
 import math
 
@@ -13,7 +13,17 @@ INKS = ((0.24, 0.14, 0.50), (0.12, 0.20, 0.58), (0.10, 0.34, 0.38))  # violet, b
 
 
 def with_hair(picture: Picture, grid: Grid, rng: np.random.Generator, is_light: bool) -> tuple[Picture, Mask]:
-    """The picture under hair, and where the hair is: curved strands that taper, most of them in one direction."""
+    """Draws hair on a picture: curved strands that taper, most of them in one direction.
+
+    Args:
+        picture: (3, size, size) RGB in 0..1.
+        grid: the pixels of the picture.
+        rng: random stream of the hair.
+        is_light: whether the hair is light.
+
+    Returns:
+        The picture with hair, and the mask of the hair.
+    """
     canvas, count = Canvas(grid), round(np.clip(rng.lognormal(2.4, 0.5), 4, 40))
     comb, fan, stubble = rng.uniform(0, math.pi), rng.uniform(0.15, 0.8), rng.random() < 0.3
     directions = comb + rng.normal(0, fan, count) + math.pi * rng.integers(2, size=count)
@@ -31,7 +41,16 @@ def with_hair(picture: Picture, grid: Grid, rng: np.random.Generator, is_light: 
 
 
 def with_ink(picture: Picture, grid: Grid, rng: np.random.Generator) -> tuple[Picture, Mask]:
-    """The picture with strokes or spots of a skin marker about the lesion; skin shows through where ink lacks."""
+    """Draws strokes or spots of a skin marker around the lesion; skin shows through where the ink is thin.
+
+    Args:
+        picture: (3, size, size) RGB in 0..1.
+        grid: the pixels of the picture.
+        rng: random stream of the ink.
+
+    Returns:
+        The picture with ink, and the mask of the ink.
+    """
     canvas = Canvas(grid)
     for _ in range(rng.integers(1, 4)):
         angle, reach = rng.uniform(-math.pi, math.pi), rng.uniform(0.72, 1.0)
@@ -52,7 +71,16 @@ def with_ink(picture: Picture, grid: Grid, rng: np.random.Generator) -> tuple[Pi
 
 
 def with_gel(picture: Picture, grid: Grid, rng: np.random.Generator) -> tuple[Picture, Mask]:
-    """The picture with bubbles in the gel: a bright rim on the side of the lamp, a dark one opposite, a glint."""
+    """Draws bubbles in the gel, with a bright rim towards the lamp, a dark rim opposite, and a glint.
+
+    Args:
+        picture: (3, size, size) RGB in 0..1.
+        grid: the pixels of the picture.
+        rng: random stream of the gel.
+
+    Returns:
+        The picture with bubbles, and the mask of the bubbles.
+    """
     x, y = grid.coordinates
     shine = np.zeros((grid.size, grid.size), np.float32)
     mask = np.zeros((grid.size, grid.size), bool)
@@ -77,7 +105,16 @@ def with_gel(picture: Picture, grid: Grid, rng: np.random.Generator) -> tuple[Pi
 
 
 def with_ruler(picture: Picture, grid: Grid, rng: np.random.Generator) -> tuple[Picture, Mask]:
-    """The picture with the ticks of a ruler along one side, straight or on an arc; every fifth is longer."""
+    """Draws the ticks of a ruler along one side, straight or on an arc; every fifth tick is longer.
+
+    Args:
+        picture: (3, size, size) RGB in 0..1.
+        grid: the pixels of the picture.
+        rng: random stream of the ruler.
+
+    Returns:
+        The picture with ticks, and the mask of the ticks.
+    """
     canvas, pitch = Canvas(grid), rng.uniform(0.07, 0.14)
     side, foot, is_arc = math.pi / 2 * rng.integers(4) + rng.normal(0, 0.06), rng.uniform(0.8, 0.97), rng.random() < 0.4
     length, width = rng.uniform(0.04, 0.08), rng.uniform(0.005, 0.009)
@@ -98,6 +135,6 @@ def _over(picture: Picture, cover: Plane, colour: Plane) -> Picture:
 
 
 def _window(grid: Grid, centre: float, reach: float) -> slice:
-    """Pixels of an axis within `reach` of a place."""
+    """Returns the pixels of an axis within `reach` of a coordinate."""
     start, stop = ((place / grid.extent + 1) / 2 * grid.size for place in (centre - reach, centre + reach))
     return slice(max(0, math.floor(start)), max(0, math.ceil(stop)))

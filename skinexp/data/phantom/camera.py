@@ -1,4 +1,4 @@
-"""From skin to file: the light, the field of view, the lens, the sensor, the JPEG."""
+"""The photograph of a phantom: illumination, field of view, lens, sensor and JPEG compression."""
 
 import math
 
@@ -17,10 +17,15 @@ JPEG_QUALITIES = (60, 96)
 
 
 def light(skin: npt.NDArray[np.float32], grid: Grid, rng: np.random.Generator) -> Picture:
-    """What illumination and exposure multiply the picture with: a tint, a slope across the field, darker corners.
+    """Draws the illumination and exposure: a tint, a gradient across the field, darker corners.
 
     Args:
-        skin: (3,) colour of the skin: a camera makes dark skin lighter, and pale skin darker, by half of the way.
+        skin: (3,) colour of the skin. The camera brightens dark skin and darkens pale skin, by half of the difference.
+        grid: the pixels of the picture.
+        rng: random stream of the light.
+
+    Returns:
+        (3, size, size) factors of the picture.
     """
     x, y = grid.coordinates
     turn, slope, corners = rng.uniform(0, 2 * math.pi), rng.uniform(0, 0.1), rng.uniform(0, 0.2)
@@ -32,7 +37,17 @@ def light(skin: npt.NDArray[np.float32], grid: Grid, rng: np.random.Generator) -
 
 
 def framed(picture: Picture, grid: Grid, rng: np.random.Generator, kind: str) -> tuple[Picture, Mask]:
-    """The picture in a black frame or a vignette of some kind, and where less than a third of it is lit."""
+    """Draws a black frame or a vignette around a picture.
+
+    Args:
+        picture: (3, size, size) RGB in 0..1.
+        grid: the pixels of the picture.
+        rng: random stream of the frame.
+        kind: one of `FRAMES`.
+
+    Returns:
+        The picture with its frame, and the mask of pixels that get less than a third of the light.
+    """
     x, y = grid.coordinates
     centre, reach = rng.uniform(-0.06, 0.06, 2), rng.uniform(0.92, 1.2)
     x, y = x - np.float32(centre[0]), y - np.float32(centre[1])
@@ -61,7 +76,17 @@ def framed(picture: Picture, grid: Grid, rng: np.random.Generator, kind: str) ->
 
 
 def photographed(picture: Picture, grid: Grid, jpeg: bool, rng: np.random.Generator) -> npt.NDArray[np.uint8]:
-    """(size, size, 3) uint8 RGB: what lens, sensor and file leave of a picture in 0..1."""
+    """Adds the blur of the lens, the noise of the sensor and, optionally, JPEG compression.
+
+    Args:
+        picture: (3, size, size) RGB in 0..1.
+        grid: the pixels of the picture.
+        jpeg: whether to compress the image.
+        rng: random stream of the camera.
+
+    Returns:
+        (size, size, 3) uint8 RGB.
+    """
     focus, grain = rng.uniform(0.0, 0.0035), rng.uniform(0.8, 2.8)
     quality = int(rng.integers(*JPEG_QUALITIES))
     blue_green_red = cv2.merge(list(picture[::-1]))

@@ -1,4 +1,4 @@
-"""A lesion: its outline, how its pigment ends, and its colours, each as symmetric as its factors say."""
+"""The lesion of a phantom: its outline, its edge and its colours, as symmetric as its factors require."""
 
 import math
 from dataclasses import dataclass
@@ -11,12 +11,12 @@ from skinexp.data.phantom.abcd import COLOURS, Factors
 from skinexp.data.phantom.planes import Grid, Picture, Plane, Points, rgb, smooth_step
 
 ANGLES = np.linspace(-math.pi, math.pi, 1441)  # at which an outline is tabulated
-LIGHT_SKIN = (0.90, 0.75, 0.71)  # on which COLOURS are told: what pigment absorbs is what it lacks against that
+LIGHT_SKIN = (0.90, 0.75, 0.71)  # to which COLOURS refer: pigment absorbs the difference
 HUE = rgb((0.65, 0.95, 1.0))  # of brown pigment: how it absorbs red, green and blue
 
 
 class Geometry:
-    """Where the lesion is: its own coordinates (a unit disc before the outline bends), and distances to its outline."""
+    """The shape of a lesion: coordinates (a unit disc before the outline is deformed), and distances to the outline."""
 
     def __init__(self, drawn: Factors, grid: Grid, rng: np.random.Generator) -> None:
         self.grid, self.asymmetry, self.diameter = grid, drawn.asymmetry, drawn.diameter / drawn.zoom
@@ -41,7 +41,11 @@ class Geometry:
         self.inside = self.radius.astype(np.float32).take(place) - distance + width * ragged  # > 0 within
 
     def folded(self, warp: Plane) -> tuple[Plane, Plane]:
-        """Lesion coordinates in which mirror images about each axis of symmetry are the same place."""
+        """Returns lesion coordinates in which mirror images about each axis of symmetry coincide.
+
+        Args:
+            warp: (size, size) noise that is added to the coordinates.
+        """
         along, across = self.along + warp, self.across + warp.T  # the transposed noise serves as a second one
         if self.asymmetry < 2:
             across = np.sqrt(across**2 + np.float32(0.01))
@@ -50,14 +54,27 @@ class Geometry:
         return along, across
 
     def places(self, radii: npt.NDArray[np.float64], angles: npt.NDArray[np.float64]) -> Points:
-        """(n, 2) positions in the picture of polar positions in which the outline has radius 1."""
+        """Returns (n, 2) picture coordinates of polar coordinates in which the outline has radius 1.
+
+        Args:
+            radii: (n,) radii.
+            angles: (n,) angles in radians.
+        """
         reach = radii * np.interp(angles, ANGLES, self.radius, period=2 * math.pi)
         along, across = self.axes[0] * reach * np.cos(angles), self.axes[1] * reach * np.sin(angles)
         cosine, sine = math.cos(self.turn), math.sin(self.turn)
         return np.stack([along * cosine - across * sine, along * sine + across * cosine], axis=1) + self.centre
 
     def patch(self, radius: float, angle: float, reach: float, blur: float, warp: Plane) -> Plane:
-        """1 about one place of the lesion, 0 elsewhere."""
+        """Returns a (size, size) soft patch of the lesion: 1 inside, 0 outside.
+
+        Args:
+            radius: polar radius of its centre; the outline has radius 1.
+            angle: polar angle of its centre, in radians.
+            reach: its radius, in diameters of the lesion.
+            blur: width of its edge, in diameters of the lesion.
+            warp: (size, size) noise that deforms its edge.
+        """
         (x, y), grid = self.places(np.array([radius]), np.array([angle]))[0], self.grid
         columns, rows = grid.coordinates
         apart = cv2.magnitude(columns - np.float32(x), rows - np.float32(y)) / np.float32(self.diameter)
@@ -65,13 +82,13 @@ class Geometry:
 
 
 def _abrupt_eighths(count: int, rng: np.random.Generator) -> npt.NDArray[np.float64]:
-    """How abruptly the lesion ends at each of `ANGLES`, 0..1: abrupt in `count` neighbouring eighths of the outline."""
+    """Returns how abrupt the edge is at each of `ANGLES`, 0..1: abrupt in `count` adjacent eighths of the outline."""
     behind_start = ((ANGLES - rng.uniform(0, 2 * math.pi)) % (2 * math.pi)) / (math.pi / 4)
     return np.clip(np.minimum(behind_start, count - behind_start) * 4, 0, 1) if count < 8 else np.ones_like(ANGLES)
 
 
 def _outline(asymmetry: int, rng: np.random.Generator) -> npt.NDArray[np.float64]:
-    """Radius at each of `ANGLES`: the harmonics that take part, and their phases, give the shape its symmetry."""
+    """Returns the radius at each of `ANGLES`; the choice of harmonics and their phases give the shape its symmetry."""
     order = np.arange(1, 8)[:, None]
     height = rng.normal(0, 1, order.shape) / order**0.7
     phase = rng.uniform(0, 2 * math.pi, order.shape)
@@ -86,7 +103,7 @@ def _outline(asymmetry: int, rng: np.random.Generator) -> npt.NDArray[np.float64
 
 @dataclass(frozen=True)
 class Pigment:
-    """What a lesion absorbs."""
+    """The absorption of light by a lesion."""
 
     light: Picture  # in logarithms
     darkness: Plane  # the mean of the colours' own absorption, as if the lesion had no end
@@ -94,7 +111,14 @@ class Pigment:
 
 
 def pigment(drawn: Factors, geometry: Geometry, smooth: Plane, rng: np.random.Generator) -> Pigment:
-    """The pigment of a lesion, mottled but where it is `smooth`."""
+    """Draws the pigment of a lesion, mottled except where it is smooth.
+
+    Args:
+        drawn: the factors of the phantom.
+        geometry: of the lesion.
+        smooth: (size, size) where the lesion has no structure, 0..1.
+        rng: random stream of the pigment.
+    """
     grid = geometry.grid
     cover = smooth_step(geometry.inside / (np.float32(0.28) - np.float32(0.245) * geometry.abruptness))
     mottling = grid.fractal(rng, (6, 14, 30, 60, 120), fall=0.8)
@@ -107,7 +131,7 @@ def pigment(drawn: Factors, geometry: Geometry, smooth: Plane, rng: np.random.Ge
 
 
 def _absorbance(drawn: Factors, geometry: Geometry, rng: np.random.Generator) -> Picture:
-    """How much light the pigment takes: the first colour's everywhere, others in patches, mirrored like the shape."""
+    """Draws the absorption by colour: the first colour everywhere, others in patches, mirrored like the shape."""
     grid = geometry.grid
     along, across = geometry.folded(np.float32(0.15) * grid.fractal(rng, (7, 14, 28, 56), fall=0.75))
     shades = {

@@ -1,4 +1,4 @@
-"""Draws a phantom: skin, lesion and its structures; what lies on them; and the photograph of all that."""
+"""The rendering of a phantom: skin, lesion and structures, artefacts, and the photograph of the scene."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -23,7 +23,7 @@ SCENE = 1.5  # half sides that a lesion's surroundings reach where photographs t
 
 @dataclass(frozen=True)
 class Phantom:
-    """A picture and its truth; masks are (size, size)."""
+    """An image and its ground truth; masks are (size, size)."""
 
     image: npt.NDArray[np.uint8]  # (size, size, 3) RGB
     lesion: Mask  # also where something hides it
@@ -36,11 +36,14 @@ class Phantom:
 
 
 def render(seed: int, index: int, options: Options, flipped: bool = False) -> Phantom:
-    """Draws phantom `index` at `options.size`; at another size the same picture looks alike.
+    """Renders phantom `index` at `options.size` pixels; the same phantom has the same content at every size.
 
-    To draw the same phantom without a disturbance, pass options with its share 0: `hair=0`, `border=0`, ...
+    To render it without an artefact, pass options with that share 0: `hair=0`, `border=0`, ...
 
     Args:
+        seed: of the whole set.
+        index: of the phantom in the set.
+        options: of the phantoms.
         flipped: see `factors`.
     """
     drawn = factors(seed, index, options, flipped)
@@ -70,7 +73,7 @@ def render(seed: int, index: int, options: Options, flipped: bool = False) -> Ph
 
 
 def _scene(seed: int, drawn: Factors, options: Options) -> tuple[Picture, Mask]:
-    """Skin and lesion as this photograph shows them, in even white light; and where the lesion is."""
+    """Draws skin and lesion in this photograph's pose, in even white light; returns the picture and the lesion mask."""
     whole = options.photographs == 1
     grid = Grid(options.size) if whole else Grid(round(SCENE * options.size), SCENE)
     geometry = Geometry(drawn, grid, stream(seed, drawn.lesion, "outline"))
@@ -87,7 +90,7 @@ def _scene(seed: int, drawn: Factors, options: Options) -> tuple[Picture, Mask]:
 
 
 def _seen(scene: Picture, drawn: Factors, size: int) -> Picture:
-    """The middle of each plane of a scene, turned and enlarged."""
+    """Returns the middle of each plane of a scene, rotated and zoomed."""
     middle = (scene.shape[-1] - 1) / 2
     turn = cv2.getRotationMatrix2D((middle, middle), math.degrees(drawn.turn), drawn.zoom)
     turn[:, 2] += (size - 1) / 2 - middle

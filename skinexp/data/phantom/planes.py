@@ -1,4 +1,4 @@
-"""What a phantom is drawn on: coordinates, smooth noise and thin marks in any resolution; random numbers by name."""
+"""The tools to draw phantoms at any resolution: coordinates, smooth noise, thin marks, and named random streams."""
 
 import math
 import zlib
@@ -20,7 +20,13 @@ SIXTEENTHS = 4  # binary digits that OpenCV's drawing functions take as fraction
 
 
 def stream(seed: int, index: int, name: str) -> np.random.Generator:
-    """Random numbers of one part of one phantom: what another part draws does not move them."""
+    """Returns the random stream of one part of one phantom; draws from other streams do not change it.
+
+    Args:
+        seed: of the whole set.
+        index: of the phantom or the lesion in the set.
+        name: of the part.
+    """
     return np.random.default_rng([seed, index, zlib.crc32(name.encode())])
 
 
@@ -29,7 +35,7 @@ class Grid:
     """A square of pixels about the middle of the picture.
 
     Attributes:
-        size: pixels a side.
+        size: pixels per side.
         extent: how far it reaches from the middle, in half sides of the picture: 1 is the picture itself.
     """
 
@@ -42,21 +48,28 @@ class Grid:
         return _coordinates(self.size, self.extent)
 
     def pixels(self, length: float) -> float:
-        """A fraction of the picture's side, in pixels."""
+        """Converts a fraction of the picture's side to pixels."""
         return length * self.size / self.extent
 
     def noise(self, rng: np.random.Generator, cells: int) -> Plane:
-        """Smooth noise of about unit variance with `cells` bumps a side of the picture, whatever the size in pixels."""
+        """Draws (size, size) smooth noise of about unit variance; its features do not depend on the size in pixels.
+
+        Args:
+            rng: random stream of the noise.
+            cells: number of features along a side of the picture.
+        """
         cells = math.ceil(cells * self.extent)
         values = (rng.random((cells, cells), np.float32) - np.float32(0.5)) * np.float32(math.sqrt(12))
         method = cv2.INTER_CUBIC if self.size > cells else cv2.INTER_AREA
         return cv2.resize(values, (self.size, self.size), interpolation=method)
 
     def fractal(self, rng: np.random.Generator, octaves: tuple[int, ...], fall: float = 0.6) -> Plane:
-        """Noise of about unit variance in several sizes of bump at once, each `fall` times as high as the one before.
+        """Draws (size, size) noise of about unit variance that sums several octaves.
 
         Args:
-            octaves: bumps a side, from the widest to the narrowest.
+            rng: random stream of the noise.
+            octaves: number of features along a side, from the coarsest octave to the finest.
+            fall: ratio of the amplitudes of an octave and the one before.
         """
         heights = fall ** np.arange(len(octaves))
         heights /= np.sqrt(np.sum(heights**2))
@@ -76,7 +89,7 @@ def _coordinates(size: int, extent: float) -> tuple[Plane, Plane]:
 
 
 class Canvas:
-    """Thin marks, drawn large and averaged down, so that they keep their width in any size of picture."""
+    """A canvas for thin marks, drawn at a high resolution and averaged: their width does not depend on the size."""
 
     def __init__(self, grid: Grid) -> None:
         self.grid = grid
@@ -84,17 +97,23 @@ class Canvas:
         self.ink = np.zeros((self.side, self.side), np.uint8)
 
     def dots(self, places: Points, radii: npt.NDArray[np.float64], darkness: npt.NDArray[np.float64]) -> None:
-        """Discs; `radii` as fractions of the picture's side, `darkness` 0..1."""
+        """Draws discs.
+
+        Args:
+            places: (n, 2) centres.
+            radii: (n,) fractions of the picture's side.
+            darkness: (n,), 0..1.
+        """
         reach = np.round(2**SIXTEENTHS * radii * self.side / self.grid.extent).astype(int).tolist()
         for centre, radius, dark in zip(self._pixels(places).tolist(), reach, darkness.tolist(), strict=True):
             cv2.circle(self.ink, centre, radius, 255 * dark, -1, cv2.LINE_AA, SIXTEENTHS)
 
     def ribbons(self, points: Points, widths: npt.NDArray[np.float64], darkness: npt.NDArray[np.float64]) -> None:
-        """Curves that change their width.
+        """Draws curves of varying width.
 
         Args:
             points: (curves, n, 2).
-            widths: (curves, n), as fractions of the picture's side.
+            widths: (curves, n), fractions of the picture's side.
             darkness: (curves,), 0..1.
         """
         along = np.empty_like(points)
@@ -107,7 +126,7 @@ class Canvas:
             cv2.fillPoly(self.ink, [outline], 255 * dark, cv2.LINE_AA, SIXTEENTHS)
 
     def averaged(self) -> Plane:
-        """(size, size) ink, 0..1."""
+        """Returns the (size, size) marks, 0..1."""
         small = cv2.resize(self.ink, (self.grid.size, self.grid.size), interpolation=cv2.INTER_AREA)
         return small.astype(np.float32) / np.float32(255)
 
@@ -117,16 +136,16 @@ class Canvas:
 
 
 def smooth_step(distance: Plane) -> Plane:
-    """0 below -1, 1 above 1, a smooth ramp between."""
+    """Returns 0 below -1, 1 above 1, and a smooth ramp between."""
     ramp = np.clip(distance * np.float32(0.5) + np.float32(0.5), 0, 1)
     return ramp * ramp * (3 - 2 * ramp)
 
 
 def rgb(values: Any) -> npt.NDArray[Any]:
-    """(3, 1, 1) float32: a number a colour, to be combined with planes."""
+    """Returns three numbers, one per colour, as (3, 1, 1) float32, which broadcasts with planes."""
     return np.asarray(values, np.float32).reshape(3, 1, 1)
 
 
 def bump(distance: Plane, width: float) -> Plane:
-    """1 where the distance is 0, and less on both sides as a Gaussian has it."""
+    """Returns a Gaussian of the distance: 1 at distance 0; `width` is where it has fallen to 1 / e."""
     return np.exp(-np.square(distance / np.float32(width)))

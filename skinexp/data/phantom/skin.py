@@ -14,9 +14,16 @@ ANGLES, YELLOWNESS = (-55.0, -30.0, 10.0, 28.0, 41.0, 55.0, 75.0), (8.0, 13.0, 1
 
 
 def tone(ita: float, rng: np.random.Generator) -> npt.NDArray[np.float32]:
-    """(3,) RGB in 0..1 of skin with this individual typology angle, arctan((L* - 50) / b*) in degrees.
+    """Draws the colour of skin with a given individual typology angle, arctan((L* - 50) / b*).
 
-    Many colours have the same angle: yellowness is drawn about what is usual for it, redness on its own.
+    Many colours have the same angle: b* is drawn around its usual value for the angle, a* independently.
+
+    Args:
+        ita: the angle in degrees.
+        rng: random stream of the skin.
+
+    Returns:
+        (3,) RGB in 0..1.
     """
     slope = math.tan(math.radians(ita))
     yellowness = float(np.interp(ita, ANGLES, YELLOWNESS)) * rng.uniform(0.85, 1.15)
@@ -29,7 +36,16 @@ def tone(ita: float, rng: np.random.Generator) -> npt.NDArray[np.float32]:
 
 
 def skin(grid: Grid, ita: float, rng: np.random.Generator) -> Picture:
-    """(3, size, size) skin: tone, pink blotches, mottling, furrows, and on some pictures fine vessels or freckles."""
+    """Draws skin: tone, pink blotches, mottling, furrows, and on some pictures fine vessels or freckles.
+
+    Args:
+        grid: the pixels of the picture.
+        ita: individual typology angle in degrees.
+        rng: random stream of the skin.
+
+    Returns:
+        (3, size, size) RGB.
+    """
     colour = tone(ita, rng)
     blotches = grid.fractal(rng, (4, 9, 20))
     mottling = grid.fractal(rng, (16, 32, 64, 128), fall=0.85)

@@ -1,4 +1,4 @@
-"""Dermoscopic structures within a lesion: network, globules, dots, streaks, and areas without any."""
+"""Dermoscopic structures within a lesion: network, globules, dots, streaks, and structureless areas."""
 
 import math
 
@@ -11,7 +11,16 @@ from skinexp.data.phantom.planes import Canvas, Plane, smooth_step
 
 
 def structureless(drawn: Factors, geometry: Geometry, rng: np.random.Generator) -> Plane:
-    """Where structure is wiped out, 0..1: everywhere if the lesion has no other structure, else in a wide patch."""
+    """Draws the structureless area: the whole lesion if it has no other structure, else a wide patch.
+
+    Args:
+        drawn: the factors of the phantom.
+        geometry: of the lesion.
+        rng: random stream of the structures.
+
+    Returns:
+        (size, size) 0..1; all 0 if the factors have no structureless area.
+    """
     size = geometry.grid.size
     angle, reach = rng.uniform(-math.pi, math.pi), rng.uniform(0.5, 0.65)
     if "structureless" not in drawn.structures:
@@ -22,7 +31,18 @@ def structureless(drawn: Factors, geometry: Geometry, rng: np.random.Generator) 
 
 
 def marks(drawn: Factors, geometry: Geometry, pigment: Pigment, smooth: Plane, rng: np.random.Generator) -> Plane:
-    """(size, size) what structures absorb beyond the pigment. They are pigment too: they fade where it lacks."""
+    """Draws the structures, which consist of pigment and fade with it.
+
+    Args:
+        drawn: the factors of the phantom.
+        geometry: of the lesion.
+        pigment: of the lesion.
+        smooth: (size, size) the structureless area, 0..1.
+        rng: random stream of the structures.
+
+    Returns:
+        (size, size) absorption in addition to that of the pigment.
+    """
     found = _spots_and_streaks(drawn, geometry, rng)
     if "network" in drawn.structures:
         found = found + _network(geometry, rng) * pigment.cover
@@ -30,7 +50,7 @@ def marks(drawn: Factors, geometry: Geometry, pigment: Pigment, smooth: Plane, r
 
 
 def _network(geometry: Geometry, rng: np.random.Generator) -> Plane:
-    """A bent honeycomb of dark lines, 0..1: three plane waves 120 degrees apart are lowest along one."""
+    """Draws a deformed honeycomb of dark lines, 0..1, along the minima of three plane waves at 120 degrees."""
     grid = geometry.grid
     x, y = grid.coordinates
     bend_x, bend_y = (np.float32(0.035) * grid.fractal(rng, (7, 16, 32), fall=0.7) for _ in range(2))
@@ -45,7 +65,7 @@ def _network(geometry: Geometry, rng: np.random.Generator) -> Plane:
 
 
 def _spots_and_streaks(drawn: Factors, geometry: Geometry, rng: np.random.Generator) -> Plane:
-    """Globules, dots and streaks, 0..1; the less symmetric the lesion, the more they crowd to one side."""
+    """Draws globules, dots and streaks, 0..1; in an asymmetric lesion they concentrate on one side."""
     canvas = Canvas(geometry.grid)
     side = rng.uniform(-math.pi, math.pi)
     spread = (math.pi, 0.65 * math.pi, 0.4 * math.pi)[geometry.asymmetry]

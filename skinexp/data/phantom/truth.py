@@ -1,4 +1,4 @@
-"""What is known about phantoms without looking at them: the best possible AUC, their factors as columns and vectors."""
+"""Properties of phantoms that are known without rendering: the best possible AUC; factors as columns and vectors."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ Numbers = npt.NDArray[np.float64]
 NODES = 12  # of the quadrature: exact for polynomials of degree 23, and the probability of a score has degree 19
 TENTHS = 90  # scores are whole tenths, 1.0 to 8.9
 
-# What `vector` tells, in its order.
+# The elements of `vector`, in its order.
 TARGETS = (
     "asymmetry",
     "border",
@@ -43,7 +43,7 @@ TARGETS = (
 
 
 def score_distribution() -> tuple[Numbers, Numbers]:
-    """Total dermoscopy scores, and the probability of each among phantoms."""
+    """Returns total dermoscopy scores, and the probability of each among phantoms."""
     severities, weights = roots_sh_jacobi(NODES, 2 * BETA - 1, BETA)
     total = np.zeros(TENTHS)
     for severity, weight in zip(LEAST + SPAN * severities, weights / weights.sum(), strict=True):
@@ -58,19 +58,25 @@ def score_distribution() -> tuple[Numbers, Numbers]:
 
 
 def malignancy(scores: Numbers, label_noise: float) -> Numbers:
-    """The probability that a phantom with this score is malignant."""
+    """Returns the probability that a phantom with each of these scores is malignant.
+
+    Args:
+        scores: (n,) total dermoscopy scores.
+        label_noise: scale of the logistic noise on the score.
+    """
     beyond = scores - THRESHOLD
     return expit(beyond / label_noise) if label_noise > 0 else (beyond > -1e-9).astype(float)
 
 
 def bayes_auc(options: Options, ink: bool = False) -> float:
-    """The area under the ROC curve of who knows all factors of a phantom but not its label: no model does better.
+    """Computes the ROC-AUC of a classifier that knows all factors of a phantom; no model has a higher one.
 
-    Given the factors, the label depends on the score alone, so the best ranking is that of the score; its area is a
-    sum over the scores' exact distribution.
+    Given the factors, the label depends on the score alone, so the best ranking is that of the score. Its area is a sum
+    over the exact distribution of the scores.
 
     Args:
-        ink: whether who ranks makes use of ink, where it was planted as a shortcut.
+        options: of the phantoms.
+        ink: whether the classifier also uses ink that was planted as a shortcut.
     """
     scores, probability = score_distribution()
     malignant = probability * malignancy(scores, options.label_noise)
@@ -85,13 +91,13 @@ def bayes_auc(options: Options, ink: bool = False) -> float:
 
 
 def ink_auc(options: Options) -> float:
-    """The area under the ROC curve of the presence of ink alone."""
+    """Computes the ROC-AUC of the presence of ink alone."""
     benign, malignant = (ink_share(label, options) for label in (0, 1))
     return 0.5 + (malignant - benign) / 2
 
 
 def columns(drawn: Factors) -> dict[str, Any]:
-    """A phantom's factors as metadata. What the label is made of is named `abcd_...`: it makes no subgroup."""
+    """Returns a phantom's factors as metadata; the factors of the label are named `abcd_...` and form no subgroups."""
     return {
         "abcd_asymmetry": drawn.asymmetry,
         "abcd_border": drawn.border,
@@ -111,7 +117,7 @@ def columns(drawn: Factors) -> dict[str, Any]:
 
 
 def vector(drawn: Factors) -> npt.NDArray[np.float32]:
-    """A phantom's factors as numbers in 0..1, in the order of `TARGETS`: what a network can learn to tell."""
+    """Returns a phantom's factors, which pretraining predicts: (targets,) numbers in 0..1, ordered as `TARGETS`."""
     return np.array(
         [
             drawn.asymmetry / 2,
@@ -133,7 +139,7 @@ def vector(drawn: Factors) -> npt.NDArray[np.float32]:
 
 
 def _binomial(trials: int, probability: float) -> Numbers:
-    """The probability of each number of successes, 0 to `trials`."""
+    """Returns the probability of each number of successes, 0 to `trials`."""
     found = np.ones(1)
     for _ in range(trials):
         found = np.convolve(found, (1 - probability, probability))
@@ -141,7 +147,7 @@ def _binomial(trials: int, probability: float) -> Numbers:
 
 
 def _area(benign: Numbers, malignant: Numbers) -> float:
-    """Of the best ranking of cells, each with its share of benign and malignant images: by their ratio."""
+    """Returns the area of the best ranking of cells, by the ratio of their shares of malignant and benign images."""
     known = benign + malignant > 0
     benign, malignant = benign[known] / benign.sum(), malignant[known] / malignant.sum()
     order = np.argsort(malignant / (benign + malignant), kind="stable")

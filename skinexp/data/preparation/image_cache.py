@@ -100,7 +100,7 @@ def _fill(directory: Path, table: Table, options: Data) -> bool:
             if shutil.disk_usage(directory.parent).free < unprepared * unfinished.target.row_bytes:
                 raise _no_room(options, unprepared)
             if before := unfinished.done_rows:
-                log.info("Preparing %s images, %s were done before", f"{unfinished.rows:,}", f"{before:,}")
+                log.info("Preparing %s images; %s are prepared already", f"{unfinished.rows:,}", f"{before:,}")
             with (
                 terminal.bar("Preparing", unfinished.rows) as progress,
                 closing(_write(unfinished, table, options.workers)) as chunks_written,  # ends the processes in any case
@@ -138,8 +138,8 @@ def _no_room(options: Data, images: int) -> UserError:
     needed, free = 3 * images * options.preprocess.size**2, shutil.disk_usage(_existing(Path(options.cache))).free
     return UserError(
         f"data.cache: the disk of {options.cache} has no room for {images:,} more images of {options.preprocess.size} "
-        f"px: {needed:,} bytes are needed and {free:,} are free. Free some, or name another directory: "
-        f"data.cache=<directory>. What is done is kept"
+        f"px: {needed:,} bytes are needed and {free:,} are free. Free some space, or name another "
+        f"directory: data.cache=<directory>. The images prepared so far are kept"
     )
 
 

@@ -1,7 +1,8 @@
-"""From the bytes of a photograph to the square of pixels that a model sees; the same for training and for serving.
+"""Preprocessing: from the bytes of a photograph to the square of pixels that a model sees, in training and serving.
 
-The border goes first (a black frame would pass for pigment), then hair and size in one step, then the light's tint.
-Lengths are fractions of the picture's shorter side, so that a photograph is treated alike in any resolution.
+The border is removed first (a black frame would pass for pigment), then hair is removed and the picture resized in one
+step, then the tint of the light is removed. Lengths are fractions of the picture's shorter side, so that photographs
+of any resolution are treated alike.
 """
 
 import io
@@ -44,24 +45,25 @@ DRAFT_SIDE = 4  # times the final size: a JPEG may be decoded this small (a crop
 
 
 class ImageError(ValueError):
-    """A file that is no usable image; the message is the reason, in a clause."""
+    """The error of a file that is no usable image; the message is the reason, as a clause."""
 
 
 def decode(data: bytes, side: int | None = None) -> Pixels:
-    """The picture in a file's bytes.
+    """Decodes the picture in a file's bytes.
 
-    Turned as its EXIF orientation says. Transparency is laid on white, as paper and browsers show it (on black it would
-    look like a frame). Sixteen bits are scaled to eight. Of an animation, the first frame counts.
+    The picture is rotated according to its EXIF orientation. Transparency is laid on white, as browsers do (on black it
+    would resemble a frame). 16 bits are scaled to 8. Of an animation, the first frame is used.
 
     Args:
-        side: where no more detail is wanted than in a picture whose shorter side has so many pixels. A JPEG may then
-            come at a half, a quarter or an eighth of its size, but not below this one: three times as fast.
+        data: content of the file.
+        side: pixels of the shorter side that are sufficient. A JPEG may then be decoded at a half, a quarter or an
+            eighth of its size, but not below `side`, which is three times as fast. None: decode at full size.
 
     Returns:
         (height, width, 3) uint8 RGB.
 
     Raises:
-        ImageError: where the bytes are no image, a damaged one, or one with more pixels than Pillow's limit allows.
+        ImageError: if the bytes are no image, a damaged one, or one with more pixels than Pillow's limit allows.
     """
     if not data:
         raise ImageError("the file is empty")
@@ -85,11 +87,14 @@ def decode(data: bytes, side: int | None = None) -> Pixels:
 
 
 def opened(data: bytes) -> Image.Image:
-    """The file's header: format, mode, size; its pixels are not decoded yet.
+    """Reads the file's header: format, mode, size; pixels are not decoded yet.
+
+    Args:
+        data: content of the file.
 
     Raises:
-        ImageError: where it promises more pixels than Pillow's limit allows.
-        Exception: whatever Pillow meets in damaged bytes.
+        ImageError: if the image has more pixels than Pillow's limit allows.
+        Exception: any error of Pillow on damaged bytes.
     """
     with without_warnings:
         image = Image.open(io.BytesIO(data), formats=FORMATS)
@@ -104,10 +109,10 @@ def _too_large() -> ImageError:
 
 
 class _WithoutWarnings:
-    """What Pillow thinks of odd metadata is of no use to somebody with 10,000 files.
+    """A context without warnings: Pillow's warnings about unusual metadata do not help the owner of 10,000 files.
 
-    Python's filters of warnings belong to the whole process: threads that decode at the same time share one change of
-    them, made by the first and taken back by the last.
+    Python's warning filters belong to the whole process. Threads that decode at the same time therefore share one
+    change of the filters, made by the first thread and undone by the last.
     """
 
     def __init__(self) -> None:
@@ -132,7 +137,7 @@ without_warnings = _WithoutWarnings()
 
 
 def _rgb(image: Image.Image) -> Image.Image:
-    """In eight bits a colour, whatever the file counts in."""
+    """Returns the image with 8 bits per colour, whatever the file's depth."""
     if image.mode in SIXTEEN_BIT:
         values = np.asarray(image)
         if values.min() < 0 or values.max() > 65_535:
@@ -148,11 +153,11 @@ def _rgb(image: Image.Image) -> Image.Image:
 
 
 def border_box(image: Pixels) -> tuple[slice, slice]:
-    """Rows and columns of the picture without its black frame or dark vignette: `image[border_box(image)]`.
+    """Returns the rows and columns of the picture without its black frame or dark vignette: `image[border_box(image)]`.
 
-    A field of view is convex and a lesion lies within: border is what lies outside the convex hull of all that is lit.
-    The box that leaves least border is taken, unless it loses half of the picture, its middle, or part of a dark patch
-    there (a lesion); then a looser one, and at last the whole picture.
+    A field of view is convex and contains the lesion, so border is what lies outside the convex hull of all lit pixels.
+    The box that leaves the least border is taken, unless it loses half of the picture, its middle, or part of a dark
+    patch there (a lesion); then a looser box is tried, and finally the whole picture is kept.
     """
     height, width = image.shape[:2]
     small = reduced(image, max(height, width) / BORDER_SIDE)
@@ -171,7 +176,7 @@ def border_box(image: Pixels) -> tuple[slice, slice]:
 
 
 def crop_border(image: Pixels) -> Pixels:
-    """The picture within its black frame or vignette; see `border_box`."""
+    """Returns the picture without its black frame or vignette; see `border_box`."""
     return image[border_box(image)]
 
 
@@ -255,10 +260,10 @@ def _is_safe(box: tuple[int, int, int, int], shape: tuple[int, ...], lesion: Mas
 
 
 def hair_mask(image: Pixels) -> Mask:
-    """Where dark hair and ruler marks are: thin, darker than both sides, and long.
+    """Returns a mask of dark hair and ruler marks: thin, darker than both sides, and long.
 
-    Light hair is not found. Pigment network, dots and globules are as thin and as dark, but not as long: what the
-    black-hat finds is kept in long and slender pieces only.
+    Light hair is not detected. Pigment network, dots and globules are as thin and as dark, but not as long: only long
+    and slender pieces of the black-hat response are kept.
 
     Reference: Lee et al., "DullRazor", Computers in Biology and Medicine 27 (1997).
     """
@@ -276,10 +281,15 @@ def hair_mask(image: Pixels) -> Mask:
 
 
 def remove_hair(image: Pixels, height: int | None = None, width: int | None = None) -> Pixels:
-    """The picture with hair painted over by the colours beside it, and resized where a size is given; see `hair_mask`.
+    """Returns the picture with hair replaced by the colours beside it, resized if a size is given; see `hair_mask`.
 
-    A pixel of the smaller picture is the mean of those pixels in its place that are no hair; where most of them are, a
-    Gaussian mean carries colours over from beside (normalised convolution).
+    A pixel of the smaller picture is the mean of the pixels in its place that are not hair. If most of them are hair, a
+    Gaussian mean of the surroundings is used (normalised convolution).
+
+    Args:
+        image: (height, width, 3) uint8 RGB.
+        height: of the result, in pixels; None: unchanged.
+        width: of the result, in pixels; None: unchanged.
     """
     height, width = height or image.shape[0], width or image.shape[1]
     hair = _widened(hair_mask(image), 3)  # the edges of hair are half skin
@@ -303,9 +313,9 @@ def remove_hair(image: Pixels, height: int | None = None, width: int | None = No
 
 
 def shades_of_gray(image: Pixels, p: float = 6) -> Pixels:
-    """The picture as if lit by white light: the Minkowski `p`-mean of each channel is taken for the light's colour.
+    """Corrects the tint of the light: its colour is estimated by the Minkowski `p`-mean of each channel.
 
-    p = 1 is the gray world, p = infinity the brightest pixel; 6 did best in the reference.
+    p = 1 is the gray world, p = infinity the brightest pixel; 6 was best in the reference.
 
     Reference: Finlayson & Trezzi, "Shades of Gray and Colour Constancy", Color Imaging Conference (2004).
     """
@@ -320,12 +330,13 @@ def shades_of_gray(image: Pixels, p: float = 6) -> Pixels:
 
 
 def apply(image: Pixels, options: schema.Preprocess) -> Pixels:
-    """The square that a model sees.
+    """Prepares a picture: the square that a model sees.
 
-    The picture is stretched to the square, neither padded nor cut: no border comes back and no lesion is lost.
+    The picture is stretched to the square, neither padded nor cut: no border is added and no lesion is lost.
 
     Args:
         image: (height, width, 3) uint8 RGB, of any size.
+        options: of the preprocessing.
 
     Returns:
         (size, size, 3) uint8 RGB.
@@ -334,7 +345,7 @@ def apply(image: Pixels, options: schema.Preprocess) -> Pixels:
 
 
 def stages(image: Pixels, options: schema.Preprocess) -> dict[str, Pixels]:
-    """The picture after each step that is on, in order: from `original` to `prepared`, which `apply` returns."""
+    """Returns the picture after each step that is on, in order; the first is `original`, the last `prepared`."""
     steps = {"original": image}
     if options.crop_border:
         image = steps["border cropped"] = crop_border(image)
@@ -349,21 +360,21 @@ def stages(image: Pixels, options: schema.Preprocess) -> dict[str, Pixels]:
 
 
 def hair_copy(image: Pixels, size: int) -> Pixels:
-    """The picture in the resolution in which hair is looked for, on the way to a square of `size` pixels."""
+    """Resizes the picture to the resolution in which hair is detected, on the way to a square of `size` pixels."""
     return reduced(image, min(image.shape[:2]) / max(HAIR_RESOLUTION * size, HAIR_SIDE))
 
 
 def draft_side(size: int) -> int:
-    """Pixels that the shorter side of a decoded file must have, so that every step has the detail it needs."""
+    """Returns the pixels that the shorter side of a decoded file must have, so that no step lacks detail."""
     return max(DRAFT_SIDE * size, 2 * HAIR_SIDE)
 
 
 def reduced(image: Pixels, factor: float) -> Pixels:
-    """Shrunk by the power of two that is nearest to `factor`.
+    """Shrinks the picture by the power of two that is nearest to `factor`.
 
-    OpenCV halves a picture many times as fast as it averages parts of pixels; and JPEG knows the same fractions: a
-    picture decoded in a fraction of its size is reduced to nearly the same pixels. What is left over at the edges is
-    less than a pixel of the result.
+    OpenCV halves a picture many times as fast as it averages parts of pixels. JPEG decodes at the same fractions, so a
+    picture decoded at a fraction of its size is reduced to nearly the same pixels. The remainder at the edges is less
+    than a pixel of the result.
     """
     height, width = image.shape[:2]
     halvings = min(max(0, round(math.log2(factor))), min(height, width).bit_length() - 1)
@@ -386,10 +397,10 @@ def resized(image: Pixels, height: int, width: int) -> Pixels:
 
 
 def _label_type(mask: Mask) -> int:
-    """OpenCV numbers connected pieces three times as fast in sixteen bits, which suffice for one piece a pixel."""
+    """Returns the type of labels of connected pieces: OpenCV is three times as fast with 16 bits, if they suffice."""
     return int(cv2.CV_16U if np.count_nonzero(mask) < 65_535 else cv2.CV_32S)
 
 
 def _widened(mask: Mask, width: int) -> Mask:
-    """With all that lies within a square of `width` pixels about its pixels."""
+    """Returns the mask with all pixels in a square of `width` pixels around its pixels."""
     return np.asarray(cv2.dilate(mask.astype(np.uint8), np.ones((width, width), np.uint8)) > 0)

@@ -1,4 +1,4 @@
-"""A process that prepares chunks: it reads them from its parent and answers when each is written.
+"""A worker process that prepares chunks: it reads them from its parent and replies when each is written.
 
 python -m skinexp.data.preparation.worker
 """

@@ -89,7 +89,7 @@ def _ended(code: int, chunk: Chunk) -> Exception:
     rows = f"images {chunk.first} to {chunk.first + chunk.size - 1}"
     if code == -KILLED:
         return UserError(
-            f"data.workers: the system killed a process that prepared {rows}, most often because memory ran out. What "
-            f"is done is kept. Go on with fewer processes, such as data.workers=1"
+            f"data.workers: the system killed a process that prepared {rows}, most often because memory ran out. The "
+            f"images prepared so far are kept. Try again with fewer processes, such as data.workers=1"
         )
     return RuntimeError(f"a process that prepared {rows} ended with code {code}")

@@ -61,7 +61,7 @@ def read_manifest(manifest: Path, options: Data) -> pd.DataFrame:
             f"data.label_column: {manifest} has no column {options.label_column!r}. It has: {', '.join(frame.columns)}"
         )
     if missing := int(frame[column].isna().sum()):
-        raise UserError(f"data.image_column: {missing} rows of {manifest} name no image in column {column!r}")
+        raise UserError(f"data.image_column: {missing} rows of {manifest} have no image in column {column!r}")
     frame = frame.assign(**{column: frame[column].astype(str)})
     # Columns that are called `file` or `class` already, and are not meant, are replaced.
     taken = {"file", "class"} - {column, options.label_column}
@@ -85,7 +85,7 @@ def list_class_folders(directory: Path) -> pd.DataFrame:
     files = [file for file in files if len(file.parts) > 1 + is_split]
     if not files:
         raise UserError(
-            f"data.path: {directory} holds neither a manifest.csv nor one sub-folder of images a class "
+            f"data.path: {directory} holds neither a manifest.csv nor one sub-folder of images per class "
             f"({directory.name}/benign/*.jpg, {directory.name}/malignant/*.jpg; or {directory.name}/train/benign/*.jpg)"
         )
     # As objects: pandas' own strings refuse names that are not UTF-8.

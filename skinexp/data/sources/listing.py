@@ -1,4 +1,4 @@
-"""The files of a directory, and file names that can be printed and written anywhere."""
+"""The files of a directory, and file names that can be printed and written on any system."""
 
 import os
 import stat

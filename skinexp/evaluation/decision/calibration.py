@@ -1,4 +1,4 @@
-"""Calibration: logits to probabilities, by what was fitted on validation images."""
+"""Calibration: the function from logits to probabilities, fitted on validation images."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -69,7 +69,7 @@ def validate_calibration_method(method: str) -> None:
 
 
 def fit_calibrator(method: str, labels: ArrayLike, logits: ArrayLike) -> Calibrator:
-    """Fits, on validation images, how logits become probabilities.
+    """Fits the calibration of logits on validation images.
 
     Args:
         method: `none` (the logistic function), `temperature` (all logits divided by one number; the order of images
@@ -78,10 +78,10 @@ def fit_calibrator(method: str, labels: ArrayLike, logits: ArrayLike) -> Calibra
         logits: (n,) array.
 
     Returns:
-        A `Calibrator`. Where nothing can be learned (a class is absent, a logit is not finite) it is the identity,
-        with a warning: temperature 1, or `none`. Temperature is 1 too, without a warning, where none is best: where
-        every logit has the sign of its label (the smaller the better, without end), and where logits are no better
-        than their opposite (the larger the better).
+        A `Calibrator`. If no calibration can be fitted (a class is absent, a logit is not finite), it is the identity,
+        with a warning: temperature 1, or `none`. The temperature is also 1, without a warning, if no
+        temperature is best: if every logit has the sign of its label (the smaller, the better), or if logits are no
+        better than their negatives (the larger, the better).
 
     Raises:
         ValueError: if the method is unknown, a label is not 0 or 1, or the lengths differ.

@@ -1,4 +1,4 @@
-"""Net benefit: true positives, less the false ones at the price that a patient puts on them."""
+"""Net benefit: true positives less false positives, weighted by the odds of the threshold probability."""
 
 import math
 

@@ -1,10 +1,9 @@
-"""Intervals of smooth scores from what it does to them to leave groups out.
+"""Intervals of smooth scores by the grouped jackknife, on transformed scales.
 
-Percentiles of resamples fall short for scores whose distribution is skewed and whose error hangs on few images: the
+Percentiles of resamples are too narrow for scores with a skewed distribution whose error depends on few images: the
 highest ranked benign ones, the most certain wrong ones. Here an interval is symmetric on a scale on which the score is
-not skewed, and as wide as Student's distribution asks for with as many degrees of freedom as the scatter of the groups'
-parts allows. It needs a score that changes little where a group is left out, not one that is read off at one point of
-a curve.
+not skewed. Its width is that of Student's distribution, with the degrees of freedom of the scatter of the groups'
+contributions. The score must change little if a group is left out; a value read off at one point of a curve does not.
 """
 
 import math

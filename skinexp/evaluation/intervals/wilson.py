@@ -11,7 +11,7 @@ from skinexp.evaluation.intervals.resampling import validated_groups
 
 
 def wilson(successes: float, trials: float, quantile: float = QUANTILE) -> Interval:
-    """Returns Wilson's score interval: it stays within 0..1, and has a width where all trials or none succeed.
+    """Returns Wilson's score interval: it stays within 0..1, and has a width if all trials or none succeed.
 
     Args:
         successes: how many trials succeeded, 0 to `trials`.

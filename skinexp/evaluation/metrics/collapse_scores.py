@@ -1,4 +1,4 @@
-"""Two numbers that show a collapsed model: one that gives every image the same logit."""
+"""Two numbers that indicate a collapsed model, which gives every image the same logit."""
 
 import math
 

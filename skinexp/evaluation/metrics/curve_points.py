@@ -1,4 +1,4 @@
-"""The points of the two curves that show all thresholds at once."""
+"""The points of ROC and precision-recall curves."""
 
 from typing import NamedTuple
 

@@ -1,4 +1,4 @@
-"""The points of a reliability diagram: what probabilities promise beside what came true."""
+"""The points of a reliability diagram: mean predicted probability and observed share by bin."""
 
 import numpy as np
 import pandas as pd

@@ -27,9 +27,9 @@ class PairedComparison:
     """All pairs of models.
 
     Attributes:
-        pairs: a row a pair: `a`, `b`, `auc_a`, `auc_b`, `difference`, `low`, `high`, `p_value` (DeLong), `p_holm`,
+        pairs: one row per pair: `a`, `b`, `auc_a`, `auc_b`, `difference`, `low`, `high`, `p_value` (DeLong), `p_holm`,
             `only_a_right`, `only_b_right`, `mcnemar_p_value`, `mcnemar_p_holm`, `mcnemar_exact`.
-        differences: a row a pair and score, from `score_differences`.
+        differences: one row per pair and score, from `score_differences`.
     """
 
     pairs: pd.DataFrame

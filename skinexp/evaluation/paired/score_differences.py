@@ -37,7 +37,7 @@ def score_differences(
         seed: the same seed gives the same numbers.
 
     Returns:
-        A row a pair and score: `a`, `b`, `score`, `estimate_a`, `estimate_b`, `difference` (a - b), `low`, `high`.
+        One row per pair and score: `a`, `b`, `score`, `estimate_a`, `estimate_b`, `difference` (a - b), `low`, `high`.
         Limits are NaN if no resample has another difference than all images: it then shows nothing of how far off
         that is. A model whose predictions cannot be scored is left out, with a warning.
 

@@ -1,4 +1,4 @@
-"""How a training ended: the questions that rules and verdict ask first."""
+"""The outcome of a training, as rules and verdict need it first."""
 
 from skinexp.health.diagnostic_limits import limit
 from skinexp.health.observations import Observations

@@ -28,7 +28,7 @@ COLUMNS = {  # metric -> heading
 
 
 def show(pooled: PooledFolds) -> None:
-    """Prints a line a run: its scores on the test images at threshold 0.5, or its error.
+    """Prints a line per run: its scores on the test images at threshold 0.5, or its error.
 
     Args:
         pooled: the runs; the folds of a cross-validation are one line.

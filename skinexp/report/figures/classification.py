@@ -92,7 +92,7 @@ def precision_recall_curves(
 
 @styled
 def confusion_matrices(matrices: Mapping[str, ConfusionMatrix], thresholds: Mapping[str, str] | None = None) -> Figure:
-    """Draws the number of images by true and predicted class, a panel a run, side by side.
+    """Draws the number of images by true and predicted class, a panel per run, side by side.
 
     Args:
         matrices: for each run what `confusion_matrix` returns, all of one split.

@@ -18,7 +18,7 @@ SIZE = 8  # points of the levels' names
 
 @styled
 def subgroup_forest(levels: Mapping[str, pd.DataFrame]) -> Figure:
-    """Draws the test ROC-AUC of each level of each metadata column, a panel a run.
+    """Draws the test ROC-AUC of each level of each metadata column, a panel per run.
 
     Args:
         levels: for each run the table `Subgroups.levels`: columns `column`, `level`, `images`, `malignant`, `roc_auc`,
@@ -58,7 +58,7 @@ def subgroup_forest(levels: Mapping[str, pd.DataFrame]) -> Figure:
 
 
 def _lines(levels: Mapping[str, pd.DataFrame]) -> list[tuple[str, str, int, int]]:
-    """A heading a column and a line a level, of all runs, with how many images and how many malignant ones it has."""
+    """Returns a heading per column and a line per level, with the numbers of images and of malignant images."""
     found: dict[str, dict[str, tuple[int, int]]] = {}
     for table in levels.values():
         for column, level, images, malignant in table[["column", "level", "images", "malignant"]].itertuples(

@@ -56,7 +56,7 @@ def augmentation_sheet(originals: NDArray[Any], augmented: NDArray[Any]) -> Figu
 
 @styled
 def preprocessing_sheet(rows: Sequence[Mapping[str, NDArray[Any]]], captions: Sequence[str]) -> Figure:
-    """Draws the result of each preprocessing step on some images: a row an image, a column a step.
+    """Draws the result of each preprocessing step on some images: one row per image, a column per step.
 
     Args:
         rows: for each image its stages in order, name -> pixels 0..255 of shape (height, width, 3), or a mask of
@@ -103,7 +103,7 @@ def gradcam_sheet(
             drawn without colour, with a note.
         captions: for each image the words below it.
         title: above the sheet.
-        meaningless: why the maps mean nothing; it then stands in their place. None where they mean something.
+        meaningless: why the maps mean nothing; it then stands in their place. None if they mean something.
 
     Returns:
         A figure with a colour bar, unless the maps mean nothing.
@@ -147,7 +147,7 @@ def gradcam_comparison(
     captions: Sequence[str],
     meaningless: Mapping[str, str] | None = None,
 ) -> Figure:
-    """Draws the Grad-CAM maps of several runs on the same images: a row an image, a column a run, one scale a run.
+    """Draws the Grad-CAM maps of several runs on the same images: one row per image, one column and scale per run.
 
     Args:
         images: (n, s, s, 3) uint8.
@@ -217,20 +217,20 @@ def overlay(image: NDArray[Any], heat: NDArray[Any], top: float) -> NDArray[np.u
 
 
 def _faint(image: NDArray[Any]) -> NDArray[np.uint8]:
-    """The image in grey, so faint that nobody takes it for a map."""
+    """Returns the image in a pale grey that is not mistaken for a map."""
     grey = overlay(image, np.zeros(image.shape[:2]), top=1.0)
     return _pixels(255 - FAINT * (255.0 - grey))
 
 
 def _mark(panel: Axes, reason: str, across: float) -> None:
-    """Words in the midst of what would be a map, at this fraction of the panel's width."""
+    """Writes words in the middle of a panel, in place of a map."""
     box = {"facecolor": "white", "edgecolor": INK, "linewidth": 0.6, "boxstyle": "square,pad=0.35"}
     text = panel.text(across, 0.5, wrapped(reason, CELL - 0.4, 8), transform=panel.transAxes, fontsize=8, bbox=box)
     text.set(ha="center", va="center")
 
 
 def _blend(grey: NDArray[Any] | float, share: NDArray[Any]) -> NDArray[Any]:
-    """Colours of heat (0..1 of the scale) over grey: the hotter, the more opaque."""
+    """Returns the colours of heat (0..1 of the scale) over grey; opacity grows with the heat."""
     opacity = (0.9 * share**0.6)[..., None]
     return (1 - opacity) * np.broadcast_to(grey, share.shape)[..., None] + opacity * matplotlib.colormaps["plasma"](
         share
@@ -238,7 +238,7 @@ def _blend(grey: NDArray[Any] | float, share: NDArray[Any]) -> NDArray[Any]:
 
 
 def _draw_colour_bar(figure: Figure, top: float, **place: Any) -> Colorbar:
-    """A bar in the colours as they look over a medium grey."""
+    """Draws a colour bar with the colours as they appear over a medium grey."""
     colours = ListedColormap(_blend(0.6, np.linspace(0, 1, 256)))
     ticks, names = MaxNLocator(4, steps=[1, 2, 2.5, 5, 10]), FuncFormatter(lambda heat, _: f"{heat:.3g}")
     bar = figure.colorbar(ScalarMappable(Normalize(0, top), colours), ticks=ticks, format=names, **place)
@@ -248,7 +248,7 @@ def _draw_colour_bar(figure: Figure, top: float, **place: Any) -> Colorbar:
 
 
 def _top(heats: NDArray[Any]) -> float:
-    """The highest finite heat of a scale; 1 where there is none, so that nothing is divided by 0."""
+    """Returns the highest finite heat of a scale; 1 if there is none, to avoid a division by 0."""
     finite = heats[np.isfinite(heats)]
     return float(finite.max()) if finite.size and finite.max() > 0 else 1.0
 
@@ -284,7 +284,7 @@ def _aspect(image: NDArray[Any]) -> float:
 
 
 def _pixels(image: NDArray[Any]) -> NDArray[np.uint8]:
-    """Pixels of any type, 0..255, as uint8; augmentation hands over floats."""
+    """Returns pixels of any type, 0..255, as uint8; augmentation returns floats."""
     return np.clip(np.round(image), 0, 255).astype(np.uint8)
 
 

@@ -17,7 +17,7 @@ IMAGE_LEVEL, GROUPED = (COLOURS[1], "s", -0.14), (COLOURS[0], "o", 0.14)  # colo
 
 @styled
 def leakage_chart(pairs: Sequence[LeakagePair]) -> Figure:
-    """Draws a line a pair: the ROC-AUC with leakage and without it, with 95 % CIs, and an arrow for the optimism.
+    """Draws a line per pair: the ROC-AUC with leakage and without it, with 95 % CIs, and an arrow for the optimism.
 
     Raises:
         ValueError: if there is no pair.

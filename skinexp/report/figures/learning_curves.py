@@ -40,12 +40,12 @@ def learning_curves(histories: Mapping[str, pd.DataFrame]) -> Figure:
     If a run had more than one phase, a dotted line marks each change, and a strip below the panels names the phases.
 
     Args:
-        histories: for each run its history, one row an epoch: `epoch` (from 1, counting on through phases), `phase`
+        histories: for each run its history, one row per epoch: `epoch` (from 1, counting on through phases), `phase`
             ("train", "head" or "fine_tune"), `best` (whether the epoch's weights were kept), and `train/loss`,
             `val/loss`, and the same of `accuracy` and `auc`; a column that is missing is not drawn.
 
     Returns:
-        A figure with a panel a score.
+        A figure with a panel per score.
 
     Raises:
         ValueError: if there is no run.

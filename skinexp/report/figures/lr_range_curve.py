@@ -1,4 +1,4 @@
-"""The curve of a learning-rate range test: what each rate did to the loss, and which one to take."""
+"""The curve of a learning-rate range test: loss against learning rate, and the suggested rate."""
 
 from typing import Any
 
@@ -24,13 +24,13 @@ OTHER: dict[str, Any] = {"color": QUIET, "linewidth": 1.1, "linestyle": ":"}
 
 @styled
 def range_curve(name: str, curve: pd.DataFrame, suggested: float | None, steepest: float | None) -> Figure:
-    """The loss over the learning rate: each batch faint, their running average strong, the suggested rate marked.
+    """Draws the loss against the learning rate: each batch, the running average, and the suggested rate.
 
     Args:
-        name: what was trained.
-        curve: one row a step, with `lr`, `loss`, `smoothed_lr` and `smoothed`.
-        suggested: the rate to take; None: there is none.
-        steepest: the rate where the loss falls fastest; None: there is none.
+        name: of the network and the data.
+        curve: one row per step, with `lr`, `loss`, `smoothed_lr` and `smoothed`.
+        suggested: the suggested rate; None: there is none.
+        steepest: the rate at which the loss falls fastest; None: there is none.
     """
     figure = new_figure(WIDTH, HEIGHT)
     axes = figure.subplots()
@@ -54,14 +54,14 @@ def range_curve(name: str, curve: pd.DataFrame, suggested: float | None, steepes
 
 
 def _mark(axes: Axes, curve: pd.DataFrame, rate: float) -> Line2D:
-    """A line at the rate, and a dot where it meets the average."""
+    """Draws a line at the rate, and a dot where the line crosses the average."""
     height = np.interp(np.log(rate), np.log(curve["smoothed_lr"]), curve["smoothed"])
     axes.plot(rate, height, marker="o", markersize=7, color=SUGGESTED["color"], zorder=4)
     return axes.axvline(rate, **SUGGESTED)
 
 
 def _limits(curve: pd.DataFrame) -> tuple[float, float]:
-    """From below the lowest average to above the first ones."""
+    """Returns limits from below the lowest average to above the first ones."""
     lowest = float(curve["smoothed"].min())
     before = curve["loss"][: int(curve["smoothed"].argmin()) + 1]
     height = max(float(before.max()) - lowest, 0.05)

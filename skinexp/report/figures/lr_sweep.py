@@ -22,7 +22,7 @@ NOTE = 6.5  # points
 
 @styled
 def area_by_learning_rate(trials: pd.DataFrame) -> Figure:
-    """Draws a point a run, shaped by its health, and lines through the means of runs that differ in their seeds.
+    """Draws a point per run, shaped by its health, and lines through the means of runs that differ in their seeds.
 
     Args:
         trials: as `learning_rate_trials` returns them.
@@ -75,7 +75,7 @@ def _shape(state: str) -> dict[str, Any]:
 
 
 def _write_notes(panel: Axes, trials: pd.DataFrame, width: float) -> None:
-    """What is said of some runs at a learning rate, once, below the lowest of them; of failed ones above."""
+    """Labels runs at a learning rate once, below the lowest run; failed runs are labelled above."""
     noted = trials[trials["note"] != ""]
     alive, failed = noted[noted["state"] != FAILED], noted[noted["state"] == FAILED]
     below: dict[str, Any] = {"xytext": (0, -7), "va": "top"}

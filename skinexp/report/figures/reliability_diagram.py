@@ -32,7 +32,7 @@ def stages(points: pd.DataFrame) -> dict[str, pd.DataFrame]:
 
 @styled
 def reliability_diagrams(points: Mapping[str, pd.DataFrame]) -> Figure:
-    """Draws a diagram a run: observed share of malignant over mean probability, and below it the images in each bin.
+    """Draws a diagram per run: observed share of malignant over mean probability, and below it the images in each bin.
 
     Args:
         points: for each run the points of `Evidence.reliability`: columns `stage` ("before" or "after" calibration),

@@ -17,7 +17,7 @@ def result_figures(name: str, history: pd.DataFrame, evaluation: TestEvaluation)
 
     Args:
         name: of the run, in legends.
-        history: one row an epoch, as `Training.history` has it.
+        history: one row per epoch, as `Training.history` has it.
         evaluation: of the test images.
 
     Returns:
@@ -55,7 +55,7 @@ def outcome_sheet(
     """Draws the Grad-CAM maps of a run's clearest correct and wrong predictions.
 
     Args:
-        rows: one row an image, with outcome, image_id, calibrated (probability) and explained (0/1).
+        rows: one row per image, with outcome, image_id, calibrated (probability) and explained (0/1).
         images: (n, size, size, 3) uint8.
         heats: (n, size, size), at least 0, in units of the logit.
         meaningless: why the maps have no meaning, as those of a collapsed run; None if they have one.

@@ -73,7 +73,7 @@ styled = matplotlib.rc_context(STYLE)
 
 
 class Look(NamedTuple):
-    """The look of one run: colour, and for those who do not see it, marker and dashes."""
+    """The style of one run: colour, marker and dashes, so that runs differ without colour as well."""
 
     colour: str
     marker: str
@@ -131,7 +131,13 @@ class _Wrapper(textwrap.TextWrapper):
 
 
 def wrapped(text: str, width: float, size: float) -> str:
-    """The text, broken into lines of at most so many inches, in so many points: after spaces, commas, = and dots."""
+    """Returns the text in lines of at most `width` inches, broken after spaces, commas, = and dots.
+
+    Args:
+        text: one or several lines.
+        width: in inches.
+        size: of the letters, in points.
+    """
     return "\n".join(_wrapped_line(line, width, size) for line in text.split("\n"))
 
 
@@ -146,14 +152,14 @@ def _wrapped_line(line: str, width: float, size: float) -> str:
 
 @styled
 def png(figure: Figure) -> bytes:
-    """The figure as the bytes of a PNG file."""
+    """Returns the figure as the bytes of a PNG file."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=PIXELS_PER_INCH)
     return buffer.getvalue()
 
 
 def save(figure: Figure, path: Path | str) -> None:
-    """Writes the figure as a PNG file, and its directory where there is none."""
+    """Writes the figure as a PNG file, and creates its directory if it is absent."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(png(figure))

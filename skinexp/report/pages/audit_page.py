@@ -32,7 +32,7 @@ TERMINAL_STYLES = {SERIOUS: "red", WARNING: "yellow", NOTE: "dim"}
 
 @dataclass(frozen=True)
 class Shown:
-    """A picture on the page; `source` is None where it cannot be read."""
+    """A picture on the page; `source` is None if the file cannot be read."""
 
     source: str | None
     width: int
@@ -60,7 +60,7 @@ def render(
     """Returns the page as HTML: one document that loads nothing from anywhere.
 
     Args:
-        picture_of: gives the picture of a row of the table, None where there is none.
+        picture_of: gives the picture of a row of the table, None if there is none.
         command: that made the audit.
         day: the date on the page; today by default.
     """
@@ -107,13 +107,13 @@ TITLES = {
     "same_lesion_other_label": "One lesion, two labels",
     "straddles_given_split": "On both sides of the given split",
     "straddles_split": "On both sides of the split",
-    "giant_group": "One giant group",
-    "confounded": "Linked with the class",
-    "linked": "Also linked with the class",
+    "giant_group": "One very large group",
+    "confounded": "Associated with the class",
+    "linked": "Also associated with the class",
     "few_cases": "Few cases",
-    "few_of_a_level": "Few cases of a level",
+    "few_of_a_level": "Levels with few cases",
     "unusable": "Unusable files",
-    "left_aside": "Files left aside",
+    "left_aside": "Unused files",
     "extreme_aspect": "Extreme aspect",
     "odd_mode": "Odd modes",
     "turned_by_exif": "Turned by EXIF",
@@ -122,7 +122,7 @@ TITLES = {
 
 
 def show(findings: Findings) -> None:
-    """Prints the verdict and a line a finding."""
+    """Prints the verdict and one line per finding."""
     console.print(f"\n[bold]Audit[/bold] of {whole(findings.images)} images. {escape(verdict(findings))}")
     if not findings.found:
         return
@@ -152,7 +152,7 @@ def _is_a_row_a_set(finding: Finding) -> bool:
 
 
 def _below(finding: Finding, number: int, rows: Sequence[int]) -> str:
-    """What is said below the pictures of a set."""
+    """Returns the caption below the images of a set."""
     if _is_a_row_a_set(finding) and number < len(finding.rows):
         row = finding.rows.iloc[number]
         return f"{row['relation']}, {row['score']:.2f}" if "relation" in finding.rows else str(row["detail"])

@@ -1,4 +1,4 @@
-"""What figures of the comparison page share: captions, and the choice of runs that have a panel of their own."""
+"""Figures of the comparison page with captions, and the choice of runs that have a panel each."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -20,7 +20,7 @@ FIRST_METRICS = ("test/roc_auc", "val/roc_auc", "test/average_precision", "test/
 def write_comparison(comparison: Comparison, directory: Path, *, day: datetime.date | None = None) -> Path:
     """Writes the comparison of some runs: `comparison.html`, `comparison.csv` and `comparison.json`.
 
-    Runs that are the folds of one cross-validation become one row, a line a fold in `folds.csv`.
+    Runs that are the folds of one cross-validation become one row, a line per fold in `folds.csv`.
 
     Args:
         comparison: the analysed runs.
@@ -47,7 +47,7 @@ def write_comparison(comparison: Comparison, directory: Path, *, day: datetime.d
 
 
 def comparison_table(records: Sequence[RunOutputs]) -> pd.DataFrame:
-    """Returns one row a run, finished or not: its name, what it used, and all its scores.
+    """Returns one row per run, finished or not: its name, its model and data, and all its scores.
 
     Returns:
         A table with `name, status, error, model, seed, folds, fold, run_id, config_digest, data_digest, test_digest,

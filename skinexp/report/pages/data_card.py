@@ -1,7 +1,7 @@
-"""The data card: what a set is made of, how it was prepared and shared out, and what its audit found.
+"""The data card: the composition of a data set, its preprocessing and split, and the findings of its audit.
 
-It asks the questions of Gebru et al., "Datasheets for Datasets", Communications of the ACM 64 (2021), and answers those
-that the set itself answers; the rest is left to who collected it.
+It follows the questions of Gebru et al., "Datasheets for Datasets", Communications of the ACM 64 (2021), as far as the
+data set itself contains the answer. The collectors of the data can answer the others.
 """
 
 from collections.abc import Mapping
@@ -25,7 +25,7 @@ def render(
 
     Args:
         table: with column `split`, or else `given_split`, if the images are split.
-        preprocess: the options that images were prepared with; empty where they were not.
+        preprocess: the options that images were prepared with; empty if they were not.
         source: where the images came from.
         bad: path and reason of each image that could not be used.
         command: that wrote the card.
@@ -40,7 +40,7 @@ def render(
         _list(
             {
                 "Source": f"`{_plain(source)}`",
-                "Licence": _plain(table.licence or f"{UNKNOWN} (data.licence=... says it here)"),
+                "Licence": _plain(table.licence or f"{UNKNOWN} (set it with data.licence=...)"),
                 "Data digest": f"`{table.digest}` (changes with any image, label or group)",
             }
         ),

@@ -34,7 +34,7 @@ class Difference:
 
 @dataclass(frozen=True)
 class DifferenceTable:
-    """One run less each of the others: a row a score."""
+    """The differences of one run from each of the others, one row per score."""
 
     run: str
     others: list[str]
@@ -43,7 +43,7 @@ class DifferenceTable:
 
 @dataclass(frozen=True)
 class Differences:
-    """All tables, and how many of the runs are in them."""
+    """All tables, and the number of runs in them."""
 
     tables: list[DifferenceTable]
     is_restricted: bool

@@ -63,7 +63,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class ScoreTable:
-    """One table: its columns by group, and a row a run, the run with the highest test ROC-AUC first."""
+    """One table: its columns by group, and one row per run, the run with the highest test ROC-AUC first."""
 
     title: str
     groups: list[tuple[str, list[Column]]]
@@ -238,7 +238,7 @@ def _measured(columns: Sequence[Column], finished: Sequence[RunOutputs]) -> list
 
 
 def _best(column: Column, finished: Sequence[RunOutputs]) -> str | None:
-    """The column's best value as it is shown; None where no run stands out."""
+    """The column's best value as it is shown; None if no run stands out."""
     values = [column.value(record) for record in finished if _may_be_best(column, record)]
     shown = {column.show(value): value for value in values if not math.isnan(value)}
     if not column.best or len(shown) < 2:

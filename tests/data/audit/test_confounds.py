@@ -1,4 +1,4 @@
-"""What is linked with the class: found where it is planted, and not found by chance."""
+"""Columns that are associated with the class are found if they were planted, and not by chance."""
 
 import numpy as np
 import pandas as pd
@@ -45,7 +45,7 @@ def test_a_source_that_tells_the_class_is_a_warning_that_names_both():
     )
     (finding,) = findings(linked(frame))
     assert (finding.name, finding.severity) == ("confounded", "warning")
-    assert "linked with source" in finding.sentence
+    assert "associated with source" in finding.sentence
     assert "clinic A" in finding.sentence
 
 

@@ -254,7 +254,7 @@ def test_without_groups_lesions_and_patients_on_both_sides_are_counted_though_th
     assert set(finding.rows["lesion"]) == set(cases)
     frame["patient_id"], frame["lesion_id"] = cases, None
     options = replace(options, split=replace(options.split, group="auto"))
-    finding = split_leakage(findings, frame, options).named("straddles_split")
+    finding = split_leakage(findings, frame, options)
     assert "(60 by patient)" in finding.sentence
     assert finding.sentence.endswith("data.split.group=patient_id")
 

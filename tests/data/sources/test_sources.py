@@ -163,7 +163,7 @@ def test_a_missing_file_is_left_to_preparation_which_names_it(directory):
         (manifest().drop(columns="file"), {}, r"data\.image_column: .* no column 'file' or .* It has: label"),
         (manifest(), {"image_column": "scan"}, r"data\.image_column: .* no column 'scan'\. It has: file, label"),
         (manifest(), {"label_column": "dx"}, r"data\.label_column: .* no column 'dx'\. It has: file, label"),
-        (manifest(file=["images/0.jpg", *5 * [None]]), {}, r"data\.image_column: 5 rows of .* name no image"),
+        (manifest(file=["images/0.jpg", *5 * [None]]), {}, r"data\.image_column: 5 rows of .* have no image"),
         (manifest(image_id=["a", "b", "c", "b", "e", "f"]), {}, r"data\.path: image ids must be unique; 1 .*: b"),
         (manifest(image_id=["a", "b", None, "d", "e", "f"]), {}, r"data\.path: 1 images have no image_id"),
         (pd.DataFrame(), {}, r"data\.manifest: .* is no CSV table"),

@@ -45,7 +45,7 @@ def test_the_page_explains_the_collapse_with_a_matrix_and_names_the_cure(collaps
     text = words(compare(collapse, tmp_path, day=DAY))
     order = [
         "4 of the 16 finished runs have collapsed (wrong input range, cure: model.input_scaling=contract).",
-        "efficientnet collapses (wrong input range) wherever model.input_scaling=unit (4 of 4 runs",
+        "efficientnet collapses (wrong input range) in all runs with model.input_scaling=unit (4 of 4 runs",
         "Cure: model.input_scaling=contract",
         "Outcome of the runs by combination of settings.",
         "model.name model.batch_norm optim.lr model.input_scaling contract unit",
@@ -67,7 +67,7 @@ def test_the_page_draws_the_area_against_three_learning_rates_and_describes_it(r
     text = words(compare([*runs, run({"optim.lr": 0.1}, None, ill, status="failed")], tmp_path, day=DAY))
     assert "Validation ROC-AUC against the learning rate. learning rate 0.001: 0.800, ok; " in text
     assert "learning rate 0.1: n/a, failed (learning rate too high)." in text
-    assert "Runs collapse (learning rate too high) wherever optim.lr=0.1 (1 of 1 run)" in text
+    assert "Runs collapse (learning rate too high) in all runs with optim.lr=0.1 (1 of 1 run)" in text
 
 
 def test_a_failed_run_s_health_is_told_though_it_has_no_scores(run, tmp_path):

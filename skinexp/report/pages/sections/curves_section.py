@@ -40,11 +40,11 @@ def roc_and_pr_figures(comparison: Comparison) -> list[Captioned]:
     )
     return [
         Captioned(
-            f"ROC curves. A model that guesses lies on the diagonal.{bounded}",
+            f"ROC curves. The diagonal is chance level.{bounded}",
             embed(roc_curves(curves, roc_bands), f"ROC curves on the test images. {areas}."),
         ),
         Captioned(
-            f"Precision-recall curves. A model that guesses lies on the line of the prevalence.{bounded}",
+            f"Precision-recall curves. The horizontal line at the prevalence is chance level.{bounded}",
             embed(
                 precision_recall_curves(curves, recall_bands),
                 f"Precision-recall curves on the test images. {precisions}.",

@@ -6,7 +6,7 @@ from skinexp.report.pages.section import Content, Section
 
 
 def content(comparison: Comparison) -> Content | None:
-    """Returns a block a data set; None if no run described its data."""
+    """Returns a block per data set; None if no run described its data."""
     return {"blocks": comparison.datasets, "classes": CLASSES} if comparison.datasets else None
 
 

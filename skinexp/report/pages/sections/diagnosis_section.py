@@ -21,7 +21,7 @@ def area_text(cell: Cell) -> str:
 
 
 def features_text(cell: Cell) -> str:
-    """Returns what was measured of the features in a cell; an empty text if nothing was."""
+    """Returns the measurements of the features in a cell; an empty text if there are none."""
     measured = {"cosine": (cell.cosine, cosine), "probe": (cell.probe, three_decimals)}
     return " · ".join(f"{name} {show(value)}" for name, (value, show) in measured.items() if not math.isnan(value))
 

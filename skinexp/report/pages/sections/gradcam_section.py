@@ -30,7 +30,7 @@ def maps(comparison: Comparison) -> Content | None:
 
 
 def gradcam_figures(shared: SharedImages) -> list[Captioned]:
-    """Returns sheets of the maps, a row an image and a column a run."""
+    """Returns sheets of the maps, one row per image and a column per run."""
     captions = [f"{one.image_id}\n{one.true_class}" for one in shared.probabilities]
     images = ", ".join(one.image_id for one in shared.probabilities)
     meaningless = dict.fromkeys(shared.collapsed, MEANINGLESS)

@@ -17,7 +17,7 @@ CAPTION = (
 
 
 def content(comparison: Comparison) -> Content | None:
-    """Returns the figure and a sentence a pair; None if there is no pair."""
+    """Returns the figure and a sentence per pair; None if there is no pair."""
     pairs = comparison.leakage
     return {"figure": leak_figure(pairs), "pairs": pairs} if pairs else None
 

@@ -26,7 +26,7 @@ def content(comparison: Comparison) -> Content | None:
 
 
 def reliability_figure(comparison: Comparison) -> Captioned | None:
-    """Returns a reliability diagram a run; None if no run left predictions."""
+    """Returns a reliability diagram per run; None if no run left predictions."""
     points = comparison.figures.reliability
     drawn = [run for run in with_panel(comparison.finished) if run.name in points]
     if not drawn:

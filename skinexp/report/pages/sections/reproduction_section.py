@@ -5,7 +5,7 @@ from skinexp.report.pages.section import Content, Section
 
 
 def content(comparison: Comparison) -> Content:
-    """Returns what all runs share, and a row a run."""
+    """Returns what all runs share, and one row per run."""
     return {"facts": comparison.reproduction}
 
 

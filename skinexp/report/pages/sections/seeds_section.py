@@ -9,7 +9,7 @@ from skinexp.report.pages.section import Content, Section
 
 
 def content(comparison: Comparison) -> Content | None:
-    """Returns a row a configuration; None if none was repeated."""
+    """Returns one row per configuration; None if none was repeated."""
     return {"rows": [row(one) for one in comparison.seeds]} if comparison.seeds else None
 
 

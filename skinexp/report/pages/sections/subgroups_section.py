@@ -12,8 +12,8 @@ from skinexp.report.pages.embedded_figure import embed
 from skinexp.report.pages.section import Content, Section
 
 CAPTION = (
-    "Test ROC-AUC by subgroup, with 95 % CIs (DeLong); in parentheses, its images. A subgroup with fewer than "
-    "10 images of either class has none. If intervals overlap widely, the subgroups need not differ."
+    "Test ROC-AUC by subgroup, with 95 % CIs (DeLong); the number of images is in parentheses. A subgroup with "
+    "fewer than 10 images of either class has no ROC-AUC. If intervals overlap widely, the subgroups need not differ."
 )
 
 
@@ -26,7 +26,7 @@ def content(comparison: Comparison) -> Content | None:
 
 
 def subgroup_figure(comparison: Comparison) -> Captioned | None:
-    """Returns the ROC-AUC of each subgroup, a panel a run; None if no run has subgroups."""
+    """Returns the ROC-AUC of each subgroup, a panel per run; None if no run has subgroups."""
     runs = [run for run in comparison.finished if len(run.evidence.get("subgroups", ())) and not run.collapsed]
     levels = {run.name: run.evidence["subgroups"].fillna({"note": ""}) for run in with_panel(runs)}
     if not levels:
