@@ -179,7 +179,7 @@ def test_the_evaluated_run_is_still_compared_as_itself(white, trained, tmp_path)
 def test_a_model_of_an_earlier_version_is_tested_and_says_what_is_missing(bare, white):
     np.testing.assert_allclose(bare.predictions["logit"], white.predictions["logit"], atol=1e-5)
     assert bare.result["shift"] is None
-    assert "the model's file keeps nothing of those" in bare.output
+    assert "the model's file holds no statistics of those" in bare.output
 
 
 def test_a_run_that_was_not_tracked_is_not_tracked_here(bare):

@@ -61,7 +61,7 @@ def test_the_terminal_tells_the_story_and_ends_with_the_suggestion_and_the_figur
     lines = either.output.splitlines()
     assert [line.split()[0] for line in lines[:3]] == ["Compute", "Data", "Prepared"]
     assert lines[-1] == f"Figure    {either.directory.relative_to(either.place)}/figures/lr_find.png"
-    assert re.search(r"^Suggested (optim\.lr=\S+, \S|nothing\. \S)", either.output, re.MULTILINE)
+    assert re.search(r"^(Suggested optim\.lr=\S+, \S|No rate suggested\. \S)", either.output, re.MULTILINE)
     assert "Traceback" not in either.output
 
 

@@ -6,7 +6,7 @@ import pytest
 from keras import ops
 
 from skinexp import models
-from skinexp.config.schema import Model, Optim
+from skinexp.config.schema import FineTune, Model, Optim
 from skinexp.models import Classifier
 from skinexp.models.classifier import FEATURES
 from skinexp.models.extractor import extractor
@@ -89,8 +89,8 @@ def test_cutting_leaves_the_graph_as_it_was(transfer, plan):
 
 
 def test_a_backbone_that_learns_is_not_cut(transfer):
-    for model in (Model(name="mobilenet", frozen=False), Model(name="mobilenet", frozen=True)):
-        model.fine_tune.fraction = 1.0
+    for frozen in (False, True):
+        model = Model(name="mobilenet", frozen=frozen, fine_tune=FineTune(fraction=1.0))
         *_, last = phases.plan(transfer, model, Optim())
         assert cut.find_cut_layer(last, transfer) is None
     assert cut.find_cut_layer(Phase("train", 1, 1e-3, frozenset()), transfer) is None
@@ -99,8 +99,7 @@ def test_a_backbone_that_learns_is_not_cut(transfer):
 @pytest.mark.parametrize("fraction", [0.0, 0.25, 1.0])
 def test_a_backbone_whose_normalization_learns_is_not_cut(transfer, fraction):
     """Not even behind its first convolution, which leaves more values than the image has."""
-    model = Model(name="mobilenet", batch_norm="trained")
-    model.fine_tune.fraction = fraction
+    model = Model(name="mobilenet", batch_norm="trained", fine_tune=FineTune(fraction=fraction))
     for phase in phases.plan(transfer, model, Optim()):
         assert cut.find_cut_layer(phase, transfer) is None
 
