@@ -4,7 +4,8 @@ import ast
 from pathlib import Path
 
 PACKAGE = Path(__file__).parents[1]
-COMMANDS = ("train", "evaluate", "compare", "audit", "lr_find", "pretrain", "ui", "sync", "zoo")  # as help lists them
+# As help lists them.
+COMMANDS = ("train", "evaluate", "predict", "compare", "audit", "lr_find", "pretrain", "ui", "sync", "zoo")
 
 
 def typed(name: str) -> str:

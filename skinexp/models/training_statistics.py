@@ -25,7 +25,7 @@ def training_statistics(batches: Batches, predicted: Predictions, frame: pd.Data
     training = batches.train.images
     drawn = np.sort(rng(seed, "reference").permutation(len(training))[:IMAGES])
     some = Images(training.pixels, training.rows[drawn], training.labels[drawn])
-    features, _ = predicted.predictor(some)
+    features, _ = predicted.forward(some)
     validation = predicted.features[(predicted.table["split"] == "val").to_numpy()]
     seen = frame.loc[frame["split"] != "test", "sha256"]
     return domain_shift.fit(features, validation, colour_statistics(some), image_fingerprints(seen))

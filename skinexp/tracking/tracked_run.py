@@ -218,19 +218,7 @@ def start(
     Raises:
         UserError: if another process is working on the run, or an undelivered run would be lost.
     """
-    outbox = Outbox(directory)
-    if outbox and not resume:
-        if outbox.left:
-            raise UserError(
-                f"{directory}: holds a run that was not delivered. Deliver it (python -m skinexp.sync {directory}), go "
-                f"on with it (resume={directory}), or use another directory"
-            )
-        shutil.rmtree(outbox.directory)
-    outbox.create()
-    try:
-        outbox.writer.acquire(blocking=False)
-    except Timeout as error:
-        raise UserError(f"{directory}: another process is working on this run. Wait for it, or end it") from error
+    outbox = _own_outbox(directory, resume)
     fresh = not outbox
     if not fresh:
         key = outbox.opening["key"]
@@ -249,6 +237,28 @@ def start(
             time=now(),
         )
     return TrackedRun(options, outbox, key, fresh)
+
+
+def _own_outbox(directory: Path, resume: bool) -> Outbox:
+    """Returns the outbox of a directory, which no other process writes to from now on.
+
+    Raises:
+        UserError: see `start`.
+    """
+    outbox = Outbox(directory)
+    if outbox and not resume:
+        if outbox.left:
+            raise UserError(
+                f"{directory}: holds a run that was not delivered. Deliver it (python -m skinexp.sync {directory}), go "
+                f"on with it (resume={directory}), or use another directory"
+            )
+        shutil.rmtree(outbox.directory)
+    outbox.create()
+    try:
+        outbox.writer.acquire(blocking=False)
+    except Timeout as error:
+        raise UserError(f"{directory}: another process is working on this run. Wait for it, or end it") from error
+    return outbox
 
 
 def _origin() -> dict[str, str]:

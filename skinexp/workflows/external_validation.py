@@ -6,7 +6,6 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-import keras
 from sklearn.exceptions import UndefinedMetricWarning
 
 from skinexp.config.schema import Config
@@ -16,7 +15,8 @@ from skinexp.data.preparation.image_cache import Prepared
 from skinexp.data.table import Table
 from skinexp.evaluation import EvaluationOptions, OperatingPoint, TestEvaluation, domain_shift, evaluate
 from skinexp.models.archive import load_reference
-from skinexp.models.prediction import Predictions, predict_all
+from skinexp.models.prediction import Predictions
+from skinexp.models.predictor import load_predictor
 from skinexp.models.training_statistics import colour_statistics, image_fingerprints
 from skinexp.report.console import external_validation_table
 from skinexp.report.figures import run_figures, style
@@ -26,8 +26,6 @@ from skinexp.runs.run_summary import ShiftSummary
 from skinexp.workflows import dataset, dataset_outputs, evaluation_outputs
 
 log = logging.getLogger(__name__)
-
-BATCH = 32  # images of one prediction step; predictions do not depend on it
 
 
 def run(run: TrainedRun, table: Table, config: Config, directory: Path, run_log: RunLog) -> None:
@@ -47,11 +45,11 @@ def run(run: TrainedRun, table: Table, config: Config, directory: Path, run_log:
         dataset_outputs.log_dataset(run_log, prepared, config.data.path)
     with run_log.stage("evaluation"), warnings.catch_warnings():
         warnings.simplefilter("ignore", UndefinedMetricWarning)  # a sentence says so below
-        network = keras.saving.load_model(run.model_file, compile=False)
-        predicted = predict_all(network, prepared.images, prepared.table.frame, BATCH)
+        predictor = load_predictor(run.model_file, run.preprocess, OperatingPoint(run.threshold, run.calibrator))
+        predicted = predictor.predict_table(prepared.images, prepared.table.frame)
         predicted.table.to_parquet(directory / run_files.PREDICTIONS, index=False)
         options = EvaluationOptions(**dataclasses.asdict(config.evaluate))
-        evaluation = evaluate(predicted.table, options, OperatingPoint(run.threshold, run.calibrator))
+        evaluation = evaluate(predicted.table, options, predictor.operating_point)
         evaluation_outputs.write_evaluation(evaluation, directory, run_log)
     with run_log.stage("domain shift"):
         shift = _domain_shift(run, prepared, predicted)

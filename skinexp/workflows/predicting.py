@@ -1,0 +1,145 @@
+"""The prediction workflow: images that need no label, prepared, predicted and written batch by batch."""
+
+import logging
+import math
+import os
+import sys
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, nullcontext
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from skinexp.config import evaluation_config
+from skinexp.config.compose import compose
+from skinexp.core import terminal
+from skinexp.data.sources.listing import printable
+from skinexp.data.sources.named_images import NamedImage, NamedImages, find_images
+from skinexp.runs.lookup import TrainedRun, locate_run
+from skinexp.workflows.prediction_table import check_output, prediction_table
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+    from skinexp.models.predictor import Predictor
+
+log = logging.getLogger(__name__)
+
+AHEAD = 1  # batches that are prepared while another one is predicted
+
+
+def run(name: str, words: list[str], output: Path | None, batch_size: int, uri: str | None = None) -> None:
+    """Predicts images with a run's network.
+
+    Args:
+        name: the run's directory, its MLflow id, or a model file.
+        words: files, folders, patterns, or `-` for a list on stdin.
+        output: a .csv or .parquet file; None: CSV on the standard output.
+        batch_size: images of one step; predictions do not depend on it.
+        uri: MLflow store in which an id is looked up; None: the default one.
+
+    Raises:
+        UserError: if there is no such run, no image at all, or if the output cannot be written.
+    """
+    if output is not None:
+        check_output(output)
+    named = find_images(words, sys.stdin.buffer)
+    trained = locate_run(name, uri)
+    with terminal.libraries_write_to(Path(os.devnull)), _messages(on_stderr=output is None):
+        predictor = _load(trained)
+        _warn(trained, named)
+        shown = terminal.bar("Predicting", len(named.images)) if output is not None else nullcontext()
+        predicted: Counter[str] = Counter()
+        failed = 0
+        with prediction_table(output) as write, shown as progress:
+            for rows in predict_images(predictor, named.images, batch_size):
+                write(rows)
+                predicted.update(rows["predicted"].dropna())
+                failed += int(rows["error"].notna().sum())
+                if progress is not None:
+                    progress.advance(len(rows))
+        _summarise(predicted, len(named.images) - failed, failed, output)
+
+
+def predict_images(predictor: "Predictor", images: Iterable[NamedImage], batch_size: int) -> "Iterator[pd.DataFrame]":
+    """Yields the predictions of each batch of images: columns file, probability, predicted, logit, error.
+
+    Memory does not grow with the number of images: while a batch is predicted the next one is read and prepared, and
+    no more.
+
+    Args:
+        predictor: the trained network.
+        images: which files; a generator is consumed as predictions go on.
+        batch_size: images of a batch.
+    """
+    left = iter(images)
+    ahead: deque[tuple[list[NamedImage], list[Future[np.ndarray | str]]]] = deque()
+    with ThreadPoolExecutor() as threads:
+        while batch := list(islice(left, batch_size)):
+            ahead.append((batch, [threads.submit(_prepare, predictor, image) for image in batch]))
+            if len(ahead) > AHEAD:
+                yield _predict(predictor, *ahead.popleft())
+        while ahead:
+            yield _predict(predictor, *ahead.popleft())
+
+
+def _prepare(predictor: "Predictor", image: NamedImage) -> "np.ndarray | str":
+    from skinexp.data.image_readers import read_file
+
+    return image.error or predictor.prepare(partial(read_file, Path(image.file)))
+
+
+def _predict(
+    predictor: "Predictor", images: list[NamedImage], prepared: "list[Future[np.ndarray | str]]"
+) -> "pd.DataFrame":
+    rows = predictor.predict([future.result() for future in prepared])
+    rows.insert(0, "file", [printable(image.file) for image in images])
+    return rows
+
+
+def _load(run: TrainedRun) -> "Predictor":
+    """Loads the network on the backend that it was trained with, if that is installed."""
+    from skinexp import compute
+
+    config = evaluation_config.match_run(compose(), (), run.preprocess, run.summary.to_dict())
+    compute.configure(config)  # before anything else imports Keras
+
+    from skinexp.evaluation import OperatingPoint
+    from skinexp.models.predictor import load_predictor
+
+    return load_predictor(run.model_file, run.preprocess, OperatingPoint(run.threshold, run.calibrator))
+
+
+def _warn(run: TrainedRun, named: NamedImages) -> None:
+    """Logs what a reader of the table would otherwise look for in vain."""
+    if named.ignored:
+        log.info("Ignored   files that are hidden or do not have the suffix of an image: %s", f"{named.ignored:,}")
+    if named.repeated:
+        log.info("Repeated  files that were named again: %s. Each file has one row", f"{named.repeated:,}")
+    if math.isnan(run.threshold):
+        log.warning("Threshold The model has none, as its validation images allowed none: column `predicted` is empty")
+
+
+def _summarise(predicted: Counter[str], usable: int, failed: int, output: Path | None) -> None:
+    classes = ", ".join(f"{count:,} {name}" for name, count in sorted(predicted.items()))
+    log.info("Predicted %s images%s", f"{usable:,}", f": {classes}" if classes else "")
+    if failed:
+        log.warning("Failed    images that cannot be used: %s. Column `error` has the reasons", f"{failed:,}")
+    if output is not None:
+        log.info("Table     %s", output)
+
+
+@contextmanager
+def _messages(on_stderr: bool) -> Iterator[None]:
+    """Shows messages of skinexp: on stderr if the standard output is the table."""
+    ours, handler = logging.getLogger("skinexp"), logging.StreamHandler() if on_stderr else terminal.Handler()
+    ours.setLevel(logging.INFO)
+    ours.addHandler(handler)
+    try:
+        yield
+    finally:
+        ours.removeHandler(handler)
