@@ -158,7 +158,7 @@ def test_killed_once_it_ends_as_if_it_had_not_been(epoch, usual, undisturbed, li
     resumed = live(usual, tmp_path)
     same(resumed, undisturbed)
     assert resumed.told == list(range(epoch, 6))
-    said = [line for line in caplog.messages if "goes on" in line]
+    said = [line for line in caplog.messages if "resumes" in line]
     assert said == [f"Training  resumes after epoch {epoch - 1}"] * (epoch > 1)
 
 
