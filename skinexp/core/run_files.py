@@ -23,6 +23,11 @@ PACKAGES = "packages.txt"
 # Written by an evaluation.
 EVALUATE_LOG = "evaluate.log"
 
+# Written by a learning-rate range test, and by an audit.
+LR_CURVE = "lr_find.csv"
+LR_SUGGESTION = "lr_find.json"
+AUDIT_PAGE = "audit.html"
+
 # Written by a sweep, or by a comparison of runs.
 SWEEP = "sweep.json"
 COMPARISON_PAGE = "comparison.html"

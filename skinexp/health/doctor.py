@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from skinexp.config.schema import Config
+from skinexp.core import run_files
 from skinexp.core.atomic_files import replace_text
 from skinexp.core.errors import UserError
 from skinexp.core.strict_json import to_strict_json
@@ -36,8 +37,6 @@ from skinexp.training.phases import Phase
 
 log = logging.getLogger(__name__)
 
-FILE = "health.json"
-
 
 class Doctor:
     """Examines one training: `Preflight` before it, `EpochMonitor` while it runs, `Verdict` when it is over.
@@ -54,7 +53,7 @@ class Doctor:
             config: the whole experiment.
             directory: of the run; health.json is written into it.
         """
-        self.file = directory / FILE
+        self.file = directory / run_files.HEALTH
         self._training = ExaminedTraining(classifier, prepared, batches, config, directory)
         self._options = config.health
         self._observations = self._training.observe_options()

@@ -4,6 +4,7 @@ import json
 
 import keras
 
+from skinexp.core import run_files
 from skinexp.core.atomic_files import replace_text
 from skinexp.core.strict_json import to_strict_json
 from skinexp.health import network_readings
@@ -13,8 +14,6 @@ from skinexp.health.readings import Readings
 from skinexp.training.checkpoints import FOLDER
 from skinexp.training.phase_task import PhaseTask
 from skinexp.training.phases import Phase
-
-FILE = "health.json"  # beside the checkpoints: the ends of phases that a resumed run does not train again
 
 
 class EpochMonitor:
@@ -34,7 +33,8 @@ class EpochMonitor:
         self.phase_ends: dict[str, Readings] = {}
         self.seconds = 0.0
         self._training, self._constant_loss = training, constant_loss
-        self._file = training.directory / FOLDER / FILE
+        # Beside the checkpoints: the ends of phases that a resumed run does not train again.
+        self._file = training.directory / FOLDER / run_files.HEALTH
         if self._file.is_file():
             kept = json.loads(self._file.read_text())
             self.phase_ends = {name: Readings.from_dict(values) for name, values in kept.items()}

@@ -11,6 +11,7 @@ from typing import Any
 
 import cloudpickle
 
+from skinexp.core import run_files
 from skinexp.core.child_processes import ChildProcess
 from skinexp.core.result_file import read_result
 from skinexp.sweep.job_main import Task
@@ -72,7 +73,7 @@ class JobProcess:
         self.directory.mkdir(parents=True, exist_ok=True)
         self.place, self.began = place, time.monotonic()
         self._process = ChildProcess(
-            "skinexp.sweep.job_main", errors=self.directory / "train.log", variables=places.gpu_variables(place)
+            "skinexp.sweep.job_main", errors=self.directory / run_files.TRAIN_LOG, variables=places.gpu_variables(place)
         )
         with suppress(BrokenPipeError):
             self._process.send(cloudpickle.dumps(replace(task, cores=places.cores(place))))

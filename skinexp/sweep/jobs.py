@@ -11,7 +11,7 @@ from hydra.conf import HydraConf
 from hydra.types import RunMode
 from rich.markup import escape
 
-from skinexp.core import invocation
+from skinexp.core import invocation, run_files
 from skinexp.core.result_file import read_result
 from skinexp.core.terminal import console, libraries_write_to
 from skinexp.runs.job import Job
@@ -70,7 +70,7 @@ def report_job(job: Job) -> Iterator[None]:
     if job.sweep is not None:
         console.print()
         console.rule(f"[bold]{escape(job.name)}[/bold]", align="left")
-    file = job.directory / "train.log"
+    file = job.directory / run_files.TRAIN_LOG
     with invocation.log_failure(file):
         with libraries_write_to(file):
             yield

@@ -5,9 +5,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from skinexp.core import run_files
 from skinexp.core.atomic_files import replace_text
-
-FILE = "sweep.json"
 
 
 @dataclass
@@ -42,8 +41,8 @@ class Manifest:
     @classmethod
     def load(cls, directory: Path) -> "Manifest":
         """Reads a sweep's manifest."""
-        return cls(**json.loads((directory / FILE).read_text()))
+        return cls(**json.loads((directory / run_files.SWEEP).read_text()))
 
     def save(self, directory: Path) -> None:
         """Writes the manifest whole or not at all."""
-        replace_text(directory / FILE, json.dumps(asdict(self), indent=2) + "\n")
+        replace_text(directory / run_files.SWEEP, json.dumps(asdict(self), indent=2) + "\n")

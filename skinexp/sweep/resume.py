@@ -7,9 +7,9 @@ from pathlib import Path
 
 import yaml
 
+from skinexp.core import run_files
 from skinexp.core.errors import UserError
 from skinexp.core.terminal import from_here
-from skinexp.sweep import manifest
 from skinexp.sweep.manifest import Manifest
 
 ARGUMENT = re.compile(r"\+*resume=(?P<directory>.*)")
@@ -36,7 +36,7 @@ def read_arguments() -> Path | None:
             f"be changed. Received: {' '.join(foreign)}"
         )
     asked = Path(named[-1].strip("'\"")).resolve()
-    cwd, original = _of_sweep(asked) if (asked / manifest.FILE).is_file() else _of_run(asked)
+    cwd, original = _of_sweep(asked) if (asked / run_files.SWEEP).is_file() else _of_run(asked)
     how = [word for word in others if LAUNCHER.match(word)]
     kept = [word for word in original if not (how and LAUNCHER.match(word))]
     sys.argv[1:] = [*kept, *how]
@@ -53,7 +53,7 @@ def _of_sweep(directory: Path) -> tuple[str, list[str]]:
 
 
 def _of_run(directory: Path) -> tuple[str, list[str]]:
-    if (directory.parent / manifest.FILE).is_file():
+    if (directory.parent / run_files.SWEEP).is_file():
         raise UserError(f"resume: {directory} is a run of a sweep. Resume the sweep: resume={directory.parent}")
     saved = directory / ".hydra"  # Hydra writes its overrides last: without them, what came before may be half a file
     if not (saved / "overrides.yaml").is_file():
@@ -74,5 +74,5 @@ def advice(place: Path | None) -> str:
     """Returns the message of a stopped command: how to resume it."""
     if place is None:
         return "Stopped."
-    multirun = "-m " if (place / manifest.FILE).is_file() else ""
+    multirun = "-m " if (place / run_files.SWEEP).is_file() else ""
     return f"Stopped. To resume: python -m skinexp.train {multirun}resume={from_here(place)}"

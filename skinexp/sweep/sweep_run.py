@@ -14,6 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from skinexp import tracking
 from skinexp.comparison.analyse import analyse
 from skinexp.config import schema
+from skinexp.core import run_files
 from skinexp.core.errors import UserError
 from skinexp.core.invocation import Invocation, exit_code_of
 from skinexp.core.result_file import read_result
@@ -28,7 +29,13 @@ from skinexp.sweep.manifest import Manifest
 log = logging.getLogger(__name__)
 
 RECORDED = ("name", "overrides", "status", "error", "run_id")  # of each job, in sweep.json
-COMPARISON_FILES = ("comparison.html", "comparison.csv", "comparison.json", "folds.csv", "sweep.json")
+COMPARISON_FILES = (
+    run_files.COMPARISON_PAGE,
+    run_files.COMPARISON_TABLE,
+    run_files.COMPARISON_VALUES,
+    run_files.FOLDS,
+    run_files.SWEEP,
+)
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from filelock import FileLock
 from mlflow.exceptions import MlflowException
 
 from skinexp.config.schema import Tracking
+from skinexp.core import run_files
 from skinexp.core.errors import UserError
 
 PARENT_TAG = "mlflow.parentRunId"
@@ -201,7 +202,7 @@ def model(options: Tracking, run_id: str) -> StoredModel:
             raise UserError(f"{run_id}: this run has no model in {options.uri}: {why}. Name a run's directory instead")
         mlflow.artifacts.download_artifacts(artifact_uri=f"runs:/{run_id}/result.json", dst_path=str(directory))
         logged = mlflow.artifacts.download_artifacts(artifact_uri=f"models:/{outputs[-1].model_id}")
-        shutil.copyfile(Path(logged) / "data" / "model.keras", directory / "model.keras")
+        shutil.copyfile(Path(logged) / "data" / run_files.MODEL, directory / run_files.MODEL)
         experiment = mlflow.get_experiment(run.info.experiment_id).name
     except (MlflowException, OSError) as error:
         raise UserError(explain(options.uri, error)) from error

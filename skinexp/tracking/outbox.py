@@ -17,9 +17,9 @@ from filelock import FileLock
 
 from skinexp.core.atomic_files import replace_text
 from skinexp.core.errors import NO_ROOM, UserError
+from skinexp.core.run_files import OUTBOX
 
 STATUSES = {"finished": "FINISHED", "failed": "FAILED", "killed": "KILLED"}  # of a run, in MLflow's words
-FOLDER = "outbox"  # in the run's directory
 
 Record = dict[str, Any]  # kind, and what that kind needs
 
@@ -56,7 +56,7 @@ class Outbox:
 
     def __init__(self, place: Path):
         self.place = place
-        self.directory = place / FOLDER
+        self.directory = place / OUTBOX
         self._records, self._delivered = self.directory / "records.jsonl", self.directory / "delivered.json"
         self.writer = FileLock(self.directory / "writer.lock")
         self.deliverer = FileLock(self.directory / "deliverer.lock")
@@ -138,7 +138,7 @@ class Outbox:
 
 def find(place: Path) -> list[Outbox]:
     """Returns the outboxes below a directory, a sweep's before those of its runs: their parent is delivered first."""
-    found = [Outbox(directory.parent) for directory in place.rglob(FOLDER) if directory.is_dir()]
+    found = [Outbox(directory.parent) for directory in place.rglob(OUTBOX) if directory.is_dir()]
     return sorted((outbox for outbox in found if outbox), key=lambda outbox: (len(outbox.place.parts), outbox.place))
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from skinexp.config.schema import Config
-from skinexp.core import terminal
+from skinexp.core import run_files, terminal
 from skinexp.core.atomic_files import replace_text, write_tables
 from skinexp.data.audit import Findings, audit
 from skinexp.data.preparation import image_cache
@@ -17,8 +17,6 @@ from skinexp.report.pages import audit_page
 from skinexp.workflows import audit_outputs, dataset
 
 log = logging.getLogger(__name__)
-
-PAGE = "audit.html"
 
 
 def run(config: Config, directory: Path, about: dict[str, Any]) -> Findings:
@@ -35,9 +33,9 @@ def run(config: Config, directory: Path, about: dict[str, Any]) -> Findings:
     write_tables({finding.name: finding.rows for finding in findings if len(finding.rows)}, directory / "audit")
     audit_outputs.write_card(table, findings, config, directory, {}, prepared=False)
     page = audit_page.render(findings, table, _image_reader(table), str(about["command"]))
-    replace_text(directory / PAGE, page)
+    replace_text(directory / run_files.AUDIT_PAGE, page)
     audit_page.show(findings)
-    log.info("Page      %s", terminal.from_here(directory / PAGE))
+    log.info("Page      %s", terminal.from_here(directory / run_files.AUDIT_PAGE))
     return findings
 
 

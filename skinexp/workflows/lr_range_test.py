@@ -1,6 +1,5 @@
 """The workflow of a learning-rate range test: loads the images, builds the network, tests the rates, suggests one."""
 
-import json
 import logging
 import time
 from pathlib import Path
@@ -10,8 +9,8 @@ import pandas as pd
 
 from skinexp import models
 from skinexp.config.schema import RangeTest
-from skinexp.core import terminal
-from skinexp.core.strict_json import to_strict_json
+from skinexp.core import run_files, terminal
+from skinexp.core.strict_json import write_json
 from skinexp.report.figures import style
 from skinexp.report.figures.lr_range_curve import range_curve
 from skinexp.training import range_test
@@ -20,7 +19,7 @@ from skinexp.workflows import dataset
 
 log = logging.getLogger(__name__)
 
-FIGURE = Path("figures") / "lr_find.png"
+FIGURE = Path(run_files.FIGURES) / "lr_find.png"
 
 
 def run(config: RangeTest, directory: Path, about: dict[str, Any]) -> range_test.Suggestion:
@@ -43,9 +42,9 @@ def run(config: RangeTest, directory: Path, about: dict[str, Any]) -> range_test
     log.info("          %s, in %.0f s", _ending(curve, config.lr_find.steps), seconds)
     suggestion = range_test.suggest(curve)
 
-    curve.to_csv(directory / "lr_find.csv", index=False)
+    curve.to_csv(directory / run_files.LR_CURVE, index=False)
     values = {"suggestion": vars(suggestion), "steps": len(curve), "seconds": round(seconds, 3), **about}
-    (directory / "lr_find.json").write_text(json.dumps(to_strict_json(values), indent=2) + "\n")
+    write_json(directory / run_files.LR_SUGGESTION, values)
     style.save(range_curve(config.model.name, curve, suggestion.lr, suggestion.steepest), directory / FIGURE)
     _print_suggestion(suggestion, directory)
     return suggestion

@@ -9,8 +9,9 @@ from typing import Any
 
 import keras
 
-from skinexp import compute, health
+from skinexp import compute
 from skinexp.config import compose
+from skinexp.core import run_files
 from skinexp.runs.job import Job
 from skinexp.runs.run_log import RunLog
 from skinexp.training import NonFiniteLoss
@@ -65,7 +66,7 @@ def run_case(case: Case, places: dict[str, str], cache: Path) -> Outcome:
         job = Job(case.name, tuple(overrides), directory)
         with RunLog(directory) as run_log, suppress(NonFiniteLoss):  # health.json names the reason
             training.run(config, job, run_log, case.steps)
-        found: dict[str, Any] = json.loads((directory / health.FILE).read_text())
+        found: dict[str, Any] = json.loads((directory / run_files.HEALTH).read_text())
         seconds = run_log.summary.seconds
     return Outcome(
         case,
