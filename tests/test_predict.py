@@ -36,7 +36,7 @@ REFUSED = [  # what is typed, the sentence
     ("run empty", "predict: found no image. Received: empty"),
     ("run 1.png -o p.txt", "--output: must end in .csv or .parquet. Received: p.txt"),
     ("run 1.png -o no/p.csv", "--output: there is no directory no. Create it first. Received: no/p.csv"),
-    ("run 1.png", "run: neither a directory nor a run in sqlite:///mlflow.db, which is not there"),
+    ("run 1.png", "run: neither a directory nor a run in sqlite:///mlflow.db, which does not exist"),
     ("empty 1.png", "empty: holds no run (result.json is not there)"),
     ("failed 1.png", "failed: holds no model.keras; the run is failed. Name one that has finished"),
     ("1.png 1.png", "1.png: its model.keras does not say, in a way that this version knows, how images are"),

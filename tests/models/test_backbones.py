@@ -67,10 +67,10 @@ def test_grad_cam_explains_the_last_convolution(built, pixels):
 
 def test_the_doctor_finds_the_input_in_its_contract_and_sees_every_other_range(name, built, pixels):
     expected = CONTRACTS[name].input_scaling
-    assert network_readings.of_entry(built.network, pixels, expected)["input_error"] < 1e-3
+    assert network_readings.read_entry(built.network, pixels, expected).input_error < 1e-3
     others = {"unit", "tf", "byte", "torch", "caffe"} - {expected}
     for other in others:
-        assert network_readings.of_entry(built.network, pixels, other)["input_error"] > 0.05
+        assert network_readings.read_entry(built.network, pixels, other).input_error > 0.05
 
 
 def test_a_saved_network_is_loaded_with_the_same_logits(built, pixels, tmp_path):
