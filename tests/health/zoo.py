@@ -2,7 +2,6 @@
 
 import pytest
 
-from skinexp.config import schema
 from skinexp.zoo.fault_cases import FAULTS, HEALTHY, Case
 from skinexp.zoo.run_all import write_random_weights
 from skinexp.zoo.run_case import run_case
@@ -21,7 +20,6 @@ CHOSEN = (  # one of each kind: input, normalization, arithmetic, labels, shortc
 
 @pytest.fixture(scope="session")
 def places(tmp_path_factory, isic9, weights) -> dict[str, str]:
-    schema.register()
     random = write_random_weights(tmp_path_factory.mktemp("random"))
     return {"photographs": str(isic9), "weights": str(weights), "random": str(random)}
 
