@@ -48,10 +48,10 @@ CONSERVATIVE = {"bootstrap: ece"}  # may hold the truth more often: see `bootstr
 NOT_USED = (  # in the table to say why
     "DeLong, plain scale:",
     "as if independent:",
-    "Wilson of calls:",
+    "Wilson of predicted labels:",
     "MOVER, own prevalence:",
 )
-# `evidence` tells Wilson's interval or the jackknife's.
+# The evaluation reports Wilson's interval or the jackknife's.
 ALSO_OTHERS = tuple(f"bootstrap: {score}" for score in (*SHARES, *BETWEEN, *POSITIVE))
 
 
@@ -107,8 +107,8 @@ def intervals(study: Study, seed: int, resamples: int) -> Iterator[tuple[str, st
     yield "DeLong, plain scale", "roc_auc", Interval(area, area - half, min(1, area + half))
     yield "as if independent: DeLong", "roc_auc", delong_interval(labels, logits)
 
-    called = probabilities >= THRESHOLDS[""]
-    right = called == labels
+    predicted = probabilities >= THRESHOLDS[""]
+    right = predicted == labels
     among = dict(zip(SHARES, (labels >= 0, labels == 1, labels == 0), strict=True))
     shares = {score: grouped_wilson(right[which], groups[which]) for score, which in among.items()}
     for score, interval in shares.items():
@@ -119,8 +119,8 @@ def intervals(study: Study, seed: int, resamples: int) -> Iterator[tuple[str, st
     here = at_prevalence(shares["recall"], shares["specificity"], labels.mean(), THRESHOLDS[""])
     yield "MOVER, own prevalence", "precision", here["ppv"]
     yield "MOVER, own prevalence", "npv", here["npv"]
-    for score, which in (("precision", called), ("npv", ~called)):
-        yield "Wilson of calls", score, grouped_wilson(right[which], groups[which])
+    for score, which in (("precision", predicted), ("npv", ~predicted)):
+        yield "Wilson of predicted labels", score, grouped_wilson(right[which], groups[which])
     expected = at_prevalence(shares["recall"], shares["specificity"], PREVALENCE, THRESHOLDS[""])
     for score, interval in expected.items():
         yield "MOVER", f"{score} at prevalence {PREVALENCE}", interval
