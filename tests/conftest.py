@@ -47,13 +47,15 @@ def shared_trainings() -> None:
     """Asked for by fixtures whose training serves many tests: these go to one process, which trains once."""
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist writes the group into the identifier of a test
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Marks a test that shares trainings. After the collection xdist has already read the marks of all tests."""
+    if TRAININGS in getattr(item, "fixturenames", ()):
+        item.add_marker(pytest.mark.xdist_group(TRAININGS))
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marks the tests that share trainings, and puts them first: they take longest."""
-    for item in items:
-        if TRAININGS in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.xdist_group(TRAININGS))
-    items.sort(key=lambda item: item.get_closest_marker("xdist_group") is None)
+    """Puts what takes longest first: the tests that share trainings, then the others of whole commands."""
+    items.sort(key=lambda item: (item.get_closest_marker("xdist_group") is None, "end_to_end" not in item.path.parts))
 
 
 class InFewProcesses(LoadFileScheduling):

@@ -33,6 +33,7 @@ def test_it_leaves_its_files(sound):
     assert values["command"].startswith("python -m skinexp.audit data.phantom.images=80")
 
 
+@pytest.mark.slow
 def test_findings_do_not_change_the_exit_code(tmp_path):
     finished = typed(AUDIT, "data.phantom.images=40 data.augmented_copies=3", tmp_path)
     assert finished.returncode == 0, finished.stderr

@@ -22,6 +22,7 @@ def texts(cells: list[dict[str, object]]) -> list[str]:
     return ["".join("".join(output.get("text", [])) for output in one["outputs"]) for one in cells]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("file", NOTEBOOKS, ids=lambda file: file.stem)
 def test_a_notebook_runs_from_beginning_to_end(file, root, tmp_path):
     copy = tmp_path / file.name

@@ -54,6 +54,7 @@ def test_each_line_of_jobs_that_run_at_once_says_whose_it_is(parallel):
         assert f"seed={seed} | Data      phantom: 80 images" in parallel.output
 
 
+@pytest.mark.slow
 def test_a_terminal_shows_a_table_of_the_jobs_while_they_run(tmp_path):
     reader, writer = pty.openpty()
     shown: list[bytes] = []

@@ -20,6 +20,7 @@ from skinexp.models.backbone_graphs import CONTRACTS, Contract
 from skinexp.models.classifier import FEATURES
 from skinexp.training import phases
 from skinexp.training.cut import find_cut_layer
+from tests.models.backbones_by_depth import BACKBONES
 
 SIZE = 64
 
@@ -29,7 +30,7 @@ def small(name: str, **changes) -> Model:
     return Model(**{"name": name, "alpha": min(CONTRACTS[name].widths), "frozen": True} | changes)
 
 
-@pytest.fixture(scope="module", params=sorted(CONTRACTS))
+@pytest.fixture(scope="module", params=BACKBONES)
 def name(request) -> str:
     return request.param
 

@@ -16,9 +16,9 @@ from skinexp.models import Classifier
 from skinexp.models.archive import load_metadata, save_model
 from skinexp.models.backbone_graphs import CONTRACTS
 from skinexp.models.classifier import FEATURES
+from tests.models.backbones_by_depth import BACKBONES, NETWORKS
 
 SIZE = 64
-TRANSFER = sorted(CONTRACTS)
 
 
 def head_of(classifier: Classifier) -> list[keras.layers.Layer]:
@@ -32,7 +32,7 @@ def options(name: str, **changes) -> Model:
     return Model(**{"name": name, "alpha": 0.35 if name == "mobilenet" else 1.0} | changes)
 
 
-@pytest.fixture(scope="module", params=sorted(MODEL_NAMES))
+@pytest.fixture(scope="module", params=NETWORKS)
 def drawn(request) -> tuple[Classifier, list[np.ndarray]]:
     """A network, and its weights as they were drawn."""
     keras.utils.set_random_seed(7)
@@ -132,7 +132,7 @@ def bfloat16():
     keras.config.set_dtype_policy("float32")
 
 
-@pytest.mark.parametrize("name", sorted(MODEL_NAMES))
+@pytest.mark.parametrize("name", NETWORKS)
 def test_the_logit_is_float32_where_the_rest_is_not(name, images, bfloat16):
     built = models.build(options(name), SIZE)
     assert built.network.get_layer(built.last_convolution).compute_dtype == "bfloat16"
@@ -209,7 +209,7 @@ def test_the_scratch_network_takes_no_weights_and_calls_itself_untrained(source)
 # Transfer models
 
 
-@pytest.fixture(scope="module", params=TRANSFER)
+@pytest.fixture(scope="module", params=BACKBONES)
 def customised(request) -> Classifier:
     """A transfer model none of whose options is the default."""
     head = Head(dropout=0.1, units=7, unit_dropout=0.2)

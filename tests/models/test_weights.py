@@ -17,10 +17,10 @@ from skinexp.core.errors import UserError
 from skinexp.models import Classifier, weights
 from skinexp.models.backbone_graphs import CONTRACTS, build_backbone
 from skinexp.models.classifier import FEATURES
+from tests.models.backbones_by_depth import SLOW
 
 SIZE = 64
 NAMES = [name for name, contract in CONTRACTS.items() if contract.shipped]
-OTHERS = [name for name in CONTRACTS if name not in NAMES]
 FILES = {
     "mobilenet": "mobilenet_v2_0.35_224_no_top.weights.h5",
     "efficientnet": "efficientnet_b0_224_no_top.weights.h5",
@@ -92,7 +92,7 @@ def test_pixels_forced_to_0_to_1_give_what_the_backbone_makes_of_them(name, rand
 
 
 @pytest.mark.filterwarnings("ignore:`input_shape` is undefined:UserWarning")
-@pytest.mark.parametrize("name", OTHERS)
+@pytest.mark.parametrize("name", SLOW)
 def test_keras_own_release_gives_the_same_features_from_a_directory_and_by_download(
     name, random_release, images, monkeypatch
 ):

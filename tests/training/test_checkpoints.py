@@ -124,6 +124,7 @@ def test_killed_in_every_epoch_it_ends_as_if_it_had_not_been(way, live, tmp_path
     same(live(way, tmp_path / "killed"), undisturbed)
 
 
+@pytest.mark.slow
 def test_a_focal_loss_of_balanced_classes_goes_on_to_the_bit(config, live, tmp_path):
     optim = replace(config.optim, epochs=2, loss="focal", class_weight="balanced")
     run = replace(config, optim=optim, training=replace(config.training, features="auto", views=1))
