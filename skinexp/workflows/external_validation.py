@@ -6,6 +6,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from sklearn.exceptions import UndefinedMetricWarning
 
 from skinexp.config.schema import Config
@@ -67,9 +68,9 @@ def run(run: TrainedRun, table: Table, config: Config, directory: Path, run_log:
 
 
 def _domain_shift(run: TrainedRun, prepared: Prepared, predicted: Predictions) -> dict[str, Any] | None:
-    """Returns how far the images are from the training images; None if the model's file does not describe those."""
+    """Returns how far the images are from the training images; None if that is unknown."""
     reference = load_reference(run.model_file)
-    if reference is None:
+    if reference is None or not np.isfinite(predicted.features).all():
         return None
     frame = prepared.table.frame
     images = Images(prepared.images, frame["row"].to_numpy(), frame["label"].to_numpy())
