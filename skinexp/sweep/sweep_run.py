@@ -16,7 +16,7 @@ from skinexp.comparison.analyse import analyse
 from skinexp.config import schema
 from skinexp.core import run_files
 from skinexp.core.errors import UserError
-from skinexp.core.invocation import Invocation, exit_code_of
+from skinexp.core.invocation import FAILED, Invocation, exit_code_of
 from skinexp.core.result_file import read_result
 from skinexp.core.terminal import from_here
 from skinexp.report.console import run_table
@@ -124,6 +124,7 @@ def end(sweep: Sweep, status: str, command: Invocation) -> None:
     manifest.jobs = [_row(job, read_result(job)) for job in found]
     unfinished = [job for job in manifest.jobs if job["status"] != "finished"]
     command.exit_codes += [exit_code_of(str(job["error"])) for job in unfinished]
+    command.exit_codes += [FAILED for record in records if record.finished and record.summary.failures]
     if status == "finished" and unfinished:
         status = "failed"
     manifest.status = status

@@ -106,10 +106,10 @@ def _directory(output: Path | None) -> Path:
 @contextmanager
 def _logging_to(file: Path) -> Iterator[None]:
     """Logs messages of skinexp on the terminal and all messages in a file, as Hydra does for a training."""
-    from skinexp.core.terminal import Handler
+    from skinexp.core.terminal import Handler, LogFile
 
     ours, root = logging.getLogger("skinexp"), logging.getLogger()
-    terminal, whole = Handler(), logging.FileHandler(file)
+    terminal, whole = Handler(), LogFile(file)
     terminal.setFormatter(logging.Formatter("%(message)s"))
     whole.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     ours.setLevel(logging.DEBUG)

@@ -17,8 +17,8 @@ def collapse_scores(probabilities: ArrayLike, logits: ArrayLike) -> dict[str, fl
 
     Returns:
         `predicted_positive`, the share of images whose probability is at least 0.5, and `logit_std`, the standard
-        deviation of the logits; each NaN without images, or if one of its numbers is NaN or (logits) infinite; the latter also
-        if logits are too large for their squares.
+        deviation of the logits; each NaN without images, or if one of its numbers is NaN or (logits) infinite;
+        the latter also if logits are too large for their squares.
     """
     probability_array = np.asarray(probabilities, dtype=np.float64)
     logit_array = np.asarray(logits, dtype=np.float64)
