@@ -85,6 +85,11 @@ def _train(config: Config, job: Job, run_log: RunLog) -> float:
     check(config)
     run_log.track(config.tracking, {"sweep": job.sweep and job.sweep.name}, job.parent, job.resumed)
 
+    from skinexp.data.sources import registry
+
+    with run_log.stage("data"):  # before the backend, whose import takes long: most mistakes are found here
+        table = registry.load(config.data, config.seed)
+
     from skinexp import compute
 
     choice = compute.configure(config)  # before anything else imports Keras
@@ -92,8 +97,9 @@ def _train(config: Config, job: Job, run_log: RunLog) -> float:
     run_log.add(compute=ComputeSummary(**asdict(choice)), config=asdict(config))
 
     from skinexp.workflows import training as workflow
+    from skinexp.workflows.training_steps import TrainingSteps
 
-    score = workflow.run(config, job, run_log)
+    score = workflow.run(config, job, run_log, TrainingSteps(load=lambda data, seed: table))
     run_log.at_end(lambda: _forget_training(job, run_log))  # not before result.json says that the run is finished
     return score
 

@@ -9,6 +9,7 @@ from markupsafe import Markup, escape
 
 from skinexp.comparison.analyse import Comparison
 from skinexp.comparison.reproduction import data_name
+from skinexp.core.number_format import counted
 from skinexp.report.pages.section import Content, Section
 from skinexp.report.pages.sections import SECTIONS
 
@@ -62,7 +63,7 @@ def _template(environment: Environment, section: Section) -> Template:
 
 def _title(comparison: Comparison) -> str:
     names = dict.fromkeys(name for run in comparison.runs if (name := data_name(run)))
-    runs = "1 run" if len(comparison.runs) == 1 else f"{len(comparison.runs)} runs"
+    runs = counted(len(comparison.runs), "run")
     return f"{runs} on {' and '.join(names)}" if names else runs
 
 
