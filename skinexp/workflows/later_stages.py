@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
 from skinexp.core.errors import StageError
+from skinexp.runs.job import resume_command
 from skinexp.runs.run_log import RunLog
 
 Result = TypeVar("Result")
@@ -53,4 +54,6 @@ class LaterStages:
         """Raises a StageError, which makes the run a failed one, if it has no network or no scores."""
         for stage, missing in REQUIRED.items():
             if stage in self._errors:
-                raise StageError(f"{missing}. {self._run_log.summary.incomplete}") from self._errors[stage]
+                again = resume_command(self._run_log.directory)
+                sentence = f"{missing}; {self._run_log.summary.incomplete}. To repeat what failed: {again}"
+                raise StageError(sentence) from self._errors[stage]

@@ -87,7 +87,7 @@ def test_figures_maps_statistics_and_tracking_that_fail_leave_the_scores(trained
 
 def test_a_run_without_scores_has_failed_and_keeps_its_network(trained, monkeypatch, tmp_path):
     monkeypatch.setattr(training, "evaluate", overflow)
-    with pytest.raises(StageError, match=r"there are no scores\. failed: evaluation"):
+    with pytest.raises(StageError, match=r"there are no scores; failed: evaluation"):
         trained("explain=none")
     summary = read_summary(tmp_path)
     assert summary.status == "failed"
@@ -105,7 +105,8 @@ def test_a_full_disk_is_one_sentence_and_leaves_no_half_file(trained, monkeypatc
     monkeypatch.setattr(training, "replace_metadata", full)
     monkeypatch.setattr(training.style, "save", full)
     with pytest.raises(
-        StageError, match=r"the network could not be saved\. failed: model, figures \(the disk is full\)$"
+        StageError,
+        match=r"could not be saved; failed: model, figures \(the disk is full\)\. To repeat",
     ):
         trained("explain=none")
     assert read_summary(tmp_path).metrics["test/roc_auc"] >= 0

@@ -13,8 +13,9 @@ from skinexp.comparison.cross_validation import PooledFolds
 from skinexp.config.schema import Tracking
 from skinexp.core.number_format import clock, three_decimals
 from skinexp.core.python_command import python_command
-from skinexp.core.run_files import SWEEP, TRACEBACK
+from skinexp.core.run_files import TRACEBACK
 from skinexp.core.terminal import console, from_here
+from skinexp.runs.job import resume_command
 from skinexp.runs.run_outputs import RunOutputs
 
 COLUMNS = {  # metric -> heading
@@ -52,10 +53,7 @@ def _incomplete(record: RunOutputs) -> str:
     sentence = f"{record.name}: {record.summary.incomplete}. The network and the scores are saved"
     if record.evaluates:
         return f"{sentence}; the same command, in another directory, repeats what failed"
-    place = record.directory if not (record.directory.parent / SWEEP).is_file() else record.directory.parent
-    flag = "-m " if place != record.directory else ""
-    command = f"{python_command()} -m skinexp.train {flag}resume={shlex.quote(str(from_here(place)))}"
-    return f"{sentence}. To repeat what failed: {command}"
+    return f"{sentence}. To repeat what failed: {resume_command(record.directory)}"
 
 
 def _table(records: Sequence[RunOutputs]) -> Table:

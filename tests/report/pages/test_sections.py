@@ -3,7 +3,7 @@
 import re
 
 from skinexp.comparison.analyse import analyse
-from skinexp.report.pages.comparison_page import render
+from skinexp.report.pages.comparison_page import FAILED, render
 from skinexp.report.pages.section import Section
 from skinexp.report.pages.sections import SECTIONS
 from tests.report.runs import DAY, with_area
@@ -33,3 +33,14 @@ def test_the_navigation_names_the_sections_of_the_page_in_their_order():
     assert linked == re.findall(r'<h2 id="([\w-]+)">', html)
     assert linked[0] == "scores"
     assert linked[-1] == "reproduce"
+
+
+def test_a_section_that_fails_says_why_and_leaves_the_others():
+    def overflow(comparison):
+        raise OverflowError("<math range error>")
+
+    section = Section("broken", "Broken", "scores.html.j2", overflow)
+    html = render(analyse(RUNS), DAY, [section, *SECTIONS])
+    assert f'<h2 id="broken">Broken</h2>\n<p>{FAILED} OverflowError: &lt;math range error&gt;</p>' in html
+    assert html.count(FAILED) == 1
+    assert '<h2 id="scores">' in html
