@@ -21,6 +21,8 @@ from skinexp.runs.run_summary import ComputeSummary, EvaluatedRun, ModelSummary
 if TYPE_CHECKING:
     from skinexp.data.table import Table
 
+log = logging.getLogger(__name__)
+
 
 def run(name: str, overrides: list[str], output: Path | None = None, uri: str | None = None) -> Path:
     """Evaluates a run's model on the images that the overrides name, and reports the scores on the terminal.
@@ -77,6 +79,9 @@ def _validate(run: TrainedRun, config: Config, table: "Table", directory: Path, 
 
         external_validation.run(run, table, config, directory, run_log)
         run_log.await_answer()
+    if run_log.summary.failures:
+        log.error("Incomplete %s. The scores and the predictions are saved", run_log.summary.incomplete)
+        invocation.current().exit_codes.append(invocation.FAILED)
 
 
 def _reported(run: TrainedRun) -> dict[str, Any]:

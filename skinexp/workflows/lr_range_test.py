@@ -43,9 +43,9 @@ def run(config: RangeTest, table: Table, directory: Path, about: dict[str, Any])
     curve = run_lr_range_test(classifier, batches, config)
     seconds = time.perf_counter() - start
     log.info("          %s, in %.0f s", _ending(curve, config.lr_find.steps), seconds)
+    curve.to_csv(directory / run_files.LR_CURVE, index=False)
     suggestion = range_test.suggest(curve)
 
-    curve.to_csv(directory / run_files.LR_CURVE, index=False)
     values = {"suggestion": vars(suggestion), "steps": len(curve), "seconds": round(seconds, 3), **about}
     write_json(directory / run_files.LR_SUGGESTION, values)
     style.save(range_curve(config.model.name, curve, suggestion.lr, suggestion.steepest), directory / FIGURE)
