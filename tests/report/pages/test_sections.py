@@ -64,7 +64,7 @@ DEGENERATE = {  # logits of a network whose labels are these
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.UndefinedMetricWarning")
-@pytest.mark.parametrize("images", [30, 2])
+@pytest.mark.parametrize("images", [2, pytest.param(30, marks=pytest.mark.slow)])
 def test_runs_whose_scores_are_at_an_end_or_undefined_have_a_page(tmp_path, images):
     runs = []
     for name, logit in DEGENERATE.items():
