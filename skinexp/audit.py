@@ -10,9 +10,13 @@ from skinexp.config.schema import Config
 
 def audit(config: Config, directory: Path, about: dict[str, Any]) -> None:
     """Audits the images of a configuration; see `workflows.auditing`."""
-    from skinexp.workflows import auditing  # later than --help: this brings pandas
+    from skinexp.data.sources import registry  # later than --help: this brings pandas
 
-    auditing.run(config, directory, about | {"data": asdict(config.data)})
+    table = registry.load(config.data, config.seed)  # before what takes long to import
+
+    from skinexp.workflows import auditing
+
+    auditing.run(config, table, directory, about | {"data": asdict(config.data)})
 
 
 COMMAND = Command("audit", audit, one_call="An audit is one run, which always begins anew")

@@ -21,7 +21,7 @@ def main(arguments: list[str] | None = None) -> None:
     from skinexp.workflows import external_validation_job
 
     with exit_on_user_error():
-        if options.run is None or "=" in options.run:
+        if options.run is None or ("=" in options.run and not Path(options.run).exists()):
             raise UserError(
                 "evaluate: name a run by its directory or its MLflow id, then the images. "
                 f"See {typed('evaluate')} --help"

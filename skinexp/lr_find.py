@@ -10,6 +10,10 @@ from skinexp.config.schema import RangeTest
 
 def find_learning_rate(config: RangeTest, directory: Path, about: dict[str, Any]) -> None:
     """Runs a learning-rate range test; see `workflows.lr_range_test`."""
+    from skinexp.data.sources import registry
+
+    table = registry.load(config.data, config.seed)  # before the backend, whose import takes long
+
     from skinexp import compute
 
     choice = compute.configure(config)  # before anything else imports Keras
@@ -17,7 +21,7 @@ def find_learning_rate(config: RangeTest, directory: Path, about: dict[str, Any]
     from skinexp.workflows import lr_range_test
 
     about |= {"config": asdict(config), "compute": asdict(choice)}
-    lr_range_test.run(choice.resolve(config), directory, about)
+    lr_range_test.run(choice.resolve(config), table, directory, about)
 
 
 COMMAND = Command("lr_find", find_learning_rate, one_call="A range test is one short run, which always begins anew")

@@ -27,6 +27,7 @@ PATIENCE = 10  # seconds: for an answer of the server, and for its end
 SETTINGS = {
     "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # two processes instead of ten
     "MLFLOW_DISABLE_TELEMETRY": "true",  # what is looked at here stays here
+    "PYTHONSAFEPATH": "1",  # no package of the working directory takes the place of an installed one
 }
 MODE = "workflowType=machine_learning"  # else the UI opens in its mode for language models
 HINT = """\

@@ -33,6 +33,7 @@ REFUSED = [  # what is typed, how the sentence begins, what else it says
     ("run data=foldr", "data=foldr: no such option.", "Did you mean folder?"),
     ("run data=folder", "data.path: ", "Received: null"),
     ("run data=folder data.path=/nowhere", "data.path: no such directory.", "Received: /nowhere"),
+    ("run data=hub data.path=./nowhere", "data.path: no such directory;", "Received: ./nowhere"),
     ("run data=phantom data.pth=x", "data.pth: no such key.", "Did you mean data.path?"),
     ("run data=phantom", "run: neither a directory nor a run in sqlite:///mlflow.db, which does not exist", ""),
 ]
@@ -79,6 +80,13 @@ def test_a_sweep_is_told_which_of_its_runs_could_be_meant(tmp_path, capsys):
 
 def test_a_run_without_a_model_is_told_with_its_status(tmp_path, capsys):
     assert "holds no model.keras; the run is failed" in refusal(f"{run(tmp_path / 'run')} data=phantom", capsys)
+
+
+def test_a_run_whose_path_has_an_equals_sign_is_a_run(tmp_path, capsys):
+    place = run(tmp_path / "seed=1")
+    assert refusal(f"{place} data=phantom", capsys) == (
+        f"{place}: holds no model.keras; the run is failed. Name one that has finished"
+    )
 
 
 @pytest.mark.parametrize("text", ["{}", '{"preprocess": {"sharpen": true}}', "not JSON"])

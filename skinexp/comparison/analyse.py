@@ -110,7 +110,7 @@ def analyse(runs: Sequence[RunOutputs]) -> Comparison:
         decisions=decisions,
         pairs=pairs,
         seeds=seeds,
-        verdict=[*verdict(shown, pairs, seeds), *folds.sentences],
+        verdict=[*verdict(shown, pairs, seeds), *folds.sentences, *_incomplete(runs)],
         best=best_on_validation(folds.records),
         diagnosis=diagnosis,
         collapses=explain_collapses(shown) if has_collapses else [],
@@ -123,6 +123,13 @@ def analyse(runs: Sequence[RunOutputs]) -> Comparison:
         datasets=dataset_summaries(finished),
         reproduction=reproduction(shown),
     )
+
+
+def _incomplete(runs: Sequence[RunOutputs]) -> list[str]:
+    """Returns what finished runs lack because a stage behind the training failed."""
+    return [
+        f"{run.name} is incomplete; {run.summary.incomplete}." for run in runs if run.finished and run.summary.failures
+    ]
 
 
 def _with_distinct_names(runs: Sequence[RunOutputs]) -> list[RunOutputs]:

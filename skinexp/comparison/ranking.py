@@ -7,7 +7,7 @@ import pandas as pd
 
 from skinexp.comparison.pairwise import PairwiseTests, is_significant, same_test_images
 from skinexp.comparison.seed_summary import RepeatedConfiguration, seed_sentences
-from skinexp.core.number_format import limits_text, listing, p_value_equation, three_decimals, with_interval
+from skinexp.core.number_format import counted, limits_text, listing, p_value_equation, three_decimals, with_interval
 from skinexp.runs.run_outputs import RunOutputs, by_area
 
 TIED = 0.0005  # of areas that read the same
@@ -54,7 +54,7 @@ def _ranking(finished: Sequence[RunOutputs], pairs: PairwiseTests) -> list[str]:
     healthy = [record for record in measured if not record.collapsed] or measured
     best, *others = ranked = by_area(healthy)
     if not others:
-        images = f" on {sum(best.test_images):,} test images" if sum(best.test_images) else ""
+        images = f" on {counted(sum(best.test_images), 'test image')}" if sum(best.test_images) else ""
         return [f"{best.name} has a test ROC-AUC of {_area(best)}{images}."]
 
     rows = {other.name: pairs.between(best.name, other.name) for other in others}

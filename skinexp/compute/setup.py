@@ -7,6 +7,7 @@ import os
 import sys
 from pathlib import Path
 
+from skinexp.compute import keras_settings
 from skinexp.compute.choice import NAMES, Choice, choose
 from skinexp.compute.machine import look
 from skinexp.config.schema import Config
@@ -95,12 +96,12 @@ def _start(choice: Choice, seed: int) -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     if choice.backend != "tensorflow":  # which reads images all the same, and must not take a GPU's memory for that
         os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
-    import keras  # imports the backend
+    keras_settings.import_keras()
+    import keras
 
     keras.utils.clear_session()
     keras.config.disable_interactive_logging()  # its progress bars would run through ours
-    keras.config.set_dtype_policy(choice.precision)
-    keras.config.set_image_data_format(choice.layout)
+    keras_settings.set_keras(choice.precision, choice.layout)
     keras.utils.set_random_seed(int(rng(seed, "keras").integers(2**31)))
 
 

@@ -79,6 +79,15 @@ def _check_data(data: Data) -> None:
         raise UserError(
             "data.path: data=hub needs the name of a data set, or a local directory of that form. Received: null"
         )
+    if data.name == "hub" and _is_path(str(data.path)) and not Path(str(data.path)).expanduser().exists():
+        raise UserError(
+            f"data.path: no such directory; a data set of the hub is named OWNER/NAME. Received: {data.path}"
+        )
+
+
+def _is_path(name: str) -> bool:
+    """Returns whether a name is that of a directory, as no data set of the hub is called."""
+    return name.startswith((".", "~", "/")) or name.count("/") > 1
 
 
 def _check_folds(split: Split) -> None:

@@ -12,11 +12,15 @@ if TYPE_CHECKING:
 def replace_text(file: Path, text: str) -> None:
     """Writes a file whole or not at all: a reader finds the old text or the new one."""
     unfinished = file.with_name(f"{file.name}.{os.getpid()}.part")  # two processes may do so at once
-    with unfinished.open("w", encoding="utf-8") as stream:
-        stream.write(text)
-        stream.flush()
-        os.fsync(stream.fileno())
-    unfinished.replace(file)
+    try:
+        with unfinished.open("w", encoding="utf-8") as stream:
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+        unfinished.replace(file)
+    except OSError:
+        unfinished.unlink(missing_ok=True)  # on a full disk, what else is to be written needs the room
+        raise
 
 
 def write_tables(tables: "Mapping[str, pd.DataFrame]", directory: Path) -> None:

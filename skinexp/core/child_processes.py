@@ -43,7 +43,7 @@ class ChildProcess:
         """
         with (errors or Path(os.devnull)).open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", module, *arguments],
+                [sys.executable, "-P", "-m", module, *arguments],  # -P: nothing of the working directory is imported
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log if errors is not None else None,

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
 
-from skinexp.core.errors import MISTAKEN, UserError
+from skinexp.core.errors import MISTAKEN, StageError, UserError
 
 log = logging.getLogger(__name__)
 
@@ -78,7 +78,8 @@ def log_failure(file: Path) -> Iterator[None]:
         log.error("%s", error)
         current().exit_codes.append(MISTAKEN)
     except Exception as error:
-        log.error("%s: %s (the traceback is in %s)", type(error).__name__, error, file.name)
+        named = "" if isinstance(error, StageError) else f"{type(error).__name__}: "
+        log.error("%s%s (the traceback is in %s)", named, error, file.name)
         logging.getLogger().error("", exc_info=True)  # the root logger writes to the log file alone
         current().exit_codes.append(FAILED)
 

@@ -14,6 +14,11 @@ def three_decimals(value: float) -> str:
     return ABSENT if math.isnan(value) else f"{value:.3f}".replace("-0.000", "0.000")
 
 
+def two_decimals(value: float) -> str:
+    """Returns a score with two decimals, as sentences have it; `n/a` for NaN."""
+    return ABSENT if math.isnan(value) else f"{value:.2f}"
+
+
 def limits_text(low: float, high: float) -> str:
     """Returns the two limits of a confidence interval; an empty text if one of them is NaN."""
     return "" if math.isnan(low) or math.isnan(high) else f"{three_decimals(low)} to {three_decimals(high)}"
@@ -63,6 +68,17 @@ def percent(value: float) -> str:
 def whole(value: float) -> str:
     """Returns a count."""
     return f"{value:,.0f}"
+
+
+def counted(count: int, noun: str, plural: str = "") -> str:
+    """Returns a number of things in words: `1 image`, `1,200 images`.
+
+    Args:
+        count: how many.
+        noun: for one of them.
+        plural: for several; empty: the noun with an s.
+    """
+    return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
 
 
 def clock(seconds: float) -> str:

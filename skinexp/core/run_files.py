@@ -2,6 +2,7 @@
 
 # Written by every run, a training or an evaluation.
 RESULT = "result.json"  # the run's summary, see skinexp.runs.run_summary
+RESERVE = ".reserve.part"  # room for result.json on a disk that fills up; removed at the end
 TRACEBACK = "traceback.txt"  # of a run that failed
 PREDICTIONS = "predictions.parquet"
 EVIDENCE = "evidence"  # folder: scores with intervals, as tables

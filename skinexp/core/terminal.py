@@ -16,6 +16,8 @@ from typing import IO, Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from skinexp.core.errors import is_disk_full
+
 console = Console(highlight=False)
 
 STYLES = {"WARNING": "yellow", "ERROR": "red", "CRITICAL": "red"}
@@ -56,6 +58,15 @@ class Handler(logging.Handler):
             _report(line=self.format(record), level=record.levelname)
         else:
             show_line(self.format(record), record.levelname)
+
+
+class LogFile(logging.FileHandler):
+    """Writes log lines into a file; lines for which the disk has no room are left out: the command reports that."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 (the name is that of logging)
+        error = sys.exc_info()[1]
+        if error is None or not is_disk_full(error):
+            super().handleError(record)
 
 
 class Bar:

@@ -1,5 +1,6 @@
 """A data set as a table: one row per image, and a reader that fetches the pixels."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
@@ -8,6 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from skinexp.core.digest import digest
+from skinexp.core.number_format import counted
 
 CLASS_NAMES = ("benign", "malignant")
 
@@ -80,10 +82,12 @@ class Table:
     def __str__(self) -> str:
         counts = ", ".join(f"{count:,} {name}" for name, count in self.counts().items())
         left_out = "".join(f"; left out: {count:,} {name}" for name, count in self.excluded.items())
-        kept_together = f"; {self.frame['group'].nunique():,} groups by {self.grouped_by}" if self.grouped_by else ""
-        known = ", ".join(f"{TRUTHS[name]} {area:.3f}" for name, area in self.truth.items())
+        kept_together = (
+            f"; {counted(self.frame['group'].nunique(), 'group')} by {self.grouped_by}" if self.grouped_by else ""
+        )
+        known = ", ".join(f"{TRUTHS[name]} {area:.3f}" for name, area in self.truth.items() if not math.isnan(area))
         best = f"; AUC {known}" if known else ""
-        return f"{self.name}: {len(self.frame):,} images ({counts}){left_out}{kept_together}{best}"
+        return f"{self.name}: {counted(len(self.frame), 'image')} ({counts}){left_out}{kept_together}{best}"
 
 
 TRUTHS = {  # wording of each known area

@@ -112,8 +112,10 @@ def _informative(table: pd.DataFrame) -> list[str]:
 
 def _levels(values: pd.Series) -> pd.Series:
     """Returns each row's level, as an ordered category."""
-    known = values.dropna()
     numbers = pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)
+    if numbers:
+        values = values.replace([math.inf, -math.inf], math.nan)  # no measurement, and no edge of a band
+    known = values.dropna()
     if numbers and known.nunique() > 10:
         edges = np.unique(np.quantile(known.astype(float), np.linspace(0, 1, BANDS + 1)))
         names = [f"{low:g} to {high:g}" for low, high in pairwise(edges)]
@@ -186,4 +188,6 @@ def _covariance(one: Components, other: Components, names_one: np.ndarray, names
     _, at_one, at_other = np.intersect1d(names_one, names_other, return_indices=True)
     shared = (one.malignant + one.benign)[at_one] * (other.malignant + other.benign)[at_other]
     groups = len(names_one) + len(names_other) - len(at_one)
+    if groups < 2:
+        return math.nan  # all images of both levels are of one group, which shows no variation
     return groups / (groups - 1) * float(shared.sum())

@@ -97,9 +97,14 @@ class Doctor:
             history: one row for each epoch.
             best_epoch: the epoch whose weights were kept, counted from 1.
             predictions: of the kept weights.
+
+        Raises:
+            Exception: the error that ended measurements between epochs: a verdict without them could miss a fault.
         """
         if not self._enabled:
             return None
+        if self._monitor.error is not None:
+            raise self._monitor.error
         with self._timed("verdict"):
             self._observations = observe_kept_weights(
                 self._training, self.observations, history, best_epoch, predictions

@@ -32,6 +32,8 @@ class EpochMonitor:
         """
         self.phase_ends: dict[str, Readings] = {}
         self.seconds = 0.0
+        self._callbacks: list[HealthCallback] = []
+        self._failure: Exception | None = None
         self._training, self._constant_loss = training, constant_loss
         # Beside the checkpoints: the ends of phases that a resumed run does not train again.
         self._file = training.directory / FOLDER / run_files.HEALTH
@@ -40,12 +42,20 @@ class EpochMonitor:
             self.phase_ends = {name: Readings.from_dict(values) for name, values in kept.items()}
 
     def callbacks(self, phase: Phase, task: PhaseTask) -> list[keras.callbacks.Callback]:
-        """Returns the callbacks that measure a phase and change nothing.
+        """Returns the callbacks that measure a phase and change nothing; none if they cannot be made: see `error`.
 
         Args:
             phase: the phase that begins.
             task: what the phase trains, and on what.
         """
+        try:
+            self._callbacks.append(self._callback(phase, task))
+        except Exception as error:  # an examination must not cost the training
+            self._failure = error
+            return []
+        return [self._callbacks[-1]]
+
+    def _callback(self, phase: Phase, task: PhaseTask) -> HealthCallback:
         training = self._training
         probe = training.probe_above(task.layer)
         start = probe.kernels()
@@ -57,7 +67,13 @@ class EpochMonitor:
             moved = network_readings.read_training(probe.kernels(), start)
             self._add_end(phase, readings | moved | training.read_normalizations(epochs))
 
-        return [HealthCallback(probe, inputs, self._constant_loss, read_end, self._add_seconds)]
+        return HealthCallback(probe, inputs, self._constant_loss, read_end, self._add_seconds)
+
+    @property
+    def error(self) -> Exception | None:
+        """The first error that ended measurements; None if there is none."""
+        errors = [self._failure, *(callback.error for callback in self._callbacks)]
+        return next((error for error in errors if error is not None), None)
 
     def _add_end(self, phase: Phase, readings: Readings) -> None:
         self.phase_ends[phase.name] = readings

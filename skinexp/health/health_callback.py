@@ -44,6 +44,7 @@ class HealthCallback(keras.callbacks.Callback):
             add_seconds: takes the seconds that each measurement took.
         """
         super().__init__()
+        self.error: Exception | None = None  # that ended the measurements
         self._probe, self._inputs, self._constant_loss = probe, inputs, constant_loss
         self._weak_fit = True  # whether the training images are not fitted
         self._at_end, self._add_seconds = at_end, add_seconds
@@ -55,12 +56,14 @@ class HealthCallback(keras.callbacks.Callback):
         )  # the latest outputs, and the epoch after which they were read
 
     def on_epoch_begin(self, epoch, logs=None):
-        if self._kernels:
+        if self._kernels or self.error is not None:
             return
         with self._timed():
             self._kernels = self._probe.kernels()
 
     def on_epoch_end(self, epoch, logs=None):
+        if self.error is not None:
+            return
         with self._timed():
             self._epochs = epoch + 1
             self._weak_fit = not logs["loss"] < limit("weak_fit") * self._constant_loss
@@ -76,6 +79,8 @@ class HealthCallback(keras.callbacks.Callback):
                 logs["health/dead_units"] = self._readings.dead_units
 
     def on_train_end(self, logs=None):
+        if self.error is not None:
+            return
         with self._timed():
             if self._weak_fit:
                 self._read_outputs()
@@ -89,5 +94,8 @@ class HealthCallback(keras.callbacks.Callback):
     @contextmanager
     def _timed(self) -> Iterator[None]:
         start = time.perf_counter()
-        yield
+        try:
+            yield
+        except Exception as error:  # a measurement must not cost the training; the doctor raises it at the end
+            self.error = error
         self._add_seconds(time.perf_counter() - start)

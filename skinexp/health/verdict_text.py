@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from skinexp.core.number_format import two_decimals
 from skinexp.health.diagnosis import POSSIBLE, Diagnosis
 from skinexp.health.observations import Observations
 from skinexp.health.rules import outcome
@@ -51,13 +52,15 @@ def _describe_outcome(observations: Observations) -> str:
         predicted = {0.0: "Every image is predicted benign", 1.0: "Every image is predicted malignant"}
         what = predicted.get(latest.predicted_positive, "All images get nearly the same prediction")
         return f"{what} (standard deviation of the logits {latest.logit_std:.2g}). "
-    return f"The predictions are not better than chance (validation ROC-AUC {observations.after.val_auc:.2f}). "
+    return (
+        f"The predictions are not better than chance (validation ROC-AUC {two_decimals(observations.after.val_auc)}). "
+    )
 
 
 def _describe_healthy(observations: Observations) -> str:
     if not outcome.is_decidable(observations):
         return "No fault found; there are too few validation images to decide whether the network learned."
-    return f"No fault found: the network learned (validation ROC-AUC {observations.after.val_auc:.2f})."
+    return f"No fault found: the network learned (validation ROC-AUC {two_decimals(observations.after.val_auc)})."
 
 
 def _in_words(name: str) -> str:

@@ -3,7 +3,10 @@
 import dataclasses
 import io
 import json
+import shutil
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +20,7 @@ REFERENCE = "skinexp_training_images.npz"  # likewise
 
 
 def save_model(network: keras.Model, file: Path, metadata: dict[str, Any], reference: Reference | None = None) -> None:
-    """Writes a network that Keras loads without skinexp, with metadata that `load_metadata` reads.
+    """Writes a network that Keras loads without skinexp, with metadata that `load_metadata` reads, whole or not at all.
 
     Args:
         network: the trained network.
@@ -25,7 +28,40 @@ def save_model(network: keras.Model, file: Path, metadata: dict[str, Any], refer
         metadata: values that JSON can hold.
         reference: statistics of the training images, for `load_reference`.
     """
-    network.save(file)
+    with _replacing(file) as unfinished:
+        network.save(unfinished)
+        _append(unfinished, metadata, reference)
+
+
+def replace_metadata(file: Path, metadata: dict[str, Any], reference: Reference | None = None) -> None:
+    """Replaces what the file of a network says beside the network, whole or not at all.
+
+    Args:
+        file: as `save_model` wrote it.
+        metadata: values that JSON can hold.
+        reference: statistics of the training images, for `load_reference`.
+    """
+    with _replacing(file) as unfinished:
+        with zipfile.ZipFile(file) as source, zipfile.ZipFile(unfinished, "w") as target:
+            for entry in source.infolist():
+                if entry.filename not in (METADATA, REFERENCE):
+                    with source.open(entry) as stored, target.open(entry, "w", force_zip64=True) as copied:
+                        shutil.copyfileobj(stored, copied)
+        _append(unfinished, metadata, reference)
+
+
+@contextmanager
+def _replacing(file: Path) -> Iterator[Path]:
+    """Gives the name of a new file, which takes the place of the old one if it could be written."""
+    unfinished = file.with_name(f"unfinished_{file.name}")  # Keras accepts no other suffix
+    try:
+        yield unfinished
+        unfinished.replace(file)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def _append(file: Path, metadata: dict[str, Any], reference: Reference | None) -> None:
     with zipfile.ZipFile(file, "a", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr(METADATA, json.dumps(metadata, indent=2))
         if reference is not None:

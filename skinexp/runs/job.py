@@ -1,7 +1,12 @@
 """One job of a command: its name, its directory, and the sweep that it belongs to."""
 
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
+
+from skinexp.core.python_command import python_command
+from skinexp.core.run_files import SWEEP
+from skinexp.core.terminal import from_here
 
 
 @dataclass(frozen=True)
@@ -27,3 +32,14 @@ class Job:
     parent_run_id: str | None = None
     command: str = ""
     resumed: bool = False
+
+
+def resume_command(directory: Path) -> str:
+    """Returns the command that repeats what a run lacks; of a sweep's job, that of the sweep.
+
+    Args:
+        directory: of the run.
+    """
+    is_job = (directory.parent / SWEEP).is_file()
+    place = from_here(directory.parent if is_job else directory)
+    return f"{python_command()} -m skinexp.train {'-m ' if is_job else ''}resume={shlex.quote(str(place))}"

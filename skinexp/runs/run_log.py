@@ -7,15 +7,18 @@ with RunLog(directory, name="seed=1") as log:
         log.add(metrics={"test/roc_auc": 0.93})
 """
 
+import logging
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from skinexp.config.schema import Tracking
 from skinexp.core import run_files
+from skinexp.core.errors import UserError, disk_full_as_user_error, sentence_of
 from skinexp.core.result_file import status_of
 from skinexp.core.strict_json import write_json
 from skinexp.runs import tracked_facts
@@ -26,7 +29,11 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
+log = logging.getLogger(__name__)
+
 Ending = Callable[[], None]
+
+RESERVED = 64 * 1024  # bytes that a run keeps free for the account of its end, on a disk that fills up meanwhile
 
 
 class RunLog:
@@ -45,18 +52,26 @@ class RunLog:
         self._tags: dict[str, Any] = {}
         self._endings: list[Ending] = []
         self._start = time.perf_counter()
+        self._reserve = directory / run_files.RESERVE
 
     def __enter__(self) -> "RunLog":
         self.save()
+        with disk_full_as_user_error(self.directory, "run the command again"):
+            self._reserve.write_bytes(os.urandom(RESERVED))  # zeros might be kept without taking room
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        self._reserve.unlink(missing_ok=True)
         self.add(status=status_of(error))
         if error is not None:
             self.add(error=f"{type(error).__name__}: {error}")
         self._add_seconds("total", time.perf_counter() - self._start)
         self.save()
-        self._tracked.close(self._summary.status, error, self.directory / run_files.RESULT)
+        try:
+            self._tracked.close(self._summary.status, error, self.directory / run_files.RESULT)
+        except Exception as failure:  # the run has ended as it has, whatever becomes of its record in the store
+            self.add_failure("tracking", failure)
+            self.save()
         for ending in self._endings:
             ending()
 
@@ -101,6 +116,19 @@ class RunLog:
             self._tracked.tags(new)
             self._tags |= new
 
+    def add_failure(self, stage: str, error: Exception) -> None:
+        """Reports that a stage behind the training failed, with its traceback in the log file; the run goes on.
+
+        Args:
+            stage: its name; the first error of a stage is kept.
+            error: what it raised.
+        """
+        logging.getLogger().error("%s failed", stage, exc_info=error)  # the root logger writes to the log file alone
+        failures = {**self._summary.failures}
+        failures.setdefault(stage, sentence_of(error))
+        with suppress(UserError, OSError):  # the outbox may be what failed; the summary has the failure all the same
+            self.add(failures=failures)
+
     def epoch(self, values: Mapping[str, Any]) -> None:
         """Reports one epoch; the training writes it to history.csv."""
         self._tracked.epoch(values)
@@ -110,7 +138,8 @@ class RunLog:
         """Reports that a stage has begun, and adds the seconds spent inside to it; it may have several parts."""
         began = time.perf_counter()
         self.add(stage=name)
-        self.save()  # so that result.json of a run that was killed names the stage
+        with suppress(UserError):  # a full disk: the stage itself finds out whether it needs room
+            self.save()  # so that result.json of a run that was killed names the stage
         try:
             yield
         finally:
@@ -151,8 +180,13 @@ class RunLog:
         self._endings.append(ending)
 
     def save(self) -> None:
-        """Writes result.json whole or not at all."""
-        write_json(self.directory / run_files.RESULT, self._summary.to_dict())
+        """Writes result.json whole or not at all.
+
+        Raises:
+            UserError: if the disk is full.
+        """
+        with disk_full_as_user_error(self.directory, "run the command again"):
+            write_json(self.directory / run_files.RESULT, self._summary.to_dict())
 
     def _add_ids(self) -> None:
         self.add(run_id=self._tracked.id, experiment_id=self._tracked.experiment_id)

@@ -146,6 +146,8 @@ class RunSummary:
         calibration: method and parameters, as evaluation.decision.calibration.Calibrator reads them.
         evaluates: the run whose network was tested; None for a training.
         sentences: what an evaluation reports about its images.
+        failures: stage -> error, for each stage behind the training that failed; a run that has finished may lack its
+            results, and nothing else.
     """
 
     status: str = "unknown"
@@ -177,6 +179,7 @@ class RunSummary:
     evaluates: EvaluatedRun | None = field(default=None, metadata=OPTIONAL)
     shift: ShiftSummary | None = field(default=None, metadata=OPTIONAL)
     sentences: tuple[str, ...] = field(default=(), metadata=OPTIONAL)
+    failures: dict[str, str] = field(default_factory=dict, metadata=OPTIONAL)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "RunSummary":
@@ -196,6 +199,14 @@ class RunSummary:
     def finished(self) -> bool:
         """Whether the run has come to its end."""
         return self.status == "finished"
+
+    @property
+    def incomplete(self) -> str:
+        """Which stages behind the training failed, and why, in one sentence; empty if none did."""
+        stages: dict[str, list[str]] = {}
+        for stage, error in self.failures.items():
+            stages.setdefault(error, []).append(stage)
+        return "; ".join(f"failed: {', '.join(names)} ({error})" for error, names in stages.items())
 
     def metric(self, name: str) -> float:
         """Returns a score; NaN if the run has none, or it is undefined."""

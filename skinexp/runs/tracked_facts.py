@@ -31,6 +31,8 @@ def tags(summary: RunSummary) -> dict[str, Any]:
         found |= {"git_sha": summary.git.sha, "git_dirty": summary.git.dirty}
     if summary.health is not None:
         found |= {"health": summary.health.verdict, "health_cause": summary.health.cause or "none"}
+    if summary.failures:
+        found["failed_stages"] = ", ".join(summary.failures)
     if summary.evaluates is not None:
         found["evaluates"] = summary.evaluates.run_id or summary.evaluates.run
     return {name: value for name, value in found.items() if value is not None}

@@ -33,7 +33,8 @@ class JobProcess:
 
     def __init__(self, name: str, directory: Path, resumed: bool):
         self.name, self.directory = name, directory
-        self.finished = resumed and read_result(directory).get("status") == "finished"
+        values = read_result(directory) if resumed else {}
+        self.finished = values.get("status") == "finished" and not values.get("failures")
         self.place = 0
         self.began: float | None = None
         self.ended: float | None = None

@@ -49,9 +49,9 @@ def name_of(overrides: Sequence[str], manifest: Manifest, number: int) -> str:
 
 
 def finished(job: Job) -> float | None:
-    """Returns the score of a job that an earlier attempt has finished; None if the job has to run."""
+    """Returns the score of a job that an earlier attempt has finished; None if there is something to do."""
     values = read_result(job.directory) if job.resumed else {}
-    if values.get("status") != "finished":
+    if values.get("status") != "finished" or values.get("failures"):
         return None
     if job.sweep is None:
         log.info("%s has finished: there is nothing to resume", job.directory)

@@ -3,7 +3,10 @@
 import dataclasses
 import logging
 import os
+import shlex
+import traceback
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,10 +16,12 @@ from omegaconf import DictConfig, OmegaConf
 
 from skinexp import tracking
 from skinexp.comparison.analyse import analyse
+from skinexp.comparison.cross_validation import pool
 from skinexp.config import schema
 from skinexp.core import run_files
-from skinexp.core.errors import UserError
-from skinexp.core.invocation import Invocation, exit_code_of
+from skinexp.core.errors import UserError, sentence_of
+from skinexp.core.invocation import FAILED, Invocation, exit_code_of
+from skinexp.core.python_command import python_command
 from skinexp.core.result_file import read_result
 from skinexp.core.terminal import from_here
 from skinexp.report.console import run_table
@@ -124,23 +129,43 @@ def end(sweep: Sweep, status: str, command: Invocation) -> None:
     manifest.jobs = [_row(job, read_result(job)) for job in found]
     unfinished = [job for job in manifest.jobs if job["status"] != "finished"]
     command.exit_codes += [exit_code_of(str(job["error"])) for job in unfinished]
+    command.exit_codes += [FAILED for record in records if record.finished and record.summary.failures]
     if status == "finished" and unfinished:
         status = "failed"
     manifest.status = status
     manifest.save(directory)
     scores: dict[str, float] = {}
+    folds, page = None, directory
     try:
+        folds = pool(records)
         comparison = analyse(records)
         scores = comparison.best.metrics if comparison.best else {}
         page = comparison_files.write_comparison(comparison, directory)
-    except BaseException:
-        status = "failed"
+    except Exception as error:  # the runs are complete, whatever became of the page
+        manifest.status = status = "failed"
+        command.exit_codes.append(FAILED)
+        with suppress(OSError):
+            manifest.save(directory)
+        _report_no_page(directory, error)
+    except BaseException:  # Ctrl-C
+        status = "killed"
         raise
-    finally:  # the parent run must not stay open, whatever became of the page
+    finally:  # the parent run must not stay open
         record.metrics(scores)
         record.close(status, None, *(file for name in COMPARISON_FILES if (file := directory / name).is_file()))
-    run_table.show(comparison.folds)
+    if folds is not None:
+        run_table.show(folds)
     run_table.show_next_steps(page, manifest.tracking["uri"])
+
+
+def _report_no_page(directory: Path, error: Exception) -> None:
+    """Logs why a sweep has no comparison page, with the traceback in a file, if there is room for it."""
+    with suppress(OSError):
+        (directory / run_files.TRACEBACK).write_text("".join(traceback.format_exception(error)))
+    command = f"{python_command()} -m skinexp.compare {shlex.quote(str(from_here(directory)))}"
+    log.error(
+        "The comparison page failed: %s. The runs are complete; to compare them again: %s", sentence_of(error), command
+    )
 
 
 def _row(job: Path, values: dict[str, Any]) -> dict[str, Any]:

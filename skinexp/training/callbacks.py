@@ -10,6 +10,7 @@ import keras
 import numpy as np
 
 from skinexp.core import terminal
+from skinexp.core.number_format import three_decimals
 from skinexp.core.randomness import rng
 from skinexp.data.pipeline import EpochBatches
 from skinexp.training.phases import Phase, learning
@@ -144,6 +145,6 @@ class ProgressBar(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         done = f"{epoch - self._first + 1}/{self._phase.epochs}"
-        validation = f"validation loss {logs['val_loss']:.3f}, AUC {logs['val_auc']:.3f}"
+        validation = f"validation loss {logs['val_loss']:.3f}, AUC {three_decimals(logs['val_auc'])}"
         self._bar.say(f"epoch {done}, {validation}")
         log.debug("  %s epoch %s: loss %.3f, %s", self._phase.name, done, logs["loss"], validation)

@@ -19,6 +19,7 @@ import numpy as np
 from skinexp.core import terminal
 from skinexp.core.digest import digest, digest_of_arrays
 from skinexp.core.errors import UserError
+from skinexp.core.number_format import counted
 from skinexp.core.randomness import rng
 from skinexp.data import pipeline
 from skinexp.data.augment import Augmentation
@@ -147,7 +148,7 @@ def _cached(
             _compute(extract, shape, images, batch_size, augmentation, draws, unfinished)
             unfinished.replace(file)
             views = f", {len(draws)} views each" if len(draws) > 1 else ""
-            log.info("Features  of %s images%s", f"{len(images):,}", views)
+            log.info("Features  of %s%s", counted(len(images), "image"), views)
     return np.load(file, mmap_mode="c")
 
 

@@ -12,6 +12,7 @@ import pandas as pd
 from skinexp.config.schema import Config, Model
 from skinexp.contracts.losses import objective
 from skinexp.core import terminal
+from skinexp.core.number_format import counted, three_decimals
 from skinexp.data.pipeline import Batches
 from skinexp.models import Classifier
 from skinexp.training import checkpoints, optimizers, phases
@@ -150,7 +151,7 @@ def _describe(phase: Phase, classifier: Classifier, model: Model) -> str:
         what += " and all BatchNormalization"
     return (
         f"{what}: {classifier.trainable_parameters:,} of {classifier.parameters:,} parameters, "
-        f"at most {phase.epochs} epochs at learning rate {phase.lr:g}"
+        f"at most {counted(phase.epochs, 'epoch')} at learning rate {phase.lr:g}"
     )
 
 
@@ -160,5 +161,7 @@ def _log_outcome(rows: list[EpochRow], best_epoch: int) -> None:
     if kept is None:
         outcome = f"no epoch was better than epoch {best_epoch}, whose weights are kept"
     else:
-        outcome = f"best epoch {best_epoch}: validation loss {kept['val/loss']:.3f}, AUC {kept['val/auc']:.3f}"
-    log.info("          %d epochs in %.0f s; %s", len(rows), seconds, outcome)
+        outcome = (
+            f"best epoch {best_epoch}: validation loss {kept['val/loss']:.3f}, AUC {three_decimals(kept['val/auc'])}"
+        )
+    log.info("          %s in %.0f s; %s", counted(len(rows), "epoch"), seconds, outcome)

@@ -1,4 +1,4 @@
-"""The audit workflow: loads a data set, audits it, and writes the findings, the data card and the page."""
+"""The audit workflow: audits a data set, and writes the findings, the data card and the page."""
 
 import logging
 from pathlib import Path
@@ -14,20 +14,21 @@ from skinexp.data.preparation import image_cache
 from skinexp.data.preparation.preprocess import ImageError
 from skinexp.data.table import Table
 from skinexp.report.pages import audit_page
-from skinexp.workflows import audit_outputs, dataset
+from skinexp.workflows import audit_outputs
 
 log = logging.getLogger(__name__)
 
 
-def run(config: Config, directory: Path, about: dict[str, Any]) -> Findings:
+def run(config: Config, table: Table, directory: Path, about: dict[str, Any]) -> Findings:
     """Audits the images of an experiment, prints the findings, and writes audit.html, audit.json and their tables.
 
     Args:
-        config: the experiment; `data` and `seed` are read.
+        config: the experiment; `data` is read.
+        table: its images, loaded.
         directory: to write into.
         about: further entries of audit.json; `command` is shown on the page.
     """
-    table = dataset.load_table(config.data, config.seed)
+    log.info("Data      %s", table)
     findings = audit(table, config.data)
     audit_outputs.write_findings(findings, directory, {"name": table.name, "data_digest": table.digest} | about)
     write_tables({finding.name: finding.rows for finding in findings if len(finding.rows)}, directory / "audit")

@@ -6,6 +6,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from sklearn.exceptions import UndefinedMetricWarning
 
 from skinexp.config.schema import Config
@@ -24,6 +25,7 @@ from skinexp.runs.lookup import TrainedRun
 from skinexp.runs.run_log import RunLog
 from skinexp.runs.run_summary import ShiftSummary
 from skinexp.workflows import dataset, dataset_outputs, evaluation_outputs
+from skinexp.workflows.later_stages import LaterStages
 
 log = logging.getLogger(__name__)
 
@@ -51,25 +53,29 @@ def run(run: TrainedRun, table: Table, config: Config, directory: Path, run_log:
         options = EvaluationOptions(**dataclasses.asdict(config.evaluate))
         evaluation = evaluate(predicted.table, options, predictor.operating_point)
         evaluation_outputs.write_evaluation(evaluation, directory, run_log)
-    with run_log.stage("domain shift"):
-        shift = _domain_shift(run, prepared, predicted)
-        sentences = external_validation_table.undefined(prepared.table.counts())
-        sentences += external_validation_table.sentences(shift)
-        run_log.add(shift=shift and ShiftSummary(**shift), sentences=tuple(sentences))
-    with run_log.stage("figures"):
-        _draw_figures(f"{run.model} on {table.name}", evaluation, directory)
-    with run_log.stage("tracking"):
-        run_log.run_directory()
+    later = LaterStages(run_log)
+    sentences = external_validation_table.undefined(prepared.table.counts())
+    sentences += later.attempt("domain shift", _report_shift, run, prepared, predicted, run_log) or []
+    run_log.add(sentences=tuple(sentences))
+    later.attempt("figures", _draw_figures, f"{run.model} on {table.name}", evaluation, directory)
+    later.attempt("tracking", run_log.run_directory)
     images = len(prepared.table.frame)
     external_validation_table.show(table.name, images, evaluation.metrics, run.threshold, run.summary.metrics)
     for sentence in sentences:
         log.info("%s", sentence)
 
 
+def _report_shift(run: TrainedRun, prepared: Prepared, predicted: Predictions, run_log: RunLog) -> list[str]:
+    """Records how far the images are from the training images, and returns it in sentences."""
+    shift = _domain_shift(run, prepared, predicted)
+    run_log.add(shift=shift and ShiftSummary(**shift))
+    return external_validation_table.sentences(shift)
+
+
 def _domain_shift(run: TrainedRun, prepared: Prepared, predicted: Predictions) -> dict[str, Any] | None:
-    """Returns how far the images are from the training images; None if the model's file does not describe those."""
+    """Returns how far the images are from the training images; None if that is unknown."""
     reference = load_reference(run.model_file)
-    if reference is None:
+    if reference is None or not np.isfinite(predicted.features).all():
         return None
     frame = prepared.table.frame
     images = Images(prepared.images, frame["row"].to_numpy(), frame["label"].to_numpy())

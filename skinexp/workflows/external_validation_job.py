@@ -21,6 +21,8 @@ from skinexp.runs.run_summary import ComputeSummary, EvaluatedRun, ModelSummary
 if TYPE_CHECKING:
     from skinexp.data.table import Table
 
+log = logging.getLogger(__name__)
+
 
 def run(name: str, overrides: list[str], output: Path | None = None, uri: str | None = None) -> Path:
     """Evaluates a run's model on the images that the overrides name, and reports the scores on the terminal.
@@ -77,6 +79,9 @@ def _validate(run: TrainedRun, config: Config, table: "Table", directory: Path, 
 
         external_validation.run(run, table, config, directory, run_log)
         run_log.await_answer()
+    if run_log.summary.failures:
+        log.error("Incomplete %s. The scores and the predictions are saved", run_log.summary.incomplete)
+        invocation.current().exit_codes.append(invocation.FAILED)
 
 
 def _reported(run: TrainedRun) -> dict[str, Any]:
@@ -106,10 +111,10 @@ def _directory(output: Path | None) -> Path:
 @contextmanager
 def _logging_to(file: Path) -> Iterator[None]:
     """Logs messages of skinexp on the terminal and all messages in a file, as Hydra does for a training."""
-    from skinexp.core.terminal import Handler
+    from skinexp.core.terminal import Handler, LogFile
 
     ours, root = logging.getLogger("skinexp"), logging.getLogger()
-    terminal, whole = Handler(), logging.FileHandler(file)
+    terminal, whole = Handler(), LogFile(file)
     terminal.setFormatter(logging.Formatter("%(message)s"))
     whole.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     ours.setLevel(logging.DEBUG)

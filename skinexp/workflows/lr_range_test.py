@@ -11,6 +11,7 @@ from skinexp import models
 from skinexp.config.schema import RangeTest
 from skinexp.core import run_files, terminal
 from skinexp.core.strict_json import write_json
+from skinexp.data.table import Table
 from skinexp.report.figures import style
 from skinexp.report.figures.lr_range_curve import range_curve
 from skinexp.training import range_test
@@ -22,27 +23,29 @@ log = logging.getLogger(__name__)
 FIGURE = Path(run_files.FIGURES) / "lr_find.png"
 
 
-def run(config: RangeTest, directory: Path, about: dict[str, Any]) -> range_test.Suggestion:
+def run(config: RangeTest, table: Table, directory: Path, about: dict[str, Any]) -> range_test.Suggestion:
     """Tests the rates, writes lr_find.csv, lr_find.json and the figure, and prints the suggested rate.
 
     Args:
         config: the experiment, and the rates to test.
+        table: the images, loaded.
         directory: to write into.
         about: further entries of lr_find.json.
 
     Returns:
         The suggested rate, or the reason why there is none.
     """
-    batches = dataset.make_batches(dataset.load_dataset(config).prepared, config)
+    loaded = dataset.load_dataset(config, load=lambda data, seed: table)
+    batches = dataset.make_batches(loaded.prepared, config)
     classifier = models.build(config.model, config.data.preprocess.size)
 
     start = time.perf_counter()
     curve = run_lr_range_test(classifier, batches, config)
     seconds = time.perf_counter() - start
     log.info("          %s, in %.0f s", _ending(curve, config.lr_find.steps), seconds)
+    curve.to_csv(directory / run_files.LR_CURVE, index=False)
     suggestion = range_test.suggest(curve)
 
-    curve.to_csv(directory / run_files.LR_CURVE, index=False)
     values = {"suggestion": vars(suggestion), "steps": len(curve), "seconds": round(seconds, 3), **about}
     write_json(directory / run_files.LR_SUGGESTION, values)
     style.save(range_curve(config.model.name, curve, suggestion.lr, suggestion.steepest), directory / FIGURE)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from skinexp.config import evaluation_config
 from skinexp.config.compose import compose
 from skinexp.core import terminal
+from skinexp.core.number_format import counted
 from skinexp.data.sources.listing import printable
 from skinexp.data.sources.named_images import NamedImage, NamedImages, find_images
 from skinexp.runs.lookup import TrainedRun, locate_run
@@ -126,7 +127,7 @@ def _warn(run: TrainedRun, named: NamedImages) -> None:
 
 def _summarise(predicted: Counter[str], usable: int, failed: int, output: Path | None) -> None:
     classes = ", ".join(f"{count:,} {name}" for name, count in sorted(predicted.items()))
-    log.info("Predicted %s images%s", f"{usable:,}", f": {classes}" if classes else "")
+    log.info("Predicted %s%s", counted(usable, "image"), f": {classes}" if classes else "")
     if failed:
         log.warning("Failed    images that cannot be used: %s. Column `error` has the reasons", f"{failed:,}")
     if output is not None:

@@ -11,7 +11,8 @@ import numpy as np
 from keras import ops
 
 from skinexp.config.schema import Pretraining
-from skinexp.core import terminal
+from skinexp.core import invocation, terminal
+from skinexp.core.errors import sentence_of
 from skinexp.data.pipeline import Images, TrainingBatches
 from skinexp.models import packed_weights
 from skinexp.models.backbone_graphs import CONTRACTS
@@ -59,8 +60,7 @@ def run(config: Pretraining, directory: Path, about: dict[str, Any]) -> Path:
     final = predict_logits(pretrained.network, held_out, config)
     seconds = time.perf_counter() - start
 
-    scores = phantom_targets.held_out_scores(final, truth[~is_training], frame["label"].to_numpy()[~is_training])
-    log.info("Held-out  %s", ", ".join(f"{name} {next(iter(score.values())):.2f}" for name, score in scores.items()))
+    scores = _held_out_scores(final, truth[~is_training], frame["label"].to_numpy()[~is_training])
     results = {
         "losses": losses,
         "seconds": round(seconds),
@@ -76,6 +76,19 @@ def run(config: Pretraining, directory: Path, about: dict[str, Any]) -> Path:
     written = packed_weights.write(pretrained.backbone, file, card)
     log.info("Weights   %s (%.1f MB), with their card", terminal.from_here(file), written["bytes"] / 1e6)
     return file
+
+
+def _held_out_scores(logits: np.ndarray, truth: np.ndarray, labels: np.ndarray) -> dict[str, dict[str, float]]:
+    """Returns and logs the scores on images that were not trained on; none if that fails: the weights took longer."""
+    try:
+        scores = phantom_targets.held_out_scores(logits, truth, labels)
+    except Exception as error:
+        log.error("Held-out  scores failed: %s. The weights are written without them", sentence_of(error))
+        logging.getLogger().error("", exc_info=True)  # the root logger writes to the log file alone
+        invocation.current().exit_codes.append(invocation.FAILED)
+        return {}
+    log.info("Held-out  %s", ", ".join(f"{name} {next(iter(score.values())):.2f}" for name, score in scores.items()))
+    return scores
 
 
 def predict_logits(network: keras.Model, images: Images, config: Pretraining) -> np.ndarray:

@@ -1,7 +1,9 @@
 """One training, of the command or from Python: provenance, record, backend, and then the training workflow."""
 
+import logging
 import math
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 from skinexp.config.compose import to_config
 from skinexp.config.schema import Config
 from skinexp.config.validation import check
-from skinexp.core import run_files
+from skinexp.core import invocation, run_files
 from skinexp.core.digest import digest
+from skinexp.core.errors import disk_full_as_user_error
 from skinexp.runs import provenance
 from skinexp.runs.job import Job
 from skinexp.runs.run_log import RunLog
@@ -19,6 +22,8 @@ from skinexp.sweep import jobs
 
 if TYPE_CHECKING:
     from skinexp.runs.run_outputs import RunOutputs
+
+log = logging.getLogger(__name__)
 
 
 def run(job: Job, composed: Mapping[Any, Any]) -> float:
@@ -34,8 +39,11 @@ def run(job: Job, composed: Mapping[Any, Any]) -> float:
     if (score := jobs.finished(job)) is not None:
         return score
     score = math.nan
-    with jobs.report_job(job), RunLog(job.directory, job.name, job.overrides) as run_log:
-        score = _train(to_config(composed, Config), job, run_log)
+    with jobs.report_job(job):
+        with RunLog(job.directory, job.name, job.overrides) as run_log, _room_for(job):
+            score = _train(to_config(composed, Config), job, run_log)
+        if run_log.summary.failures:
+            invocation.current().exit_codes.append(invocation.FAILED)
     return score
 
 
@@ -53,14 +61,18 @@ def train(config: Config, directory: Path) -> "RunOutputs":
 
     Raises:
         UserError: if the configuration does not suit the data or the machine.
+        StageError: if the network was trained, but could not be saved or has no scores. Any other stage behind the
+            training that fails is named in `summary.failures` of what is returned, and in a warning.
     """
     from skinexp.runs.run_outputs import read_outputs  # not at the command's start: it brings pandas
 
     directory = Path(directory).resolve()
     directory.mkdir(parents=True, exist_ok=True)
     job = Job(directory.name, (), directory)
-    with RunLog(directory, job.name) as run_log:
+    with RunLog(directory, job.name) as run_log, _room_for(job):
         _train(config, job, run_log)
+    if run_log.summary.failures:
+        log.warning("Incomplete %s", run_log.summary.incomplete)
     return read_outputs(directory)
 
 
@@ -73,15 +85,34 @@ def _train(config: Config, job: Job, run_log: RunLog) -> float:
     check(config)
     run_log.track(config.tracking, {"sweep": job.sweep and job.sweep.name}, job.parent, job.resumed)
 
+    from skinexp.data.sources import registry
+
+    with run_log.stage("data"):  # before the backend, whose import takes long: most mistakes are found here
+        table = registry.load(config.data, config.seed)
+
     from skinexp import compute
 
     choice = compute.configure(config)  # before anything else imports Keras
     config = choice.resolve(config)
     run_log.add(compute=ComputeSummary(**asdict(choice)), config=asdict(config))
 
-    from skinexp import training
     from skinexp.workflows import training as workflow
+    from skinexp.workflows.training_steps import TrainingSteps
 
-    score = workflow.run(config, job, run_log)
-    run_log.at_end(lambda: training.forget(job.directory))  # not before result.json says that the run is finished
+    score = workflow.run(config, job, run_log, TrainingSteps(load=lambda data, seed: table))
+    run_log.at_end(lambda: _forget_training(job, run_log))  # not before result.json says that the run is finished
     return score
+
+
+def _forget_training(job: Job, run_log: RunLog) -> None:
+    """Removes the checkpoint, unless `resume=` has to repeat a stage behind the training."""
+    from skinexp import training
+
+    if not run_log.summary.failures:
+        training.forget(job.directory)
+
+
+def _room_for(job: Job) -> AbstractContextManager[None]:
+    """Encloses a run whose disk may become full."""
+    resumed = job.sweep or job.directory
+    return disk_full_as_user_error(job.directory, f"resume with resume={resumed}")

@@ -1,5 +1,7 @@
 """The analysis that page, terminal and sweep share."""
 
+import dataclasses
+
 import pytest
 
 from skinexp.comparison.analyse import analyse
@@ -23,3 +25,11 @@ def test_the_best_run_is_chosen_on_validation_images_and_not_on_test_images(run)
 def test_no_runs_at_all_are_refused():
     with pytest.raises(ValueError, match=r"no runs to compare.*Received: \[\]"):
         analyse([])
+
+
+def test_a_finished_run_that_lacks_something_is_compared_and_said_to_be_incomplete():
+    whole, run = with_area("a", 0.8), with_area("b", 0.9)
+    lacking = dataclasses.replace(run, summary=dataclasses.replace(run.summary, failures={"figures": "OSError: gone"}))
+    comparison = analyse([whole, lacking])
+    assert [run.name for run in comparison.finished] == ["a", "b"]
+    assert comparison.verdict[-1] == "b is incomplete; failed: figures (OSError: gone)."

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from skinexp.compute import Choice, Gpu, Machine, choose, look, setup
+from skinexp.compute import Choice, Gpu, Machine, choose, keras_settings, look, setup
 from skinexp.compute.machine import gpus
 from skinexp.config import compose
 from skinexp.config.schema import Augment, Compute, Config, Model
@@ -383,3 +383,48 @@ def test_without_the_driver_there_are_no_gpus(monkeypatch, tmp_path):
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     monkeypatch.setenv("PATH", str(tmp_path))
     assert gpus() == []
+
+
+# Keras' settings of other programs
+
+
+@pytest.fixture
+def keras_json(tmp_path, monkeypatch):
+    """Writes keras.json for this process, whose Keras is imported already, and sets what Keras would read there."""
+    import keras
+
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+
+    def write(**values: Any) -> Path:
+        (tmp_path / "keras.json").write_text(json.dumps(values))
+        for name, value in values.items():
+            getattr(keras.config, f"set_{name}")(value)
+        return tmp_path / "keras.json"
+
+    yield write
+    keras_settings.set_keras("float32", "channels_last")
+
+
+def test_settings_of_keras_json_do_not_change_a_run_which_says_so(keras_json, caplog, monkeypatch):
+    import keras
+
+    file = keras_json(floatx="float16", epsilon=1e-3, image_data_format="channels_first")
+    monkeypatch.setenv("KERAS_MAX_EPOCHS", "1")
+    keras.config.set_max_epochs(1)
+    with caplog.at_level("INFO"):
+        keras_settings.set_keras("float32", "channels_last")
+    assert caplog.messages == [
+        f"Compute   ignored: floatx=float16 of {file}, epsilon=0.001 of {file}, image_data_format=channels_first of "
+        f"{file}, KERAS_MAX_EPOCHS=1. A run has settings of its own"
+    ]
+    found = keras.config.floatx(), keras.config.epsilon(), keras.config.image_data_format(), keras.config.max_epochs()
+    assert found == ("float32", 1e-7, "channels_last", None)
+    assert keras.config.dtype_policy().name == "float32"
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"floatx": "float32", "backend": "jax", "epsilon": 1e-07}'])
+def test_a_keras_json_without_other_settings_is_no_news(keras_json, caplog, text):
+    keras_json().write_text(text)
+    with caplog.at_level("INFO"):
+        keras_settings.set_keras("float32", "channels_last")
+    assert caplog.messages == []

@@ -1,12 +1,18 @@
 """What a run reports: in result.json and in the outbox, from one call, and how it ended, whatever happens."""
 
+import errno
 import json
+import logging
 import math
+import os
 
 import pytest
 
 from skinexp.config.schema import Tracking
-from skinexp.core.run_files import RESULT
+from skinexp.core.atomic_files import replace_text
+from skinexp.core.errors import UserError
+from skinexp.core.run_files import RESERVE, RESULT
+from skinexp.core.terminal import LogFile
 from skinexp.runs import run_log as run_log_module
 from skinexp.runs.health_summary import HealthSummary
 from skinexp.runs.provenance import GitState
@@ -196,3 +202,84 @@ def test_the_outbox_is_closed_as_the_file_says(tracked, tmp_path):
     assert [record["status"] for record in records(tmp_path, "status")] == ["FAILED"]
     assert [record["path"] for record in records(tmp_path, "file")] == ["traceback.txt", RESULT]
     assert strictly(tmp_path)["status"] == "failed"
+
+
+# A disk that fills up, and stages that fail
+
+
+def full(*args, **kwargs):
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_room_is_kept_for_the_account_of_the_end_while_a_run_goes_on(tmp_path):
+    with RunLog(tmp_path):
+        assert (tmp_path / RESERVE).stat().st_size == 64 * 1024
+    assert not (tmp_path / RESERVE).exists()
+
+
+def test_a_disk_without_room_for_the_name_of_a_stage_does_not_end_the_run(tmp_path, monkeypatch):
+    with RunLog(tmp_path) as run_log, monkeypatch.context() as patch:
+        patch.setattr(run_log_module, "write_json", full)
+        with run_log.stage("training"):
+            pass
+        with pytest.raises(UserError, match="the disk is full"):
+            run_log.save()
+    assert strictly(tmp_path)["stage"] == "training"
+
+
+def test_a_failed_stage_is_in_result_json_the_log_and_a_tag_and_the_run_has_finished(tracked, tmp_path, caplog):
+    with tracked:
+        tracked.track(Tracking(), {})
+        tracked.add_failure("figures", OverflowError("math range error"))
+        tracked.add_failure("figures", ValueError("which follows from the first"))
+        tracked.add_failure("tracking", full_disk())
+    written = strictly(tmp_path)
+    assert written["status"] == "finished"
+    assert written["failures"] == {"figures": "OverflowError: math range error", "tracking": "the disk is full"}
+    assert read_summary(tmp_path).incomplete == (
+        "failed: figures (OverflowError: math range error); failed: tracking (the disk is full)"
+    )
+    assert records(tmp_path, "tags")[-1]["values"] == {"failed_stages": "figures, tracking"}
+    assert "math range error" in caplog.text
+
+
+def full_disk() -> UserError:
+    error = UserError("outbox: no room")
+    error.__cause__ = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    return error
+
+
+def test_a_record_that_cannot_be_closed_leaves_the_status_true(tracked, tmp_path, monkeypatch):
+    ended = []
+    with tracked:
+        tracked.track(Tracking(), {})
+        tracked.at_end(lambda: ended.append("called"))
+        monkeypatch.setattr(TrackedRun, "close", full)
+    assert (strictly(tmp_path)["status"], strictly(tmp_path)["failures"]) == (
+        "finished",
+        {"tracking": "the disk is full"},
+    )
+    assert ended == ["called"]
+
+
+def test_a_half_written_file_gives_its_room_back(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        replace_text(tmp_path / "a.txt", "text")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_log_file_on_a_full_disk_prints_no_traceback(tmp_path, capsys):
+    handler = LogFile(tmp_path / "train.log")
+    record = logging.LogRecord("name", logging.INFO, __file__, 1, "message", (), None)
+    handler.setStream(Full()).close()
+    handler.emit(record)
+    assert capsys.readouterr().err == ""
+
+
+class Full:
+    """A stream on a full disk."""
+
+    write = flush = staticmethod(full)
+
+    def close(self) -> None: ...

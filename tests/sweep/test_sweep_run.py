@@ -1,3 +1,4 @@
+from dataclasses import replace
 from unittest.mock import Mock
 
 import pytest
@@ -5,6 +6,10 @@ import pytest
 from skinexp import tracking
 from skinexp.core.errors import UserError
 from skinexp.core.invocation import Invocation
+from skinexp.core.strict_json import write_json
+from skinexp.runs.run_summary import RunSummary
+from skinexp.sweep import sweep_run
+from skinexp.sweep.manifest import Manifest
 from skinexp.sweep.sweep_run import Sweep, end, job_directories, varied
 
 
@@ -53,3 +58,21 @@ def test_a_sweep_that_was_stopped_before_its_first_job_leaves_no_run(tmp_path):
     record = Mock(spec=tracking.TrackedRun)
     end(Sweep(tmp_path, record), "killed", Invocation())
     record.discard.assert_called_once()
+
+
+def test_a_page_that_fails_costs_no_run_of_a_sweep(tmp_path, monkeypatch, capsys):
+    (tmp_path / "0" / ".hydra").mkdir(parents=True)
+    summary = RunSummary(status="finished", name="seed=0", metrics={"test/roc_auc": 0.9, "val/roc_auc": 0.8})
+    summary = replace(summary, failures={"figures": "the disk is full"}, config={"model": {"name": "scratch"}})
+    write_json(tmp_path / "0" / "result.json", summary.to_dict())
+    Manifest("running", [], [], {"uri": "sqlite:///mlflow.db"}).save(tmp_path)
+    monkeypatch.setattr(sweep_run, "analyse", Mock(side_effect=OverflowError("math range error")))
+    record, command = Mock(spec=tracking.TrackedRun, id="the-sweep"), Invocation()
+    end(Sweep(tmp_path, record), "finished", command)
+    assert record.close.call_args.args[0] == Manifest.load(tmp_path).status == "failed"
+    assert command.exit_code == 1
+    assert "OverflowError: math range error" in (tmp_path / "traceback.txt").read_text()
+    printed = capsys.readouterr().out
+    assert "0.900" in printed
+    assert "seed=0: failed: figures (the disk is full). The network and the scores are saved" in printed
+    assert f"-m skinexp.train -m resume={tmp_path}" in printed

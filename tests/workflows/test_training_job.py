@@ -19,3 +19,15 @@ def test_a_mistake_is_raised_and_recorded_in_the_new_directory(tmp_path):
     assert (summary.status, summary.name, summary.seed) == ("failed", "first", -1)
     assert "seed" in summary.error
     assert (directory / "packages.txt").exists()
+
+
+def test_a_mistake_in_the_data_is_found_before_the_backend_is_set_up(tmp_path, monkeypatch):
+    (tmp_path / "images").mkdir()
+    monkeypatch.setattr("skinexp.compute.configure", lambda config: pytest.fail("the backend was set up"))
+    config = compose(
+        ["data=folder", f"data.path={tmp_path / 'images'}", f"tracking.uri=sqlite:///{tmp_path}/mlflow.db"]
+    )
+    config = dataclasses.replace(config, tracking=dataclasses.replace(config.tracking, required=False, wait=0))
+    with pytest.raises(UserError, match="holds neither"):
+        train(config, tmp_path / "run")
+    assert read_summary(tmp_path / "run").stage == "data"

@@ -16,6 +16,7 @@ from skinexp.config.schema import Data
 from skinexp.core import terminal
 from skinexp.core.digest import digest
 from skinexp.core.errors import NO_ROOM, UserError, listed
+from skinexp.core.number_format import counted
 from skinexp.data import image_readers
 from skinexp.data.preparation import chunks, preprocess, worker_pool
 from skinexp.data.preparation.cache_lock import cache_lock
@@ -69,9 +70,9 @@ def prepare(table: Table, options: Data) -> Prepared:
     key = digest(VERSION, options.preprocess, table.frame["sha256"].tolist())
     directory = Path(options.cache) / "prepared" / key
     if directory.is_dir() or not _fill(directory, table, options):
-        log.info("Prepared  %s images, found in the cache", f"{len(table.frame):,}")
+        log.info("Prepared  %s, found in the cache", counted(len(table.frame), "image"))
     else:
-        log.info("Prepared  %s images at %d px", f"{len(table.frame):,}", options.preprocess.size)
+        log.info("Prepared  %s at %d px", counted(len(table.frame), "image"), options.preprocess.size)
     reasons = json.loads((directory / BAD).read_text())
     bad = {table.frame["path"].iloc[int(row)]: reason for row, reason in reasons.items()}
     _report(bad, len(table.frame), options.on_bad_image)
@@ -100,7 +101,7 @@ def _fill(directory: Path, table: Table, options: Data) -> bool:
             if shutil.disk_usage(directory.parent).free < unprepared * unfinished.target.row_bytes:
                 raise _no_room(options, unprepared)
             if before := unfinished.done_rows:
-                log.info("Preparing %s images; %s are prepared already", f"{unfinished.rows:,}", f"{before:,}")
+                log.info("Preparing %s; prepared already: %s", counted(unfinished.rows, "image"), f"{before:,}")
             with (
                 terminal.bar("Preparing", unfinished.rows) as progress,
                 closing(_write(unfinished, table, options.workers)) as chunks_written,  # ends the processes in any case

@@ -100,19 +100,22 @@ def _temperature(labels: NDArray[np.int64], logits: NDArray[np.float64]) -> Cali
     reason = why_undefined(labels, logits)
     if reason is not None:
         warn_undefined("the temperature of calibration (1 is used)", reason)
+    identity = Calibrator("temperature", {"temperature": 1.0})
     if reason is not None or not _has_best_temperature(labels, logits):
-        return Calibrator("temperature", {"temperature": 1.0})
-    unit = np.abs(logits).max()
+        return identity
+    unit = float(np.abs(logits).max())
 
     def slope(inverse: float) -> float:  # of the mean log loss over the inverse temperature: it rises throughout
         return float((logits / unit * (expit(inverse * logits / unit) - labels)).mean())
 
+    if not slope(0.0) < 0:
+        return identity  # logits are no better than their negatives, but for rounding
     upper = 1.0
     while slope(upper) < 0 and upper < FARTHEST:
         upper *= 2
     # Below 0 even there, the only logits of the wrong sign are so close to 0 that they hardly count.
     inverse = upper if slope(upper) < 0 else float(brentq(slope, 0.0, upper, xtol=1e-12, rtol=1e-12))
-    return Calibrator("temperature", {"temperature": float(unit / inverse)})
+    return Calibrator("temperature", {"temperature": unit / inverse}) if inverse > 0 else identity
 
 
 def _has_best_temperature(labels: NDArray[np.int64], logits: NDArray[np.float64]) -> bool:

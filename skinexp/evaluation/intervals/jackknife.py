@@ -21,6 +21,7 @@ from skinexp.evaluation.metrics.weighted_metrics import WeightedMetric
 BLOCKS = 100  # of groups with a malignant image, and of others, at most: more are left out several at a time
 FEWEST = 3.0  # degrees of freedom: with less, the scatter hangs on one or two groups, and does not carry over to others
 ROUNDING = 1e-9  # standard error, relative to a score, that is none
+FARTHEST = math.log(1e3)  # a limit a thousand times a positive score: the logarithm is not its scale there
 SHARES = {"average_precision": 1.0, "pauc_isic2024": 0.2}  # scores that lie between 0 and this
 POSITIVE = ("calibration_slope", "calibration_slope_calibrated")  # scores that are above 0
 
@@ -49,7 +50,8 @@ def jackknife_intervals(
 
     Returns:
         By score; without those whose error cannot be known, as where there is but one group of a kind, or where all of
-        it comes from one group (a benign image ranked above all others).
+        it comes from one group (a benign image ranked above all others); and without a calibration slope that is so
+        close to 0, measured by its error, that it may as well be negative: a logarithm knows no such number.
 
     Raises:
         ValueError: if a label is not 0 or 1, the lengths differ, or a group has no name.
@@ -103,17 +105,20 @@ def _error(left_out: list[NDArray[np.float64]]) -> Error:
         shrink = (len(values) - 1) / len(values)
         variance += shrink * float(squares.sum())
         doubt += shrink**2 * float((squares**2).sum() - squares.sum() ** 2 / len(values))
-    return Error(variance, max(1.0, 2 * variance**2 / doubt) if doubt > 0 else math.inf)
+    # A product of floats may be infinite; a power of them raises an OverflowError.
+    return Error(variance, max(1.0, 2 * variance * variance / doubt) if doubt > 0 else math.inf)
 
 
 def _interval(name: str, estimate: float, error: Error) -> Interval | None:
     """Symmetric for the logit of a share, for the logarithm of what is positive; None if it cannot be."""
     most = SHARES.get(name, math.inf)
-    varies = error.variance > (ROUNDING * estimate) ** 2
+    varies = error.variance > (ROUNDING * estimate) * (ROUNDING * estimate)
     if not (0 < estimate < most and varies and error.freedom >= FEWEST):  # NaN included
         return None
     half = float(stdtrit(error.freedom, (1 + LEVEL) / 2)) * math.sqrt(error.variance) / estimate
     if math.isinf(most):
+        if not half <= FARTHEST:
+            return None
         return Interval(estimate, estimate * math.exp(-half), estimate * math.exp(half))
     middle, half = float(logit(estimate / most)), half / (1 - estimate / most)
     return Interval(estimate, most * float(expit(middle - half)), most * float(expit(middle + half)))

@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass
 
+from skinexp.core.number_format import two_decimals
 from skinexp.health.diagnosis import LIKELY, SURE, Diagnosis
 from skinexp.health.diagnostic_limits import limit
 from skinexp.health.observations import Observations
@@ -73,10 +74,11 @@ def labels_without_information(observations: Observations) -> Diagnosis | None:
     if not (is_at_chance(observations) and uninformative and memorises):
         return None
     val_auc = observations.after.val_auc
+    by_probe = f" nor a logistic probe on the network's features ({probe:.2f})," if math.isfinite(probe) else ""
     why = (
         f"the network can memorise sixteen images, but nothing predicts the labels of other images: neither their "
-        f"appearance (ROC-AUC {train:.2f}), nor a logistic probe on the network's features ({probe:.2f}), nor the "
-        f"network ({val_auc:.2f}). The labels are shuffled, or the images do not show the diagnosis"
+        f"appearance (ROC-AUC {train:.2f}),{by_probe} nor the network ({two_decimals(val_auc)}). "
+        "The labels are shuffled, or the images do not show the diagnosis"
     )
     evidence = measured(appearance_auc_train=train, probe_auc=probe, val_auc=val_auc)
     return Diagnosis(MISALIGNED, LIKELY, why, None, evidence)

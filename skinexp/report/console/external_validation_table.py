@@ -14,8 +14,8 @@ from skinexp.evaluation import CLASSES
 
 NOTABLE = 0.5  # standard deviations of the training images beyond which a difference in appearance is reported
 UNKNOWN = (
-    "The similarity of these images to the training images is unknown: the model's file holds no statistics of those. "
-    "It was written by an earlier version, or its features were not finite; train again to have them."
+    "The similarity of these images to the training images is unknown: the model's file holds no statistics of those "
+    "(train again to have them), or the network's features of these images are not finite numbers."
 )
 COLUMNS = {  # score -> heading
     "roc_auc": "ROC-AUC",

@@ -15,6 +15,7 @@ from skinexp.core.number_format import clock, three_decimals
 from skinexp.core.python_command import python_command
 from skinexp.core.run_files import TRACEBACK
 from skinexp.core.terminal import console, from_here
+from skinexp.runs.job import resume_command
 from skinexp.runs.run_outputs import RunOutputs
 
 COLUMNS = {  # metric -> heading
@@ -39,10 +40,20 @@ def show(pooled: PooledFolds) -> None:
     for record in records:
         if record.error:
             console.print(f"{record.name}: {record.error}\n", style="red", markup=False, soft_wrap=True)
+        if record.finished and record.summary.failures:
+            console.print(_incomplete(record), style="red", markup=False, soft_wrap=True)
         if not record.finished and (trace := record.directory / TRACEBACK).is_file():
             console.print(trace.read_text(), style="dim", markup=False, soft_wrap=True)
     for sentence in pooled.sentences:
         console.print(sentence, markup=False, soft_wrap=True)
+
+
+def _incomplete(record: RunOutputs) -> str:
+    """Returns what a run lacks and how to repeat it."""
+    sentence = f"{record.name}: {record.summary.incomplete}. The network and the scores are saved"
+    if record.evaluates:
+        return f"{sentence}; the same command, in another directory, repeats what failed"
+    return f"{sentence}. To repeat what failed: {resume_command(record.directory)}"
 
 
 def _table(records: Sequence[RunOutputs]) -> Table:

@@ -7,23 +7,8 @@ from matplotlib.figure import Figure
 from skinexp.evaluation import TestEvaluation
 from skinexp.report.figures.classification import confusion_matrices, precision_recall_curves, roc_curves
 from skinexp.report.figures.image_grids import gradcam_sheet
-from skinexp.report.figures.learning_curves import learning_curves
 
 NAMES = ("benign", "malignant")
-
-
-def result_figures(name: str, history: pd.DataFrame, evaluation: TestEvaluation) -> dict[str, Figure]:
-    """Draws the learning curves, and the figures of the test images.
-
-    Args:
-        name: of the run, in legends.
-        history: one row per epoch, as `Training.history` has it.
-        evaluation: of the test images.
-
-    Returns:
-        Figures by file name.
-    """
-    return {"curves": learning_curves({name: history}), **test_figures(name, evaluation)}
 
 
 def test_figures(name: str, evaluation: TestEvaluation) -> dict[str, Figure]:

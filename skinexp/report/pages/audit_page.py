@@ -15,7 +15,7 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table as TerminalTable
 
-from skinexp.core.number_format import whole
+from skinexp.core.number_format import counted, whole
 from skinexp.core.terminal import console
 from skinexp.data.audit import NOTE, SERIOUS, WARNING, Finding, Findings
 from skinexp.data.table import CLASS_NAMES, Table
@@ -156,7 +156,7 @@ def _below(finding: Finding, number: int, rows: Sequence[int]) -> str:
     if _is_a_row_a_set(finding) and number < len(finding.rows):
         row = finding.rows.iloc[number]
         return f"{row['relation']}, {row['score']:.2f}" if "relation" in finding.rows else str(row["detail"])
-    return f"{len(rows):,} images" + (f", of which {MOST_OF_A_SET} are shown" if len(rows) > MOST_OF_A_SET else "")
+    return counted(len(rows), "image") + (f", of which {MOST_OF_A_SET} are shown" if len(rows) > MOST_OF_A_SET else "")
 
 
 def _shown(row: int, frame: pd.DataFrame, picture_of: PictureOf) -> Shown:

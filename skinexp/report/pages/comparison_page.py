@@ -1,6 +1,7 @@
 """The comparison page: one document with its style, its script and its figures inside, made of sections."""
 
 import datetime
+import logging
 import re
 from collections.abc import Sequence
 
@@ -9,8 +10,14 @@ from markupsafe import Markup, escape
 
 from skinexp.comparison.analyse import Comparison
 from skinexp.comparison.reproduction import data_name
-from skinexp.report.pages.section import Content, Section
+from skinexp.core.errors import sentence_of
+from skinexp.core.number_format import counted
+from skinexp.report.pages.section import Section
 from skinexp.report.pages.sections import SECTIONS
+
+log = logging.getLogger(__name__)
+
+FAILED = "This section could not be made:"
 
 
 def render(comparison: Comparison, day: datetime.date, sections: Sequence[Section] = SECTIONS) -> str:
@@ -22,13 +29,13 @@ def render(comparison: Comparison, day: datetime.date, sections: Sequence[Sectio
         sections: in the order in which they stand; those without content are left out, of the navigation too.
     """
     environment = _environment()
-    found = [(section, content) for section in sections if (content := section.content(comparison)) is not None]
+    bodies = [(section, _body(environment, section, comparison)) for section in sections]
     html = environment.get_template("comparison.html.j2").render(
         title=_title(comparison),
         day=day,
         comparison=comparison,
         has_single_folds=any(run.fold is not None for run in comparison.finished),
-        sections=[(section, _body(environment, section, content, comparison)) for section, content in found],
+        sections=[(section, body) for section, body in bodies if body is not None],
     )
     return without_passwords(html)
 
@@ -50,8 +57,16 @@ def _environment() -> Environment:
     return environment
 
 
-def _body(environment: Environment, section: Section, content: Content, comparison: Comparison) -> Markup:
-    return Markup(_template(environment, section).render(comparison=comparison, section=section, **content))
+def _body(environment: Environment, section: Section, comparison: Comparison) -> Markup | None:
+    """Returns what a section shows, or why it cannot be shown: the other sections do not depend on it."""
+    try:
+        content = section.content(comparison)
+        if content is None:
+            return None
+        return Markup(_template(environment, section).render(comparison=comparison, section=section, **content))
+    except Exception as error:
+        log.exception("Page      section %r failed: %s", section.title, sentence_of(error))
+        return Markup("<p>{} {}</p>").format(FAILED, sentence_of(error))
 
 
 def _template(environment: Environment, section: Section) -> Template:
@@ -62,7 +77,7 @@ def _template(environment: Environment, section: Section) -> Template:
 
 def _title(comparison: Comparison) -> str:
     names = dict.fromkeys(name for run in comparison.runs if (name := data_name(run)))
-    runs = "1 run" if len(comparison.runs) == 1 else f"{len(comparison.runs)} runs"
+    runs = counted(len(comparison.runs), "run")
     return f"{runs} on {' and '.join(names)}" if names else runs
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from skinexp.comparison.analyse import Comparison
-from skinexp.core.number_format import three_decimals
+from skinexp.core.number_format import counted, three_decimals
 from skinexp.report.figures.learning_curves import learning_curves
 from skinexp.report.pages.captioned import Captioned
 from skinexp.report.pages.embedded_figure import embed
@@ -29,7 +29,7 @@ def learning_curve_figure(histories: Mapping[str, pd.DataFrame]) -> Captioned:
     ends = []
     for name, history in histories.items():
         lowest = float(history["val/loss"].min()) if "val/loss" in history else math.nan
-        ends.append(f"{name}: {len(history)} epochs, lowest validation loss {three_decimals(lowest)}")
+        ends.append(f"{name}: {counted(len(history), 'epoch')}, lowest validation loss {three_decimals(lowest)}")
     alternative = f"Learning curves on training and validation images, by epoch. {'; '.join(ends)}."
     return Captioned(CAPTION, embed(learning_curves(histories), alternative))
 
