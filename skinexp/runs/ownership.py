@@ -2,6 +2,7 @@
 
 import json
 import shlex
+from contextlib import suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -99,16 +100,15 @@ def take_new_directory(directory: Path, key: str) -> tuple[Path, FileLock]:
     Raises:
         UserError: if the directory cannot be made.
     """
-    for number in range(1, MOST):
-        candidate = directory if number == 1 else directory.with_name(f"{directory.name}-{number}")
-        try:
-            candidate.parent.mkdir(parents=True, exist_ok=True)
-            candidate.mkdir()
-        except FileExistsError:
-            continue
-        except OSError as error:
-            raise UserError(f"{key}: {candidate} cannot be written: {error.strerror or error}") from error
-        return candidate, lock_directory(candidate, key)
+    try:
+        directory.parent.mkdir(parents=True, exist_ok=True)
+        for number in range(1, MOST):
+            candidate = directory if number == 1 else directory.with_name(f"{directory.name}-{number}")
+            with suppress(FileExistsError):
+                candidate.mkdir()
+                return candidate, lock_directory(candidate, key)
+    except OSError as error:
+        raise UserError(f"{key}: {directory} cannot be written: {error.strerror or error}") from error
     raise UserError(f"{key}: {directory} and {MOST - 1} more of this name are used. Name another directory")
 
 

@@ -49,7 +49,7 @@ def take(config: DictConfig, mode: str, command: Invocation) -> Path:
 def settle(config: DictConfig, mode: str, directory: Path) -> None:
     """Writes the directory of a command into Hydra's configuration, and into the overrides that its jobs repeat."""
     fixed = {f"hydra.{mode}.dir": quoted(directory), "hydra.job.chdir": "false"}
-    with flag_override(config, ["readonly", "struct"], [False, False]):
+    with flag_override(config.hydra, ["readonly", "struct"], [False, False]):
         config.hydra[mode].dir = str(directory)
         config.hydra.job.chdir = False
         if mode == "sweep":
