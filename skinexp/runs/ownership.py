@@ -88,7 +88,7 @@ def take_directory(directory: Path, key: str, overwrite: bool | None = None, is_
 
 
 def take_new_directory(directory: Path, key: str) -> tuple[Path, FileLock]:
-    """Makes and locks a directory that nobody has used: the named one, or the first free one with a number behind.
+    """Makes and locks a new directory: of the given name or, if that is taken, of the name with a number behind.
 
     Args:
         directory: the name; `12-30-00-2` follows `12-30-00`.
@@ -152,7 +152,7 @@ def _content(directory: Path) -> str:
 
 
 def _remedies(directory: Path, overwrite: bool | None) -> str:
-    """Returns what a person can do about a directory that is used."""
+    """Returns the ways out of the refusal of a used directory."""
     if overwrite is None:
         return "Name another directory"
     words = []
