@@ -142,13 +142,21 @@ def _strangers(directory: Path, found: list[Path], own: list[Path]) -> list[str]
 
 def _content(directory: Path) -> str:
     if (directory / run_files.SWEEP).is_file():
-        return f"a sweep ({_status(directory / run_files.SWEEP)})"
-    result = read_result(directory)
-    if result.get("evaluates"):
-        return f"an evaluation ({result.get('status')})"
-    if result:
-        return f"a run ({result.get('status')})"
+        return f"a sweep ({_status(directory)})"
+    if (directory / run_files.RESULT).is_file():
+        kind = "an evaluation" if read_result(directory).get("evaluates") else "a run"
+        return f"{kind} ({_status(directory)})"
     return "results of another command"
+
+
+def _status(directory: Path) -> str:
+    """Returns how the run or sweep in a directory ended in which no process works."""
+    name = run_files.SWEEP if (directory / run_files.SWEEP).is_file() else run_files.RESULT
+    try:
+        status = str(json.loads((directory / name).read_text(encoding="utf-8"))["status"])
+    except (OSError, ValueError, KeyError):
+        return "interrupted"
+    return "interrupted" if status == "running" else status
 
 
 def _remedies(directory: Path, overwrite: bool | None) -> str:
@@ -156,8 +164,9 @@ def _remedies(directory: Path, overwrite: bool | None) -> str:
     if overwrite is None:
         return "Name another directory"
     words = []
-    is_training = (directory / run_files.TRAIN_LOG).is_file() and read_result(directory).get("status") != "finished"
-    if is_training or (directory / run_files.SWEEP).is_file():
+    command = directory / run_files.HYDRA / "overrides.yaml"  # without it, a run cannot be resumed
+    is_training = (directory / run_files.TRAIN_LOG).is_file() and command.is_file()
+    if _status(directory) != "finished" and (is_training or (directory / run_files.SWEEP).is_file()):
         asked = shlex.quote(f"resume={from_here(directory)}")
         words.append(f"Continue it: python -m skinexp.train {asked}")
     words.append("Replace it: add overwrite=true, which removes the files that skinexp wrote there and no others")
@@ -181,10 +190,3 @@ def _refuse_undelivered(directory: Path, key: str) -> None:
         f"records. Deliver them first: python -m skinexp.sync {place}; or delete {place}/{run_files.OUTBOX} to give "
         "them up"
     )
-
-
-def _status(file: Path) -> str:
-    try:
-        return str(json.loads(file.read_text(encoding="utf-8"))["status"])
-    except (OSError, ValueError, KeyError):
-        return "unfinished"

@@ -49,7 +49,7 @@ def a_run(directory: Path) -> Path:
 
 def a_sweep(directory: Path) -> Path:
     written(directory, "sweep.json", "comparison.html", "multirun.yaml")
-    (directory / "sweep.json").write_text('{"status": "finished"}')
+    (directory / "sweep.json").write_text('{"status": "running"}')
     for number in range(2):
         written(directory / str(number), *OF_A_RUN, mode="MULTIRUN")
     return directory
@@ -82,7 +82,7 @@ def test_a_used_directory_is_refused_and_left_as_it_was(make, tmp_path, monkeypa
     with pytest.raises(UserError) as refused:
         take_directory(tmp_path / "exp", KEY, overwrite=False)
     assert content(tmp_path / "exp") == before
-    kind = "a run (failed)" if make is a_run else "a sweep (finished)"
+    kind = "a run (failed)" if make is a_run else "a sweep (interrupted)"
     assert str(refused.value).startswith(f"hydra.run.dir: exp already holds {kind}. Continue it: ")
     assert "Replace it: add overwrite=true" in str(refused.value)
     assert not is_in_use(tmp_path / "exp")
