@@ -123,13 +123,20 @@ def _clear(directory: Path, key: str, overwrite: bool | None, is_sweep: bool) ->
         )
     if not found:
         return
-    if not overwrite:
+    if not overwrite and _has_begun(directory):
         raise UserError(f"{key}: {place} already holds {_content(directory)}. {_remedies(directory, overwrite)}")
     for job in jobs:
         lock_directory(job, key).release()  # a job may go on although the launcher of its sweep was killed
     for owned in (directory, *jobs):
         _refuse_undelivered(owned, key)
     written_files.remove(directory)
+
+
+def _has_begun(directory: Path) -> bool:
+    """Returns whether there is anything to lose: a run that a mistake ended before its first stage left nothing."""
+    result = read_result(directory)
+    is_empty = result.get("status") == "failed" and not result.get("stage")
+    return not is_empty or (directory / run_files.SWEEP).is_file() or bool(Outbox(directory))
 
 
 def _strangers(directory: Path, found: list[Path], own: list[Path]) -> list[str]:

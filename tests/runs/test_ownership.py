@@ -39,7 +39,9 @@ def written(directory: Path, *names: str, mode: str = "RUN") -> Path:
     for name in (*names, ".hydra/hydra.yaml"):
         file = directory / name
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text({"result.json": '{"status": "failed"}', ".hydra/hydra.yaml": settings}.get(name, name))
+        file.write_text(
+            {"result.json": '{"status": "failed", "stage": "data"}', ".hydra/hydra.yaml": settings}.get(name, name)
+        )
     return directory
 
 
@@ -113,6 +115,13 @@ def test_a_run_that_has_finished_is_not_offered_to_be_continued(tmp_path):
 def test_a_command_without_the_option_advises_another_directory_alone(tmp_path):
     with pytest.raises(UserError, match=r"--output: .* already holds a run \(failed\)\. Name another directory$"):
         take_directory(a_run(tmp_path), "--output")
+
+
+def test_a_run_that_a_mistake_ended_before_it_began_is_replaced_by_the_corrected_command(tmp_path):
+    written(tmp_path, "result.json", "train.log", ".hydra/overrides.yaml")
+    (tmp_path / "result.json").write_text('{"status": "failed", "error": "UserError: optim.lr: must be above 0"}')
+    take_directory(tmp_path, KEY, overwrite=False).release()
+    assert content(tmp_path) == {}
 
 
 @pytest.mark.parametrize("make", [a_run, a_sweep])
