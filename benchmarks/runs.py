@@ -41,9 +41,10 @@ def run(command: Sequence[str], place: Path, log: str) -> Ended:
 def train(place: Path, name: str, overrides: Mapping[str, Any]) -> tuple[Ended, dict[str, Any]]:
     """`python -m skinexp.train` with these overrides, into `place/name`; and its result.json.
 
+    A run that an earlier measurement left there is replaced.
     Caches and MLflow's store lie in `place`: runs there share them.
     """
-    given = {**overrides, "hydra.run.dir": place / name}
+    given = {**overrides, "hydra.run.dir": place / name, "overwrite": "true"}
     ended = run([sys.executable, "-m", "skinexp.train", *map("=".join, _quoted(given))], place, f"{name}.log")
     return ended, json.loads((place / name / "result.json").read_text())
 

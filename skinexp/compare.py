@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from skinexp.config.schema import Tracking
 from skinexp.core import run_files
-from skinexp.core.errors import exit_on_user_error
+from skinexp.core.errors import UserError, exit_on_user_error
 
 if TYPE_CHECKING:
     from skinexp.runs.run_outputs import RunOutputs
@@ -35,18 +35,24 @@ def compare(runs: list[str], uri: str, output: Path | None, where: str | None = 
         The page.
 
     Raises:
-        UserError: if a named run does not exist, or a search finds nothing.
+        UserError: if a named run does not exist, a search finds nothing, or `output` is the directory of another run.
     """
     from skinexp.comparison.analyse import analyse  # later than --help: these bring matplotlib
     from skinexp.report.console import run_table
     from skinexp.report.pages import comparison_files
-    from skinexp.runs import lookup
+    from skinexp.runs import lookup, written_files
     from skinexp.runs.run_outputs import read_outputs
 
-    records = _each_once([read_outputs(directory) for directory in lookup.locate_runs(runs, uri, where)])
     is_sweep = len(runs) == 1 and where is None and (Path(runs[0]) / run_files.SWEEP).is_file()
+    directory = output or Path(runs[0] if is_sweep else "comparison")
+    if written_files.is_written_by_skinexp(directory) and not (is_sweep and directory.samefile(runs[0])):
+        raise UserError(
+            f"--output: {directory} holds a run or a sweep, whose own files the comparison of these runs would replace "
+            "or join. Name another directory"
+        )
+    records = _each_once([read_outputs(directory) for directory in lookup.locate_runs(runs, uri, where)])
     comparison = analyse(records)
-    page = comparison_files.write_comparison(comparison, output or Path(runs[0] if is_sweep else "comparison"))
+    page = comparison_files.write_comparison(comparison, directory)
     run_table.show(comparison.folds)
     run_table.show_next_steps(page, uri)
     return page

@@ -1,5 +1,7 @@
 """Trains classifiers of dermoscopic images, and records in MLflow how reliable their scores are."""
 
+from pathlib import Path
+
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
@@ -10,7 +12,9 @@ from skinexp.workflows import training_job
 
 def train(composed: DictConfig) -> float:
     """Trains one job, a single run or one combination of a sweep, and returns its objective; NaN if it failed."""
-    return training_job.run(jobs.job_of(HydraConfig.get()), composed)
+    settings = HydraConfig.get()
+    with jobs.record_failure(Path(settings.runtime.output_dir)):
+        return training_job.run(jobs.job_of(settings), composed)
 
 
 def main() -> None:

@@ -200,3 +200,22 @@ def test_a_search_needs_no_tensorflow(stored, tmp_path):
     command = [sys.executable, "-c", BLOCKED, "--where", "tags.sweep = 'first'", "--uri", stored]
     subprocess.run([*command, "--output", str(tmp_path)], capture_output=True, text=True, check=True)
     assert names(tmp_path / "comparison.html") == ["seed=0"]
+
+
+@pytest.mark.parametrize("output", ["alone", "sweep"])
+def test_a_comparison_does_not_join_the_files_of_a_run_or_replace_those_of_a_sweep(output, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    sweep(tmp_path / "sweep", jobs=2)
+    run(tmp_path / "alone")
+    (tmp_path / "sweep" / "comparison.csv").write_text("of the sweep")
+    with pytest.raises(UserError, match=f"--output: {output} holds a run or a sweep"):
+        compare(["sweep", "alone"], STORE, Path(output))
+    assert (tmp_path / "sweep" / "comparison.csv").read_text() == "of the sweep"
+    assert compare(["sweep"], STORE, Path("sweep")).is_file()
+
+
+def test_a_comparison_without_folds_leaves_no_folds_of_an_earlier_one(tmp_path):
+    (tmp_path / "page").mkdir()
+    (tmp_path / "page" / "folds.csv").write_text("of other runs")
+    compare([str(run(tmp_path / "alone"))], STORE, tmp_path / "page")
+    assert not (tmp_path / "page" / "folds.csv").exists()

@@ -12,6 +12,9 @@ from skinexp import evaluate
 from skinexp.config import evaluation_config
 from skinexp.config.evaluation_config import compose_evaluation, match_run
 from skinexp.config.schema import Preprocess
+from skinexp.core.errors import UserError
+from skinexp.runs.ownership import is_in_use
+from skinexp.workflows import external_validation_job
 
 HEAVY = "{'tensorflow', 'keras', 'mlflow', 'matplotlib', 'pandas', 'datasets', 'sklearn'}"
 
@@ -151,3 +154,17 @@ def test_an_evaluation_has_the_configuration_of_its_run_on_other_images():
     assert (settings["optim"], settings["trained_on"]) == ({"lr": 0.001}, {"name": "folder", "path": "lesions"})
     assert settings["evaluate"]["threshold"] == "youden"
     assert "tracking" not in settings
+
+
+@pytest.mark.parametrize("file", ["result.json", "sweep.json", "audit.json"])
+def test_an_evaluation_does_not_join_the_files_of_another_command(file, tmp_path):
+    (tmp_path / file).write_text('{"status": "finished"}')
+    with pytest.raises(UserError, match=r"--output: .* already holds .*\. Name another directory"):
+        external_validation_job._directory(tmp_path)
+
+
+def test_evaluations_that_begin_in_one_second_have_directories_of_their_own(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    directories = {external_validation_job._directory(None) for _ in range(3)}
+    assert len(directories) == 3
+    assert all(map(is_in_use, directories))

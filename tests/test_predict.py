@@ -35,6 +35,7 @@ REFUSED = [  # what is typed, the sentence
     ("run typo.jpg", "predict: found no image. typo.jpg: no such file"),
     ("run empty", "predict: found no image. Received: empty"),
     ("run 1.png -o p.txt", "--output: must end in .csv or .parquet. Received: p.txt"),
+    ("run 1.png -o failed/predictions.parquet", "--output: predictions.parquet is a file of the run in "),
     ("run 1.png -o no/p.csv", "--output: there is no directory no. Create it first. Received: no/p.csv"),
     ("run 1.png", "run: neither a directory nor a run in sqlite:///mlflow.db, which does not exist"),
     ("empty 1.png", "empty: holds no run (result.json is not there)"),

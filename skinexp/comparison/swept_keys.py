@@ -9,7 +9,17 @@ from skinexp.runs.run_outputs import RunOutputs
 Value: TypeAlias = str | int | float | bool | None
 
 # Keys that make no other experiment of a run: its repetition, its bookkeeping, the place of what it prepares.
-NOT_SWEPT = ("seed", "data.split.fold", "objective", "resume", "tracking", "explain", "data.cache", "data.workers")
+NOT_SWEPT = (
+    "seed",
+    "data.split.fold",
+    "objective",
+    "resume",
+    "overwrite",
+    "tracking",
+    "explain",
+    "data.cache",
+    "data.workers",
+)
 
 
 def settings(record: RunOutputs) -> dict[str, Value]:

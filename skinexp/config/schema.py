@@ -322,6 +322,11 @@ class Config:
         help="score that a sweeper maximises",
     )
     resume: str | None = option(None, "directory of a run or a sweep to continue; only on the command line")
+    overwrite: bool = option(
+        False,
+        "replace the run or sweep in a directory that is used again: files that skinexp wrote there are removed, "
+        "others stay; false: such a directory is refused",
+    )
     data: Data = field(default_factory=Data)
     augment: Augment = field(default_factory=Augment)
     model: Model = field(default_factory=Model)

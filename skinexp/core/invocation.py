@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
 
+from filelock import BaseFileLock
+
 from skinexp.core.errors import MISTAKEN, StageError, UserError
 
 log = logging.getLogger(__name__)
@@ -24,11 +26,13 @@ class Invocation:
         resumed: directory that the command resumes; None: it begins anew.
         place: directory of the current run or sweep, for the advice when the command is stopped.
         exit_codes: of the jobs of this process that failed.
+        held: locks of the directories that the command works in; they end with the process.
     """
 
     resumed: Path | None = None
     place: Path | None = None
     exit_codes: list[int] = field(default_factory=list)
+    held: list[BaseFileLock] = field(default_factory=list)
     _endings: list[Callable[[str], None]] = field(default_factory=list)
 
     @property

@@ -21,18 +21,23 @@ def read_result(directory: Path) -> dict[str, Any]:
     return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
 
 
-def mark_interrupted(directory: Path, status: str, error: str = KILLED_MESSAGE) -> None:
+def mark_interrupted(directory: Path, status: str, error: str = KILLED_MESSAGE) -> bool:
     """Writes how a run ended that could not write it itself; what a run has written itself stays.
 
     Args:
         directory: the run's.
         status: failed or killed.
         error: what ended the run, as far as it is known.
+
+    Returns:
+        Whether it was written.
     """
     with FileLock(directory / ".result.lock"):  # the launcher and the uploader of a job that was killed both do so
         values = read_result(directory)
         if values.get("status", "running") == "running" or values.get("error") == KILLED_MESSAGE:
             write_json(directory / RESULT, {**values, "status": status, "error": error})
+            return True
+    return False
 
 
 def status_of(error: BaseException | None) -> str:

@@ -10,6 +10,7 @@ FIGURES = "figures"  # folder
 OUTBOX = "outbox"  # folder: what is to be tracked, see skinexp.tracking.outbox
 UPLOADER_LOG = "courier.log"  # in the outbox
 HYDRA = ".hydra"  # folder: the composed configuration, as Hydra writes it
+LOCK = ".run.lock"  # held by the process that works in the directory, see skinexp.runs.ownership
 
 # Written by a training.
 TRAIN_LOG = "train.log"
@@ -20,6 +21,8 @@ HEALTH = "health.json"
 AUDIT = "audit.json"
 DATA_CARD = "data_card.md"
 PACKAGES = "packages.txt"
+TENSORBOARD = "tensorboard"  # folder
+CHECKPOINTS = "checkpoints"  # folder: where an interrupted training continues
 
 # Written by an evaluation.
 EVALUATE_LOG = "evaluate.log"
@@ -31,6 +34,7 @@ AUDIT_PAGE = "audit.html"
 
 # Written by a sweep, or by a comparison of runs.
 SWEEP = "sweep.json"
+MULTIRUN = "multirun.yaml"  # the sweep's composed configuration, as Hydra writes it
 COMPARISON_PAGE = "comparison.html"
 COMPARISON_TABLE = "comparison.csv"
 COMPARISON_VALUES = "comparison.json"

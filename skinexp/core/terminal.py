@@ -50,14 +50,19 @@ def show_line(text: str, level: str) -> None:
         console.print(text, style=STYLES.get(level), markup=False, soft_wrap=True)
 
 
+def report_line(text: str, level: str) -> None:
+    """Sends a log line to the launcher, or prints it if there is none."""
+    if _launcher is not None:
+        _report(line=text, level=level)
+    else:
+        show_line(text, level)
+
+
 class Handler(logging.Handler):
     """Prints log lines on the shared console, so that they appear above a running progress bar."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        if _launcher is not None:
-            _report(line=self.format(record), level=record.levelname)
-        else:
-            show_line(self.format(record), record.levelname)
+        report_line(self.format(record), record.levelname)
 
 
 class LogFile(logging.FileHandler):

@@ -108,7 +108,8 @@ def locate_runs(runs: Sequence[str], uri: str, where: str | None = None) -> list
 
 def job_directories(sweep: Path) -> list[Path]:
     """Returns the directories of a sweep's jobs that began, in the order in which they were launched."""
-    found = [configuration.parent for configuration in sweep.glob(f"*/{run_files.HYDRA}")]
+    marks = (run_files.HYDRA, run_files.TRAIN_LOG)  # a process that ended at once left its log alone
+    found = {file.parent for mark in marks for file in sweep.glob(f"*/{mark}")}
     return sorted(found, key=lambda job: (not job.name.isdigit(), job.name.zfill(9)))
 
 

@@ -12,17 +12,30 @@ from hydra.types import RunMode
 from rich.markup import escape
 
 from skinexp.core import invocation, run_files
-from skinexp.core.result_file import read_result
+from skinexp.core.result_file import mark_interrupted, read_result
 from skinexp.core.terminal import console, libraries_write_to
 from skinexp.runs.job import Job
+from skinexp.runs.ownership import DirectoryInUse, lock_directory
 from skinexp.sweep.manifest import Manifest
 
 log = logging.getLogger(__name__)
 
+ENDING = 60.0  # seconds that the process of an earlier attempt at a job may take to end after its launcher was killed
+
+
+class SharedDirectory(DirectoryInUse):
+    """The mistake of a sweep whose jobs have one directory."""
+
+    def __init__(self, directory: Path):
+        super().__init__(
+            f"hydra.sweep.subdir: several jobs of the sweep have the directory {directory}. Give each its own, such as "
+            "hydra.sweep.subdir='${hydra.job.num}'"
+        )
+
 
 def job_of(settings: HydraConf) -> Job:
     """Returns the job that Hydra is running now."""
-    overrides = tuple(settings.overrides.task)
+    overrides = tuple(word for word in settings.overrides.task if not word.lstrip("+").startswith("overwrite="))
     directory = Path(settings.runtime.output_dir).resolve()
     if settings.mode != RunMode.MULTIRUN:
         invocation.current().place = directory
@@ -62,6 +75,42 @@ def score(values: dict[str, Any]) -> float:
     """Returns the objective in the content of result.json; NaN if there is none."""
     found = values.get("metrics", {}).get(values.get("config", {}).get("objective"))
     return math.nan if found is None else float(found)
+
+
+@contextmanager
+def owned(job: Job) -> Iterator[None]:
+    """Locks the directory of a sweep's job; that of a single run is locked by its command before the run begins.
+
+    Raises:
+        UserError: if another process works in the directory, or another job of the sweep has used it.
+    """
+    if job.sweep is None:
+        yield
+        return
+    lock = lock_directory(job.directory, "hydra.sweep.subdir", wait=ENDING if job.resumed else 0)
+    try:
+        if not job.resumed and read_result(job.directory):
+            raise SharedDirectory(job.directory)
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
+def record_failure(directory: Path) -> Iterator[None]:
+    """Writes into result.json and train.log why a job failed that could not do so itself; what it has written stays.
+
+    Args:
+        directory: of the job.
+    """
+    try:
+        yield
+    except DirectoryInUse:
+        raise  # the files there are another job's
+    except Exception as error:
+        if mark_interrupted(directory, "failed", f"{type(error).__name__}: {error}"):
+            logging.getLogger().error("", exc_info=True)  # the root logger writes to the log file alone
+        raise
 
 
 @contextmanager

@@ -18,8 +18,9 @@ from hydra.types import HydraContext
 from omegaconf import DictConfig, open_dict
 
 from skinexp.compute.machine import gpus
-from skinexp.core import terminal
+from skinexp.core import run_files, terminal
 from skinexp.core.result_file import mark_interrupted, read_result
+from skinexp.runs import ownership
 from skinexp.sweep import jobs
 from skinexp.sweep.job_main import Task
 from skinexp.sweep.job_process import JobProcess
@@ -60,10 +61,12 @@ def launch(
     manifest = Manifest.load(Path(str(config.hydra.sweep.dir)))
     names = [jobs.name_of(list(item.hydra.overrides.task), manifest, item.hydra.job.num) for item in composed]
     resumed = manifest.lives > 1
-    processes = [JobProcess(name, directory_of(item), resumed) for name, item in zip(names, composed, strict=True)]
-    state = Singleton.get_state()
+    directories = [directory_of(item) for item in composed]
+    _refuse_shared(directories, resumed)
+    processes = [JobProcess(name, place, resumed) for name, place in zip(names, directories, strict=True)]
+    state, function = Singleton.get_state(), _name_of(task_function)
     waiting = deque(
-        (process, Task(*_name_of(task_function), config=item, context=hydra_context, state=state))
+        (process, Task(*function, config=item, context=hydra_context, state=state, directory=process.directory))
         for process, item in zip(processes, composed, strict=True)
         if not process.finished
     )
@@ -129,6 +132,15 @@ def directory_of(config: DictConfig) -> Path:
         HydraConfig.instance().cfg = kept
 
 
+def _refuse_shared(directories: Sequence[Path], resumed: bool) -> None:
+    """Refuses jobs that would write into one directory, those of an earlier batch of the sweep included."""
+    seen: set[Path] = set()
+    for directory in directories:
+        if directory in seen or (not resumed and read_result(directory)):
+            raise jobs.SharedDirectory(directory)
+        seen.add(directory)
+
+
 def _name_of(function: Callable[[Any], Any]) -> tuple[str, str]:
     """Returns the module and the name under which another process can import a function of the main module."""
     module = function.__module__
@@ -140,10 +152,16 @@ def _name_of(function: Callable[[Any], Any]) -> tuple[str, str]:
 def _record_end(process: JobProcess) -> None:
     """Records how a job ended that could not do so itself."""
     code = process.code
-    if code == -signal.SIGKILL:
-        mark_interrupted(process.directory, "killed", KILLED)
-    elif code:
-        mark_interrupted(process.directory, "failed", f"the process ended with code {code}; see train.log")
+    if not code or ownership.is_in_use(process.directory):  # by a process of an earlier attempt
+        return
+    status, reason = ("killed", KILLED) if code == -signal.SIGKILL else ("failed", _ended_with(code))
+    if mark_interrupted(process.directory, status, reason):
+        terminal.show_line(f"{process.name} | {reason}", "ERROR")
+
+
+def _ended_with(code: int) -> str:
+    how = f"of signal {-code} ({signal.Signals(-code).name})" if code < 0 else f"with code {code}"
+    return f"the process ended {how}; see {run_files.TRAIN_LOG}"
 
 
 def _returned(process: JobProcess, config: DictConfig) -> JobReturn:

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import sys
 from pathlib import Path
 
@@ -59,6 +60,10 @@ def _of_run(directory: Path) -> tuple[str, list[str]]:
     if not (saved / "overrides.yaml").is_file():
         raise UserError(f"resume: no run or sweep of skinexp is in this directory. Received: {directory}")
     settings = yaml.safe_load((saved / "hydra.yaml").read_text())["hydra"]
+    if (command := settings.get("job", {}).get("config_name", "config")) != "config":
+        raise UserError(
+            f"resume: {directory} holds the results of python -m skinexp.{command}, which always begins anew"
+        )
     kept = [word for word in settings["overrides"]["hydra"] if not re.match(r"\+*hydra\.(run\.dir|mode)\b", word)]
     place = ("hydra.mode=RUN", f"hydra.run.dir={quoted(directory)}")  # also where its recipe asks for a sweep
     untouched = "hydra.output_subdir=null"  # what is read here is not written again: a kill in its middle would lose it
@@ -75,4 +80,4 @@ def advice(place: Path | None) -> str:
     if place is None:
         return "Stopped."
     multirun = "-m " if (place / run_files.SWEEP).is_file() else ""
-    return f"Stopped. To resume: python -m skinexp.train {multirun}resume={from_here(place)}"
+    return f"Stopped. To resume: python -m skinexp.train {multirun}{shlex.quote(f'resume={from_here(place)}')}"

@@ -26,7 +26,7 @@ from skinexp.core.result_file import read_result
 from skinexp.core.terminal import from_here
 from skinexp.report.console import run_table
 from skinexp.report.pages import comparison_files
-from skinexp.runs import provenance
+from skinexp.runs import provenance, written_files
 from skinexp.runs.lookup import job_directories
 from skinexp.runs.run_outputs import read_outputs
 from skinexp.sweep.manifest import Manifest
@@ -117,6 +117,8 @@ def end(sweep: Sweep, status: str, command: Invocation) -> None:
     found = job_directories(directory)
     if not found:
         record.discard()
+        if status == "failed":
+            written_files.remove(directory)  # a mistake before the first job: the corrected command may use it
         if status == "finished":
             raise UserError(
                 f"There is no result of any job in {from_here(directory)}: use a directory on a disk that all machines "

@@ -69,6 +69,11 @@ class Outbox:
         """Makes the directory."""
         self.directory.mkdir(parents=True, exist_ok=True)
 
+    def clear(self) -> None:
+        """Removes the records of an earlier run; the locks stay, and are held by whom they were held."""
+        self._records.unlink(missing_ok=True)
+        self._delivered.unlink(missing_ok=True)
+
     def append(self, kind: str, **content: Any) -> None:
         """Writes one record; when this returns, it is on the disk.
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 FOLDERS = (run_files.FIGURES, run_files.EVIDENCE, run_files.HYDRA)  # of the run directory, those that are logged
-KEPT_LOCAL = (".log", ".keras", ".part")  # the log is not finished; the model is logged as a model
+KEPT_LOCAL = (".log", ".keras", ".part", ".lock")  # the log is not finished; the model is logged as a model
 REQUIREMENTS = ("keras", "tensorflow", "numpy")  # of a served model; given, because inferring them takes seconds
 
 
@@ -246,18 +246,19 @@ def _own_outbox(directory: Path, resume: bool) -> Outbox:
         UserError: see `start`.
     """
     outbox = Outbox(directory)
-    if outbox and not resume:
-        if outbox.left:
-            raise UserError(
-                f"{directory}: holds a run that was not delivered. Deliver it (python -m skinexp.sync {directory}), go "
-                f"on with it (resume={directory}), or use another directory"
-            )
-        shutil.rmtree(outbox.directory)
     outbox.create()
     try:
         outbox.writer.acquire(blocking=False)
     except Timeout as error:
         raise UserError(f"{directory}: another process is working on this run. Wait for it, or end it") from error
+    if outbox and not resume:
+        if outbox.left:
+            outbox.writer.release()
+            raise UserError(
+                f"{directory}: holds a run that was not delivered. Deliver it (python -m skinexp.sync {directory}), go "
+                f"on with it (resume={directory}), or use another directory"
+            )
+        outbox.clear()
     return outbox
 
 

@@ -20,6 +20,7 @@ import numpy as np
 from skinexp.config.schema import Config
 from skinexp.core.digest import digest, digest_of_arrays
 from skinexp.core.errors import NO_ROOM, UserError
+from skinexp.core.run_files import CHECKPOINTS
 from skinexp.data.pipeline import Batches
 from skinexp.models import Classifier
 from skinexp.training.callbacks import EpochRow
@@ -28,7 +29,7 @@ from skinexp.training.stoppers import Counters
 
 log = logging.getLogger(__name__)
 
-FOLDER, FILE = "checkpoints", "training.npz"  # in the run's directory
+FOLDER, FILE = CHECKPOINTS, "training.npz"  # in the run's directory
 VERSION = 1  # raise it when a checkpoint of before cannot be gone on with
 ARRAYS = ("network", "best_weights", "optimizer")
 

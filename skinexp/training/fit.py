@@ -11,7 +11,7 @@ import pandas as pd
 
 from skinexp.config.schema import Config, Model
 from skinexp.contracts.losses import objective
-from skinexp.core import terminal
+from skinexp.core import run_files, terminal
 from skinexp.core.number_format import counted, three_decimals
 from skinexp.data.pipeline import Batches
 from skinexp.models import Classifier
@@ -135,9 +135,8 @@ def _build_loss(config: Config, batches: Batches) -> keras.losses.Loss:
 def _tensorboard(config: Config, directory: Path) -> list[keras.callbacks.Callback]:
     if not config.tracking.tensorboard:
         return []
-    return [
-        TensorBoard(str(directory / "tensorboard"), histogram_freq=int(config.tracking.histograms), write_graph=False)
-    ]
+    logs = str(directory / run_files.TENSORBOARD)
+    return [TensorBoard(logs, histogram_freq=int(config.tracking.histograms), write_graph=False)]
 
 
 def _log_resumed(rows: list[EpochRow], finished: bool) -> None:

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any
 from skinexp.config import evaluation_config
 from skinexp.config.schema import Config
 from skinexp.core import invocation, run_files
-from skinexp.core.errors import UserError
 from skinexp.core.result_file import read_result
-from skinexp.runs import lookup
+from skinexp.runs import lookup, ownership
 from skinexp.runs.lookup import TrainedRun
 from skinexp.runs.run_log import RunLog
 from skinexp.runs.run_summary import ComputeSummary, EvaluatedRun, ModelSummary
@@ -90,22 +89,16 @@ def _reported(run: TrainedRun) -> dict[str, Any]:
 
 
 def _directory(output: Path | None) -> Path:
-    """Returns a new directory, or the given one."""
+    """Returns a new directory, or the given one, which is locked until the command ends."""
     if output is not None:
-        if (output / run_files.RESULT).exists():
-            raise UserError(f"--output: {output} holds a run or an evaluation already. Name another directory")
-        output.mkdir(parents=True, exist_ok=True)
-        return output.resolve()
-    now = datetime.now()
-    base = Path("evaluations") / f"{now:%Y-%m-%d}"
-    for number in range(1, 1000):
-        directory = base / (f"{now:%H-%M-%S}" + (f"-{number}" if number > 1 else ""))
-        try:
-            directory.mkdir(parents=True)
-        except FileExistsError:
-            continue
-        return directory.resolve()
-    raise UserError(f"{base}: too many evaluations began in this second. Name a directory: --output")
+        directory = output.resolve()
+        lock = ownership.take_directory(directory, "--output")
+    else:
+        now = datetime.now()
+        named = Path("evaluations").resolve() / f"{now:%Y-%m-%d}" / f"{now:%H-%M-%S}"
+        directory, lock = ownership.take_new_directory(named, "--output")
+    invocation.current().held.append(lock)
+    return directory
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from skinexp.core.errors import UserError
+from skinexp.runs.written_files import owner_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,7 +22,7 @@ def check_output(file: Path) -> None:
     """Refuses a file that cannot be written, before anything is computed.
 
     Raises:
-        UserError: if its suffix is unknown, its directory is absent, or it is a directory.
+        UserError: if its suffix is unknown, its directory is absent, it is a directory, or it is a file of a run.
     """
     if file.suffix.lower() not in (CSV, PARQUET):
         raise UserError(f"--output: must end in {CSV} or {PARQUET}. Received: {file}")
@@ -29,6 +30,8 @@ def check_output(file: Path) -> None:
         raise UserError(f"--output: there is no directory {file.parent}. Create it first. Received: {file}")
     if file.is_dir():
         raise UserError(f"--output: is a directory; name a file. Received: {file}")
+    if (owner := owner_of(file.absolute())) is not None:
+        raise UserError(f"--output: {file.name} is a file of the run in {owner}. Name another file. Received: {file}")
 
 
 @contextmanager

@@ -4,7 +4,7 @@ import logging
 import math
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ from skinexp.core.digest import digest
 from skinexp.core.errors import disk_full_as_user_error
 from skinexp.runs import provenance
 from skinexp.runs.job import Job
+from skinexp.runs.ownership import take_directory
 from skinexp.runs.run_log import RunLog
 from skinexp.runs.run_summary import ComputeSummary
 from skinexp.sweep import jobs
@@ -39,7 +40,7 @@ def run(job: Job, composed: Mapping[Any, Any]) -> float:
     if (score := jobs.finished(job)) is not None:
         return score
     score = math.nan
-    with jobs.report_job(job):
+    with jobs.owned(job), jobs.report_job(job):
         with RunLog(job.directory, job.name, job.overrides) as run_log, _room_for(job):
             score = _train(to_config(composed, Config), job, run_log)
         if run_log.summary.failures:
@@ -54,23 +55,28 @@ def train(config: Config, directory: Path) -> "RunOutputs":
 
     Args:
         config: from `skinexp.config.compose`.
-        directory: of the run; it is made if it is not there.
+        directory: of the run; it is made if it is not there. One that holds a run is refused, unless the configuration
+            has `overwrite=true`.
 
     Returns:
         The run's files, read: its summary, predictions, history and tables.
 
     Raises:
-        UserError: if the configuration does not suit the data or the machine.
+        UserError: if the directory holds a run and `config.overwrite` is false, if another process works in it, or if
+            the configuration does not suit the data or the machine.
         StageError: if the network was trained, but could not be saved or has no scores. Any other stage behind the
             training that fails is named in `summary.failures` of what is returned, and in a warning.
     """
     from skinexp.runs.run_outputs import read_outputs  # not at the command's start: it brings pandas
 
     directory = Path(directory).resolve()
-    directory.mkdir(parents=True, exist_ok=True)
     job = Job(directory.name, (), directory)
-    with RunLog(directory, job.name) as run_log, _room_for(job):
-        _train(config, job, run_log)
+    lock = take_directory(directory, "directory", config.overwrite)
+    try:
+        with RunLog(directory, job.name) as run_log, _room_for(job):
+            _train(config, job, run_log)
+    finally:
+        lock.release()
     if run_log.summary.failures:
         log.warning("Incomplete %s", run_log.summary.incomplete)
     return read_outputs(directory)
@@ -78,6 +84,7 @@ def train(config: Config, directory: Path) -> "RunOutputs":
 
 def _train(config: Config, job: Job, run_log: RunLog) -> float:
     """Records what the run comes from, sets up the backend, trains, and returns the score named by `objective`."""
+    config = replace(config, overwrite=False)  # it is done, and is no part of the experiment
     command = job.command or provenance.command_line()
     run_log.add(command=command, git=provenance.git_state(), parent_run_id=job.parent_run_id)
     run_log.add(config=asdict(config), config_digest=digest(config))

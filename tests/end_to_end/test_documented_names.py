@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from skinexp.core import run_files
+from skinexp.runs import written_files
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
 SUFFIX = re.compile("_(youden|chosen|calibrated)$")
@@ -43,6 +44,15 @@ def test_each_file_of_a_run_is_documented(single):
     folders = {"evidence/", "figures/"}  # their files are documented one by one
     inside = {f"{name}{path.name}" for name in folders for path in (single.directory / name).iterdir()}
     assert sorted((left - folders | inside) - words) == []
+
+
+def test_overwriting_a_run_or_a_sweep_would_remove_each_of_its_files(single, three):
+    jobs = written_files.jobs_of(three.directory)
+    assert len(jobs) == 3
+    for directory in (single.directory, *jobs, three.directory):
+        files = {file for file in directory.rglob("*") if file.is_file() and written_files.MODEL_COPY not in str(file)}
+        of_jobs = {file for file in files for job in jobs if job in file.parents and job != directory}
+        assert {file.name for file in files - of_jobs - set(written_files.find(directory))} == {run_files.LOCK}
 
 
 def test_each_metric_of_a_run_is_documented(single):

@@ -16,6 +16,7 @@ from skinexp.models.archive import load_metadata
 from skinexp.runs import tracked_facts
 from skinexp.runs.run_summary import RunSummary
 from skinexp.tracking.flat import flatten
+from tests.commands import refusal
 
 FIGURES = {"curves", "roc", "precision_recall", "confusion", "preprocessing", "augmentation", "gradcam"}
 FILES = {"result.json", "predictions.parquet", "model.keras", "history.csv", "train.log", "packages.txt"}
@@ -48,6 +49,20 @@ def test_the_run_directory_holds_all_that_a_reader_needs(single):
     assert {file.name for file in single.directory.iterdir()} >= FILES
     assert {file.stem for file in (single.directory / "figures").glob("*.png")} == FIGURES
     assert (single.directory / ".hydra" / "overrides.yaml").read_text() == "- experiment=smoke\n"
+
+
+def test_a_second_run_or_sweep_in_a_used_directory_is_refused_and_changes_nothing(single, three):
+    before = {file: file.stat().st_mtime_ns for file in three.directory.rglob("*") if file.name != ".run.lock"}
+    used = (
+        (single.directory, f"hydra.run.dir={single.directory}"),
+        (three.directory, f"-m hydra.sweep.dir={three.directory}"),
+    )
+    for directory, words in used:
+        line = refusal("skinexp.train", f"experiment=smoke seed=5 {words}", single.place)
+        assert f"{directory.relative_to(directory.parents[2])} already holds a " in line
+        assert "(finished)" in line
+    assert before == {file: file.stat().st_mtime_ns for file in before}
+    assert single.result()["config"]["seed"] == 0
 
 
 def test_tensorboard_has_curves_of_both_parts_and_histograms(single):

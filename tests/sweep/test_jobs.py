@@ -1,6 +1,7 @@
 import json
 import logging
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,9 @@ from omegaconf import OmegaConf
 from skinexp.core import invocation
 from skinexp.core.errors import UserError
 from skinexp.core.invocation import Invocation
+from skinexp.core.result_file import read_result
 from skinexp.runs.job import Job
+from skinexp.runs.ownership import DirectoryInUse, is_in_use
 from skinexp.sweep import jobs
 from skinexp.sweep.manifest import Manifest
 
@@ -118,6 +121,46 @@ def test_a_failure_is_told_by_its_kind_and_its_traceback_goes_to_the_log_alone(t
     assert told.exc_info is None
     assert logged.name == "root"
     assert logged.exc_info[0] is RuntimeError
+
+
+def test_the_name_of_a_run_does_not_say_that_it_replaced_another(tmp_path):
+    assert jobs.job_of(settings(["seed=1", "overwrite=true"], tmp_path)).name == "seed=1"
+
+
+def test_two_jobs_of_a_sweep_do_not_share_a_directory(tmp_path):
+    job = Job("seed=1", (), tmp_path / "sweep" / "scratch", sweep=tmp_path / "sweep")
+    with jobs.owned(job):
+        assert is_in_use(job.directory)
+        with pytest.raises(UserError, match="another command is working"), jobs.owned(job):
+            pass
+    (job.directory / "result.json").write_text('{"status": "finished"}')
+    with pytest.raises(UserError, match=r"hydra.sweep.subdir: several jobs .* hydra.sweep.subdir='\$"), jobs.owned(job):
+        pass
+    with jobs.owned(replace(job, resumed=True)):
+        pass
+
+
+def test_a_job_that_fails_before_its_result_leaves_its_reason(tmp_path, caplog):
+    with pytest.raises(FileNotFoundError), jobs.record_failure(tmp_path):
+        Manifest.load(tmp_path / "not_shared")
+    result = read_result(tmp_path)
+    assert result["status"] == "failed"
+    assert result["error"].startswith("FileNotFoundError: [Errno 2] No such file")
+    assert caplog.records[-1].exc_info[0] is FileNotFoundError  # in train.log
+
+
+def test_what_a_job_has_written_about_its_end_stays(tmp_path):
+    (tmp_path / "result.json").write_text('{"status": "finished"}')
+    with pytest.raises(RuntimeError), jobs.record_failure(tmp_path):
+        raise RuntimeError("later")
+    assert read_result(tmp_path) == {"status": "finished"}
+
+
+def test_a_job_that_is_refused_does_not_mark_the_run_of_the_other_process(tmp_path):
+    (tmp_path / "result.json").write_text('{"status": "running"}')
+    with pytest.raises(UserError), jobs.record_failure(tmp_path):
+        raise DirectoryInUse("another command is working here")
+    assert read_result(tmp_path) == {"status": "running"}
 
 
 def test_an_interrupt_is_not_a_failure_of_the_job(tmp_path, command):

@@ -1,6 +1,7 @@
 """Which command `resume=DIRECTORY` stands for."""
 
 import os
+import shlex
 import sys
 
 import pytest
@@ -50,3 +51,17 @@ def test_a_sweep_whose_values_stand_in_its_recipe_is_asked_for_by_the_recipe_aga
     Manifest("killed", ["experiment=collapse"], ["model"], {}, place=os.getcwd()).save(tmp_path / "sweep")
     expected = ["-m", "experiment=collapse", f"hydra.sweep.dir='{tmp_path}/sweep'"]
     assert stands_for(monkeypatch, "-m", "resume=sweep") == expected
+
+
+def test_what_another_command_left_is_not_continued_as_a_training(monkeypatch, tmp_path):
+    settings = {"hydra": {"job": {"config_name": "audit"}, "overrides": {"task": [], "hydra": []}}}
+    (tmp_path / "run" / ".hydra").mkdir(parents=True)
+    (tmp_path / "run" / ".hydra" / "hydra.yaml").write_text(yaml.safe_dump(settings))
+    (tmp_path / "run" / ".hydra" / "overrides.yaml").write_text("[]")
+    with pytest.raises(UserError, match=r"resume: .*run holds the results of python -m skinexp.audit, which always"):
+        stands_for(monkeypatch, "resume=run")
+
+
+def test_the_advice_of_a_stopped_command_can_be_pasted_with_blanks_in_the_name(tmp_path):
+    (tmp_path / "my exp").mkdir()
+    assert shlex.split(resume.advice(tmp_path / "my exp").partition("To resume: ")[2])[-1] == "resume=my exp"

@@ -54,6 +54,13 @@ def test_a_sweep_whose_jobs_left_their_files_elsewhere_has_not_finished(tmp_path
     record.discard.assert_called_once()
 
 
+def test_a_sweep_that_failed_before_its_first_job_leaves_its_directory_free(tmp_path):
+    for name in ("sweep.json", "multirun.yaml", "notes.txt"):
+        (tmp_path / name).touch()
+    end(Sweep(tmp_path, Mock(spec=tracking.TrackedRun)), "failed", Invocation())
+    assert [file.name for file in tmp_path.iterdir()] == ["notes.txt"]
+
+
 def test_a_sweep_that_was_stopped_before_its_first_job_leaves_no_run(tmp_path):
     record = Mock(spec=tracking.TrackedRun)
     end(Sweep(tmp_path, record), "killed", Invocation())

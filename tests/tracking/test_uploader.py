@@ -140,6 +140,15 @@ def test_two_processes_do_not_write_one_run(server, tmp_path):
     run.close("finished", None)
 
 
+def test_a_run_in_the_directory_of_one_that_is_at_work_is_refused_before_it_deletes_a_record(tmp_path, soon):
+    run = start("http://127.0.0.1:1", tmp_path, required=False, wait=0.0)
+    records = (tmp_path / "outbox" / "records.jsonl").read_text()
+    with pytest.raises(UserError, match="another process is working on this run"):
+        start("http://127.0.0.1:1", tmp_path)
+    assert (tmp_path / "outbox" / "records.jsonl").read_text() == records
+    run.discard()
+
+
 def test_a_directory_with_an_undelivered_run_is_not_written_over(tmp_path, soon):
     run = start("http://127.0.0.1:1", tmp_path, required=False, wait=0.0)
     run.close("finished", None)

@@ -31,3 +31,15 @@ def test_a_mistake_in_the_data_is_found_before_the_backend_is_set_up(tmp_path, m
     with pytest.raises(UserError, match="holds neither"):
         train(config, tmp_path / "run")
     assert read_summary(tmp_path / "run").stage == "data"
+
+
+def test_a_directory_that_holds_a_run_is_refused_unless_it_is_to_be_replaced(tmp_path):
+    broken = dataclasses.replace(compose(), seed=-1)
+    (tmp_path / "result.json").write_text('{"status": "failed", "stage": "data"}')
+    (tmp_path / "history.csv").write_text("of the first run")
+    with pytest.raises(UserError, match=r"directory: .* already holds a run \(failed\)"):
+        train(broken, tmp_path)
+    with pytest.raises(UserError, match="seed"):
+        train(dataclasses.replace(broken, overwrite=True), tmp_path)
+    assert not (tmp_path / "history.csv").exists()
+    assert read_summary(tmp_path).setting("overwrite") is False

@@ -36,6 +36,7 @@ def write_comparison(comparison: Comparison, directory: Path, *, day: datetime.d
     # The tables come first: they are there even if a figure cannot be drawn.
     rows = comparison_table(comparison.runs)
     rows.to_csv(directory / run_files.COMPARISON_TABLE, index=False)
+    (directory / run_files.FOLDS).unlink(missing_ok=True)  # of an earlier comparison
     if comparison.folds.folds:
         _fold_table(comparison.folds.folds).to_csv(directory / run_files.FOLDS, index=False)
     text = json.dumps(_strict(rows), indent=2, allow_nan=False, ensure_ascii=False)
