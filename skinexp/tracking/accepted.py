@@ -53,7 +53,7 @@ def original_tags(names: dict[str, str]) -> dict[str, str]:
         names: originals by the names that were sent.
     """
     return {
-        accepted_name(ORIGINAL_TAG + sent): accepted_value(original, TAG_VALUE)
+        ORIGINAL_TAG + sent[len(ORIGINAL_TAG) - NAME :]: accepted_value(original, TAG_VALUE)
         for sent, original in names.items()
         if sent != original
     }

@@ -74,6 +74,8 @@ class Delivered:
     def from_dict(cls, stored: dict[str, Any]) -> "Delivered":
         """Returns the progress that a file holds; earlier versions counted what they sent as delivered."""
         rejected = stored.pop("rejected", 0)
+        if stored.get("run_id") is None:  # not even the run
+            stored["offset"] = 0
         stored.setdefault("checked", 0 if rejected else stored["offset"])
         return cls(**{**stored, "held": [Held(**held) for held in stored.get("held", ())]})
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from functools import partial
 
 import requests
-from mlflow.exceptions import MlflowException
+from mlflow.exceptions import InvalidUrlException, MlflowException
 
 from skinexp.core.python_command import python_command
 from skinexp.tracking.store_address import LOCAL, kind_of, shown_uri
@@ -30,7 +30,9 @@ def http_status(error: BaseException) -> int | None:
         return None
     if found := FAILED_WITH.search(str(error)):  # MLflow knows names for a few statuses, and takes others for 500
         return int(found[1] or found[2])
-    return None if NO_REPLY.match(str(error)) else error.get_http_status_code()
+    if isinstance(error, InvalidUrlException) or NO_REPLY.match(str(error)):
+        return None
+    return error.get_http_status_code()
 
 
 def is_temporary(error: Exception) -> bool:
@@ -125,6 +127,8 @@ def _for_server(error: BaseException) -> str:
         return f"There is no MLflow server at this address: correct it, {LOCAL}"
     if status is not None:
         return f"Look into the server's log, {LOCAL}"
+    if isinstance(error, InvalidUrlException):
+        return f"Write the address as http://HOST:5000, {LOCAL}"
     if "CERTIFICATE_VERIFY_FAILED" in str(error):
         return f"Name the certificate of its authority (MLFLOW_TRACKING_SERVER_CERT_PATH), {LOCAL}"
     return f"Start a server there, {LOCAL}"
@@ -142,4 +146,4 @@ def _first_message(error: BaseException) -> str:
     while (cause := error.__cause__ or error.__context__) is not None:
         error = cause
     lines = str(error).splitlines() or [type(error).__name__]
-    return re.sub(r"^[\w.]*(Exception|Error): ", "", lines[0].strip()).rstrip(".")
+    return re.sub(r"^([\w.]*(Exception|Error)|[A-Z_]+): ", "", lines[0].strip()).rstrip(".")

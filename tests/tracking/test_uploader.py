@@ -143,7 +143,7 @@ def test_two_processes_do_not_write_one_run(server, tmp_path):
 def test_a_directory_with_an_undelivered_run_is_not_written_over(tmp_path, soon):
     run = start("http://127.0.0.1:1", tmp_path, required=False, wait=0.0)
     run.close("finished", None)
-    with pytest.raises(UserError, match=r"holds a run that was not delivered. Deliver it \(python -m skinexp.sync"):
+    with pytest.raises(UserError, match=r"holds a run that was not delivered. Deliver it \(\S+ -m skinexp.sync"):
         start("http://127.0.0.1:1", tmp_path)
 
 
