@@ -47,10 +47,12 @@ def sync(directories: list[Path], uri: str | None = None) -> int:
         if not outboxes:
             raise UserError(f"{directory}: no run or sweep of skinexp is in this directory")
         found += outboxes
-    return sum(not _deliver(outbox, uri) for outbox in found)
+    known: set[str] = set()
+    return sum(not _deliver(outbox, uri, known) for outbox in found)
 
 
-def _deliver(outbox: Outbox, uri: str | None) -> bool:
+def _deliver(outbox: Outbox, uri: str | None, known: set[str]) -> bool:
+    """Delivers one outbox and prints the outcome; adds a store's reason to the known ones, and prints it once."""
     from skinexp.tracking.delivery import Delivery  # later than --help: it brings MLflow
     from skinexp.tracking.store_errors import Unavailable
 
@@ -66,7 +68,9 @@ def _deliver(outbox: Outbox, uri: str | None) -> bool:
     except Unavailable as error:
         left = outbox.left
         if left:
-            print(f"{name}: {records(left)} {'is' if left == 1 else 'are'} not delivered. {error}")
+            why = ", for the same reason" if str(error) in known else f". {error}"
+            print(f"{name}: {records(left)} {'is' if left == 1 else 'are'} not delivered{why}")
+            known.add(str(error))
         else:
             print(f"{name}: all records were delivered before. {error}")
         return not left and uri is None

@@ -19,7 +19,7 @@ from skinexp.tracking.accepted import NAME, TAG_VALUE, accepted_name, accepted_v
 from skinexp.tracking.batches import Entities, Refused, metric_entities, param_entities, send, tag_entities
 from skinexp.tracking.inventory import Inventory
 from skinexp.tracking.mlflow_store import KEY_TAG
-from skinexp.tracking.outbox import Delivered, Held, Outbox, Record
+from skinexp.tracking.outbox import STATES, Delivered, Held, Outbox, Record
 from skinexp.tracking.store_address import shown_uri, sqlite_file
 from skinexp.tracking.store_errors import Unavailable
 
@@ -38,6 +38,7 @@ class Delivery:
         self._outbox, self._uri, self._state = outbox, uri, outbox.delivered()
         self._client: mlflow.MlflowClient | None = None
         self._count = 0
+        self._closed = outbox.closed  # once: reading all records each second would take longer and longer
         self._refused: set[int] = set()  # offsets of records that this process need not send again
         self._deliver: dict[str, Callable[[Record], None]] = {
             "run": self._run,
@@ -83,7 +84,7 @@ class Delivery:
             self._connect()
         self._send_held()
         self._send_new()
-        if self._outbox.closed and not self._all_found():
+        if self._closed and not self._all_found():
             self._send_held()
             self._all_found()
         return self._count
@@ -110,6 +111,8 @@ class Delivery:
                 self._hold(failed)
             self._state.offset = end
             self._outbox.note(self._state)
+            if records[0]["kind"] in STATES:
+                self._closed = records[0]["kind"] == "status"
 
     def _hold(self, failed: Held) -> None:
         self._state.held.append(failed)

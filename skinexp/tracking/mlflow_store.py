@@ -116,7 +116,7 @@ def refuse_deleted_run(uri: str, run: Run) -> None:
         return
     refuse_deleted_experiment(uri, client(uri).get_experiment(run.info.experiment_id))
     command = _mlflow_command(uri, f"runs restore --run-id {run.info.run_id}")
-    raise Unavailable(f"the run {run.info.run_id} was deleted in {shown_uri(uri)}. Restore it: {command}")
+    raise Unavailable(f"the run {run.info.run_id} was deleted in {shown_uri(uri)}. Restore it ({command})")
 
 
 def _mlflow_command(uri: str, arguments: str) -> str:

@@ -23,6 +23,7 @@ from skinexp.core.run_files import HYDRA, OUTBOX
 from skinexp.tracking.store_address import absolute
 
 STATUSES = {"finished": "FINISHED", "failed": "FAILED", "killed": "KILLED"}  # of a run, in MLflow's words
+STATES = ("run", "resumed", "status")  # kinds of records that open or close a run
 
 Record = dict[str, Any]  # kind, and what that kind needs
 
@@ -172,7 +173,7 @@ class Outbox:
     @property
     def closed(self) -> bool:
         """Whether the last record about the run's state is its end."""
-        kinds = [record["kind"] for record, _ in self.read() if record["kind"] in ("run", "resumed", "status")]
+        kinds = [record["kind"] for record, _ in self.read() if record["kind"] in STATES]
         return bool(kinds) and kinds[-1] == "status"
 
     def delivered(self) -> Delivered:

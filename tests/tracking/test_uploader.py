@@ -290,6 +290,20 @@ def test_eight_writers_share_one_new_sqlite_store_and_nothing_is_missing(tmp_pat
         assert "locked" not in log
 
 
+def test_sync_names_a_cause_once(tmp_path, soon, capsys):
+    for name in ("a", "b"):
+        outbox = Outbox(tmp_path / name)
+        outbox.create()
+        outbox.append(
+            "run", key=name, uri="http://127.0.0.1:1", experiment="x", name=name, parent=None, tags={}, time=1
+        )
+        outbox.append("status", status="FINISHED", time=2)
+    assert sync.sync([tmp_path]) == 2
+    first, second = capsys.readouterr().out.splitlines()
+    assert "2 records are not delivered. tracking.uri: http://127.0.0.1:1 cannot be used" in first
+    assert second.endswith("b: 2 records are not delivered, for the same reason")
+
+
 def test_a_server_that_is_killed_and_started_again_misses_nothing(own_server, tmp_path, soon, caplog):
     run = start(own_server.address, tmp_path)
     run.confirm()
