@@ -54,7 +54,7 @@ def sync(directories: list[Path], uri: str | None = None) -> int:
 def _deliver(outbox: Outbox, uri: str | None, known: set[str]) -> bool:
     """Delivers one outbox and prints the outcome; adds a store's reason to the known ones, and prints it once."""
     from skinexp.tracking.delivery import Delivery  # later than --help: it brings MLflow
-    from skinexp.tracking.store_errors import Unavailable
+    from skinexp.tracking.store_errors import Unavailable, as_command_line
 
     name = from_here(outbox.place)
     try:
@@ -66,13 +66,13 @@ def _deliver(outbox: Outbox, uri: str | None, known: set[str]) -> bool:
         print(f"{name}: the run is still running and delivers its own records")
         return True
     except Unavailable as error:
-        left = outbox.left
+        left, why = outbox.left, as_command_line(str(error))
         if left:
-            why = ", for the same reason" if str(error) in known else f". {error}"
-            print(f"{name}: {records(left)} {'is' if left == 1 else 'are'} not delivered{why}")
-            known.add(str(error))
+            reason = ", for the same reason" if why in known else f". {why}"
+            print(f"{name}: {records(left)} {'is' if left == 1 else 'are'} not delivered{reason}")
+            known.add(why)
         else:
-            print(f"{name}: all records were delivered before. {error}")
+            print(f"{name}: all records were delivered before. {why}")
         return not left and uri is None
     if outbox.left:
         print(f"{name}: {records(count)} delivered; {undelivered(outbox, store, moved=uri is not None)}")

@@ -20,7 +20,7 @@ from skinexp.core import run_files
 from skinexp.core.errors import UserError
 from skinexp.core.python_command import python_command
 from skinexp.tracking.store_address import shown_uri, sqlite_file, unusable
-from skinexp.tracking.store_errors import ABSENT, INVALID, Unavailable, explain
+from skinexp.tracking.store_errors import ABSENT, INVALID, Unavailable, as_command_line, explain
 
 PARENT_TAG = "mlflow.parentRunId"
 KEY_TAG = "skinexp.key"  # names a run before the store has given it an id
@@ -155,7 +155,7 @@ def find(options: Tracking, run_id: str) -> StoredRun:
         info = mlflow.get_run(run_id).info
     except MlflowException as error:
         if error.error_code not in (ABSENT, INVALID):
-            raise UserError(explain(options.uri, error)) from error
+            raise UserError(as_command_line(explain(options.uri, error))) from error
         raise UserError(f"{run_id}: neither a directory nor a run in {options.uri}") from error
     children = mlflow.search_runs(
         [info.experiment_id],
@@ -188,7 +188,7 @@ def search(options: Tracking, where: str) -> list[str]:
         )
     except MlflowException as error:
         if error.error_code != INVALID:
-            raise UserError(explain(options.uri, error)) from error
+            raise UserError(as_command_line(explain(options.uri, error))) from error
         raise UserError(
             f"--where: MLflow cannot read this filter: {_one_line(error.message)}. Received: {where}"
         ) from error
@@ -223,7 +223,7 @@ def model(options: Tracking, run_id: str) -> StoredModel:
         shutil.copyfile(Path(logged) / "data" / run_files.MODEL, directory / run_files.MODEL)
         experiment = mlflow.get_experiment(run.info.experiment_id).name
     except (MlflowException, OSError) as error:
-        raise UserError(explain(options.uri, error)) from error
+        raise UserError(as_command_line(explain(options.uri, error))) from error
     return StoredModel(directory, run.data.tags[KEY_TAG], experiment)
 
 
@@ -238,7 +238,7 @@ def download(options: Tracking, run_id: str) -> Path:
     try:
         return Path(mlflow.artifacts.download_artifacts(run_id=run_id, dst_path=directory))
     except (MlflowException, OSError) as error:
-        raise UserError(explain(options.uri, error)) from error
+        raise UserError(as_command_line(explain(options.uri, error))) from error
 
 
 def _refuse_absent(uri: str, message: str) -> None:
@@ -252,4 +252,4 @@ def _open(options: Tracking) -> None:
         open_store(options.uri)
         mlflow.search_experiments(max_results=1)  # a store that cannot be used is refused here, whatever is read next
     except Exception as error:  # of MLflow, of the database, of a library for HTTP
-        raise UserError(explain(options.uri, error)) from error
+        raise UserError(as_command_line(explain(options.uri, error))) from error

@@ -16,6 +16,12 @@ FAILED_WITH = re.compile(r"failed with error code (\d{3})|too many (\d{3}) error
 NO_REPLY = re.compile(r"^API request to \S+ failed with (timeout )?exception")
 TEMPORARY = (404, 408, 409, 425, 429)  # HTTP: a proxy without its server, time-outs, conflicts, too many requests
 BUSY = (408, 429, 503)  # HTTP: no request will succeed now
+IN_PLACE_OF_KEYS = {
+    LOCAL: "or name another store: --uri ADDRESS",
+    "tracking=local": "--uri sqlite:///mlflow.db",
+    "tracking.uri=": "--uri ",
+    "), or track into another one: tracking.experiment=NAME": ")",
+}
 
 
 class Unavailable(Exception):
@@ -84,6 +90,13 @@ def explain(uri: str, error: BaseException) -> str:
             f"MLFLOW_TRACKING_PASSWORD (or MLFLOW_TRACKING_TOKEN), {LOCAL}"
         )
     return f"tracking.uri: {shown} cannot be used ({reason(error)}). {_remedy(uri, error)}"
+
+
+def as_command_line(sentence: str) -> str:
+    """Returns an explanation for a command that has the option --uri in place of the keys of a configuration."""
+    for of_a_key, of_the_option in IN_PLACE_OF_KEYS.items():
+        sentence = sentence.replace(of_a_key, of_the_option)
+    return sentence
 
 
 def _remedy(uri: str, error: BaseException) -> str:

@@ -10,7 +10,7 @@ from mlflow.protos.databricks_pb2 import PERMISSION_DENIED, TEMPORARILY_UNAVAILA
 
 from skinexp.tracking import mlflow_store
 from skinexp.tracking.store_address import absolute, kind_of, shown_uri
-from skinexp.tracking.store_errors import explain, http_status, is_temporary, reason
+from skinexp.tracking.store_errors import as_command_line, explain, http_status, is_temporary, reason
 
 
 def explained(uri: str) -> str:
@@ -98,6 +98,16 @@ def test_a_locked_file_is_named_with_what_to_do():
     assert explain("sqlite:///mlflow.db", error) == (
         "tracking.uri: sqlite:///mlflow.db cannot be used (database is locked). Another program uses the file: close "
         "it, or use another file: tracking.uri=sqlite:///NAME.db"
+    )
+
+
+def test_a_command_with_the_option_uri_recommends_it():
+    sentence = as_command_line(explain("http://host/wrong", plain(404)))
+    assert sentence.endswith(
+        "There is no MLflow server at this address: correct it, or name another store: --uri ADDRESS"
+    )
+    assert as_command_line(explain("carrier://roof", ValueError())).endswith(
+        "Name a file (--uri sqlite:///mlflow.db) or a server (--uri http://HOST:5000)"
     )
 
 
