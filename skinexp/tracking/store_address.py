@@ -58,8 +58,10 @@ def absolute(uri: str, directory: Path) -> str:
         directory: the working directory in which the address was typed; a file that is not there may be in the present
             one, if everything was moved.
     """
-    file = sqlite_file(uri)
-    if file is None or file.is_absolute() or uri in IN_MEMORY:
+    prefix = SQLITE if kind_of(uri) == "sqlite" else ""
+    is_folder = kind_of(uri) == "folder" and not uri.startswith("file:")
+    if unusable(uri) or not (is_folder or sqlite_file(uri)):
         return uri
-    moved = file.is_file() and not (directory / file).is_file()
-    return f"{SQLITE}{file.resolve() if moved else directory / file}"
+    place = Path(uri.removeprefix(prefix))
+    moved = place.exists() and not (directory / place).exists()
+    return f"{prefix}{place.resolve() if moved else directory / place}"

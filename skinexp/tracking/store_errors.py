@@ -14,6 +14,8 @@ INVALID, ABSENT = "INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST"  # MLflow
 TOO_LARGE = 413
 FAILED_WITH = re.compile(r"failed with error code (\d{3})|too many (\d{3}) error responses")
 NO_REPLY = re.compile(r"^API request to \S+ failed with (timeout )?exception")
+NO_MLFLOW = "the response body was not in a valid JSON format"
+LONGEST = 300  # characters of a reason
 TEMPORARY = (404, 408, 409, 425, 429)  # HTTP: a proxy without its server, time-outs, conflicts, too many requests
 BUSY = (408, 429, 503)  # HTTP: no request will succeed now
 IN_PLACE_OF_KEYS = {
@@ -55,7 +57,9 @@ def is_absent(error: Exception) -> bool:
 def reason(error: BaseException) -> str:
     """Returns what is wrong in a few words: the HTTP status, or the message of the first error in the chain."""
     status = http_status(error)
-    message = _first_message(error)
+    message = _first_message(error)[:LONGEST]
+    if NO_MLFLOW in str(error):
+        return "the reply is not one of MLflow, but perhaps a page to log in"
     if status is None or (isinstance(error, MlflowException) and not FAILED_WITH.search(str(error))):
         return message
     return f"HTTP {status}"
@@ -136,7 +140,7 @@ def _for_server(error: BaseException) -> str:
     status = http_status(error)
     if status == 403:
         return f"Ask the owner of the server for access, or correct the address, {LOCAL}"
-    if status is not None and 400 <= status < 500:
+    if NO_MLFLOW in str(error) or (status is not None and 400 <= status < 500):
         return f"There is no MLflow server at this address: correct it, {LOCAL}"
     if status is not None:
         return f"Look into the server's log, {LOCAL}"

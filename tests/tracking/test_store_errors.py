@@ -111,6 +111,16 @@ def test_a_command_with_the_option_uri_recommends_it():
     )
 
 
+def test_a_page_to_log_in_is_no_server_of_mlflow():
+    page = (
+        "API request to endpoint was successful but the response body was not in a valid JSON format. Response body: '<"
+    )
+    assert explain("http://host", MlflowException(page + "html>" * 1000)) == (
+        "tracking.uri: http://host cannot be used (the reply is not one of MLflow, but perhaps a page to log in). "
+        "There is no MLflow server at this address: correct it, or track into a local file: tracking=local"
+    )
+
+
 def test_databricks_asks_for_its_own_credentials():
     sentence = explain("databricks", plain(401))
     assert "Log in to Databricks (DATABRICKS_HOST and DATABRICKS_TOKEN)" in sentence
@@ -125,6 +135,8 @@ def test_a_password_in_an_address_is_not_shown():
 def test_an_address_means_the_same_in_every_directory_and_follows_a_move(tmp_path, monkeypatch):
     assert absolute("http://host:5000", tmp_path) == "http://host:5000"
     assert absolute("sqlite:////a/b.db", tmp_path) == "sqlite:////a/b.db"
+    assert absolute("mlruns", tmp_path) == f"{tmp_path}/mlruns"
+    assert absolute("file:///mlruns", tmp_path) == "file:///mlruns"
     assert absolute("sqlite:///b.db", tmp_path / "gone") == f"sqlite:///{tmp_path}/gone/b.db"
     monkeypatch.chdir(tmp_path)
     Path("b.db").touch()
