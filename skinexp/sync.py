@@ -14,6 +14,7 @@ from skinexp.core.run_files import UPLOADER_LOG
 from skinexp.core.terminal import from_here
 from skinexp.tracking import uploader
 from skinexp.tracking.outbox import Outbox, find
+from skinexp.tracking.undelivered import records, undelivered
 
 LEFT = 1  # exit code: something could not be delivered
 
@@ -46,25 +47,37 @@ def sync(directories: list[Path], uri: str | None = None) -> int:
         if not outboxes:
             raise UserError(f"{directory}: no run or sweep of skinexp is in this directory")
         found += outboxes
-    return sum(not _deliver(outbox, uri) for outbox in found)
+    known: set[str] = set()
+    return sum(not _deliver(outbox, uri, known) for outbox in found)
 
 
-def _deliver(outbox: Outbox, uri: str | None) -> bool:
-    from skinexp.tracking.delivery import Delivery, Unavailable  # later than --help: it brings MLflow
+def _deliver(outbox: Outbox, uri: str | None, known: set[str]) -> bool:
+    """Delivers one outbox and prints the outcome; adds a store's reason to the known ones, and prints it once."""
+    from skinexp.tracking.delivery import Delivery  # later than --help: it brings MLflow
+    from skinexp.tracking.store_errors import Unavailable, as_command_line
 
     name = from_here(outbox.place)
     try:
         with outbox.deliverer.acquire(blocking=False), _complaints_go_to(outbox.directory / UPLOADER_LOG):
             _mark_if_killed(outbox)
-            store = uri or outbox.opening["uri"]
+            store = uri or outbox.store
             count = Delivery(outbox, store).deliver()
     except Timeout:
         print(f"{name}: the run is still running and delivers its own records")
         return True
     except Unavailable as error:
-        print(f"{name}: {outbox.left} records are not delivered. {error}")
+        left, why = outbox.left, as_command_line(str(error))
+        if left:
+            reason = ", for the same reason" if why in known else f". {why}"
+            print(f"{name}: {records(left)} {'is' if left == 1 else 'are'} not delivered{reason}")
+            known.add(why)
+        else:
+            print(f"{name}: all records were delivered before. {why}")
+        return not left and uri is None
+    if outbox.left:
+        print(f"{name}: {records(count)} delivered; {undelivered(outbox, store, moved=uri is not None)}")
         return False
-    print(f"{name}: {count} records delivered" if count else f"{name}: all records were delivered before")
+    print(f"{name}: {records(count)} delivered" if count else f"{name}: all records were delivered before")
     return True
 
 

@@ -141,7 +141,7 @@ def _in_directory(run: str, directory: Path, uri: str | None) -> TrainedRun:
         return _read(run, model)
     opening = outbox.opening
     known = summary.setting("tracking") or {}
-    place = {"uri": uri or _absolute(opening["uri"], directory), "experiment": opening["experiment"]}
+    place = {"uri": uri or outbox.store, "experiment": opening["experiment"]}
     options = Tracking(**{**known, **place, "required": False, "system_metrics": False})
     return _read(run, model, run_id=outbox.delivered().run_id, tracking=options, key=opening["key"])
 
@@ -176,15 +176,3 @@ def _read(
         tracking=tracking,
         key=key,
     )
-
-
-def _absolute(uri: str, directory: Path) -> str:
-    """Returns an address that means the same in every working directory; a file's may start where the run did."""
-    file = uri.removeprefix("sqlite:///")
-    settings = directory / run_files.HYDRA / "hydra.yaml"
-    if file == uri or Path(file).is_absolute() or Path(file).is_file() or not settings.is_file():
-        return uri
-    import yaml
-
-    place = Path(yaml.safe_load(settings.read_text())["hydra"]["runtime"]["cwd"])
-    return f"sqlite:///{place / file}" if (place / file).is_file() else uri

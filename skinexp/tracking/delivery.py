@@ -2,27 +2,33 @@
 
 import logging
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import mlflow
 import mlflow.data
 import pandas as pd
-from mlflow.entities import DatasetInput, InputTag, LoggedModelOutput, Metric, Param, RunTag
+from mlflow.entities import DatasetInput, InputTag, LoggedModelOutput, Metric, Run, ViewType
+from mlflow.exceptions import MlflowException
 from mlflow.models import Model
 from mlflow.models.model import MLMODEL_FILE_NAME
 
-from skinexp.tracking import mlflow_store
+from skinexp.tracking import mlflow_store, store_errors
+from skinexp.tracking.accepted import NAME, TAG_VALUE, accepted_name, accepted_value
+from skinexp.tracking.batches import Entities, Refused, metric_entities, param_entities, send, tag_entities
+from skinexp.tracking.inventory import Inventory
 from skinexp.tracking.mlflow_store import KEY_TAG
-from skinexp.tracking.outbox import Outbox, Record
+from skinexp.tracking.outbox import STATES, Delivered, Held, Outbox, Record
+from skinexp.tracking.store_address import shown_uri, sqlite_file
+from skinexp.tracking.store_errors import Unavailable
 
 log = logging.getLogger(__name__)
 
-METRICS_A_CALL, PARAMS_A_CALL = 1_000, 100  # MLflow refuses more in one batch
 MANY_RECORDS = 200  # metrics of so many records go into one call at the most
-
-
-class Unavailable(Exception):
-    """The store cannot be used now; undelivered records stay in the outbox. The message is a sentence for the user."""
+OF_THE_RUN = ("run", "resumed", "status", "delete")  # without these, no later record can be delivered
+NOT_THERE = "the store confirmed it, but does not have it. A proxy before it may reply in its place"
+NAME_TAG = "skinexp.run_name"  # the whole name of a run whose name is longer than what MLflow stores
 
 
 class Delivery:
@@ -31,6 +37,9 @@ class Delivery:
     def __init__(self, outbox: Outbox, uri: str):
         self._outbox, self._uri, self._state = outbox, uri, outbox.delivered()
         self._client: mlflow.MlflowClient | None = None
+        self._count = 0
+        self._closed = outbox.closed  # once: reading all records each second would take longer and longer
+        self._refused: set[int] = set()  # offsets of records that this process need not send again
         self._deliver: dict[str, Callable[[Record], None]] = {
             "run": self._run,
             "resumed": self._resumed,
@@ -54,37 +63,158 @@ class Delivery:
         """Id of the experiment."""
         return self._state.experiment_id
 
+    @property
+    def worth_repeating(self) -> bool:
+        """Whether records are held that the store may take soon."""
+        return any(held.again for held in self._state.held)
+
     def deliver(self) -> int:
-        """Delivers what there is by now.
+        """Delivers what there is by now, and asks the store whether it has it if the run has ended.
+
+        A record that the store refuses costs itself only: it is held, and tried again with each call.
 
         Returns:
-            How many records that were.
+            How many records that were, without those that are held.
 
         Raises:
-            Unavailable: if the store does not take them now.
+            Unavailable: if the store does not take any records now.
         """
-        count = 0
-        for records, offset in _together(self._outbox.read(self._state.offset)):
-            try:
-                with mlflow_store.one_writer(self._uri):
-                    self._connect()
-                    self._hand_over(records)
-            except Unavailable:
-                raise
-            except Exception as error:  # of MLflow, of the database, of an object store's client
-                if not mlflow_store.is_final(error):
-                    raise Unavailable(mlflow_store.explain(self._uri, error)) from error
-                log.error("cannot be delivered: %s", records, exc_info=True)
-                self._state.rejected += len(records)
-            self._state.offset = offset
+        self._count = 0
+        with self._turn():
+            self._connect()
+        self._send_held()
+        self._send_new()
+        if self._closed and not self._all_found():
+            self._send_held()
+            self._all_found()
+        return self._count
+
+    def _send_held(self) -> None:
+        for held in [one for one in self._state.held if one.start not in self._refused]:
+            records = []
+            for record, end in self._outbox.read(held.start):
+                if end > held.end:
+                    break
+                records.append(record)
+            failed = self._attempt(records, held.start, held.end)
+            self._state.held = [other for other in self._state.held if other.start != held.start]
+            if failed is None:
+                self._state.checked = min(self._state.checked, held.start)
+            else:
+                self._hold(failed)
             self._outbox.note(self._state)
-            count += len(records)
-        return count
+
+    def _send_new(self) -> None:
+        for records, end in _together(self._outbox.read(self._state.offset)):
+            failed = self._attempt(records, self._state.offset, end)
+            if failed is not None:
+                self._hold(failed)
+            self._state.offset = end
+            self._outbox.note(self._state)
+            if records[0]["kind"] in STATES:
+                self._closed = records[0]["kind"] == "status"
+
+    def _hold(self, failed: Held) -> None:
+        self._state.held.append(failed)
+        if not failed.again:
+            self._refused.add(failed.start)
+
+    def _attempt(self, records: list[Record], start: int, end: int) -> Held | None:
+        """Sends records; returns them with the reason if the store, which replies, does not take them."""
+        held = Held(start, end, len(records), _in_words(records), "", again=False)
+        try:
+            with mlflow_store.one_writer(self._uri):
+                self._hand_over(records)
+        except Unavailable:
+            raise
+        except Refused as error:
+            log.error("refused: %s", error)
+            return replace(held, why=str(error))
+        except FileNotFoundError as error:
+            log.error("cannot be delivered: %s", records, exc_info=True)
+            return replace(held, why=f"{error.filename or error}: there is no such file any more")
+        except Exception as error:  # of MLflow, of the database, of an object store's client
+            log.error("not delivered: %s", records, exc_info=True)
+            if not self._replies(error) or records[0]["kind"] in OF_THE_RUN:
+                raise Unavailable(store_errors.explain(self._uri, error)) from error
+            return replace(held, why=store_errors.refusal_of_one(error), again=store_errors.is_temporary(error))
+        self._count += len(records)
+        return None
+
+    def _replies(self, error: Exception) -> bool:
+        """Returns whether the store has the run, so that an error is about the records that were sent.
+
+        Raises:
+            Unavailable: if the run was deleted.
+        """
+        if store_errors.http_status(error) in store_errors.BUSY:
+            return False
+        try:
+            return self._has_run(self._store.get_run(self._state.run_id))
+        except Unavailable:
+            raise
+        except Exception:  # of any part of the way to the store
+            return False
+
+    def _has_run(self, run: Run) -> bool:
+        mlflow_store.refuse_deleted_run(self._uri, run)
+        return run.data.tags.get(KEY_TAG) == self._outbox.opening["key"]
+
+    def _all_found(self) -> bool:
+        """Asks the store for what was sent and not asked for yet; returns whether it has all of it."""
+        waiting = list(self._outbox.unheld(self._state))
+        if not waiting or any(record["kind"] == "delete" for record, _, _ in waiting):
+            return True
+        with self._turn():
+            inventory = Inventory(self._store, self._outbox, self._state)
+            lost = [entry for entry in waiting if not inventory.has(entry[0])]
+        self._state.held += [
+            Held(start, end, 1, _in_words([record]), NOT_THERE, again=True) for record, start, end in lost
+        ]
+        self._count -= len(lost)
+        self._state.checked = self._state.offset
+        self._outbox.note(self._state)
+        return not lost
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Holds a local store's lock, and explains errors of the store in a sentence."""
+        try:
+            with mlflow_store.one_writer(self._uri):
+                yield
+        except Unavailable:
+            raise
+        except Exception as error:  # of MLflow, of the database, of an object store's client
+            raise Unavailable(store_errors.explain(self._uri, error)) from error
 
     def _connect(self) -> None:
-        if self._client is None:
+        file = sqlite_file(self._uri)
+        if self._client is not None:
+            if file is not None and not file.exists():  # what is written now would be lost with the file
+                raise Unavailable(f"tracking.uri: {file.resolve()} was deleted or moved. Put it back")
+            return
+        if self._state.run_id is None:
             self._state.experiment_id = mlflow_store.connect(self._uri, self._outbox.opening["experiment"])
-            self._client = mlflow.MlflowClient()
+        else:
+            mlflow_store.open_store(self._uri)
+            self._find_known_run(mlflow_store.client(self._uri))
+        self._client = mlflow_store.client(self._uri)
+
+    def _find_known_run(self, client: mlflow.MlflowClient) -> None:
+        """Finds the run that this outbox was delivered to; begins again in a store that does not have it.
+
+        Raises:
+            Unavailable: if the run was deleted.
+        """
+        try:
+            if self._has_run(client.get_run(self._state.run_id)):
+                return
+        except MlflowException as error:
+            if not store_errors.is_absent(error):
+                raise
+        self._state = Delivered(attempted=True)  # another store, or one from which the run was removed for good
+        self._state.experiment_id = mlflow_store.connect(self._uri, self._outbox.opening["experiment"])
+        log.warning("%s does not have the run: all its records are delivered", self._uri)
 
     @property
     def _store(self) -> mlflow.MlflowClient:
@@ -101,23 +231,38 @@ class Delivery:
     def _run(self, record: Record) -> None:
         found = self._find(record["key"]) if self._state.attempted else None
         if found is None:
-            tags = {**record["tags"], KEY_TAG: record["key"]}
-            if record["parent"] is not None:
-                parent = self._find(record["parent"])
-                if parent is None:
-                    raise Unavailable("its parent run is not in the store yet")
-                tags[mlflow_store.PARENT_TAG] = parent
             self._state.attempted = True
             self._outbox.note(self._state)
             created = self._store.create_run(
-                self._state.experiment_id, start_time=record["time"], tags=tags, run_name=record["name"]
+                self._state.experiment_id,
+                start_time=record["time"],
+                tags=self._opening_tags(record),
+                run_name=accepted_value(record["name"], NAME),
             )
             found = created.info.run_id
+        if not found or not self._has_run(self._store.get_run(found)):
+            raise Unavailable(f"tracking.uri: {shown_uri(self._uri)} does not keep what it is sent")
         self._state.run_id = found
 
+    def _opening_tags(self, record: Record) -> dict[str, str]:
+        tags = {name: accepted_value(value, TAG_VALUE) for name, value in record["tags"].items()}
+        tags[KEY_TAG] = record["key"]
+        if len(record["name"]) > NAME:
+            tags[NAME_TAG] = accepted_value(record["name"], TAG_VALUE)
+        if record["parent"] is not None:
+            parent = self._find(record["parent"])
+            if parent is None:
+                raise Unavailable(
+                    f"{shown_uri(self._uri)} does not have the sweep or run that this run belongs to. "
+                    "Deliver that one first, with its directory"
+                )
+            tags[mlflow_store.PARENT_TAG] = parent
+        return tags
+
     def _find(self, key: str) -> str | None:
-        """The id of the run that has this key."""
-        runs = self._store.search_runs([self._state.experiment_id], f"tags.`{KEY_TAG}` = '{key}'", max_results=1)
+        """Returns the id of the run that has this key, deleted or not."""
+        where = f"tags.`{KEY_TAG}` = '{key}'"
+        runs = self._store.search_runs([self._state.experiment_id], where, ViewType.ALL, max_results=1)
         return runs[0].info.run_id if runs else None
 
     def _resumed(self, record: Record) -> None:
@@ -130,21 +275,24 @@ class Delivery:
         self._store.delete_run(self.run_id)
 
     def _metrics(self, records: list[Record]) -> None:
-        points = [
-            Metric(name, value, record["time"], record["step"] or 0)
-            for record in records
-            for name, value in record["values"].items()
-        ]
-        for first in range(0, len(points), METRICS_A_CALL):
-            self._store.log_batch(self.run_id, metrics=points[first : first + METRICS_A_CALL])
+        self._log(metric_entities(records))
 
     def _params(self, record: Record) -> None:
-        params = [Param(name, value) for name, value in record["values"].items()]
-        for first in range(0, len(params), PARAMS_A_CALL):
-            self._store.log_batch(self.run_id, params=params[first : first + PARAMS_A_CALL])
+        self._log(param_entities(record["values"]))
 
     def _tags(self, record: Record) -> None:
-        self._store.log_batch(self.run_id, tags=[RunTag(name, value) for name, value in record["values"].items()])
+        self._log(tag_entities(self._newest_tags(record["values"])))
+
+    def _newest_tags(self, values: dict[str, str]) -> dict[str, str]:
+        """Returns tags with the values of later records, which may have been delivered before."""
+        newest = dict(values)
+        for record, _ in self._outbox.read():
+            if record["kind"] == "tags":
+                newest.update((name, value) for name, value in record["values"].items() if name in values)
+        return newest
+
+    def _log(self, entities: Entities) -> None:
+        send(self._store, str(self._state.run_id), entities, self._replies)
 
     def _dataset(self, record: Record) -> None:
         # MLflow describes a table's columns and size; it need not hold the images for that.
@@ -173,9 +321,10 @@ class Delivery:
         scores = record["scores"]
         if scores:  # the same points as the run's, which is why their time is kept
             points = [
-                Metric(name, value, scores["time"], 0, model_id=model_id) for name, value in scores["values"].items()
+                Metric(accepted_name(name), value, scores["time"], 0, model_id=model_id)
+                for name, value in scores["values"].items()
             ]
-            self._store.log_batch(self.run_id, metrics=points)
+            self._store.log_batch(self.run_id, metrics=points, synchronous=True)
 
     def _create_model(self, record: Record) -> str:
         params = self._store.get_run(self.run_id).data.params
@@ -202,3 +351,10 @@ def _together(records: Iterator[tuple[Record, int]]) -> Iterator[tuple[list[Reco
             yield [record], offset
     if waiting:
         yield waiting, behind
+
+
+def _in_words(records: list[Record]) -> str:
+    kind = records[0]["kind"]
+    if kind == "model":
+        return "the model"
+    return f"{kind} {records[0]['path']}" if kind in ("file", "folder") else kind

@@ -1,8 +1,9 @@
-"""The MLflow store: connections, the meaning of its errors, and finished runs from it."""
+"""The MLflow store: connections, and finished runs from it."""
 
 import contextlib
 import logging
 import os
+import shlex
 import shutil
 import tempfile
 from contextlib import AbstractContextManager
@@ -10,20 +11,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import mlflow
-import requests
 from filelock import FileLock
+from mlflow.entities import Experiment, Run
 from mlflow.exceptions import MlflowException
 
 from skinexp.config.schema import Tracking
 from skinexp.core import run_files
 from skinexp.core.errors import UserError
+from skinexp.core.python_command import python_command
+from skinexp.tracking.store_address import shown_uri, sqlite_file, unusable
+from skinexp.tracking.store_errors import ABSENT, INVALID, Unavailable, as_command_line, explain
 
 PARENT_TAG = "mlflow.parentRunId"
 KEY_TAG = "skinexp.key"  # names a run before the store has given it an id
 EVALUATES_TAG = "evaluates"  # of the run of an evaluation: the id of the run whose model was evaluated
-INVALID = "INVALID_PARAMETER_VALUE"  # MLflow's word for what cannot be read
-NOT_NOW = (401, 403, 408, 409, 429)  # HTTP: credentials that can be mended, time-outs, conflicts, too many requests
-UNWELCOME = (401, 403)
+DELETED = "deleted"  # MLflow's word for runs and experiments that can be restored
 
 
 @dataclass(frozen=True)
@@ -50,19 +52,77 @@ class StoredModel:
     experiment: str
 
 
+def open_store(uri: str) -> None:
+    """Points MLflow at the store.
+
+    Raises:
+        Unavailable: if there cannot be a store at this address.
+    """
+    settle()
+    if why := unusable(uri):
+        raise Unavailable(why)
+    file = sqlite_file(uri)
+    if file is not None:  # MLflow would try for two minutes
+        if not os.access(file.resolve().parent, os.W_OK):
+            raise Unavailable(f"tracking.uri: no such directory, or not writable: {file.resolve().parent}")
+        if file.exists() and not (file.is_file() and os.access(file, os.W_OK)):
+            raise Unavailable(f"tracking.uri: not a file, or not writable: {file.resolve()}")
+    mlflow.set_tracking_uri(uri)
+    mlflow.set_registry_uri(uri)  # MLFLOW_REGISTRY_URI may name a store that is not there
+
+
+def client(uri: str) -> mlflow.MlflowClient:
+    """Returns MLflow's client of a store that was opened."""
+    return mlflow.MlflowClient(tracking_uri=uri, registry_uri=uri)
+
+
 def connect(uri: str, experiment: str) -> str:
     """Points MLflow at the store, creates the experiment if it is absent, and returns its id.
 
     Raises:
         MlflowException: if the store does not reply.
-        OSError: if the directory of a local store is absent.
+        Unavailable: if there cannot be a store at this address, or the experiment was deleted.
     """
-    settle()
-    file = _sqlite_file(uri)
-    if file is not None and not os.access(file.resolve().parent, os.W_OK):  # MLflow would try for two minutes
-        raise NotADirectoryError(f"no such directory, or not writable: {file.resolve().parent}")
-    mlflow.set_tracking_uri(uri)
-    return str(mlflow.set_experiment(experiment).experiment_id)
+    open_store(uri)
+    try:
+        return str(mlflow.set_experiment(experiment).experiment_id)
+    except MlflowException as error:
+        if error.error_code == INVALID:
+            refuse_deleted_experiment(uri, mlflow.get_experiment_by_name(experiment))
+        raise
+
+
+def refuse_deleted_experiment(uri: str, experiment: Experiment | None) -> None:
+    """Refuses an experiment that was deleted, with the command that restores it.
+
+    Raises:
+        Unavailable: if it was.
+    """
+    if experiment is not None and experiment.lifecycle_stage == DELETED:
+        command = _mlflow_command(uri, f"experiments restore --experiment-id {experiment.experiment_id}")
+        raise Unavailable(
+            f"tracking.experiment: {experiment.name} was deleted in {shown_uri(uri)}. Restore it ({command}), or track "
+            "into another one: tracking.experiment=NAME"
+        )
+
+
+def refuse_deleted_run(uri: str, run: Run) -> None:
+    """Refuses a run that was deleted, alone or with its experiment, with the command that restores it.
+
+    Raises:
+        Unavailable: if it was.
+    """
+    if run.info.lifecycle_stage != DELETED:
+        return
+    refuse_deleted_experiment(uri, client(uri).get_experiment(run.info.experiment_id))
+    command = _mlflow_command(uri, f"runs restore --run-id {run.info.run_id}")
+    raise Unavailable(f"the run {run.info.run_id} was deleted in {shown_uri(uri)}. Restore it ({command})")
+
+
+def _mlflow_command(uri: str, arguments: str) -> str:
+    file = sqlite_file(uri)
+    place = uri if file is None else f"sqlite:///{file.resolve()}"
+    return f"MLFLOW_TRACKING_URI={shlex.quote(place)} {python_command()} -m mlflow {arguments}"
 
 
 def settle() -> None:
@@ -77,54 +137,10 @@ def settle() -> None:
 
 def one_writer(uri: str) -> AbstractContextManager[object]:
     """Holds the lock of a local store: SQLite has one writer at a time, whose waiting would time out."""
-    file = _sqlite_file(uri)
+    file = sqlite_file(uri)
     if file is None or not file.resolve().parent.is_dir():
         return contextlib.nullcontext()
     return FileLock(f"{file}.lock")
-
-
-def is_final(error: Exception) -> bool:
-    """Returns whether a repeated request would fail in the same way: the store refuses it, or its file is gone."""
-    status = _status(error)
-    if status is not None:
-        return 400 <= status < 500 and status not in NOT_NOW
-    return isinstance(error, FileNotFoundError)  # a file that is gone will not come back
-
-
-def _status(error: BaseException) -> int | None:
-    """Returns the HTTP status of the store's reply; for files, MLflow raises errors of its HTTP library."""
-    if isinstance(error, MlflowException):
-        return error.get_http_status_code()
-    if isinstance(error, requests.HTTPError) and error.response is not None:
-        return error.response.status_code
-    return None
-
-
-def explain(uri: str, error: BaseException) -> str:
-    """Returns a sentence: what is wrong with the store, and what to do."""
-    if _status(error) in UNWELCOME:
-        return (
-            f"tracking.uri: {uri} does not accept these credentials. Set MLFLOW_TRACKING_USERNAME and "
-            "MLFLOW_TRACKING_PASSWORD (or MLFLOW_TRACKING_TOKEN), or track into a local file: tracking=local"
-        )
-    if isinstance(error, NotADirectoryError):
-        return f"tracking.uri: {error}"
-    return (
-        f"tracking.uri: {uri} cannot be used ({_innermost(error)}). Start a server there, "
-        f"or track into a local file: tracking=local"
-    )
-
-
-def _sqlite_file(uri: str) -> Path | None:
-    file = uri.removeprefix("sqlite:///")
-    return Path(file) if file != uri else None
-
-
-def _innermost(error: BaseException) -> str:
-    """Returns the message of the first error in the chain; the errors around it repeat it at length."""
-    while (cause := error.__cause__ or error.__context__) is not None:
-        error = cause
-    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def find(options: Tracking, run_id: str) -> StoredRun:
@@ -138,6 +154,8 @@ def find(options: Tracking, run_id: str) -> StoredRun:
     try:
         info = mlflow.get_run(run_id).info
     except MlflowException as error:
+        if error.error_code not in (ABSENT, INVALID):
+            raise UserError(as_command_line(explain(options.uri, error))) from error
         raise UserError(f"{run_id}: neither a directory nor a run in {options.uri}") from error
     children = mlflow.search_runs(
         [info.experiment_id],
@@ -170,7 +188,7 @@ def search(options: Tracking, where: str) -> list[str]:
         )
     except MlflowException as error:
         if error.error_code != INVALID:
-            raise UserError(explain(options.uri, error)) from error
+            raise UserError(as_command_line(explain(options.uri, error))) from error
         raise UserError(
             f"--where: MLflow cannot read this filter: {_one_line(error.message)}. Received: {where}"
         ) from error
@@ -205,7 +223,7 @@ def model(options: Tracking, run_id: str) -> StoredModel:
         shutil.copyfile(Path(logged) / "data" / run_files.MODEL, directory / run_files.MODEL)
         experiment = mlflow.get_experiment(run.info.experiment_id).name
     except (MlflowException, OSError) as error:
-        raise UserError(explain(options.uri, error)) from error
+        raise UserError(as_command_line(explain(options.uri, error))) from error
     return StoredModel(directory, run.data.tags[KEY_TAG], experiment)
 
 
@@ -217,17 +235,21 @@ def download(options: Tracking, run_id: str) -> Path:
     """Copies a run's files into a temporary directory."""
     _open(options)
     directory = tempfile.mkdtemp(prefix="skinexp-")
-    return Path(mlflow.artifacts.download_artifacts(run_id=run_id, dst_path=directory))
+    try:
+        return Path(mlflow.artifacts.download_artifacts(run_id=run_id, dst_path=directory))
+    except (MlflowException, OSError) as error:
+        raise UserError(as_command_line(explain(options.uri, error))) from error
 
 
 def _refuse_absent(uri: str, message: str) -> None:
-    file = _sqlite_file(uri)
+    file = sqlite_file(uri)
     if file is not None and not file.is_file():  # MLflow would create it
         raise UserError(message)
 
 
 def _open(options: Tracking) -> None:
     try:
-        connect(options.uri, options.experiment)
-    except (MlflowException, OSError) as error:
-        raise UserError(explain(options.uri, error)) from error
+        open_store(options.uri)
+        mlflow.search_experiments(max_results=1)  # a store that cannot be used is refused here, whatever is read next
+    except Exception as error:  # of MLflow, of the database, of a library for HTTP
+        raise UserError(as_command_line(explain(options.uri, error))) from error

@@ -1,7 +1,8 @@
 """The outbox: all records of a run, written into the run's directory before they are delivered.
 
-`records.jsonl` holds one JSON object per line and only grows. `delivered.json` holds how much of it the tracking store
-has, and under which ids. Writing a record never waits for a server, and a written record survives a crash of either.
+`records.jsonl` holds one JSON object per line and only grows. `delivered.json` holds how much of it was sent to the
+tracking store, how much of that the store was found to have, and under which ids. Writing a record never waits for a
+server, and a written record survives a crash of either.
 """
 
 import json
@@ -13,15 +14,39 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import yaml
 from filelock import FileLock
 
 from skinexp.core.atomic_files import replace_text
 from skinexp.core.errors import NO_ROOM, UserError
-from skinexp.core.run_files import OUTBOX
+from skinexp.core.run_files import HYDRA, OUTBOX
+from skinexp.tracking.store_address import absolute
 
 STATUSES = {"finished": "FINISHED", "failed": "FAILED", "killed": "KILLED"}  # of a run, in MLflow's words
+STATES = ("run", "resumed", "status")  # kinds of records that open or close a run
 
 Record = dict[str, Any]  # kind, and what that kind needs
+
+
+@dataclass(frozen=True)
+class Held:
+    """Records that were sent and that the store did not take; they stay in the outbox.
+
+    Attributes:
+        start: offset of the first one.
+        end: offset behind the last one.
+        count: number of records.
+        what: the records in words.
+        why: the reason, and what to do.
+        again: whether the same request may succeed soon.
+    """
+
+    start: int
+    end: int
+    count: int
+    what: str
+    why: str
+    again: bool
 
 
 @dataclass
@@ -29,20 +54,31 @@ class Delivered:
     """The progress of an outbox's delivery.
 
     Attributes:
-        offset: bytes of the records that the store has.
+        offset: bytes of the records that were sent.
+        checked: bytes of the records that the store was found to have, but for those that are held.
         attempted: whether the run's creation was ever requested: the reply may have been lost.
         run_id: of the MLflow run.
         experiment_id: of its experiment.
         model_ids: of logged models, by the path of their record.
-        rejected: number of records that the store will never accept.
+        held: records before the offset that the store did not take.
     """
 
     offset: int = 0
+    checked: int = 0
     attempted: bool = False
     run_id: str | None = None
     experiment_id: str | None = None
     model_ids: dict[str, str] = field(default_factory=dict)
-    rejected: int = 0
+    held: list[Held] = field(default_factory=list)
+
+    @classmethod
+    def from_dict(cls, stored: dict[str, Any]) -> "Delivered":
+        """Returns the progress that a file holds; earlier versions counted what they sent as delivered."""
+        rejected = stored.pop("rejected", 0)
+        if stored.get("run_id") is None:  # not even the run
+            stored["offset"] = 0
+        stored.setdefault("checked", 0 if rejected else stored["offset"])
+        return cls(**{**stored, "held": [Held(**held) for held in stored.get("held", ())]})
 
 
 class Outbox:
@@ -111,25 +147,45 @@ class Outbox:
                 with suppress(ValueError):
                     yield json.loads(line), offset
 
+    def unheld(self, state: Delivered) -> Iterator[tuple[Record, int, int]]:
+        """Yields the records that were not checked yet, without those that are held, each with its two offsets."""
+        start = state.checked
+        for record, end in self.read(start):
+            if not any(held.start <= start < held.end for held in state.held):
+                yield record, start, end
+            start = end
+
     @property
     def opening(self) -> Record:
         """The record that the run began with: its key, store and experiment."""
         return next(record for record, _ in self.read() if record["kind"] == "run")
 
     @property
+    def store(self) -> str:
+        """Address of the store that the run began with, the same in every working directory."""
+        opening = self.opening
+        settings = self.place / HYDRA / "hydra.yaml"
+        if "cwd" not in opening and settings.is_file():  # written by an earlier version
+            return absolute(opening["uri"], Path(yaml.safe_load(settings.read_text())["hydra"]["runtime"]["cwd"]))
+        return absolute(opening["uri"], Path(opening.get("cwd", Path.cwd())))
+
+    @property
     def left(self) -> int:
-        """Number of records that are not delivered."""
-        return sum(1 for _ in self.read(self.delivered().offset))
+        """Number of records that the store is not known to have."""
+        state = self.delivered()
+        return sum(held.count for held in state.held) + sum(1 for _ in self.unheld(state))
 
     @property
     def closed(self) -> bool:
         """Whether the last record about the run's state is its end."""
-        kinds = [record["kind"] for record, _ in self.read() if record["kind"] in ("run", "resumed", "status")]
+        kinds = [record["kind"] for record, _ in self.read() if record["kind"] in STATES]
         return bool(kinds) and kinds[-1] == "status"
 
     def delivered(self) -> Delivered:
         """Returns the progress of the delivery."""
-        return Delivered(**json.loads(self._delivered.read_text())) if self._delivered.is_file() else Delivered()
+        if not self._delivered.is_file():
+            return Delivered()
+        return Delivered.from_dict(json.loads(self._delivered.read_text()))
 
     def note(self, delivered: Delivered) -> None:
         """Writes the progress of the delivery."""

@@ -16,8 +16,10 @@ from filelock import Timeout
 from skinexp.config.schema import Tracking
 from skinexp.core import run_files
 from skinexp.core.errors import UserError
+from skinexp.tracking.environment import overridden
 from skinexp.tracking.flat import flatten
 from skinexp.tracking.outbox import STATUSES, Outbox, now
+from skinexp.tracking.undelivered import sync_command, undelivered
 from skinexp.tracking.uploader_process import UploaderProcess
 
 if TYPE_CHECKING:
@@ -181,16 +183,8 @@ class TrackedRun:
     def _end(self) -> None:
         self._uploader.end()
         self._outbox.writer.release()
-        if rejected := self._outbox.delivered().rejected:
-            log.warning("Tracking  the store refused %d records; see outbox/courier.log", rejected)
-        if left := self._outbox.left:
-            log.warning(
-                "Tracking  %d records are not delivered to %s and stay in the outbox. To deliver them: "
-                "python -m skinexp.sync %s",
-                left,
-                self._options.uri,
-                self._directory,
-            )
+        if self._outbox.left:
+            log.warning("Tracking  %s", undelivered(self._outbox, self._options.uri))
 
     def _append(self, kind: str, **content: Any) -> None:
         self._outbox.append(kind, **content)
@@ -218,6 +212,8 @@ def start(
     Raises:
         UserError: if another process is working on the run, or an undelivered run would be lost.
     """
+    if line := overridden(options):
+        log.info("Tracking  %s", line)
     outbox = _own_outbox(directory, resume)
     fresh = not outbox
     if not fresh:
@@ -230,6 +226,7 @@ def start(
             "run",
             key=key,
             uri=options.uri,
+            cwd=str(Path.cwd()),
             experiment=options.experiment,
             name=name,
             parent=parent,
@@ -255,7 +252,7 @@ def _own_outbox(directory: Path, resume: bool) -> Outbox:
         if outbox.left:
             outbox.writer.release()
             raise UserError(
-                f"{directory}: holds a run that was not delivered. Deliver it (python -m skinexp.sync {directory}), go "
+                f"{directory}: holds a run that was not delivered. Deliver it ({sync_command(outbox)}), go "
                 f"on with it (resume={directory}), or use another directory"
             )
         outbox.clear()

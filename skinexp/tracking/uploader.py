@@ -70,7 +70,7 @@ class Uploader:
             time.sleep(min(next(pauses), left))
 
     def _deliver(self) -> bool:
-        from skinexp.tracking.delivery import Unavailable
+        from skinexp.tracking.store_errors import Unavailable
 
         try:
             self._delivery.deliver()
@@ -81,7 +81,7 @@ class Uploader:
         if not self._works:
             self._works = True
             _say(run_id=self._delivery.run_id, experiment_id=self._delivery.experiment_id)
-        return True
+        return not self._delivery.worth_repeating
 
 
 def main(directory: Path, uri: str, wait: float, system_metrics: bool) -> None:

@@ -40,7 +40,9 @@ class UploaderProcess:
         if self.run_id:
             return ""
         complaints = self._log.read_text(errors="replace").splitlines() or ["it does not reply"]
-        return self._refusal or f"tracking.uri: {self._uri} cannot be used ({complaints[-1]}). Start a server there"
+        return self._refusal or (
+            f"tracking.uri: {self._uri} cannot be used ({complaints[-1]}). Track into a local file: tracking=local"
+        )
 
     def wake(self) -> None:
         """Notifies the uploader that there is something to deliver."""

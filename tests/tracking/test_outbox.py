@@ -83,9 +83,9 @@ def test_what_is_not_delivered_is_left(outbox):
     for kind in ("run", "params", "status"):
         outbox.append(kind)
     offsets = [offset for _, offset in outbox.read()]
-    outbox.note(Delivered(offset=offsets[0], run_id="abc"))
+    outbox.note(Delivered(offset=offsets[0], checked=offsets[0], run_id="abc"))
     assert outbox.left == 2
-    assert outbox.delivered() == Delivered(offset=offsets[0], run_id="abc")
+    assert outbox.delivered() == Delivered(offset=offsets[0], checked=offsets[0], run_id="abc")
 
 
 def test_a_full_disk_is_told_in_a_sentence_and_costs_nothing_that_was_written(outbox, monkeypatch):

@@ -152,7 +152,7 @@ def test_a_run_in_the_directory_of_one_that_is_at_work_is_refused_before_it_dele
 def test_a_directory_with_an_undelivered_run_is_not_written_over(tmp_path, soon):
     run = start("http://127.0.0.1:1", tmp_path, required=False, wait=0.0)
     run.close("finished", None)
-    with pytest.raises(UserError, match=r"holds a run that was not delivered. Deliver it \(python -m skinexp.sync"):
+    with pytest.raises(UserError, match=r"holds a run that was not delivered. Deliver it \(\S+ -m skinexp.sync"):
         start("http://127.0.0.1:1", tmp_path)
 
 
@@ -297,6 +297,20 @@ def test_eight_writers_share_one_new_sqlite_store_and_nothing_is_missing(tmp_pat
         assert [file.path for file in client.list_artifacts(run_id)] == ["result.json"]
         log = (tmp_path / str(number) / "outbox" / "courier.log").read_text()
         assert "locked" not in log
+
+
+def test_sync_names_a_cause_once(tmp_path, soon, capsys):
+    for name in ("a", "b"):
+        outbox = Outbox(tmp_path / name)
+        outbox.create()
+        outbox.append(
+            "run", key=name, uri="http://127.0.0.1:1", experiment="x", name=name, parent=None, tags={}, time=1
+        )
+        outbox.append("status", status="FINISHED", time=2)
+    assert sync.sync([tmp_path]) == 2
+    first, second = capsys.readouterr().out.splitlines()
+    assert "2 records are not delivered. tracking.uri: http://127.0.0.1:1 cannot be used" in first
+    assert second.endswith("b: 2 records are not delivered, for the same reason")
 
 
 def test_a_server_that_is_killed_and_started_again_misses_nothing(own_server, tmp_path, soon, caplog):
