@@ -13,6 +13,7 @@ from skinexp import health, training
 from skinexp.config.schema import Config
 from skinexp.core import run_files
 from skinexp.data.pipeline import Batches
+from skinexp.data.table import Table
 from skinexp.evaluation import EvaluationOptions, TestEvaluation, evaluate
 from skinexp.explain.maps import Explanations, explain
 from skinexp.models.archive import save_model
@@ -162,7 +163,7 @@ class _Training:
     ) -> None:
         with self.run_log.stage("model"):
             statistics = training_statistics(batches, predictions, dataset.prepared.table.frame, self.config.seed)
-            needed = _needed_to_predict(self.config, evaluation)
+            needed = _needed_to_predict(self.config, dataset.prepared.table, evaluation)
             save_model(classifier.network, self.directory / run_files.MODEL, needed, statistics)
 
     def tracking(self, classifier: Classifier, batches: Batches, predictions: Predictions) -> None:
@@ -190,9 +191,10 @@ class _Training:
         log.info("Health    %s: %s", verdict.verdict, verdict.sentence)
 
 
-def _needed_to_predict(config: Config, evaluation: TestEvaluation) -> dict[str, object]:
-    """Returns the metadata of the model file: preprocessing, threshold, calibration and class names."""
-    return {
+def _needed_to_predict(config: Config, table: Table, evaluation: TestEvaluation) -> dict[str, object]:
+    """Returns the metadata of the model file: preprocessing, pixel range, threshold, calibration and class names."""
+    pixel_range = {"pixel_bits": table.pixel_range.bits} if table.pixel_range else {}
+    return pixel_range | {
         "preprocess": dataclasses.asdict(config.data.preprocess),
         "calibration": evaluation.calibrator.to_dict(),
         "threshold": evaluation.operating_threshold,  # of the calibrated probability
