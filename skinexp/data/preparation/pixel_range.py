@@ -10,6 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import BinaryIO
 
+from PIL import Image
+
 from skinexp.data.preparation import preprocess
 from skinexp.data.preparation.pixel_depth import BITS, FULL, PNG, PNG_DEPTH, colours, is_deep_tiff, values
 
@@ -49,7 +51,7 @@ def is_deep(stream: BinaryIO) -> bool:
     if not start.startswith(TIFFS):
         return False
     try:
-        with preprocess.without_warnings, preprocess.opened(start + stream.read()) as image:
+        with preprocess.without_warnings, Image.open(stream, formats=("TIFF",)) as image:
             return is_deep_tiff(image)
     except Exception:  # a damaged header, in one of many ways: preparation reports the file
         return False
