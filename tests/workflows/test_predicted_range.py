@@ -1,6 +1,8 @@
 """Files of 16 bits are predicted as they were trained on, or by what the named files hold."""
 
 from dataclasses import replace
+from functools import partial
+from pathlib import Path
 from types import SimpleNamespace
 
 import cv2
@@ -8,6 +10,7 @@ import numpy as np
 import pytest
 
 from skinexp.config.schema import Config, Preprocess
+from skinexp.data.image_readers import read_file
 from skinexp.data.preparation.pixel_range import PixelRange
 from skinexp.data.sources.named_images import NamedImage
 from skinexp.data.table import Table
@@ -35,7 +38,7 @@ def images(tmp_path) -> list[NamedImage]:
 
 
 def brightest(predictor: Predictor, images: list[NamedImage]) -> list[int]:
-    prepared = [predictor.prepare(lambda file=image.file: open(file, "rb").read()) for image in images]
+    prepared = [predictor.prepare(partial(read_file, Path(image.file))) for image in images]
     return [pixels.max() for pixels in prepared if not isinstance(pixels, str)]
 
 

@@ -2,7 +2,7 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import PurePath
 
 import cv2
@@ -21,7 +21,7 @@ DARK = 40  # of 255: an image without a brighter pixel is nearly black
 BLACK = 2  # an image without a brighter pixel has one colour, which is another finding
 LARGE_SHARE = 0.1  # of the images, above which a finding decides the scores
 MOST_SHOWN = 12
-WORD = re.compile(r"(.+?)[ _.-]+[A-Za-z]+[0-9]?")  # a name, and a word behind it, such as `_seg`
+WORD_AT_END = re.compile(r"[ _.-]+[A-Za-z]+[0-9]?$")  # such as `_seg`
 
 
 def measure(pixels: npt.NDArray[np.uint8]) -> dict[str, float]:
@@ -101,9 +101,8 @@ def one_stem(frame: pd.DataFrame) -> Finding | None:
             pairs += [
                 (rows[0], other) for other in rows[1:] if frame["path"].iloc[rows[0]] != frame["path"].iloc[other]
             ]
-            match = WORD.fullmatch(stem)
-            if match and match[1] in stems:
-                pairs.append((stems[match[1]][0], rows[0]))
+            if shorter := next((name for name in _without_words(stem) if name in stems), None):
+                pairs.append((stems[shorter][0], rows[0]))
     if not pairs:
         return None
     names = frame["image_id"].to_numpy(), frame["path"].to_numpy()

@@ -71,6 +71,7 @@ def test_a_picture_of_one_colour_is_another_finding():
         (["a.jpg", "a.png", "b.jpg"], [["a.jpg", "a.png"]]),
         (["a (1).png", "a (1)_seg.png", "a (2).png"], [["a (1).png", "a (1)_seg.png"]]),
         (["x_gt1.png", "x.jpg"], [["x.jpg", "x_gt1.png"]]),
+        (["x_1_attribute_globules.png", "x_1.jpg"], [["x_1.jpg", "x_1_attribute_globules.png"]]),
         (["IMG_1.jpg", "IMG_2.jpg", "IMG.1.jpg", "one/a.jpg", "two/a.png", "a_1.jpg", "a_2.jpg"], []),
     ],
 )
