@@ -117,6 +117,13 @@ def one_stem(frame: pd.DataFrame) -> Finding | None:
     return Finding("one_stem", severity, len(pairs), sentence, listed, pairs[:MOST_SHOWN])
 
 
+def _without_words(stem: str) -> Iterator[str]:
+    """Yields a name without its last word, without its last two, and so on: `a_1` of `a_1_left_mask`."""
+    while match := WORD_AT_END.search(stem):
+        stem = stem[: match.start()]
+        yield stem
+
+
 def _finding(name: str, frame: pd.DataFrame, are: npt.NDArray[np.bool_], detail: pd.Series, sentence: str) -> Finding:
     rows = frame.loc[are, ["image_id", "path"]].assign(detail=detail.to_numpy())
     shown: Sequence[Sequence[int]] = [[int(row)] for row in np.flatnonzero(are)[:MOST_SHOWN]]
