@@ -57,7 +57,7 @@ class FolderSource(Source):
             FileReader(directory, files),
             licence_file(directory),
             deep=tuple(position for position, (_, deep) in enumerate(inspected) if deep),
-            unused=_unused(directory, below, {*files, manifest.name, options.manifest}, reason),
+            unused=_unused(directory, below, {*files, options.manifest}, reason),
         )
 
 
