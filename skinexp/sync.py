@@ -10,11 +10,12 @@ from pathlib import Path
 from filelock import Timeout
 
 from skinexp.core.errors import UserError, exit_on_user_error
+from skinexp.core.number_format import counted
 from skinexp.core.run_files import UPLOADER_LOG
 from skinexp.core.terminal import from_here
 from skinexp.tracking import uploader
 from skinexp.tracking.outbox import Outbox, find
-from skinexp.tracking.undelivered import records, undelivered
+from skinexp.tracking.undelivered import undelivered
 
 LEFT = 1  # exit code: something could not be delivered
 
@@ -69,15 +70,15 @@ def _deliver(outbox: Outbox, uri: str | None, known: set[str]) -> bool:
         left, why = outbox.left, as_command_line(str(error))
         if left:
             reason = ", for the same reason" if why in known else f". {why}"
-            print(f"{name}: {records(left)} {'is' if left == 1 else 'are'} not delivered{reason}")
+            print(f"{name}: {counted(left, 'record')} {'is' if left == 1 else 'are'} not delivered{reason}")
             known.add(why)
         else:
             print(f"{name}: all records were delivered before. {why}")
         return not left and uri is None
     if outbox.left:
-        print(f"{name}: {records(count)} delivered; {undelivered(outbox, store, moved=uri is not None)}")
+        print(f"{name}: {counted(count, 'record')} delivered; {undelivered(outbox, store, moved=uri is not None)}")
         return False
-    print(f"{name}: {records(count)} delivered" if count else f"{name}: all records were delivered before")
+    print(f"{name}: {counted(count, 'record')} delivered" if count else f"{name}: all records were delivered before")
     return True
 
 

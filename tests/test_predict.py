@@ -160,7 +160,7 @@ def test_rows_are_in_the_order_of_the_words_and_each_file_is_there_once(predicte
 
 def test_the_terminal_counts_what_was_predicted_ignored_repeated_and_not_usable(predicted):
     for sentence in (
-        "Ignored   files that are hidden or do not have the suffix of an image: 1",
+        "Ignored   files that are hidden, masks by their names, or have no suffix of an image: 1",
         "Repeated  files that were named again: 1. Each file has one row",
         "Predicted 6 images: 3 benign, 3 malignant",
         "Failed    images that cannot be used: 3. Column `error` has the reasons",

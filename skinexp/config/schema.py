@@ -106,6 +106,13 @@ class Data:
     )
     limit: int | None = number(None, "largest number of images, drawn by label with the seed; null: all images", ge=20)
     on_bad_image: str = choice("fail", "skip", help="unreadable images: stop, or leave them out; both list them")
+    pixel_bits: int | None = number(
+        None,
+        "bits a channel that the values of 16-bit files fill: 2**bits - 1 becomes white, 0 black; null: the fewest of "
+        "8, 10, 12, 14 and 16 that hold the largest value of the data set",
+        ge=8,
+        le=16,
+    )
     audit: str = choice(
         "quick", "full", "off", help="before training, look for copies, contradictory labels and confounds"
     )

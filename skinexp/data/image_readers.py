@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from skinexp.config.schema import Phantom
+from skinexp.data.preparation import preprocess
 from skinexp.data.sources.listing import why_no_file
 
 LARGEST_FILE = 2**29  # bytes: half a gibibyte, far above any photograph
@@ -33,6 +34,11 @@ def read_file(path: Path) -> bytes:
 def part(reader: Any, positions: Sequence[int]) -> Any:
     """Returns a reader of these positions only, if `reader` supports that, or else `reader` itself."""
     return reader.part(positions) if hasattr(reader, "part") else reader
+
+
+def encoded(reader: Any, position: int, found: bytes | np.ndarray) -> bytes | np.ndarray:
+    """Returns the content of the file behind what a reader found, which may have decoded it; `found` if it did not."""
+    return reader.encoded(position) if hasattr(reader, "encoded") else found
 
 
 @dataclass(frozen=True)
@@ -97,3 +103,32 @@ class PhantomReader:
 
     def part(self, positions: Sequence[int]) -> "PhantomReader":
         return PhantomReader(self.seed, self.options, self.flipped & frozenset(positions))
+
+
+@dataclass(frozen=True)
+class RangeReader:
+    """Reader that decodes the files of more than 8 bits a channel of another reader, by the range of their data set.
+
+    Attributes:
+        reader: of encoded images.
+        bits: that the values of these files fill; see `skinexp.data.preparation.pixel_range`.
+        deep: positions of these files.
+    """
+
+    reader: Any
+    bits: int
+    deep: frozenset[int]
+
+    def __call__(self, position: int) -> bytes | np.ndarray:
+        found: bytes | np.ndarray = self.reader(position)
+        if position in self.deep and isinstance(found, bytes):
+            return preprocess.decode(found, bits=self.bits)
+        return found
+
+    def encoded(self, position: int) -> bytes | np.ndarray:
+        """Returns what the other reader reads, before it is decoded."""
+        found: bytes | np.ndarray = self.reader(position)
+        return found
+
+    def part(self, positions: Sequence[int]) -> "RangeReader":
+        return RangeReader(part(self.reader, positions), self.bits, self.deep & frozenset(positions))

@@ -10,6 +10,8 @@ import pandas as pd
 
 from skinexp.core.digest import digest
 from skinexp.core.number_format import counted
+from skinexp.data.preparation.pixel_range import PixelRange
+from skinexp.data.unused import UnusedFile
 
 CLASS_NAMES = ("benign", "malignant")
 
@@ -32,6 +34,8 @@ class Table:
             that any model can reach.
         licence: licence of the images, or None if it is not known.
         joined_with_copies: whether groups were joined because they contain copies of the same image.
+        unused: files that the source holds besides these images.
+        pixel_range: how the values of files with more than 8 bits a channel are scaled; None if there is no such file.
     """
 
     name: str
@@ -42,6 +46,8 @@ class Table:
     truth: dict[str, float] = field(default_factory=dict)
     licence: str | None = None
     joined_with_copies: bool = False
+    unused: tuple[UnusedFile, ...] = ()
+    pixel_range: PixelRange | None = None
 
     @property
     def digest(self) -> str:

@@ -60,6 +60,8 @@ def read_images(prepared: Prepared, batches: Batches, seed: int) -> Readings:
         prevalence=float(np.mean(batches.train.labels)),
     )
     val = _draw(batches.val, frame[frame["split"] == "val"], seed)
+    test = batches.test.read(sample(batches.test, seed, IMAGES))
+    readings |= Readings(dark_images=max(map(probes.dark_share, (pixels, val.pixels, test))))
     sizes = original_sizes(prepared.table, train.positions, train.members)
     readings |= Readings(label_mismatch=_largest_label_mismatch(batches, frame))
     return readings | _read_appearance(train, val, seed) | _read_shortcuts(train, sizes, seed)
@@ -82,10 +84,11 @@ def original_sizes(table: Table, positions: pd.Series, members: np.ndarray) -> n
     sizes = np.zeros((len(examined), 2))
     for row, position in enumerate([] if table.truth else examined):  # a table with known truth is generated
         source = table.reader(position)
-        if not isinstance(source, bytes):
-            break
-        with Image.open(io.BytesIO(source)) as image:
-            sizes[row] = image.height, image.width
+        if isinstance(source, bytes):
+            with Image.open(io.BytesIO(source)) as image:
+                sizes[row] = image.height, image.width
+        else:
+            sizes[row] = source.shape[:2]
     return sizes
 
 

@@ -23,6 +23,7 @@ FOLDS = 5
 STRENGTH = 4.0  # C of the logistic probe, divided by the number of features: more features are penalised more
 SAMPLED = 20_000  # values of a kernel that are compared with its initializer's: fewer do not show short trainings
 SMALLEST = 1e-12  # standard deviation over mean: below it, a feature varies by rounding only
+BLACK, DARK = 2, 40  # of 255: an image without a brighter pixel shows one colour, or is nearly black
 SAME = 0.001  # p-value above which two samples count as drawn from one distribution
 
 
@@ -260,6 +261,17 @@ def remaining_start(momentum: float, updates: int) -> float:
 
 
 # --- images -----------------------------------------------------------------------------------------------------------
+
+
+def dark_share(images: ArrayLike) -> float:
+    """Returns the share of (n, s, s, 3) images that are nearly black, but not of one colour.
+
+    Args:
+        images: in the range 0 to 255; in any other, brighter pixels than `BLACK` are missing, and nothing is dark.
+    """
+    pixels = np.asarray(images)[:, ::2, ::2]
+    brightest = np.percentile(pixels.reshape(len(pixels), -1), 99.9, axis=1)
+    return float(np.mean((brightest > BLACK) & (brightest < DARK)))
 
 
 def constant_share(images: np.ndarray) -> float:

@@ -25,6 +25,7 @@ class Readings:
     constant_images: float = MISSING  # share of images with only one colour
     noise_images: float = MISSING  # share of images that are noise
     duplicate_images: float = MISSING  # share of images that equal an earlier one, pixel by pixel
+    dark_images: float = MISSING  # share of images that are nearly black, in the part of the split with most of them
     pixel_min: float = MISSING  # smallest pixel value
     pixel_max: float = MISSING  # 99.9th percentile of the pixel values
     nonfinite_pixels: float = MISSING  # number of pixel values that are NaN or infinite

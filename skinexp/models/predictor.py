@@ -1,5 +1,6 @@
 """A trained network with what its file says about images: photographs in, probabilities and predicted classes out."""
 
+import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,8 @@ from scipy.special import expit
 from skinexp.config.schema import Preprocess
 from skinexp.data.pipeline import Images
 from skinexp.data.preparation.chunks import prepare_one
+from skinexp.data.preparation.pixel_range import is_deep
+from skinexp.data.preparation.preprocess import decode
 from skinexp.data.table import CLASS_NAMES
 from skinexp.evaluation import OperatingPoint, calibrated_probabilities, predicted_labels
 from skinexp.models.archive import load_metadata
@@ -30,12 +33,14 @@ class Predictor:
         preprocess: how the images of the training were prepared.
         operating_point: calibration and threshold of the run.
         classes: names of label 0 and of label 1.
+        pixel_bits: that the values of files with more than 8 bits a channel fill; None: the training had no such file.
     """
 
     forward: ForwardPass
     preprocess: Preprocess
     operating_point: OperatingPoint
     classes: tuple[str, ...] = CLASS_NAMES
+    pixel_bits: int | None = None
 
     def prepare(self, read: Callable[[], bytes]) -> np.ndarray | str:
         """Prepares one photograph as in the training.
@@ -46,7 +51,13 @@ class Predictor:
         Returns:
             (size, size, 3) uint8 RGB, or the reason why the image cannot be used.
         """
-        return prepare_one(lambda _: read(), self.preprocess, 0)
+        return prepare_one(lambda _: self._decoded(read()), self.preprocess, 0)
+
+    def _decoded(self, data: bytes) -> bytes | np.ndarray:
+        """Returns the pixels of a file with more than 8 bits a channel, and any other file as it is."""
+        if self.pixel_bits is None or not is_deep(io.BytesIO(data)):
+            return data
+        return decode(data, bits=self.pixel_bits)
 
     def predict(self, prepared: Sequence[np.ndarray | str]) -> pd.DataFrame:
         """Predicts one batch of images.
@@ -97,5 +108,6 @@ def load_predictor(model_file: Path, preprocess: Preprocess, operating_point: Op
         operating_point: calibration and threshold of the run, as the file says.
     """
     network = keras.saving.load_model(model_file, compile=False)
-    classes = load_metadata(model_file).get("classes", CLASS_NAMES)
-    return Predictor(ForwardPass(network, BATCH), preprocess, operating_point, tuple(classes))
+    stored = load_metadata(model_file)
+    classes = tuple(stored.get("classes", CLASS_NAMES))
+    return Predictor(ForwardPass(network, BATCH), preprocess, operating_point, classes, stored.get("pixel_bits"))

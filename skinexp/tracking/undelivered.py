@@ -2,14 +2,10 @@
 
 import shlex
 
+from skinexp.core.number_format import counted
 from skinexp.core.python_command import python_command
 from skinexp.tracking.outbox import Outbox
 from skinexp.tracking.store_address import shown_uri
-
-
-def records(count: int) -> str:
-    """Returns a number of records in words."""
-    return "1 record" if count == 1 else f"{count} records"
 
 
 def undelivered(outbox: Outbox, uri: str, moved: bool = False) -> str:
@@ -27,7 +23,7 @@ def undelivered(outbox: Outbox, uri: str, moved: bool = False) -> str:
         reasons.setdefault(held.why, []).append(held.what)
     why = "".join(f". {', '.join(dict.fromkeys(what))}: {reason}" for reason, what in reasons.items())
     return (
-        f"{records(left)} {are} not delivered to {shown_uri(uri)} and {stay} in the outbox{why}. To deliver {them}: "
+        f"{counted(left, 'record')} {are} not delivered to {shown_uri(uri)} and {stay} in the outbox{why}. To deliver {them}: "
         + (sync_command(outbox, uri if moved else None))
     )
 

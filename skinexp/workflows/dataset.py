@@ -14,6 +14,7 @@ from skinexp.data.preparation.image_cache import Prepared
 from skinexp.data.sources import registry
 from skinexp.data.split import split
 from skinexp.data.table import Table
+from skinexp.data.unused import unused_sentence
 
 log = logging.getLogger(__name__)
 
@@ -65,10 +66,19 @@ def load_dataset(
 
 
 def load_table(data: Data, seed: int, load: Callable[[Data, int], Table] = registry.load) -> Table:
-    """Loads the table of the images and logs its size."""
+    """Loads the table of the images and logs what it holds and what it leaves out."""
     table = load(data, seed)
-    log.info("Data      %s", table)
+    log_table(table)
     return table
+
+
+def log_table(table: Table) -> None:
+    """Logs the size of a data set, the files that are not used, and the range of values of 16-bit files."""
+    log.info("Data      %s", table)
+    if table.unused:
+        log.info("Unused    %s", unused_sentence(table.unused))
+    if table.pixel_range:
+        log.info("Range     %s", table.pixel_range.sentence)
 
 
 def prepare_test_set(table: Table, data: Data) -> Prepared:

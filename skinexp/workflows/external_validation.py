@@ -40,7 +40,7 @@ def run(run: TrainedRun, table: Table, config: Config, directory: Path, run_log:
         directory: to write into.
         run_log: of the external validation.
     """
-    log.info("Data      %s", table)
+    dataset.log_table(table)
     with run_log.stage("prepare"):
         prepared = dataset.prepare_test_set(table, config.data)
         run_log.add(**dataset_outputs.summarise_dataset(prepared))

@@ -8,6 +8,7 @@ from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -17,7 +18,7 @@ from skinexp.config import evaluation_config
 from skinexp.config.compose import compose
 from skinexp.core import terminal
 from skinexp.core.number_format import counted
-from skinexp.data.sources.listing import printable
+from skinexp.data.sources.listing import printable, why_no_file
 from skinexp.data.sources.named_images import NamedImage, NamedImages, find_images
 from skinexp.runs.lookup import TrainedRun, locate_run
 from skinexp.workflows.prediction_table import check_output, prediction_table
@@ -51,7 +52,7 @@ def run(name: str, words: list[str], output: Path | None, batch_size: int, uri: 
     named = find_images(words, sys.stdin.buffer)
     trained = locate_run(name, uri)
     with terminal.libraries_write_to(Path(os.devnull)), _messages(on_stderr=output is None):
-        predictor = _load(trained)
+        predictor = _with_pixel_range(_load(trained), named.images)
         _warn(trained, named)
         shown = terminal.bar("Predicting", len(named.images)) if output is not None else nullcontext()
         predicted: Counter[str] = Counter()
@@ -115,10 +116,42 @@ def _load(run: TrainedRun) -> "Predictor":
     return load_predictor(run.model_file, run.preprocess, OperatingPoint(run.threshold, run.calibrator))
 
 
+def _with_pixel_range(predictor: "Predictor", images: Iterable[NamedImage]) -> "Predictor":
+    """Returns the predictor with the pixel range of these images, if its training had no file of more than 8 bits."""
+    from skinexp.data.image_readers import read_file
+    from skinexp.data.preparation.pixel_depth import bits_for
+    from skinexp.data.preparation.pixel_range import PixelRange, largest_value
+
+    if predictor.pixel_bits is not None:
+        return predictor
+    deep = [Path(image.file) for image in images if image.error is None and _is_deep(Path(image.file))]
+    if not deep:
+        return predictor
+    largest = largest_value([partial(read_file, file) for file in deep], os.cpu_count() or 1)
+    found = PixelRange(len(deep), largest, bits_for(largest))
+    log.info("Range     %s", found.sentence)
+    return replace(predictor, pixel_bits=found.bits)
+
+
+def _is_deep(file: Path) -> bool:
+    from skinexp.data.preparation.pixel_range import is_deep
+
+    try:
+        if why_no_file(file):  # a pipe would be read to its end, for nothing
+            return False
+        with file.open("rb") as stream:
+            return is_deep(stream)
+    except OSError:  # the row of the image says so
+        return False
+
+
 def _warn(run: TrainedRun, named: NamedImages) -> None:
     """Logs what a reader of the table would otherwise look for in vain."""
     if named.ignored:
-        log.info("Ignored   files that are hidden or do not have the suffix of an image: %s", f"{named.ignored:,}")
+        log.info(
+            "Ignored   files that are hidden, masks by their names, or have no suffix of an image: %s",
+            f"{named.ignored:,}",
+        )
     if named.repeated:
         log.info("Repeated  files that were named again: %s. Each file has one row", f"{named.repeated:,}")
     if math.isnan(run.threshold):

@@ -15,6 +15,7 @@ from skinexp import health, training
 from skinexp.config.schema import Config
 from skinexp.core import run_files
 from skinexp.data.pipeline import Batches
+from skinexp.data.table import Table
 from skinexp.evaluation import Calibrator, EvaluationOptions, TestEvaluation, evaluate
 from skinexp.evaluation.domain_shift import Reference
 from skinexp.explain.maps import Explanations, explain
@@ -164,7 +165,7 @@ class _AfterTraining:
         return math.nan if evaluation is None else evaluation.metrics[config.objective]
 
     def save_network(self) -> None:
-        save_model(self.classifier.network, self.model_file, _needed_to_predict(self.before.config, None))
+        save_model(self.classifier.network, self.model_file, _needed_to_predict(self.before.config, self.dataset.prepared.table, None))
 
     def predict(self) -> Predictions:
         return predict(self.classifier, self.batches, self.dataset.prepared.table.frame)
@@ -180,7 +181,8 @@ class _AfterTraining:
 
     def complete_model(self, evaluation: TestEvaluation, statistics: Reference | None) -> None:
         if self.model_file.is_file():
-            replace_metadata(self.model_file, _needed_to_predict(self.before.config, evaluation), statistics)
+            needed = _needed_to_predict(self.before.config, self.dataset.prepared.table, evaluation)
+            replace_metadata(self.model_file, needed, statistics)
 
     def conclude(self, predictions: Predictions) -> health.Verdict | None:
         verdict = self.doctor.conclude(self.trained.history, self.trained.best_epoch, predictions)
@@ -225,15 +227,17 @@ class _AfterTraining:
         return self.before.directory / run_files.MODEL
 
 
-def _needed_to_predict(config: Config, evaluation: TestEvaluation | None) -> dict[str, object]:
-    """Returns the metadata of the model file: preprocessing, threshold, calibration and class names.
+def _needed_to_predict(config: Config, table: Table, evaluation: TestEvaluation | None) -> dict[str, object]:
+    """Returns the metadata of the model file: preprocessing, pixel range, threshold, calibration and class names.
 
     Args:
         config: the experiment.
+        table: the images.
         evaluation: None before there is one: the network can be used without a threshold too.
     """
     calibrator = Calibrator() if evaluation is None else evaluation.calibrator
-    return {
+    pixel_range = {"pixel_bits": table.pixel_range.bits} if table.pixel_range else {}
+    return pixel_range | {
         "preprocess": dataclasses.asdict(config.data.preprocess),
         "calibration": calibrator.to_dict(),
         "threshold": evaluation and evaluation.operating_threshold,  # of the calibrated probability

@@ -375,3 +375,10 @@ def test_a_head_that_begins_worse_than_chance_and_stays_there_is_not_at_too_high
 def test_a_loss_that_rose_far_above_a_constant_prediction_suggests_too_high_a_rate(dead):
     raised = replace(dead, epochs=epochs([9.0, 30.0, 2.0], [0.7, 0.69, 0.69]))
     assert first(raised) == "learning_rate_too_high"
+
+
+def test_nearly_black_images_of_any_part_come_first_and_name_the_range(healthy):
+    dark = observe(healthy, before={"dark_images": 0.2})
+    assert first(dark) == "data_constant_or_corrupt"
+    assert "data.pixel_bits" in rules.diagnose(dark)[0].why
+    assert rules.diagnose(observe(healthy, before={"dark_images": 0.01})) == []

@@ -10,8 +10,12 @@ import joblib
 import numpy as np
 import pandas as pd
 
+from skinexp.data.audit import photographs
 from skinexp.data.audit.finding import NOTE, WARNING, Finding
+from skinexp.data.image_readers import encoded
 from skinexp.data.preparation import preprocess
+from skinexp.data.preparation.preprocess import ORIENTATION, UPRIGHT
+from skinexp.data.sources.listing import FORMAT_OF, SUFFIXES
 from skinexp.data.table import Reader
 
 SIDE = 256  # pixels of the shorter side in which an image is inspected
@@ -19,17 +23,6 @@ TINY = 32  # pixels of the shorter side, below which a lesion shows no detail
 EXTREME = 3  # times as long as wide: a strip, not a photograph
 FLAT = 2  # grey levels: an image with no larger range is constant
 USUAL_MODES = ("RGB", "L")
-SUFFIXES = {
-    "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif"),
-    "PNG": (".png", ".apng"),
-    "TIFF": (".tif", ".tiff"),
-    "WEBP": (".webp",),
-    "BMP": (".bmp", ".dib"),
-    "GIF": (".gif",),
-    "JPEG2000": (".jp2", ".j2k", ".jpx", ".jpf"),
-    "PPM": (".ppm", ".pgm", ".pbm", ".pnm"),
-}
-ORIENTATION, UPRIGHT = 0x0112, 1  # of EXIF: the tag, and its usual value
 
 Properties = dict[str, Any]
 Progress = Callable[[str, int, int], None]
@@ -48,7 +41,8 @@ def inspect_files(frame: pd.DataFrame, reader: Reader, workers: int | None, prog
 
     Returns:
         One row per image, with the frame's index: format, mode, width, height, bytes, compression, orientation, frames,
-        range, border, and reason: why the image cannot be used. A value that is not known is missing.
+        range, border, brightest, top_values (of `photographs.measure`), and reason: why the image cannot be used. A
+        value that is not known is missing.
     """
     positions = frame["position"].tolist()
     found = []
@@ -57,7 +51,8 @@ def inspect_files(frame: pd.DataFrame, reader: Reader, workers: int | None, prog
             found.append(properties)
             progress("files", done, len(positions))
     columns = ["format", "mode", "width", "height", "bytes", "compression", "orientation", "frames", "range", "border"]
-    return pd.DataFrame(found, index=frame.index).reindex(columns=[*columns, "reason"])
+    columns += [*photographs.MEASURES, "reason"]
+    return pd.DataFrame(found, index=frame.index).reindex(columns=columns)
 
 
 def inspect_file(reader: Reader, position: int) -> Properties:
@@ -65,8 +60,9 @@ def inspect_file(reader: Reader, position: int) -> Properties:
     properties: Properties = {}
     try:
         pixels = reader(position)
+        if isinstance(data := encoded(reader, position, pixels), bytes):
+            properties = _header(data)
         if isinstance(pixels, bytes):
-            properties = _header(pixels)
             pixels = preprocess.decode(pixels, SIDE)
         properties = {"width": pixels.shape[1], "height": pixels.shape[0]} | properties | _pixels(pixels)
     except preprocess.ImageError as error:
@@ -94,7 +90,8 @@ def _pixels(pixels: preprocess.Pixels) -> Properties:
     rows, columns = preprocess.border_box(small)
     kept = (rows.stop - rows.start) * (columns.stop - columns.start)
     spread = small.max(axis=(0, 1)).astype(int) - small.min(axis=(0, 1))
-    return {"range": int(spread.max()), "border": 1 - kept / (small.shape[0] * small.shape[1])}
+    border = 1 - kept / (small.shape[0] * small.shape[1])
+    return {"range": int(spread.max()), "border": border} | photographs.measure(small)
 
 
 def findings(frame: pd.DataFrame, files: pd.DataFrame) -> list[Finding]:
@@ -168,5 +165,4 @@ def unusable(paths: list[str], reasons: list[str | None]) -> Finding | None:
 
 def _is_misnamed(path: str, kind: object) -> bool:
     suffix = PurePath(path).suffix.lower()
-    known = {ending for endings in SUFFIXES.values() for ending in endings}
-    return isinstance(kind, str) and suffix in known and suffix not in SUFFIXES.get(kind, ())
+    return isinstance(kind, str) and suffix in FORMAT_OF and suffix not in SUFFIXES.get(kind, ())

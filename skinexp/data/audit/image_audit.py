@@ -12,7 +12,7 @@ import pandas as pd
 from skinexp.config.schema import Data
 from skinexp.core import terminal
 from skinexp.core.errors import UserError, listed
-from skinexp.data.audit import class_sizes, confounds, copies, file_checks, grouping
+from skinexp.data.audit import class_sizes, confounds, copies, file_checks, grouping, photographs
 from skinexp.data.audit.finding import Finding, Findings
 from skinexp.data.audit.unused_files import unused_files
 from skinexp.data.duplicates import clusters, find_duplicates
@@ -49,8 +49,8 @@ def audit(table: Table, options: Data) -> Findings:
     findings = _findings("full", table, pairs, properties)
     return findings.with_findings(
         file_checks.unusable(frame["path"].tolist(), properties["reason"].tolist()),
-        unused_files(table, options),
         *file_checks.findings(frame, properties),
+        *photographs.findings(frame, properties, table.pixel_range),
     )
 
 
@@ -86,7 +86,9 @@ def _quick_audit(prepared: Prepared, options: Data) -> Findings:
     if crops:
         log.info("Many images are copies of others: searching for cropped and zoomed copies as well")
         pairs = search(quick=False)
-    return _findings("quick", prepared.table, pairs, None, crops)
+    found = _findings("quick", prepared.table, pairs, None, crops)
+    measures = photographs.measure_all(read, len(frame))
+    return found.with_findings(*photographs.findings(frame, measures, prepared.table.pixel_range))
 
 
 def _findings(
@@ -98,6 +100,7 @@ def _findings(
     return Findings(mode, len(frame), pairs=pairs, clusters=together).with_findings(
         *copies.pair_findings(frame, pairs, together, mode, crops),
         copies.lesion_conflicts(frame),
+        unused_files(table),
         _given_split_leakage(table, together),
         grouping.giant(frame, groups),
         *confounds.findings(confounds.links(frame, properties, groups)),

@@ -1,40 +1,15 @@
-"""Files of a directory that no row of the table names, each with the reason."""
-
-from pathlib import Path
+"""The finding about files of a directory that no row of the table is."""
 
 import pandas as pd
 
-from skinexp.config.schema import Data
 from skinexp.data.audit.finding import NOTE, Finding
-from skinexp.data.image_readers import FileReader
-from skinexp.data.leaky_copies import CopyingReader
-from skinexp.data.sources.listing import everything, is_image_name, printable
 from skinexp.data.table import Table
+from skinexp.data.unused import unused_sentence
 
 
-def unused_files(table: Table, options: Data) -> Finding | None:
-    """Returns the files below `data.path` that are not used; None for other sources, and if all are used."""
-    reader = table.reader.reader if isinstance(table.reader, CopyingReader) else table.reader
-    if not isinstance(reader, FileReader) or isinstance(reader.files, dict):
+def unused_files(table: Table) -> Finding | None:
+    """Returns the files beside the images of the table, each with the reason; None if all are used."""
+    if not table.unused:
         return None
-    directory = Path(str(options.path))
-    has_manifest = (directory / options.manifest).is_file()
-    used = {str(Path(str(file))) for file in reader.files}
-    rows = []
-    for file, unreadable in everything(directory):
-        if file in used or (has_manifest and not unreadable and not is_image_name(file)):
-            continue  # beside a manifest there may be anything
-        rows.append((printable(str(directory / file)), unreadable or _why(file, has_manifest)))
-    if not rows:
-        return None
-    count = f"{len(rows):,} files are" if len(rows) > 1 else "One file is"
-    sentence = f"{count} below data.path and not used: check whether any of them should be"
-    return Finding("left_aside", NOTE, len(rows), sentence, pd.DataFrame(rows, columns=["path", "reason"]))
-
-
-def _why(file: str, has_manifest: bool) -> str:
-    if has_manifest:
-        return "not in the manifest"
-    if len(Path(file).parts) == 1 or is_image_name(file):
-        return "in no class folder"
-    return "its name does not end as an image's does"
+    rows = pd.DataFrame([(file.path, file.reason) for file in table.unused], columns=["path", "reason"])
+    return Finding("left_aside", NOTE, len(rows), unused_sentence(table.unused), rows)

@@ -21,6 +21,7 @@ from skinexp.data import image_readers
 from skinexp.data.preparation import chunks, preprocess, worker_pool
 from skinexp.data.preparation.cache_lock import cache_lock
 from skinexp.data.preparation.chunks import Chunk, Written, prepare_one
+from skinexp.data.preparation.pixel_depth import FULL
 from skinexp.data.preparation.resumable_cache import BAD, CHUNK, IMAGES, ResumableCache
 from skinexp.data.table import Reader, Table
 
@@ -67,7 +68,7 @@ def prepare(table: Table, options: Data) -> Prepared:
         UserError: if images cannot be used and `data.on_bad_image` is `fail`; the message lists them by path. Or if
             the disk has no room for them.
     """
-    key = digest(VERSION, options.preprocess, table.frame["sha256"].tolist())
+    key = digest(VERSION, options.preprocess, table.frame["sha256"].tolist(), *_scale(table))
     directory = Path(options.cache) / "prepared" / key
     if directory.is_dir() or not _fill(directory, table, options):
         log.info("Prepared  %s, found in the cache", counted(len(table.frame), "image"))
@@ -81,6 +82,11 @@ def prepare(table: Table, options: Data) -> Prepared:
     frame = table.frame.iloc[readable].reset_index(drop=True)
     # Bad images leave rows of zeros behind: `row` skips them without a copy of the rest.
     return Prepared(images, replace(table, frame=frame.assign(row=readable)), bad, directory)
+
+
+def _scale(table: Table) -> list[int]:
+    """Returns what the key of the cache needs of the pixel range: nothing if files are read by their own depth."""
+    return [table.pixel_range.bits] if table.pixel_range and table.pixel_range.bits != FULL else []
 
 
 def read(reader: Reader, position: int) -> np.ndarray:

@@ -9,6 +9,7 @@ import io
 import math
 import threading
 import warnings
+from typing import Any
 
 import cv2
 import numpy as np
@@ -16,13 +17,14 @@ import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from skinexp.config import schema
+from skinexp.data.preparation import pixel_depth
 
 Pixels = npt.NDArray[np.uint8]  # (height, width, 3) RGB
 Mask = npt.NDArray[np.bool_]  # (height, width)
 
 # Of those that Pillow reads: pictures, and nothing that starts another program (as EPS does).
 FORMATS = ("JPEG", "PNG", "TIFF", "WEBP", "BMP", "GIF", "JPEG2000", "PPM")
-SIXTEEN_BIT = ("I", "I;16", "I;16L", "I;16B", "I;16N")
+ORIENTATION, UPRIGHT = 0x0112, 1  # of EXIF: the tag, and its usual value
 
 BORDER_SIDE = 192  # the border is looked for in a copy whose longer side has about this many pixels
 BLACKNESS = 0.36  # frame or vignette: darker than this fraction of the bright quarter of the picture
@@ -48,16 +50,19 @@ class ImageError(ValueError):
     """The error of a file that is no usable image; the message is the reason, as a clause."""
 
 
-def decode(data: bytes, side: int | None = None) -> Pixels:
+def decode(data: bytes, side: int | None = None, bits: int | None = None) -> Pixels:
     """Decodes the picture in a file's bytes.
 
     The picture is rotated according to its EXIF orientation. Transparency is laid on white, as browsers do (on black it
-    would resemble a frame). 16 bits are scaled to 8. Of an animation, the first frame is used.
+    would resemble a frame). 16 bits are scaled to 8, see `bits`. Of an animation, the first frame is used.
 
     Args:
         data: content of the file.
         side: pixels of the shorter side that are sufficient. A JPEG may then be decoded at a half, a quarter or an
             eighth of its size, but not below `side`, which is three times as fast. None: decode at full size.
+        bits: that the values fill if the file stores more than 8 bits a channel: 2**bits - 1 becomes white.
+            None: the fewest of `pixel_depth.BITS` that hold the values of this file. Images of one data set need one
+            range, which `pixel_range` finds.
 
     Returns:
         (height, width, 3) uint8 RGB.
@@ -73,8 +78,9 @@ def decode(data: bytes, side: int | None = None) -> Pixels:
                 if side is not None:
                     image.draft(None, (side, side))  # only JPEG knows this
                 image.load()
-                ImageOps.exif_transpose(image, in_place=True)
-                return np.array(_rgb(image))
+                picture = _scaled(image, data, bits)
+                ImageOps.exif_transpose(picture, in_place=True)
+                return np.array(_rgb(picture))
         except ImageError:
             raise
         except UnidentifiedImageError as error:
@@ -136,12 +142,29 @@ class _WithoutWarnings:
 without_warnings = _WithoutWarnings()
 
 
+def _scaled(image: Image.Image, data: bytes, bits: int | None) -> Image.Image:
+    """Returns the image with 8 bits a channel if its file stores more and its values fill fewer than 16."""
+    if bits == pixel_depth.FULL or (stored := pixel_depth.values(image, data)) is None:
+        return image
+    _require_16_bits(image.mode, stored)
+    bits = bits or pixel_depth.bits_for(int(pixel_depth.colours(stored).max()))
+    if bits == pixel_depth.FULL:
+        return image
+    scaled = pixel_depth.scaled(stored, bits)
+    scaled.getexif()[ORIENTATION] = image.getexif().get(ORIENTATION, UPRIGHT)
+    return scaled
+
+
+def _require_16_bits(mode: str, values: npt.NDArray[Any]) -> None:
+    if values.min() < 0 or values.max() > 65_535:
+        raise ImageError(f"mode {mode} cannot be turned into RGB: values outside 0 to 65535")
+
+
 def _rgb(image: Image.Image) -> Image.Image:
     """Returns the image with 8 bits per colour, whatever the file's depth."""
-    if image.mode in SIXTEEN_BIT:
+    if image.mode in pixel_depth.GREY:
         values = np.asarray(image)
-        if values.min() < 0 or values.max() > 65_535:
-            raise ImageError(f"mode {image.mode} cannot be turned into RGB: values outside 0 to 65535")
+        _require_16_bits(image.mode, values)
         eight_bits = (np.arange(65_536) / 257).round().astype(np.uint8)  # a table takes no copy in 64 bits
         return Image.fromarray(eight_bits[values]).convert("RGB")
     if image.mode == "F":

@@ -2,7 +2,8 @@
 
 import hashlib
 import os
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -12,12 +13,17 @@ import pandas as pd
 from skinexp.config.schema import Data
 from skinexp.core.errors import UserError
 from skinexp.data.image_readers import FileReader
+from skinexp.data.preparation.pixel_range import is_deep
+from skinexp.data.sources import licence
 from skinexp.data.sources.licence import licence_file
-from skinexp.data.sources.listing import everything, is_image_name, printable, why_no_file
-from skinexp.data.sources.source import PARTS, Listing, Source, image_column, part_name
+from skinexp.data.sources.listing import everything, printable, why_no_file, why_no_photograph
+from skinexp.data.sources.manifest_files import find_files
+from skinexp.data.sources.source import IMAGE_COLUMNS, PARTS, Listing, Source, image_column, part_name
 from skinexp.data.table import GIVEN_SPLIT
+from skinexp.data.unused import UnusedFile, counts_by_reason
 
-TEXT_COLUMNS = ("image_id", "lesion_id", "patient_id", "group")  # of a manifest: names, even if they look like numbers
+ID_COLUMN = re.compile(r"(?:^|[^A-Za-z])[iI][dD]$|[a-z]I[dD]$")
+IN_NO_ROW, IN_NO_CLASS = "not in the manifest", "in no class folder"
 
 
 class FolderSource(Source):
@@ -29,17 +35,42 @@ class FolderSource(Source):
         """Lists the rows of `data.manifest` if there is such a file, or else the images in folders of classes."""
         directory = Path(str(options.path))
         manifest = directory / options.manifest
-        rows = read_manifest(manifest, options) if manifest.is_file() else list_class_folders(directory)
-        files = _with_suffixes(rows["file"], directory)
+        below = dict(everything(directory))
+        if manifest.is_file():
+            rows, reason = read_manifest(manifest, options), IN_NO_ROW
+            files = find_files(rows["file"], directory, manifest, tuple(below))
+        else:
+            rows, reason = list_class_folders(directory, tuple(below)), IN_NO_CLASS
+            files = tuple(rows["file"])
+        inspected = [_inspect(directory / file) for file in files]
         frame = rows.drop(columns="file").assign(
             path=[printable(str(directory / file)) for file in files],
             # Checksums of the files as they are; those in a manifest may be of an earlier state.
-            sha256=[_sha256_of_file(directory / file) for file in files],
+            sha256=[sha256 for sha256, _ in inspected],
             position=np.arange(len(rows)),
         )
         if "image_id" not in frame:
             frame.insert(0, "image_id", _ids(files))
-        return Listing(directory.resolve().name, frame, FileReader(directory, files), licence_file(directory))
+        return Listing(
+            directory.resolve().name,
+            frame,
+            FileReader(directory, files),
+            licence_file(directory),
+            deep=tuple(position for position, (_, deep) in enumerate(inspected) if deep),
+            unused=_unused(directory, below, {*files, options.manifest}, reason),
+        )
+
+
+def _unused(
+    directory: Path, below: Mapping[str, str | None], used: Iterable[str], reason: str
+) -> tuple[UnusedFile, ...]:
+    """Returns the files that are no image of the table; the reason is that of files whose name allows an image."""
+    known = {os.path.relpath(directory / file, directory) for file in used} | set(licence.FILES)
+    return tuple(
+        UnusedFile(printable(str(directory / file)), unreadable or why_no_photograph(file) or reason)
+        for file, unreadable in below.items()
+        if file not in known
+    )
 
 
 def read_manifest(manifest: Path, options: Data) -> pd.DataFrame:
@@ -52,7 +83,8 @@ def read_manifest(manifest: Path, options: Data) -> pd.DataFrame:
         UserError: if the file is not a CSV table, lacks a column, or has a row without an image.
     """
     try:
-        frame = pd.read_csv(manifest, dtype=dict.fromkeys(TEXT_COLUMNS, str))
+        names = _name_columns(pd.read_csv(manifest, nrows=0).columns, options)
+        frame = pd.read_csv(manifest, dtype=dict.fromkeys(names, str))
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
         raise UserError(f"data.manifest: {manifest} is no CSV table: {error}") from error
     column = image_column(frame.columns, options.image_column, manifest)
@@ -71,8 +103,18 @@ def read_manifest(manifest: Path, options: Data) -> pd.DataFrame:
     return frame
 
 
-def list_class_folders(directory: Path) -> pd.DataFrame:
+def _name_columns(columns: Iterable[str], options: Data) -> list[str]:
+    """Returns the columns of names, which may begin with zeros even if they look like numbers."""
+    known = {*IMAGE_COLUMNS, "group", options.image_column, options.split.group}
+    return [column for column in columns if column in known or ID_COLUMN.search(str(column))]
+
+
+def list_class_folders(directory: Path, below: Sequence[str]) -> pd.DataFrame:
     """Lists the images in folders of classes, which may be in folders train, val and test.
+
+    Args:
+        directory: that holds the folders.
+        below: all files below it, by relative path.
 
     Returns:
         One row per image, with columns `file`, `class`, and `given_split` if there are folders of parts.
@@ -80,13 +122,14 @@ def list_class_folders(directory: Path) -> pd.DataFrame:
     Raises:
         UserError: if there is no image in a folder of a class.
     """
-    files = [Path(file) for file, _ in everything(directory) if is_image_name(file) and len(Path(file).parts) > 1]
+    files = [Path(file) for file in below if why_no_photograph(file) is None and len(Path(file).parts) > 1]
     is_split = all(part_name(file.parts[0]) in PARTS.values() for file in files)
     files = [file for file in files if len(file.parts) > 1 + is_split]
     if not files:
         raise UserError(
             f"data.path: {directory} holds neither a manifest.csv nor one sub-folder of images per class "
             f"({directory.name}/benign/*.jpg, {directory.name}/malignant/*.jpg; or {directory.name}/train/benign/*.jpg)"
+            f"{_found_instead(directory, below)}"
         )
     # As objects: pandas' own strings refuse names that are not UTF-8.
     names = pd.Series([str(file) for file in files], dtype=object)
@@ -94,12 +137,10 @@ def list_class_folders(directory: Path) -> pd.DataFrame:
     return frame.assign(**{GIVEN_SPLIT: [part_name(file.parts[0]) for file in files]}) if is_split else frame
 
 
-def _with_suffixes(names: pd.Series, directory: Path) -> tuple[str, ...]:
-    """Returns file names; if no name in a manifest has an image's suffix (as in HAM10000's own), the files it means."""
-    if any(is_image_name(name) for name in names):
-        return tuple(names)
-    files = {Path(file).stem: file for file, _ in everything(directory) if is_image_name(file)}
-    return tuple(files.get(name, name) for name in names)
+def _found_instead(directory: Path, below: Sequence[str]) -> str:
+    counts = counts_by_reason(_unused(directory, dict.fromkeys(below), (), IN_NO_CLASS))
+    found = ", ".join(f"{reason} ({count:,})" for reason, count in counts.items())
+    return f". It holds: {found}" if found else ""
 
 
 def _ids(files: Sequence[str]) -> list[str]:
@@ -122,11 +163,12 @@ def unique_names(names: Sequence[str]) -> list[str]:
     return unique
 
 
-def _sha256_of_file(file: Path) -> str:
+def _inspect(file: Path) -> tuple[str, bool]:
+    """Returns the checksum of a file, and whether it stores more than 8 bits a channel."""
     try:
         if reason := why_no_file(file):
-            return f"unreadable: {reason}"
+            return f"unreadable: {reason}", False
         with file.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
+            return hashlib.file_digest(stream, "sha256").hexdigest(), is_deep(stream)
     except OSError as error:
-        return f"unreadable: {error.strerror or error}"  # the preparation reports the file, by path
+        return f"unreadable: {error.strerror or error}", False  # the preparation reports the file, by path

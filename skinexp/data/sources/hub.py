@@ -1,6 +1,7 @@
 """The source `hub`: a data set of the Hugging Face hub, or a local directory of that shape."""
 
 import hashlib
+import io
 import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -11,6 +12,7 @@ import pandas as pd
 from skinexp.config.schema import Data
 from skinexp.core.errors import UserError
 from skinexp.data.image_readers import HubReader
+from skinexp.data.preparation.pixel_range import is_deep
 from skinexp.data.sources.source import Listing, Source, image_column, part_name
 from skinexp.data.table import GIVEN_SPLIT
 
@@ -41,8 +43,9 @@ class HubSource(Source):
         column = _checked_columns(dataset, options)
         dataset = dataset.cast_column(column, datasets.Image(decode=False))
         reader = HubReader(dataset, column)
+        inspected = [_inspect(reader(position)) for position in range(len(dataset))]
         frame = _with_class(dataset.remove_columns(column), options).assign(
-            sha256=[hashlib.sha256(reader(position)).hexdigest() for position in range(len(dataset))],
+            sha256=[sha256 for sha256, _ in inspected],
             path=[f"{options.path}[{position}]" for position in range(len(dataset))],
             position=np.arange(len(dataset)),
         )
@@ -52,7 +55,13 @@ class HubSource(Source):
             frame = frame.assign(**{GIVEN_SPLIT: parts_of_rows})
         if "image_id" not in frame:
             frame.insert(0, "image_id", [f"{position:06d}" for position in range(len(frame))])
-        return Listing(Path(str(options.path)).name, frame, reader, dataset.info.license or None)
+        deep = tuple(position for position, (_, is_deep) in enumerate(inspected) if is_deep)
+        return Listing(Path(str(options.path)).name, frame, reader, dataset.info.license or None, deep=deep)
+
+
+def _inspect(data: bytes) -> tuple[str, bool]:
+    """Returns the checksum of an image, and whether it stores more than 8 bits a channel."""
+    return hashlib.sha256(data).hexdigest(), is_deep(io.BytesIO(data))
 
 
 def _checked_columns(dataset: "datasets.Dataset", options: Data) -> str:

@@ -8,7 +8,14 @@ from pathlib import Path
 from typing import BinaryIO
 
 from skinexp.core.errors import UserError
-from skinexp.data.sources.listing import IMAGE_SUFFIXES, everything, is_image_name
+from skinexp.data.sources.listing import (
+    IMAGE_SUFFIXES,
+    everything,
+    is_hidden,
+    is_image_name,
+    is_mask_name,
+    why_no_photograph,
+)
 
 STDIN = "-"
 ABSENT = "no such file"
@@ -33,7 +40,7 @@ class NamedImages:
 
     Attributes:
         images: in the order of the words, those of a folder sorted; each file once.
-        ignored: number of files in folders that are hidden or do not have the suffix of an image.
+        ignored: number of files in folders that are hidden, masks by their names, or lack the suffix of an image.
         repeated: number of files that were named again.
     """
 
@@ -93,12 +100,10 @@ def _below(folder: str) -> Iterator[NamedImage | None]:
     """Yields the images below a folder, and None for each file that is ignored."""
     for name, reason in everything(Path(folder)):
         file = folder if name == os.curdir else os.path.join(folder, name)
-        if _is_hidden(name):
+        if is_hidden(name) or (reason is None and why_no_photograph(name)):
             yield None
-        elif reason is not None or is_image_name(name):
-            yield NamedImage(file, reason)
         else:
-            yield None
+            yield NamedImage(file, reason)
 
 
 def _matches(pattern: str) -> Iterator[NamedImage | None]:
@@ -107,13 +112,9 @@ def _matches(pattern: str) -> Iterator[NamedImage | None]:
         yield NamedImage(pattern, "no file has this name or matches this pattern")
     for path in found:
         if not os.path.isdir(path):
-            yield NamedImage(path) if is_image_name(path) else None
+            yield None if not is_image_name(path) or is_mask_name(Path(path).name) else NamedImage(path)
         elif "**" not in pattern:  # which matches the files in its folders as well
             yield from _below(path)
-
-
-def _is_hidden(name: str) -> bool:
-    return any(part.startswith(".") for part in Path(name).parts)
 
 
 def _nothing_found(words: Sequence[str], images: Sequence[NamedImage], ignored: int) -> str:
@@ -122,5 +123,7 @@ def _nothing_found(words: Sequence[str], images: Sequence[NamedImage], ignored: 
         more = f"; {len(images) - 1} more cannot be read either" if len(images) > 1 else ""
         return f"predict: found no image. {first.file}: {first.error or ABSENT}{more}"
     suffixes = ", ".join(IMAGE_SUFFIXES)
-    left_out = f"; {ignored} files there are hidden or have no suffix of an image ({suffixes})" if ignored else ""
+    left_out = (
+        f"; {ignored} files there are hidden, masks or have no suffix of an image ({suffixes})" if ignored else ""
+    )
     return f"predict: found no image. Received: {' '.join(words)}{left_out}"

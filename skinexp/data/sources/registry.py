@@ -5,12 +5,15 @@ A new source is a file with a subclass of `Source`, an entry of `SOURCES`, and a
 
 from skinexp.config.schema import Data
 from skinexp.core.errors import UserError
+from skinexp.data.image_readers import RangeReader
 from skinexp.data.leaky_copies import add_leaky_copies
+from skinexp.data.preparation.pixel_range import PixelRange
 from skinexp.data.sources.folder import FolderSource
 from skinexp.data.sources.hub import HubSource
 from skinexp.data.sources.licence import licence_column
 from skinexp.data.sources.phantoms import PhantomSource
-from skinexp.data.sources.source import Source
+from skinexp.data.sources.source import Listing, Source
+from skinexp.data.sources.source_range import pixel_range
 from skinexp.data.sources.table_rows import (
     limited,
     require_unique_ids,
@@ -18,7 +21,7 @@ from skinexp.data.sources.table_rows import (
     with_groups,
     with_labels,
 )
-from skinexp.data.table import Table
+from skinexp.data.table import Reader, Table
 
 SOURCES: dict[str, Source] = {source.name: source for source in (PhantomSource(), FolderSource(), HubSource())}
 
@@ -41,13 +44,30 @@ def load(options: Data, seed: int, one_class: bool = False) -> Table:
     listing = source.list_images(options, seed)
     require_unique_ids(listing.frame)
     frame, excluded = with_labels(with_given_split(listing.frame), options, one_class)
+    deep = frame[frame["position"].isin(listing.deep)]
+    scale = pixel_range(listing.reader, deep["position"].tolist(), deep["sha256"].tolist(), options)
     frame, grouped_by = with_groups(frame, options.split.group)
     if options.limit is not None:
         frame = limited(frame, options.limit, seed)
     licence = options.licence or licence_column(frame) or listing.licence
     frame = frame.reset_index(drop=True)
-    table = Table(listing.name, frame, listing.reader, grouped_by, excluded, listing.truth, licence)
+    table = Table(
+        listing.name,
+        frame,
+        _scaling(listing, scale),
+        grouped_by,
+        excluded,
+        listing.truth,
+        licence,
+        unused=listing.unused,
+        pixel_range=scale,
+    )
     table = source.finish(table, options, seed, all_tested=one_class)
     if options.augmented_copies:
         table = add_leaky_copies(table, options.augmented_copies, seed, grouped=options.split.group is not None)
     return table
+
+
+def _scaling(listing: Listing, scale: PixelRange | None) -> Reader:
+    """Returns the reader of the listing, which scales all files of more than 8 bits a channel alike."""
+    return RangeReader(listing.reader, scale.bits, frozenset(listing.deep)) if scale else listing.reader

@@ -10,6 +10,7 @@ import pandas as pd
 from skinexp.config.schema import Data
 from skinexp.core.errors import UserError
 from skinexp.data.table import Reader, Table
+from skinexp.data.unused import UnusedFile
 
 IMAGE_COLUMNS = ("file", "image", "path", "filename", "image_id")
 PARTS = {  # names of the parts of a given split, as folders or on the hub, and their names here
@@ -29,6 +30,8 @@ class Listing:
         reader: fetches the pixels of the image at a position.
         licence: licence of the images as the source states it, or None.
         truth: areas under the ROC curve that are known in advance; see `Table`.
+        deep: positions of the files that store more than 8 bits a channel.
+        unused: files that the source holds besides these images.
     """
 
     name: str
@@ -36,6 +39,8 @@ class Listing:
     reader: Reader
     licence: str | None = None
     truth: dict[str, float] = field(default_factory=dict)
+    deep: tuple[int, ...] = ()
+    unused: tuple[UnusedFile, ...] = ()
 
 
 class Source(ABC):

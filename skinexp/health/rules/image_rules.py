@@ -20,6 +20,7 @@ def data_constant_or_corrupt(observations: Observations) -> Diagnosis | None:
         nonfinite_pixels=before.nonfinite_pixels,
         constant_images=before.constant_images,
         noise_images=before.noise_images,
+        dark_images=before.dark_images,
         duplicate_images=before.duplicate_images,
     )
     if before.nonfinite_pixels > 0:
@@ -28,6 +29,11 @@ def data_constant_or_corrupt(observations: Observations) -> Diagnosis | None:
         why = f"{before.constant_images:.0%} of the training images have only one colour"
     elif before.noise_images > limit("bad_images"):
         why = f"{before.noise_images:.0%} of the training images are noise"
+    elif before.dark_images > limit("bad_images"):
+        why = (
+            f"{before.dark_images:.0%} of the images of one part are nearly black, as those are whose files use fewer "
+            f"bits than they have: see data.pixel_bits"
+        )
     elif before.duplicate_images > limit("copies"):
         why = f"{before.duplicate_images:.0%} of the training images are copies of others, pixel by pixel"
     else:

@@ -11,6 +11,7 @@ import pandas as pd
 
 from skinexp.data.audit import Findings
 from skinexp.data.table import CLASS_NAMES, GIVEN_SPLIT, Table, metadata_columns
+from skinexp.data.unused import unused_sentence
 from skinexp.report.pages.audit_page import title_of
 
 MOST_LEVELS = 12  # of a column that the card counts
@@ -74,6 +75,10 @@ def _composition(table: Table, bad: Mapping[str, str]) -> str:
         facts["Excluded classes"] = ", ".join(f"{count:,} {name}" for name, count in table.excluded.items())
     if bad:
         facts["Excluded because they cannot be used"] = f"{len(bad):,} (audit.json lists them)"
+    if table.unused:
+        facts["Unused files"] = _plain(unused_sentence(table.unused))
+    if table.pixel_range:
+        facts["Pixel range"] = table.pixel_range.sentence
     return _list(facts)
 
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import cv2
 import datasets
 import numpy as np
 import pyarrow.parquet
@@ -167,6 +168,19 @@ def test_a_hub_name_without_network_ends_in_one_message_that_says_what_to_do(tmp
     assert last.startswith("skinexp.core.errors.UserError: data.path: the Hugging Face hub cannot be reached")
     assert "'owner/name'" in last
     assert "data=hub data.path=<directory>" in last
+
+
+def test_images_of_16_bits_have_one_range(tmp_path):
+    deep = np.linspace(0, 4_000, 64).reshape(8, 8).astype(np.uint16)
+    images = [{"bytes": cv2.imencode(".png", deep // part)[1].tobytes(), "path": None} for part in (1, 2)]
+    schema = datasets.Features({"image": datasets.Image(), "label": CLASSES})
+    directory = tmp_path / "lesions"
+    directory.mkdir()
+    dataset = datasets.Dataset.from_dict({"image": images, "label": [0, 1]}, features=schema)
+    dataset.to_parquet(str(directory / "train-00000-of-00001.parquet"))
+    table = read(directory, cache=str(tmp_path / "prepared"))
+    assert (table.pixel_range.bits, table.pixel_range.largest) == (12, 4_000)
+    assert [image_cache.read(table.reader, position).max() for position in (0, 1)] == [249, 125]
 
 
 def test_a_real_data_set_is_read_as_its_parquet_file_says(ham10000):

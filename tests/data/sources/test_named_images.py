@@ -110,7 +110,7 @@ def test_a_file_that_is_not_there_stays_in_the_table_with_the_reason():
 def test_a_link_to_a_folder_below_a_folder_is_a_row_that_says_so(place):
     Path("photos/sub/again").symlink_to(place / "photos")
     (link,) = [image for image in find("photos").images if image.error]
-    assert (link.file, link.error) == ("photos/sub/again", "a link to a directory, which is not followed")
+    assert (link.file, link.error) == ("photos/sub/again", "a link to a folder that contains it, which is not followed")
 
 
 @pytest.mark.parametrize(
@@ -138,6 +138,6 @@ def test_the_sentence_counts_what_was_ignored():
     Path("texts").mkdir()
     Path("texts/a.txt").write_bytes(b"")
     with pytest.raises(
-        UserError, match=r"Received: texts; 1 files there are hidden or have no suffix of an image \(.jpg,"
+        UserError, match=r"Received: texts; 1 files there are hidden, masks or have no suffix of an image \(.jpg,"
     ):
         find("texts")

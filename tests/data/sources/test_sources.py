@@ -245,7 +245,7 @@ def test_folders_of_a_given_split_are_no_classes_but_a_column(tmp_path, names):
     for label, name in enumerate(("benign", "malignant")):
         assert frame.loc[f"{names[0]}/{name}/a", ["label", "given_split"]].tolist() == [label, "train"]
         assert frame.loc[f"{names[1]}/{name}/a", ["label", "given_split"]].tolist() == [label, other]
-    aside = unused_files(load(options, 0), options)
+    aside = unused_files(load(options, 0))
     assert aside.rows["reason"].tolist() == ["in no class folder"]
 
 
