@@ -14,7 +14,7 @@ PREVALENCE = "evaluate.prevalence"  # accepted as well: it decides predictive va
 STORED = "data.preprocess"
 NOT_THE_NETWORKS = ("data", "tracking", "resume")  # keys of the run's configuration that do not describe its network
 NOT_THE_IMAGES = ("preprocess", "cache", "workers")  # keys of its data that are the evaluation's too, or have no effect
-SPLIT = ("data.split.train", "data.split.val", "data.split.test", "data.split.folds", "data.split.fold")
+SPLIT = tuple(f"data.split.{key}" for key in ("train", "val", "test", "copies", "folds", "fold"))
 SOURCE = "evaluate: name the images: data=folder data.path=DIRECTORY, data=hub data.path=OWNER/NAME or data=phantom"
 
 

@@ -5,6 +5,7 @@ A new source is a file with a subclass of `Source`, an entry of `SOURCES`, and a
 
 from skinexp.config.schema import Data
 from skinexp.core.errors import UserError
+from skinexp.data.groups import with_groups
 from skinexp.data.leaky_copies import add_leaky_copies
 from skinexp.data.sources.folder import FolderSource
 from skinexp.data.sources.hub import HubSource
@@ -15,7 +16,6 @@ from skinexp.data.sources.table_rows import (
     limited,
     require_unique_ids,
     with_given_split,
-    with_groups,
     with_labels,
 )
 from skinexp.data.table import Table
@@ -41,12 +41,13 @@ def load(options: Data, seed: int, one_class: bool = False) -> Table:
     listing = source.list_images(options, seed)
     require_unique_ids(listing.frame)
     frame, excluded = with_labels(with_given_split(listing.frame), options, one_class)
-    frame, grouped_by = with_groups(frame, options.split.group)
+    grouping = with_groups(frame, options.split.group)
+    frame = grouping.frame
     if options.limit is not None:
         frame = limited(frame, options.limit, seed)
     licence = options.licence or licence_column(frame) or listing.licence
     frame = frame.reset_index(drop=True)
-    table = Table(listing.name, frame, listing.reader, grouped_by, excluded, listing.truth, licence)
+    table = Table(listing.name, frame, listing.reader, grouping.grouped_by, excluded, listing.truth, licence)
     table = source.finish(table, options, seed, all_tested=one_class)
     if options.augmented_copies:
         table = add_leaky_copies(table, options.augmented_copies, seed, grouped=options.split.group is not None)

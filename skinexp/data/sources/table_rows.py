@@ -1,4 +1,4 @@
-"""From the rows of a source to those of a table: unique ids, labels, groups, and a limited number of images."""
+"""From the rows of a source to those of a table: unique ids, labels, and a limited number of images."""
 
 import numpy as np
 import pandas as pd
@@ -8,7 +8,6 @@ from skinexp.core.errors import UserError
 from skinexp.core.randomness import rng
 from skinexp.data.table import GIVEN_SPLIT
 
-GROUP_COLUMNS = ("group", "lesion_id", "patient_id")  # in the order in which `data.split.group=auto` searches for them
 UNLABELLED = "unlabelled"  # the class of an image whose label is missing
 
 
@@ -77,28 +76,6 @@ def _class_name(value: object) -> str:
     if isinstance(value, float) and value.is_integer():  # pandas stores whole numbers so if one of them is missing
         return str(int(value))
     return str(value)
-
-
-def with_groups(frame: pd.DataFrame, wanted: str | None) -> tuple[pd.DataFrame, str | None]:
-    """Adds column `group`; an image without a lesion or patient is a group of its own.
-
-    Args:
-        frame: one row per image.
-        wanted: the option `data.split.group`: a column, auto, or None.
-
-    Returns:
-        The rows with their groups, and the column that the groups come from.
-
-    Raises:
-        UserError: if there is no such column.
-    """
-    column = next((name for name in GROUP_COLUMNS if name in frame), None) if wanted == "auto" else wanted
-    if column is None:
-        return frame.assign(group=frame["image_id"]), None
-    if column not in frame:
-        raise UserError(f"data.split.group: the data has no column {column!r}. It has: {', '.join(frame.columns)}")
-    groups = frame[column].astype("string").fillna(frame["image_id"].astype("string"))
-    return frame.assign(group=groups.astype(object)), column
 
 
 def limited(frame: pd.DataFrame, limit: int, seed: int) -> pd.DataFrame:

@@ -275,7 +275,9 @@ def test_a_directory_without_images_is_refused_with_an_example(tmp_path):
         (["patient_id"], "patient_id"),
         (["patient_id", "lesion_id"], "lesion_id"),
         (["lesion_id", "group"], "group"),
-        (["lesion", "patient"], None),
+        (["lesion", "patient"], "lesion"),
+        (["Subject ID"], "Subject ID"),
+        (["ward"], None),
     ],
 )
 def test_a_column_of_lesions_or_patients_is_found_by_its_name(directory, columns, found):
