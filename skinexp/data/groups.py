@@ -26,10 +26,12 @@ COLUMNS = {  # what a column identifies -> its names, in lower case and with und
     ),
 }
 NOBODY = frozenset(  # values that identify no lesion and no patient, in lower case
-    ["", "nan", "na", "n/a", "n.a.", "<na>", "#n/a", "nat", "none", "null", "nil", "-", "--", "---", "?", "??", ".", "-1"]
-    + ["unknown", "unknown.", "unk", "unknow", "undefined", "unspecified", "not specified", "missing", "not available"]
-    + ["not known", "not given", "not stated", "not provided", "anonymous", "anonymized", "anonymised", "no id", "-1.0"]
-)  # fmt: skip
+    (
+        *("", "nan", "na", "n/a", "n.a.", "<na>", "#n/a", "nat", "none", "null", "nil", "no id", "-1", "-1.0"),
+        *("-", "--", "---", "?", "??", ".", "unknown", "unk", "undefined", "unspecified", "not specified", "missing"),
+        *("not available", "not known", "not given", "not stated", "not provided", "anonymous", "anonymized"),
+    )
+)
 CATEGORIES, LARGE = 10, 10  # a column of fewer values, each of more images on average, names kinds and not lesions
 
 
@@ -57,7 +59,7 @@ def identity_columns(frame: pd.DataFrame) -> dict[str, str]:
     A column of few values with many images each, such as a column `lesion` of diagnoses, identifies neither, unless
     its name says that it holds ids.
     """
-    found = {}
+    found: dict[str, str] = {}
     for what, names in COLUMNS.items():
         for name in names:
             matching = [column for column in frame.columns if canonical(str(column)) == name]
@@ -103,7 +105,8 @@ def with_groups(frame: pd.DataFrame, wanted: str | None) -> Grouping:
     frame = frame.assign(**{column: known(frame[column]) for column in {*identities, *used}})
     if "group" in frame and "group" not in used:  # the run's groups take its place
         frame = frame.assign(**{SOURCE_GROUP: frame["group"]})
-    groups, joining = frame["image_id"], []
+    groups: pd.Series = frame["image_id"]
+    joining: list[str] = []
     for column in used:
         if wanted == AUTO and frame[column].isna().all():
             continue

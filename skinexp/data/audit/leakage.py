@@ -32,7 +32,8 @@ def given_split_leakage(table: Table, clusters: npt.NDArray[np.int64]) -> Findin
         return None
     together = {"duplicate": clusters, **copies.cases(frame)}
     if table.grouped_by not in identity_columns(frame.drop(columns="group")):
-        together["group"] = frame["group"].to_numpy()
+        name = str(table.grouped_by) if "group" in together else "group"
+        together[name] = frame["group"].to_numpy()
     return copies.straddling(
         frame,
         frame[GIVEN_SPLIT],

@@ -9,6 +9,7 @@ from skinexp.data.audit.finding import NOTE, Finding
 from skinexp.data.image_readers import FileReader
 from skinexp.data.leaky_copies import CopyingReader
 from skinexp.data.sources.listing import everything, is_image_name, printable
+from skinexp.data.sources.set_directory import set_directory
 from skinexp.data.table import Table
 
 
@@ -17,7 +18,7 @@ def unused_files(table: Table, options: Data) -> Finding | None:
     reader = table.reader.reader if isinstance(table.reader, CopyingReader) else table.reader
     if not isinstance(reader, FileReader) or isinstance(reader.files, dict):
         return None
-    directory = Path(str(options.path))
+    directory = set_directory(options)
     has_manifest = (directory / options.manifest).is_file()
     used = {str(Path(str(file))) for file in reader.files}
     rows = []

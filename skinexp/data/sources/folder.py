@@ -14,10 +14,10 @@ from skinexp.core.errors import UserError
 from skinexp.data.image_readers import FileReader
 from skinexp.data.sources.licence import licence_file
 from skinexp.data.sources.listing import everything, is_image_name, printable, why_no_file
-from skinexp.data.sources.source import PARTS, Listing, Source, image_column, part_name
+from skinexp.data.sources.manifest import read_manifest
+from skinexp.data.sources.set_directory import refuse_unread_table, set_directory
+from skinexp.data.sources.source import PARTS, Listing, Source, part_name
 from skinexp.data.table import GIVEN_SPLIT
-
-TEXT_COLUMNS = ("image_id", "lesion_id", "patient_id", "group")  # of a manifest: names, even if they look like numbers
 
 
 class FolderSource(Source):
@@ -27,9 +27,13 @@ class FolderSource(Source):
 
     def list_images(self, options: Data, seed: int) -> Listing:
         """Lists the rows of `data.manifest` if there is such a file, or else the images in folders of classes."""
-        directory = Path(str(options.path))
+        directory = set_directory(options)
         manifest = directory / options.manifest
-        rows = read_manifest(manifest, options) if manifest.is_file() else list_class_folders(directory)
+        if manifest.is_file():
+            rows = read_manifest(manifest, options)
+        else:
+            rows = list_class_folders(directory)
+            refuse_unread_table(directory, rows["class"], options)
         files = _with_suffixes(rows["file"], directory)
         frame = rows.drop(columns="file").assign(
             path=[printable(str(directory / file)) for file in files],
@@ -40,35 +44,6 @@ class FolderSource(Source):
         if "image_id" not in frame:
             frame.insert(0, "image_id", _ids(files))
         return Listing(directory.resolve().name, frame, FileReader(directory, files), licence_file(directory))
-
-
-def read_manifest(manifest: Path, options: Data) -> pd.DataFrame:
-    """Reads a manifest.
-
-    Returns:
-        One row per image, with columns `file` and `class`, and the others as they are.
-
-    Raises:
-        UserError: if the file is not a CSV table, lacks a column, or has a row without an image.
-    """
-    try:
-        frame = pd.read_csv(manifest, dtype=dict.fromkeys(TEXT_COLUMNS, str))
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise UserError(f"data.manifest: {manifest} is no CSV table: {error}") from error
-    column = image_column(frame.columns, options.image_column, manifest)
-    if options.label_column not in frame:
-        raise UserError(
-            f"data.label_column: {manifest} has no column {options.label_column!r}. It has: {', '.join(frame.columns)}"
-        )
-    if missing := int(frame[column].isna().sum()):
-        raise UserError(f"data.image_column: {missing} rows of {manifest} have no image in column {column!r}")
-    frame = frame.assign(**{column: frame[column].astype(str)})
-    # Columns that are called `file` or `class` already, and are not meant, are replaced.
-    taken = {"file", "class"} - {column, options.label_column}
-    frame = frame.drop(columns=taken, errors="ignore").rename(columns={column: "file", options.label_column: "class"})
-    if column == "image_id":
-        frame.insert(0, "image_id", frame["file"])
-    return frame
 
 
 def list_class_folders(directory: Path) -> pd.DataFrame:

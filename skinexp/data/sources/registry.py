@@ -9,6 +9,7 @@ from skinexp.data.groups import with_groups
 from skinexp.data.leaky_copies import add_leaky_copies
 from skinexp.data.sources.folder import FolderSource
 from skinexp.data.sources.hub import HubSource
+from skinexp.data.sources.labels import with_labels
 from skinexp.data.sources.licence import licence_column
 from skinexp.data.sources.phantoms import PhantomSource
 from skinexp.data.sources.source import Source
@@ -16,7 +17,6 @@ from skinexp.data.sources.table_rows import (
     limited,
     require_unique_ids,
     with_given_split,
-    with_labels,
 )
 from skinexp.data.table import Table
 

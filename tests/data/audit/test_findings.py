@@ -301,7 +301,7 @@ def test_a_given_split_ends_the_run_if_patients_or_groups_are_on_both_sides(colu
     ).assign(group=lambda rows: rows["image_id"], given_split=np.where(np.arange(IMAGES) % 2, "train", "test"))
     leak = given_split_leakage(Table("set", frame, reader=bytes), np.arange(IMAGES))
     assert (leak is not None) == ends
-    with pytest.raises(UserError, match="data.on_leak=warn") if ends else nullcontext():
+    with pytest.raises(UserError, match=r"data\.on_leak=warn") if ends else nullcontext():
         refuse_leakage(Findings("quick", IMAGES).with_findings(leak), Data())
 
 
