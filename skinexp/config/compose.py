@@ -4,11 +4,14 @@ config = compose(["model=mobilenet", "optim.lr=1e-4"])
 """
 
 import dataclasses
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from skinexp.config import override_syntax
 from skinexp.config.conf_files import CONF
+from skinexp.config.option_reference import reference
 from skinexp.config.schema import GROUPS, Config, Pretraining, RangeTest
 from skinexp.config.validation import check
 from skinexp.contracts.backbones import preset_weights
@@ -23,6 +26,8 @@ SCHEMAS: dict[str, type[Config]] = {  # name of a file in conf/ -> schema of wha
     "lr_find": RangeTest,
     "pretrain": Pretraining,
 }
+
+DIRECTORIES = ("hydra.run.dir", "hydra.sweep.dir", "hydra.sweep.subdir")  # keys of Hydra's that take text
 
 AnyConfig = TypeVar("AnyConfig", bound=Config)
 
@@ -46,8 +51,7 @@ def compose(overrides: Sequence[str] = (), name: str = "config") -> Config:
     schema = SCHEMAS[name]
     register(schema)
     with mistakes_as_user_errors(schema), initialize_config_dir(str(CONF), version_base="1.3"):
-        composed = compose_from_files(name, list(overrides))
-    config = to_config(composed, schema)
+        config = to_config(compose_from_files(name, as_typed(overrides, schema)), schema)
     check(config)
     return config
 
@@ -66,7 +70,25 @@ def to_config(composed: Mapping[Any, Any], schema: type[AnyConfig]) -> AnyConfig
 
     for key in _added_keys(composed, schema, ""):
         raise UserError(f"{key}: no such key. All keys: python -m skinexp.train --cfg job")
-    return cast(AnyConfig, OmegaConf.to_object(composed))
+    return _with_names_and_paths(cast(AnyConfig, OmegaConf.to_object(composed)))
+
+
+def as_typed(words: Sequence[str], schema: type[Config]) -> list[str]:
+    """Returns typed overrides in the form that Hydra accepts; see `skinexp.config.override_syntax`."""
+    types = {option.key: option.type for option in reference(schema)}
+    return override_syntax.as_meant(words, types | dict.fromkeys(DIRECTORIES, "str"))
+
+
+def _with_names_and_paths(config: AnyConfig) -> AnyConfig:
+    """Returns the configuration with classes by their names, and with the home directory in place of `~`."""
+    data, model = config.data, config.model
+    labels = {override_syntax.class_name(key): label for key, label in data.labels.items()}
+    data = dataclasses.replace(data, labels=labels, path=_expanded(data.path), cache=_expanded(data.cache))
+    return dataclasses.replace(config, data=data, model=dataclasses.replace(model, weights=_expanded(model.weights)))
+
+
+def _expanded(path: Any) -> Any:
+    return os.path.expanduser(path) if path and path.startswith("~") and not os.path.lexists(path) else path
 
 
 def register(schema: type[Config] = Config) -> None:

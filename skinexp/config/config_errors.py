@@ -10,6 +10,7 @@ from omegaconf.errors import OmegaConfBaseException, ValidationError
 
 from skinexp.config.conf_files import options
 from skinexp.config.option_reference import reference
+from skinexp.config.override_syntax import ASSIGNMENT, UNDECIDED, class_name, label_overrides, override
 from skinexp.config.schema import GROUPS, Config
 
 TRAIN = "python -m skinexp.train"
@@ -44,23 +45,52 @@ def explain(error: BaseException, schema: type[Config] = Config, command: str = 
     """
     if isinstance(error, MissingConfigException):
         return _no_such_option(error)
-    return _wrong_syntax(error) or _wrong_key_or_value(error, schema, command)
+    return _wrong_syntax(error, schema) or _wrong_key_or_value(error, schema, command)
 
 
-def _wrong_syntax(error: BaseException) -> str:
+def _wrong_syntax(error: BaseException, schema: type[Config]) -> str:
     """Returns a sentence about an override that is not one; empty if that is not the error."""
     message = str(error)
     if NO_OPTION in message:
         return f"A group takes the name of one of its options, not null. All options: {TRAIN} --help"
     if isinstance(error, OverrideParseException):
-        return f"{error.override}: not KEY=VALUE or GROUP=OPTION. Spaces, commas and brackets in a value need quotes"
+        return _unreadable(str(error.override), schema)
     if several := SEVERAL_VALUES.search(message):
         return (
-            f"{several[1]}: several values are a sweep; add -m. A list as one value is written in brackets: KEY=[A,B]"
+            f"{several[1]}: several values are a sweep; add -m. A list as one value is written in brackets: "
+            f"KEY=[A,B]{_as_one_text(several[1], schema)}"
         )
     if several := SEVERAL_OPTIONS.search(message):
         return f"{several[1]}: two options are given; it is selected once, and without a plus sign: {several[1]}=OPTION"
     return ""
+
+
+def _unreadable(word: str, schema: type[Config]) -> str:
+    """Returns a sentence about a word that is no override: what it would be in quotation marks."""
+    typed = ASSIGNMENT.fullmatch(word)
+    label = re.fullmatch(r"\+?data\.labels\.(?P<name>.+)=(?P<value>.*)", word, re.DOTALL)
+    if label:
+        number = int(label["value"]) if label["value"] in ("0", "1") else UNDECIDED
+        return f"{word}: not a label that can be read. Type {label_overrides({label['name']: number})}"
+    if typed is None:
+        return f"{word}: not KEY=VALUE or GROUP=OPTION. Spaces, commas and brackets in a value need quotes"
+    key = typed["key"].lstrip("+")
+    if key not in _keys(schema, "") and not key.startswith("hydra."):
+        return _no_such_key(key, schema, TRAIN, key)
+    accepted = _accepted(schema).get(key)
+    if accepted and not accepted.startswith(TYPES["str"]):
+        return f"{typed['key']}: must be {accepted}. Received: {typed['value']}"
+    return (
+        f"{word}: the value cannot be read. Put it into quotation marks: {override(typed['key'], typed['value'])}; "
+        "each of several values into its own"
+    )
+
+
+def _as_one_text(word: str, schema: type[Config]) -> str:
+    """Returns how several values are typed that are meant as one text; empty if the key does not take text."""
+    key, _, value = word.partition("=")
+    is_text = _accepted(schema).get(key, "").startswith(TYPES["str"])
+    return f"; one text in quotation marks: {override(key, value)}" if is_text else ""
 
 
 def _wrong_key_or_value(error: BaseException, schema: type[Config], command: str) -> str:
@@ -71,6 +101,9 @@ def _wrong_key_or_value(error: BaseException, schema: type[Config], command: str
     message = str(cause or error).strip()
     if key and (UNKNOWN_KEY.match(message) or (cause is None and "Could not override" in str(error))):
         return _no_such_key(key, schema, command, typed or key)
+    if isinstance(cause, ValidationError) and key.startswith("data.labels."):
+        given = named["value"] if named and typed == key else UNDECIDED
+        return f"{class_name(key)}: replace the value by 0 (benign) or 1 (malignant). Received: {given}"
     if isinstance(cause, ValidationError) and named and typed == key and key in _accepted(schema):
         return f"{key}: must be {_accepted(schema)[key]}. Received: {named['value']}"
     first = " ".join(line.strip() for line in message.splitlines() if not DETAILS.match(line))

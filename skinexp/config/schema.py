@@ -24,9 +24,10 @@ class Split:
     test: float = number(0.15, "fraction of the images for the test", gt=0, lt=1)
     group: str | None = option(
         "auto",
-        "column whose equal values stay in one part; auto: the lesion or the patient, and copies of an image; "
+        "column whose equal values stay in one part; auto: all columns that name lesions or patients, joined; "
         "null: no groups",
     )
+    copies: bool = option(True, "with groups, copies of an image that the audit finds stay in one part as well")
     folds: int | None = option(None, "number of folds of a cross-validation, 2 or more; null or 0: a single split")
     fold: int | None = option(None, "the fold that is tested, counted from 0; all of them in a sweep: fold=0,1,2,3,4")
 
@@ -118,6 +119,9 @@ class Data:
     )
     on_conflict: str = choice(
         "keep", "drop", "fail", help="images that occur under both labels: keep, leave out or stop; all are listed"
+    )
+    on_leak: str = choice(
+        "stop", "warn", help="copies, lesions or patients on both sides of the split: stop, or train and report it"
     )
     augmented_copies: int = number(
         0, "changed copies of each image, made before the split: a leak on purpose", ge=0, le=50

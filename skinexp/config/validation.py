@@ -1,11 +1,13 @@
 """Checks of a configuration before any data is read: choices, bounds, and combinations of keys."""
 
 import dataclasses
+import glob
 import math
 from pathlib import Path
 from typing import Any
 
 from skinexp.config.option_fields import bounds_in_words, is_within
+from skinexp.config.override_syntax import override
 from skinexp.config.schema import Config, Data, LrFind, Model, Pretraining, RangeTest, Split
 from skinexp.contracts.backbones import CONTRACTS, SCRATCH, with_shipped_weights
 from skinexp.core.errors import UserError
@@ -119,9 +121,9 @@ def _check_folder(data: Data) -> None:
         raise UserError(f"data.path: no such directory. Received: {data.path}")
     manifest = Path(data.path) / data.manifest
     if data.manifest != Data.manifest and not manifest.is_file():
-        raise UserError(
-            f"data.manifest: no such file: {manifest}. Name a CSV file in {data.path}. Received: {data.manifest}"
-        )
+        deeper = sorted(Path(data.path).glob(f"*/{glob.escape(data.manifest)}"))
+        there = f"Use {override('data.path', str(deeper[0].parent))}" if deeper else f"Name a CSV file in {data.path}"
+        raise UserError(f"data.manifest: no such file: {manifest}. {there}. Received: {data.manifest}")
 
 
 def _check_model(model: Model, size: int) -> None:

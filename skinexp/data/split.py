@@ -12,13 +12,17 @@ from skinexp.core.randomness import rng
 from skinexp.data.table import CLASS_NAMES
 
 NAMES = ("train", "val", "test")
+FEWEST = 10  # groups of a class in three parts
+BOTH = 2  # the kind of a group that holds both classes
+DRAWS = 20  # of which the first is taken whose parts hold both classes, if groups hold both
 LARGEST_STRATUM = 4  # groups of this many images or more form one stratum per label
 
 
 def split(frame: pd.DataFrame, options: Split, seed: int) -> pd.Series:
     """Assigns each image to training, validation or test; images of one group stay together.
 
-    Groups are drawn stratified by label and by size, so that the fractions hold for images as well as for groups.
+    Groups are drawn stratified by label and by size, so that the fractions hold for images as well as for groups. A
+    group may hold both classes, as a patient with several lesions does: such groups are a stratum of their own.
     If each image is a group of its own, this is scikit-learn's stratified `train_test_split`, twice.
 
     With `folds`, the test part is fold `fold` of scikit-learn's `StratifiedGroupKFold`: the same partition for every
@@ -36,17 +40,56 @@ def split(frame: pd.DataFrame, options: Split, seed: int) -> pd.Series:
         UserError: if a class has too few groups to appear in every part, or a part is too small for both classes.
     """
     labels = frame.groupby("group", sort=True)["label"]
-    groups = pd.DataFrame({"label": labels.max(), "size": labels.size()})
-    _refuse_too_few(groups["label"])
-    strata = groups["label"].astype(str) + " x" + np.minimum(groups["size"], LARGEST_STRATUM).astype(str)
-    random_state = int(rng(seed, "split").integers(2**31))
+    low, high = labels.min(), labels.max()
+    _refuse_too_few(low, high)
+    groups = pd.DataFrame({"kind": _kinds(low, high), "size": labels.size()})
+    draw = rng(seed, "split")
+    draws = 1 if (low == high).all() else DRAWS
+    for _ in range(draws):
+        parts = _draw_parts(frame, groups, options, random_state=int(draw.integers(2**31)))
+        both = [not low[parts == name].all() and high[parts == name].any() for name in NAMES]
+        if all(both):
+            return frame["group"].map(parts).rename("split")
+    raise _too_small(options)
+
+
+def _kinds(low: pd.Series, high: pd.Series) -> pd.Series:
+    """Returns the stratum of each group by its classes: 0 (benign), 1 (malignant) or 2 (both).
+
+    If some groups hold both classes, a kind of few groups joins one whose groups hold the same class as well, so that
+    each stratum is large enough for all parts.
+
+    Args:
+        low: (groups,) the lowest label of each group.
+        high: (groups,) the highest.
+    """
+    kinds = high.where(low == high, BOTH)
+    counts = kinds.value_counts().reindex([0, 1, BOTH], fill_value=0)
+    if 0 < counts[BOTH] < FEWEST:
+        return kinds.replace(BOTH, 0 if counts[0] < counts[1] else 1)
+    if counts[BOTH]:
+        return kinds.replace({label: BOTH for label in (0, 1) if counts[label] < FEWEST})
+    return kinds
+
+
+def _draw_parts(frame: pd.DataFrame, groups: pd.DataFrame, options: Split, random_state: int) -> pd.Series:
+    """Returns "train", "val" or "test" for each group.
+
+    Args:
+        frame: one row per image, with columns label and group.
+        groups: one row per group: kind and size.
+        options: fractions, or folds.
+        random_state: of scikit-learn.
+    """
+    kinds = groups["kind"]
+    strata = kinds.astype(str) + " x" + np.minimum(groups["size"], LARGEST_STRATUM).astype(str)
     try:
         if options.folds:
-            rest, test = _fold(frame, groups["label"], options, random_state)
+            rest, test = _fold(frame, groups.index, options, random_state)
         else:
-            rest, test = _draw(strata, groups["label"], options.test, random_state)
+            rest, test = _draw(strata, kinds, options.test, random_state)
         remaining = options.val / (options.train + options.val)
-        train, val = _draw(strata.loc[rest], groups.loc[rest, "label"], remaining, random_state)
+        train, val = _draw(strata.loc[rest], kinds.loc[rest], remaining, random_state)
     except UserError:
         raise
     except ValueError as error:  # scikit-learn's, of a part smaller than the number of classes
@@ -54,9 +97,7 @@ def split(frame: pd.DataFrame, options: Split, seed: int) -> pd.Series:
     parts = pd.Series(index=groups.index, dtype=object)
     for name, members in zip(NAMES, (train, val, test), strict=True):
         parts[members] = name
-        if groups.loc[members, "label"].nunique() < len(CLASS_NAMES):
-            raise _too_small(options)
-    return frame["group"].map(parts).rename("split")
+    return parts
 
 
 def _draw(strata: pd.Series, labels: pd.Series, share: float, random_state: int) -> tuple[np.ndarray, np.ndarray]:
@@ -70,14 +111,14 @@ def _draw(strata: pd.Series, labels: pd.Series, share: float, random_state: int)
     return first, drawn
 
 
-def _fold(frame: pd.DataFrame, labels: pd.Series, options: Split, random_state: int) -> tuple[np.ndarray, np.ndarray]:
+def _fold(frame: pd.DataFrame, names: pd.Index, options: Split, random_state: int) -> tuple[np.ndarray, np.ndarray]:
     """Returns the names of groups outside and inside the fold that is tested.
 
     Images are counted, not groups: a patient with a hundred images weighs as much as a hundred patients with one.
     """
     folds, fold = int(options.folds or 0), int(options.fold or 0)
     for label, name in enumerate(CLASS_NAMES):
-        if (count := int((labels == label).sum())) < folds:
+        if (count := frame.loc[frame["label"] == label, "group"].nunique()) < folds:
             raise UserError(
                 f"data.split.folds: class {name} has {count} groups (lesions, patients or single images), too few for "
                 f"each fold to hold one. Received: {folds}"
@@ -86,9 +127,9 @@ def _fold(frame: pd.DataFrame, labels: pd.Series, options: Split, random_state: 
     partition = StratifiedGroupKFold(folds, shuffle=True, random_state=random_state)
     parts = list(partition.split(images, images["label"], images["group"]))
     members = images["group"].to_numpy(dtype=object)[parts[fold][1]]
-    inside = labels.index.isin(members)
-    names = labels.index.to_numpy(dtype=object)
-    return names[~inside], names[inside]
+    inside = names.isin(members)
+    groups = names.to_numpy(dtype=object)
+    return groups[~inside], groups[inside]
 
 
 def _merge_rare(strata: pd.Series, labels: pd.Series) -> pd.Series:
@@ -113,10 +154,16 @@ def _too_small(options: Split) -> UserError:
     )
 
 
-def _refuse_too_few(labels: pd.Series) -> None:
-    for label, name in enumerate(CLASS_NAMES):
-        if (count := int((labels == label).sum())) < 10:
+def _refuse_too_few(low: pd.Series, high: pd.Series) -> None:
+    """Refuses groups of which too few hold a class.
+
+    Args:
+        low: (groups,) the lowest label of each group.
+        high: (groups,) the highest.
+    """
+    for name, holds in zip(CLASS_NAMES, (low == 0, high == 1), strict=True):
+        if (count := int(holds.sum())) < FEWEST:
             raise UserError(
                 f"data.split: class {name} has {count} groups (lesions, patients or single images); "
-                f"a split into training, validation and test needs at least 10"
+                f"a split into training, validation and test needs at least {FEWEST}"
             )

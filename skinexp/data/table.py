@@ -10,6 +10,7 @@ import pandas as pd
 
 from skinexp.core.digest import digest
 from skinexp.core.number_format import counted
+from skinexp.data.groups import SOURCE_GROUP
 from skinexp.data.preparation.pixel_range import PixelRange
 from skinexp.data.unused import UnusedFile
 
@@ -28,7 +29,7 @@ class Table:
             sha256 (of the bytes that hold the pixels), path (for messages), position (in the source), given_split (if
             the source comes with a split), split (of the run, once `with_split` has set it), and metadata columns.
         reader: fetches the pixels of the image at a position of the source.
-        grouped_by: the column whose equal values stay together in a split, or None.
+        grouped_by: the column, or the columns, whose equal values stay together in a split, or None.
         excluded: classes that were excluded on purpose, with their number of images.
         truth: ROC-AUC values that are known in advance for generated images; `bayes_auc` is the highest
             that any model can reach.
@@ -105,7 +106,10 @@ TRUTHS = {  # wording of each known area
 
 
 GIVEN_SPLIT = "given_split"  # the column of the split that a source comes with
-METADATA_RESERVED = ("image_id", "label", "group", "sha256", "path", "position", GIVEN_SPLIT, "split", "row")
+METADATA_RESERVED = (
+    *("image_id", "label", "group", "sha256", "path", "position", GIVEN_SPLIT, "split", "row"),
+    SOURCE_GROUP,
+)
 
 
 def metadata_columns(frame: pd.DataFrame) -> list[str]:

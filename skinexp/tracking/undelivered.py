@@ -22,9 +22,10 @@ def undelivered(outbox: Outbox, uri: str, moved: bool = False) -> str:
     for held in outbox.delivered().held:
         reasons.setdefault(held.why, []).append(held.what)
     why = "".join(f". {', '.join(dict.fromkeys(what))}: {reason}" for reason, what in reasons.items())
+    command = sync_command(outbox, uri if moved else None)
     return (
-        f"{counted(left, 'record')} {are} not delivered to {shown_uri(uri)} and {stay} in the outbox{why}. To deliver {them}: "
-        + (sync_command(outbox, uri if moved else None))
+        f"{counted(left, 'record')} {are} not delivered to {shown_uri(uri)} and {stay} in the outbox{why}. "
+        f"To deliver {them}: {command}"
     )
 
 

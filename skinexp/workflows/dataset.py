@@ -62,7 +62,9 @@ def load_dataset(
         parts = split(prepared.table.frame, config.data.split, config.seed)
         prepared = prepared.with_split(parts)
         leakage = audit.split_leakage(findings, prepared.table.frame, config.data)
-        return Dataset(prepared, findings.with_findings(leakage))
+        findings = findings.with_findings(leakage)
+        audit.refuse_leakage(findings, config.data)
+        return Dataset(prepared, findings)
 
 
 def load_table(data: Data, seed: int, load: Callable[[Data, int], Table] = registry.load) -> Table:

@@ -165,7 +165,11 @@ class _AfterTraining:
         return math.nan if evaluation is None else evaluation.metrics[config.objective]
 
     def save_network(self) -> None:
-        save_model(self.classifier.network, self.model_file, _needed_to_predict(self.before.config, self.dataset.prepared.table, None))
+        save_model(
+            self.classifier.network,
+            self.model_file,
+            _needed_to_predict(self.before.config, self.dataset.prepared.table, None),
+        )
 
     def predict(self) -> Predictions:
         return predict(self.classifier, self.batches, self.dataset.prepared.table.frame)

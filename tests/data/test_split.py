@@ -116,6 +116,30 @@ def test_a_lesion_whose_images_disagree_stays_together_as_malignant():
     assert_groups_stay_together(frame, split(frame, Split(), 0))
 
 
+@pytest.mark.parametrize(
+    ("both", "benign", "malignant"), [(60, 0, 0), (4, 8, 20), (20, 3, 3), (9, 5, 40), (12, 200, 0)]
+)
+@pytest.mark.parametrize("folds", [None, 3])
+def test_patients_with_both_classes_are_groups_and_each_part_has_both_classes(both, benign, malignant, folds):
+    labels = [*both * [0, 1], *benign * [0, 0], *malignant * [1, 1]]
+    frame = pd.DataFrame({"label": labels, "group": [f"P{number // 2}" for number in range(len(labels))]})
+    parts = split(frame, Split(folds=folds, fold=0 if folds else None), 0)
+    assert_groups_stay_together(frame, parts)
+    for name in NAMES:
+        assert set(frame["label"][parts == name]) == {0, 1}
+
+
+def test_sixty_patients_with_both_classes_are_split_in_the_fractions():
+    frame = pd.DataFrame({"label": np.arange(120) % 2, "group": np.arange(120) // 2})
+    assert split(frame, Split(), 0).value_counts().to_dict() == {"train": 84, "val": 18, "test": 18}
+
+
+def test_a_class_that_nine_patients_hold_is_refused_by_name():
+    frame = pd.DataFrame({"label": [0, 1] * 9 + [1, 1] * 30, "group": np.arange(78) // 2})
+    with pytest.raises(UserError, match=r"^data\.split: class benign has 9 groups"):
+        split(frame, Split(), 0)
+
+
 def test_parts_belong_to_the_rows_they_were_drawn_for():
     frame = like_ham10000(500, 0)
     parts = split(frame, Split(), 0)

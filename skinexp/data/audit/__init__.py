@@ -1,7 +1,8 @@
 """The audit of a data set: finds what makes scores on it unreliable, before anything is trained."""
 
 from skinexp.data.audit.finding import NOTE, SERIOUS, SEVERITIES, WARNING, Finding, Findings
-from skinexp.data.audit.image_audit import apply_findings, audit, audit_prepared, split_leakage
+from skinexp.data.audit.image_audit import apply_findings, audit, audit_prepared
+from skinexp.data.audit.leakage import refuse_leakage, split_leakage
 
 __all__ = [
     "NOTE",
@@ -13,5 +14,6 @@ __all__ = [
     "apply_findings",
     "audit",
     "audit_prepared",
+    "refuse_leakage",
     "split_leakage",
 ]

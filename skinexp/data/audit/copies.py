@@ -9,6 +9,7 @@ import pandas as pd
 from skinexp.data import duplicates
 from skinexp.data.audit.finding import SERIOUS, WARNING, Finding
 from skinexp.data.duplicates.copy_pairs import NEAR, SAME_FILE, SAME_PIXELS
+from skinexp.data.groups import identity_columns, known
 from skinexp.data.table import CLASS_NAMES
 
 TURNED = ("flip", "mirror", "turn", "rotat", "crop", "zoom", "brightness", "contrast")  # in the words of a relation
@@ -17,7 +18,6 @@ VERSIONS = 2.5  # images a cluster, on average, from which that is so: a photogr
 COPIED = 0.05  # share of the set in near-duplicates from which it is worth looking for cuts and zooms as well
 GIANT = 0.1  # share of the set from which one cluster or group is too large to be shared out
 
-CASES = {"lesion": "lesion_id", "patient": "patient_id"}  # what must stay in one part of a split, and its column
 KINDS = {  # of a pair: the finding's name, and its sentence
     "same file": ("byte_identical", "are byte-identical to another image"),
     "same pixels": ("pixel_identical", "have the same pixels as another image in another file"),
@@ -140,14 +140,12 @@ def _conflicts(frame: pd.DataFrame, pairs: pd.DataFrame) -> list[Finding]:
 
 def lesion_conflicts(frame: pd.DataFrame) -> Finding | None:
     """Returns the lesions whose images have different labels, if there are any."""
-    if "lesion_id" not in frame:
-        return None
-    known = frame[frame["lesion_id"].notna()]
-    differing = known.groupby("lesion_id")["label"].transform("nunique") > 1
+    named = frame.assign(lesion_id=_lesions(frame)).dropna(subset="lesion_id")
+    differing = named.groupby("lesion_id")["label"].transform("nunique") > 1
     if not differing.any():
         return None
-    rows = known.loc[differing, ["lesion_id", "image_id", "path"]].assign(
-        label=[CLASS_NAMES[label] for label in known.loc[differing, "label"]]
+    rows = named.loc[differing, ["lesion_id", "image_id", "path"]].assign(
+        label=[CLASS_NAMES[label] for label in named.loc[differing, "label"]]
     )
     rows = rows.sort_values("lesion_id", kind="stable")
     lesions = rows["lesion_id"].nunique()
@@ -164,14 +162,25 @@ def conflicting(frame: pd.DataFrame, pairs: pd.DataFrame) -> npt.NDArray[np.bool
     """Returns (images,) whether an image, or its lesion, occurs under another label as well."""
     found = np.zeros(len(frame), bool)
     found[_contradictory(frame, pairs)[["first", "second"]].to_numpy().ravel()] = True
-    if "lesion_id" in frame:
-        found |= frame.groupby("lesion_id")["label"].transform("nunique").gt(1).fillna(False).to_numpy(bool)
-    return found
+    by_lesion = frame["label"].groupby(_lesions(frame)).transform("nunique")
+    return found | by_lesion.gt(1).fillna(False).to_numpy(bool)
+
+
+def _lesions(frame: pd.DataFrame) -> pd.Series:
+    """Returns (images,) names of the lesions; missing if unknown, or if no column names them."""
+    columns = [column for column, what in identity_columns(frame).items() if what == "lesion"]
+    return known(frame[columns[0]]) if columns else pd.Series(np.nan, frame.index, dtype=object)
 
 
 def cases(frame: pd.DataFrame) -> dict[str, npt.NDArray]:
-    """Returns (images,) names of the lesions and the patients, if there are such columns; missing if unknown."""
-    return {what: frame[column].astype("string").to_numpy(object) for what, column in CASES.items() if column in frame}
+    """Returns (images,) names of the lesions, patients and groups, if there are such columns; missing if unknown.
+
+    A second column of one kind is called by its own name. Column `group` is that of the run, with which a table comes.
+    """
+    found: dict[str, npt.NDArray] = {}
+    for column, what in identity_columns(frame.drop(columns="group", errors="ignore")).items():
+        found[str(column) if what in found else what] = known(frame[column]).to_numpy(object)
+    return found
 
 
 def straddling(

@@ -12,13 +12,14 @@ import pandas as pd
 from skinexp.config.schema import Data
 from skinexp.core import terminal
 from skinexp.core.errors import UserError, listed
-from skinexp.data.audit import class_sizes, confounds, copies, file_checks, grouping, photographs
-from skinexp.data.audit.finding import Finding, Findings
+from skinexp.data.audit import class_sizes, confounds, copies, file_checks, grouping, leakage, photographs
+from skinexp.data.audit.finding import Findings
 from skinexp.data.audit.unused_files import unused_files
 from skinexp.data.duplicates import clusters, find_duplicates
+from skinexp.data.groups import joined
 from skinexp.data.preparation import preprocess
 from skinexp.data.preparation.image_cache import Prepared
-from skinexp.data.table import GIVEN_SPLIT, Reader, Table
+from skinexp.data.table import Reader, Table
 
 log = logging.getLogger(__name__)
 
@@ -96,59 +97,22 @@ def _findings(
 ) -> Findings:
     frame = table.frame
     together = clusters(len(frame), pairs)
-    groups = grouping.joined(frame["group"], together)
+    groups = joined(frame["group"], together)
     return Findings(mode, len(frame), pairs=pairs, clusters=together).with_findings(
         *copies.pair_findings(frame, pairs, together, mode, crops),
         copies.lesion_conflicts(frame),
         unused_files(table),
-        _given_split_leakage(table, together),
+        leakage.given_split_leakage(table, together),
         grouping.giant(frame, groups),
         *confounds.findings(confounds.links(frame, properties, groups)),
         *class_sizes.findings(frame, groups),
     )
 
 
-def _given_split_leakage(table: Table, clusters: npt.NDArray[np.int64]) -> Finding | None:
-    """Returns the images that the split of the source itself puts on both of its sides, if there are any."""
-    frame = table.frame
-    if GIVEN_SPLIT not in frame:
-        return None
-    together = {"duplicate": clusters, **copies.cases(frame)}
-    if table.grouped_by not in copies.CASES.values():
-        together["group"] = frame["group"].to_numpy()
-    return copies.straddling(
-        frame,
-        frame[GIVEN_SPLIT],
-        together,
-        "straddles_given_split",
-        "Training does not use the split that came with the set, but scores that others published for it are too high",
-    )
-
-
-def split_leakage(findings: Findings, frame: pd.DataFrame, options: Data) -> Finding | None:
-    """Returns the images whose copy, lesion or patient is in another part of the run's own split, if there are any.
-
-    Args:
-        findings: of the audit of these images.
-        frame: one row per image, in the order of the findings' clusters, with column `split`.
-        options: the option `split.group` decides what the finding recommends.
-    """
-    if findings.mode == "off":
-        return None
-    together = {"duplicate": findings.clusters, **copies.cases(frame)}
-    if "original" in frame:
-        together["original"] = frame["original"].to_numpy()
-    leakage = copies.straddling(frame, frame["split"], together, "straddles_split")
-    # With these options lesions decide the groups, if there is a column of them.
-    if leakage and "patient" in leakage.rows and options.split.group in ("auto", "lesion_id"):
-        return replace(leakage, sentence=f"{leakage.sentence}. Keep patients together: data.split.group=patient_id")
-    if leakage and options.split.group != "auto":
-        return replace(leakage, sentence=f"{leakage.sentence}. Keep them together: data.split.group=auto")
-    return leakage
-
-
 def apply_findings(prepared: Prepared, findings: Findings, options: Data) -> tuple[Prepared, Findings]:
-    """Treats conflicting labels as `data.on_conflict` asks, and joins groups with `data.split.group=auto`.
+    """Treats conflicting labels as `data.on_conflict` asks, and joins groups with copies of their images.
+
+    Groups are not joined if there are none (`data.split.group=null`), or with `data.split.copies=false`.
 
     Returns:
         The images that are left, and the findings, whose clusters are in the order of these images.
@@ -163,8 +127,8 @@ def apply_findings(prepared: Prepared, findings: Findings, options: Data) -> tup
         _report_conflicts(table.frame[conflicting], options.on_conflict)
         if options.on_conflict == "drop":
             table, findings = table.without(conflicting), replace(findings, clusters=findings.clusters[~conflicting])
-    if options.split.group == "auto":
-        table = table.with_groups(grouping.joined(table.frame["group"], findings.clusters))
+    if options.split.group is not None and options.split.copies:
+        table = table.with_groups(joined(table.frame["group"], findings.clusters))
     return replace(prepared, table=table), findings
 
 

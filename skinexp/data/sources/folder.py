@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
@@ -17,12 +16,13 @@ from skinexp.data.preparation.pixel_range import is_deep
 from skinexp.data.sources import licence
 from skinexp.data.sources.licence import licence_file
 from skinexp.data.sources.listing import everything, printable, why_no_file, why_no_photograph
+from skinexp.data.sources.manifest import read_manifest
 from skinexp.data.sources.manifest_files import find_files
-from skinexp.data.sources.source import IMAGE_COLUMNS, PARTS, Listing, Source, image_column, part_name
+from skinexp.data.sources.set_directory import refuse_unread_table, set_directory
+from skinexp.data.sources.source import PARTS, Listing, Source, part_name
 from skinexp.data.table import GIVEN_SPLIT
 from skinexp.data.unused import UnusedFile, counts_by_reason
 
-ID_COLUMN = re.compile(r"(?:^|[^A-Za-z])[iI][dD]$|[a-z]I[dD]$")
 IN_NO_ROW, IN_NO_CLASS = "not in the manifest", "in no class folder"
 
 
@@ -33,7 +33,7 @@ class FolderSource(Source):
 
     def list_images(self, options: Data, seed: int) -> Listing:
         """Lists the rows of `data.manifest` if there is such a file, or else the images in folders of classes."""
-        directory = Path(str(options.path))
+        directory = set_directory(options)
         manifest = directory / options.manifest
         below = dict(everything(directory))
         if manifest.is_file():
@@ -41,6 +41,7 @@ class FolderSource(Source):
             files = find_files(rows["file"], directory, manifest, tuple(below))
         else:
             rows, reason = list_class_folders(directory, tuple(below)), IN_NO_CLASS
+            refuse_unread_table(directory, rows["class"], options)
             files = tuple(rows["file"])
         inspected = [_inspect(directory / file) for file in files]
         frame = rows.drop(columns="file").assign(
@@ -71,42 +72,6 @@ def _unused(
         for file, unreadable in below.items()
         if file not in known
     )
-
-
-def read_manifest(manifest: Path, options: Data) -> pd.DataFrame:
-    """Reads a manifest.
-
-    Returns:
-        One row per image, with columns `file` and `class`, and the others as they are.
-
-    Raises:
-        UserError: if the file is not a CSV table, lacks a column, or has a row without an image.
-    """
-    try:
-        names = _name_columns(pd.read_csv(manifest, nrows=0).columns, options)
-        frame = pd.read_csv(manifest, dtype=dict.fromkeys(names, str))
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise UserError(f"data.manifest: {manifest} is no CSV table: {error}") from error
-    column = image_column(frame.columns, options.image_column, manifest)
-    if options.label_column not in frame:
-        raise UserError(
-            f"data.label_column: {manifest} has no column {options.label_column!r}. It has: {', '.join(frame.columns)}"
-        )
-    if missing := int(frame[column].isna().sum()):
-        raise UserError(f"data.image_column: {missing} rows of {manifest} have no image in column {column!r}")
-    frame = frame.assign(**{column: frame[column].astype(str)})
-    # Columns that are called `file` or `class` already, and are not meant, are replaced.
-    taken = {"file", "class"} - {column, options.label_column}
-    frame = frame.drop(columns=taken, errors="ignore").rename(columns={column: "file", options.label_column: "class"})
-    if column == "image_id":
-        frame.insert(0, "image_id", frame["file"])
-    return frame
-
-
-def _name_columns(columns: Iterable[str], options: Data) -> list[str]:
-    """Returns the columns of names, which may begin with zeros even if they look like numbers."""
-    known = {*IMAGE_COLUMNS, "group", options.image_column, options.split.group}
-    return [column for column in columns if column in known or ID_COLUMN.search(str(column))]
 
 
 def list_class_folders(directory: Path, below: Sequence[str]) -> pd.DataFrame:

@@ -2,13 +2,12 @@
 
 import hashlib
 import os
-import re
-import shlex
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 
+from skinexp.config.override_syntax import override
 from skinexp.core.errors import UserError, listed
 from skinexp.data.sources.listing import FORMAT_OF, is_hidden, is_image_name, is_mask_name, printable
 
@@ -112,15 +111,9 @@ def _several(unclear: dict[str, list[str]], directory: Path, manifest: Path, fol
     remedy = "Write these names with folder and suffix, or move what is not meant out of data.path"
     if folder is not None:
         place = directory / folder
-        words = (f"data.path={_quoted(place)}", f"data.manifest={_quoted(os.path.relpath(manifest, place))}")
-        remedy = f"To read those in {folder}: {' '.join(map(shlex.quote, words))}. {remedy}"
+        words = override("data.path", str(place)), override("data.manifest", os.path.relpath(manifest, place))
+        remedy = f"To read those in {folder}: {' '.join(words)}. {remedy}"
     return f"data.manifest: {count} in {manifest} {means} several files:\n{lines}\n{remedy}"
-
-
-def _quoted(path: object) -> str:
-    """Returns a path as a value of an override: in quotes if it has more than letters, digits and what is plain."""
-    text = str(path)
-    return text if re.fullmatch(r"[\w./-]+", text, re.ASCII) else "'" + text.replace("'", "\\'") + "'"
 
 
 def _either(directory: Path, files: Names) -> str:

@@ -5,11 +5,13 @@ A new source is a file with a subclass of `Source`, an entry of `SOURCES`, and a
 
 from skinexp.config.schema import Data
 from skinexp.core.errors import UserError
+from skinexp.data.groups import with_groups
 from skinexp.data.image_readers import RangeReader
 from skinexp.data.leaky_copies import add_leaky_copies
 from skinexp.data.preparation.pixel_range import PixelRange
 from skinexp.data.sources.folder import FolderSource
 from skinexp.data.sources.hub import HubSource
+from skinexp.data.sources.labels import with_labels
 from skinexp.data.sources.licence import licence_column
 from skinexp.data.sources.phantoms import PhantomSource
 from skinexp.data.sources.source import Listing, Source
@@ -18,8 +20,6 @@ from skinexp.data.sources.table_rows import (
     limited,
     require_unique_ids,
     with_given_split,
-    with_groups,
-    with_labels,
 )
 from skinexp.data.table import Reader, Table
 
@@ -46,7 +46,8 @@ def load(options: Data, seed: int, one_class: bool = False) -> Table:
     frame, excluded = with_labels(with_given_split(listing.frame), options, one_class)
     deep = frame[frame["position"].isin(listing.deep)]
     scale = pixel_range(listing.reader, deep["position"].tolist(), deep["sha256"].tolist(), options)
-    frame, grouped_by = with_groups(frame, options.split.group)
+    grouping = with_groups(frame, options.split.group)
+    frame = grouping.frame
     if options.limit is not None:
         frame = limited(frame, options.limit, seed)
     licence = options.licence or licence_column(frame) or listing.licence
@@ -55,7 +56,7 @@ def load(options: Data, seed: int, one_class: bool = False) -> Table:
         listing.name,
         frame,
         _scaling(listing, scale),
-        grouped_by,
+        grouping.grouped_by,
         excluded,
         listing.truth,
         licence,

@@ -7,12 +7,17 @@ from typing import ClassVar
 
 import pandas as pd
 
+from skinexp.config.override_syntax import override
 from skinexp.config.schema import Data
 from skinexp.core.errors import UserError
+from skinexp.data.groups import canonical
 from skinexp.data.table import Reader, Table
 from skinexp.data.unused import UnusedFile
 
-IMAGE_COLUMNS = ("file", "image", "path", "filename", "image_id")
+IMAGE_COLUMNS = (
+    *("file", "image", "path", "filename", "image_id", "image_name", "img_id", "isic_id", "file_name", "image_file"),
+    *("image_path", "filepath", "file_path", "img", "ddi_file", "md5hash"),
+)
 PARTS = {  # names of the parts of a given split, as folders or on the hub, and their names here
     "train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "test": "test",
     "testing": "test",
@@ -77,19 +82,32 @@ def image_column(columns: Iterable[str], wanted: str | None, place: object) -> s
 
     Args:
         columns: that there are.
-        wanted: the option `data.image_column`; None: the first of `IMAGE_COLUMNS`.
+        wanted: the option `data.image_column`; None: the first of `IMAGE_COLUMNS`, in any case.
         place: file or data set, for the message.
 
     Raises:
         UserError: if there is no such column.
     """
-    candidates: Sequence[str] = (wanted,) if wanted else IMAGE_COLUMNS
-    for column in candidates:
-        if column in columns:
-            return column
+    columns = list(columns)
+    if column := find_column(columns, (wanted,) if wanted else IMAGE_COLUMNS):
+        return column
+    sought = (wanted,) if wanted else IMAGE_COLUMNS[:5]
+    named = "" if wanted else f". Name the one with the images, such as {override('data.image_column', columns[0])}"
+    if len(columns) == 1:
+        named = ". If these are several columns, separate them by commas, semicolons or tabs"
     raise UserError(
-        f"data.image_column: {place} has no column {' or '.join(map(repr, candidates))}. It has: {', '.join(columns)}"
+        f"data.image_column: {place} has no column {' or '.join(map(repr, sought))}. "
+        f"It has: {', '.join(columns)}{named}"
     )
+
+
+def find_column(columns: Iterable[str], names: Sequence[str]) -> str | None:
+    """Returns the first of the names that a column has, exactly or else in other case; None if no column has one."""
+    columns = list(columns)
+    if exact := next((name for name in names if name in columns), None):
+        return exact
+    alike = {canonical(column): column for column in reversed(columns)}
+    return next((alike[canonical(name)] for name in names if canonical(name) in alike), None)
 
 
 def part_name(name: str) -> str:

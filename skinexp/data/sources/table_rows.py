@@ -1,15 +1,12 @@
-"""From the rows of a source to those of a table: unique ids, labels, groups, and a limited number of images."""
+"""From the rows of a source to those of a table: unique ids, the given split, and a limited number of images."""
 
 import numpy as np
 import pandas as pd
 
-from skinexp.config.schema import Data
 from skinexp.core.errors import UserError
 from skinexp.core.randomness import rng
+from skinexp.data.sources.source import find_column, part_name
 from skinexp.data.table import GIVEN_SPLIT
-
-GROUP_COLUMNS = ("group", "lesion_id", "patient_id")  # in the order in which `data.split.group=auto` searches for them
-UNLABELLED = "unlabelled"  # the class of an image whose label is missing
 
 
 def require_unique_ids(frame: pd.DataFrame) -> None:
@@ -26,79 +23,16 @@ def require_unique_ids(frame: pd.DataFrame) -> None:
 
 
 def with_given_split(frame: pd.DataFrame) -> pd.DataFrame:
-    """Returns the rows with a column `split` of the source renamed to `given_split`; `split` is the run's own."""
-    if "split" not in frame:
-        return frame
-    return frame.drop(columns=GIVEN_SPLIT, errors="ignore").rename(columns={"split": GIVEN_SPLIT})
+    """Returns the rows with a column `split` of the source renamed to `given_split`; `split` is the run's own.
 
-
-def with_labels(frame: pd.DataFrame, options: Data, one_class: bool) -> tuple[pd.DataFrame, dict[str, int]]:
-    """Maps classes to labels.
-
-    Args:
-        frame: one row per image, with column `class`.
-        options: `labels` maps classes to 0 and 1; images of the classes `exclude` are left out.
-        one_class: whether images of a single class are enough.
-
-    Returns:
-        The rows of the images with a label, with column `label` in place of `class`; and the number of images of each
-        excluded class.
-
-    Raises:
-        UserError: if a class is neither labelled nor excluded, or if a label has no image.
+    Its usual names of the parts (training, validation, ...) become train, val and test.
     """
-    classes = frame["class"].map(_class_name)
-    counts = classes.value_counts()
-    excluded = {name: int(counts[name]) for name in options.exclude if name in counts}
-    unknown = [name for name in counts.index if name not in options.labels and name not in options.exclude]
-    if unknown:
-        listed = ", ".join(f"{name} ({counts[name]})" for name in unknown[:10])
-        first = unknown[0]
-        added = f"+data.labels.{first}=1" if first.isalnum() else f"'+data.labels={{{first}: 1}}'"
-        raise UserError(
-            f"data.labels: classes without a label: {listed}. Give each one 0 or 1 ({added}) "
-            f"or leave it out ('data.exclude=[{first}]')"
-        )
-    labels = classes.map(options.labels)
-    labelled = labels.notna().to_numpy()
-    frame = frame.drop(columns="class")[labelled].assign(label=labels[labelled].astype(np.int64))
-    if one_class and frame.empty:
-        raise UserError(f"data.labels: no image has a label. Left out: {', '.join(excluded) or 'none'}")
-    for label in (0, 1):
-        if not one_class and not (frame["label"] == label).any():
-            names = [name for name, value in options.labels.items() if value == label]
-            raise UserError(f"data.labels: no image has label {label} (class {' or '.join(names)})")
-    return frame, excluded
-
-
-def _class_name(value: object) -> str:
-    if value is None or value != value:  # NaN differs from itself
-        return UNLABELLED
-    if isinstance(value, float) and value.is_integer():  # pandas stores whole numbers so if one of them is missing
-        return str(int(value))
-    return str(value)
-
-
-def with_groups(frame: pd.DataFrame, wanted: str | None) -> tuple[pd.DataFrame, str | None]:
-    """Adds column `group`; an image without a lesion or patient is a group of its own.
-
-    Args:
-        frame: one row per image.
-        wanted: the option `data.split.group`: a column, auto, or None.
-
-    Returns:
-        The rows with their groups, and the column that the groups come from.
-
-    Raises:
-        UserError: if there is no such column.
-    """
-    column = next((name for name in GROUP_COLUMNS if name in frame), None) if wanted == "auto" else wanted
+    column = find_column(map(str, frame.columns), ["split"])
     if column is None:
-        return frame.assign(group=frame["image_id"]), None
-    if column not in frame:
-        raise UserError(f"data.split.group: the data has no column {column!r}. It has: {', '.join(frame.columns)}")
-    groups = frame[column].astype("string").fillna(frame["image_id"].astype("string"))
-    return frame.assign(group=groups.astype(object)), column
+        return frame
+    frame = frame.drop(columns={GIVEN_SPLIT, "split"} - {column}, errors="ignore").rename(columns={column: GIVEN_SPLIT})
+    parts = frame[GIVEN_SPLIT].map(lambda part: part_name(part.strip()) if isinstance(part, str) else part)
+    return frame.assign(**{GIVEN_SPLIT: parts})
 
 
 def limited(frame: pd.DataFrame, limit: int, seed: int) -> pd.DataFrame:

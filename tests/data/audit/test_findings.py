@@ -1,5 +1,6 @@
 """What an audit finds, planted one at a time into sets that are otherwise sound."""
 
+from contextlib import nullcontext
 from dataclasses import replace
 
 import numpy as np
@@ -9,11 +10,23 @@ from PIL import Image
 
 from skinexp.config.schema import Data, Phantom, Preprocess, Split
 from skinexp.core.errors import UserError
-from skinexp.data.audit import SERIOUS, WARNING, Findings, apply_findings, audit, audit_prepared, split_leakage
+from skinexp.data.audit import (
+    SERIOUS,
+    WARNING,
+    Findings,
+    apply_findings,
+    audit,
+    audit_prepared,
+    refuse_leakage,
+    split_leakage,
+)
+from skinexp.data.audit.copies import lesion_conflicts
+from skinexp.data.audit.leakage import given_split_leakage
 from skinexp.data.phantom import render
 from skinexp.data.preparation import image_cache
 from skinexp.data.sources import registry
 from skinexp.data.split import split
+from skinexp.data.table import Table
 
 IMAGES = 60  # in a planted set: enough for classes of 30
 
@@ -253,10 +266,50 @@ def test_without_groups_lesions_and_patients_on_both_sides_are_counted_though_th
     assert finding.sentence.endswith("data.split.group=auto")
     assert set(finding.rows["lesion"]) == set(cases)
     frame["patient_id"], frame["lesion_id"] = cases, None
-    options = replace(options, split=replace(options.split, group="auto"))
+    options = replace(options, split=replace(options.split, group="lesion_id"))
     finding = split_leakage(findings, frame, options)
     assert "(60 by patient)" in finding.sentence
-    assert finding.sentence.endswith("data.split.group=patient_id")
+    assert finding.sentence.endswith("data.split.group=auto")
+
+
+def test_a_named_column_is_joined_with_copies_unless_these_are_switched_off(planted, pictures):
+    copies = [
+        (f"copy{n}.png", pictures[n][::-1], {"label": "malignant", "lesion_id": f"C{n}"}) for n in range(1, 40, 2)
+    ]
+    options = planted(copies, split_group="lesion_id", lesion_id=[f"L{number}" for number in range(IMAGES)])
+    apart = replace(options, split=replace(options.split, copies=False))
+    prepared, findings, _ = prepared_and_found(options)
+    assert prepared.table.frame["group"].nunique() == IMAGES
+    prepared, findings, _ = prepared_and_found(apart)
+    assert prepared.table.frame["group"].nunique() == IMAGES + 20
+    frame = prepared.table.with_split(split(prepared.table.frame, options.split, seed=0)).frame
+    leak = split_leakage(findings, frame, apart)
+    assert leak.sentence.endswith("Keep them together: data.split.copies=true")
+    with pytest.raises(UserError, match=r"^data\.on_leak: .*data\.split\.copies=true.*data\.on_leak=warn$"):
+        refuse_leakage(findings.with_findings(leak), apart)
+    refuse_leakage(findings.with_findings(leak), replace(apart, on_leak="warn"))
+
+
+@pytest.mark.parametrize(
+    ("columns", "ends"), [({"patient": "P"}, True), ({"site": "arm"}, False), ({"Group": "g"}, True)]
+)
+def test_a_given_split_ends_the_run_if_patients_or_groups_are_on_both_sides(columns, ends):
+    (column, prefix) = next(iter(columns.items()))
+    ids = [f"{prefix}{number // 2}" for number in range(IMAGES)]
+    frame = pd.DataFrame(
+        {"image_id": map(str, range(IMAGES)), "path": "", "label": np.arange(IMAGES) % 2, column: ids}
+    ).assign(group=lambda rows: rows["image_id"], given_split=np.where(np.arange(IMAGES) % 2, "train", "test"))
+    leak = given_split_leakage(Table("set", frame, reader=bytes), np.arange(IMAGES))
+    assert (leak is not None) == ends
+    with pytest.raises(UserError, match=r"data\.on_leak=warn") if ends else nullcontext():
+        refuse_leakage(Findings("quick", IMAGES).with_findings(leak), Data())
+
+
+def test_unknown_lesions_are_no_lesion_with_two_labels():
+    frame = pd.DataFrame(
+        {"image_id": ["a", "b"], "path": ["a", "b"], "label": [0, 1], "lesion_id": ["unknown", "unknown"]}
+    )
+    assert lesion_conflicts(frame) is None
 
 
 def test_a_given_split_that_tears_lesions_apart_is_found_once_under_their_name(planted):
@@ -299,4 +352,4 @@ def test_chains_that_tie_a_large_part_of_the_set_together_are_said(planted, pict
               for turn in range(4) for flip in range(2) for number in range(3)]  # fmt: skip
     finding = found(planted(copies)).named("giant_group")
     assert finding.count >= 24
-    assert "data.split.group=lesion_id" in finding.sentence
+    assert "data.split.copies=false" in finding.sentence

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from PIL import Image
 
 from skinexp.config.schema import Data, Split
@@ -77,19 +76,8 @@ def test_a_left_out_class_is_counted_and_the_rest_keep_their_pixels(directory):
 
 def test_a_class_without_a_label_is_refused_by_name_with_its_count(directory):
     classes = ["benign", "malignant", "nevus", "nevus", "wart", "nevus"]
-    with pytest.raises(UserError, match=r"^data\.labels: .*: nevus \(3\), wart \(1\)\. .*data\.labels\.nevus=1"):
+    with pytest.raises(UserError, match=r"^data\.labels: .*: nevus \(3\), wart \(1\)\. .*data\.labels\.nevus=0"):
         read(directory, manifest(label=classes))
-
-
-@pytest.mark.parametrize("name", ["nevus", "actinic keratosis", "a_b", "3", None])
-def test_hydra_reads_what_a_refusal_proposes(directory, name):
-    with pytest.raises(UserError) as refusal:
-        read(directory, manifest(label=["benign", "malignant", *4 * [name]]))
-    proposals = [part.partition(")")[0].strip("'") for part in str(refusal.value).split(" (")[-2:]]
-    added, excluded = OverridesParser.create().parse_overrides(proposals)
-    assert added.key_or_group.startswith("data.labels")
-    assert excluded.key_or_group == "data.exclude"
-    assert [str(item) for item in excluded.value()] == [name or "unlabelled"]
 
 
 def test_a_class_that_no_image_has_is_refused(directory):
@@ -266,6 +254,42 @@ def test_a_directory_without_images_is_refused_with_an_example(tmp_path):
         load(Data(name="folder", path=str(tmp_path)), 0)
 
 
+@pytest.mark.parametrize("around", ["archive (1)", "archive/Skin cancer ISIC"])
+def test_a_set_in_the_only_folder_is_found_there(tmp_path, around):
+    for name in ("train/benign/a.jpg", "train/malignant/b.jpg", "test/benign/c.jpg"):
+        write_jpeg(tmp_path / around / name, 0)
+    (tmp_path / "__MACOSX" / "x").mkdir(parents=True)
+    (tmp_path / "LICENSE").write_text("CC0")
+    options = Data(name="folder", path=str(tmp_path))
+    table = load(options, 0)
+    assert sorted(table.frame["image_id"]) == ["test/benign/c", "train/benign/a", "train/malignant/b"]
+    assert unused_files(table, options) is None
+
+
+def test_a_manifest_in_the_only_folder_is_found_there(directory):
+    outside = directory.parent / "outside"
+    outside.mkdir()
+    manifest().to_csv(directory / "manifest.csv", index=False)
+    directory.rename(outside / "été")
+    assert red(load(Data(name="folder", path=str(outside)), 0)) == list(range(6))
+
+
+@pytest.mark.parametrize("files", [["benign/more/a.jpg"], ["train/benign/a.jpg"]])
+def test_the_only_class_is_not_taken_for_a_folder_around_the_set(tmp_path, files):
+    for name in files:
+        write_jpeg(tmp_path / name, 0)
+    table = load(Data(name="folder", path=str(tmp_path)), 0, one_class=True)
+    assert table.frame["image_id"].tolist() == [name.removesuffix(".jpg") for name in files]
+
+
+def test_a_table_beside_folders_that_are_no_classes_is_named(tmp_path):
+    write_jpeg(tmp_path / "HAM10000_images_part_1" / "a.jpg", 0)
+    write_jpeg(tmp_path / "HAM10000_images_part_2" / "b.jpg", 0)
+    (tmp_path / "HAM metadata.csv").write_text("image_id,dx\na,nv\nb,mel\n")
+    with pytest.raises(UserError, match=r"^data\.manifest: .*'data\.manifest=\"HAM metadata\.csv\"'$"):
+        load(Data(name="folder", path=str(tmp_path)), 0)
+
+
 # Groups
 
 
@@ -275,7 +299,9 @@ def test_a_directory_without_images_is_refused_with_an_example(tmp_path):
         (["patient_id"], "patient_id"),
         (["patient_id", "lesion_id"], "lesion_id"),
         (["lesion_id", "group"], "group"),
-        (["lesion", "patient"], None),
+        (["lesion", "patient"], "lesion"),
+        (["Subject ID"], "Subject ID"),
+        (["ward"], None),
     ],
 )
 def test_a_column_of_lesions_or_patients_is_found_by_its_name(directory, columns, found):
