@@ -130,8 +130,11 @@ class RunLog:
             self.add(failures=failures)
 
     def epoch(self, values: Mapping[str, Any]) -> None:
-        """Reports one epoch; the training writes it to history.csv."""
-        self._tracked.epoch(values)
+        """Reports one epoch; the training writes it to history.csv, and goes on if it cannot be tracked."""
+        try:
+            self._tracked.epoch(values)
+        except Exception as error:
+            self.add_failure("tracking", error)
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:

@@ -283,3 +283,10 @@ class Full:
     write = flush = staticmethod(full)
 
     def close(self) -> None: ...
+
+
+def test_an_epoch_that_cannot_be_tracked_does_not_end_the_training(tracked, tmp_path, monkeypatch):
+    with tracked:
+        monkeypatch.setattr(TrackedRun, "epoch", full)
+        tracked.epoch({"epoch": 1})
+    assert strictly(tmp_path)["failures"] == {"tracking": "the disk is full"}
