@@ -69,8 +69,6 @@ class RunLog:
             self.add(error=f"{type(error).__name__}: {error}")
         self._add_seconds("total", time.perf_counter() - self._start)
         self.save()
-        if error is None:
-            (self.directory / run_files.TRACEBACK).unlink(missing_ok=True)  # of an earlier attempt
         try:
             if self._lacked and not self._summary.failures:
                 self._tracked.tags({"failed_stages": "none"})

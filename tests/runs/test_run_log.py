@@ -294,9 +294,7 @@ def test_an_epoch_that_cannot_be_tracked_does_not_end_the_training(tracked, tmp_
 
 def test_a_run_that_lacks_nothing_any_more_says_so(tracked, tmp_path):
     (tmp_path / RESULT).write_text('{"status": "finished", "failures": {"figures": "OSError"}}')
-    (tmp_path / "traceback.txt").write_text("of the first attempt")
     with tracked:
         tracked.track(Tracking(), {}, resume=True)
     assert "failures" not in strictly(tmp_path)
     assert records(tmp_path, "tags")[-1]["values"] == {"failed_stages": "none"}
-    assert not (tmp_path / "traceback.txt").exists()
