@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from skinexp.config.schema import Tracking
 from skinexp.core import run_files
 from skinexp.core.errors import UserError, disk_full_as_user_error, sentence_of
-from skinexp.core.result_file import status_of
+from skinexp.core.result_file import read_result, status_of
 from skinexp.core.strict_json import write_json
 from skinexp.runs import tracked_facts
 from skinexp.runs.run_summary import RunSummary
@@ -52,9 +52,11 @@ class RunLog:
         self._tags: dict[str, Any] = {}
         self._endings: list[Ending] = []
         self._start = time.perf_counter()
-        self._reserve = directory / run_files.RESERVE
+        self._reserve, self._lacked = directory / run_files.RESERVE, False
 
     def __enter__(self) -> "RunLog":
+        with suppress(ValueError):  # result.json of another program
+            self._lacked = bool(read_result(self.directory).get("failures"))  # the attempt that is resumed, if any
         self.save()
         with disk_full_as_user_error(self.directory, "run the command again"):
             self._reserve.write_bytes(os.urandom(RESERVED))  # zeros might be kept without taking room
@@ -68,6 +70,8 @@ class RunLog:
         self._add_seconds("total", time.perf_counter() - self._start)
         self.save()
         try:
+            if self._lacked and not self._summary.failures:
+                self._tracked.tags({"failed_stages": "none"})
             self._tracked.close(self._summary.status, error, self.directory / run_files.RESULT)
         except Exception as failure:  # the run has ended as it has, whatever becomes of its record in the store
             self.add_failure("tracking", failure)
@@ -130,8 +134,11 @@ class RunLog:
             self.add(failures=failures)
 
     def epoch(self, values: Mapping[str, Any]) -> None:
-        """Reports one epoch; the training writes it to history.csv."""
-        self._tracked.epoch(values)
+        """Reports one epoch; the training writes it to history.csv, and goes on if it cannot be tracked."""
+        try:
+            self._tracked.epoch(values)
+        except Exception as error:
+            self.add_failure("tracking", error)
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:

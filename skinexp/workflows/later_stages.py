@@ -15,7 +15,7 @@ from skinexp.runs.run_log import RunLog
 Result = TypeVar("Result")
 Arguments = ParamSpec("Arguments")
 
-REQUIRED = {"model": "the network could not be saved", "evaluation": "there are no scores"}  # stage -> what is missing
+REQUIRED = {"model": "the network could not be saved", "evaluation": "scores are missing"}  # stage -> what is missing
 
 
 class LaterStages:

@@ -106,7 +106,6 @@ class _Training:
         with self.run_log.stage("training"), self._diagnosed(doctor):
             epoch, watch = self.run_log.epoch, doctor.watch
             trained = self.steps.fit(classifier, batches, self.config, self.directory, on_epoch=epoch, watch=watch)
-            trained.history.to_csv(self.directory / run_files.HISTORY, index=False)
             self.run_log.add(best_epoch=trained.best_epoch, epochs=len(trained.history), phases=trained.phases)
             return trained
 
@@ -143,6 +142,7 @@ class _AfterTraining:
         config, directory, run_log = self.before.config, self.before.directory, self.before.run_log
         later = LaterStages(run_log)
         later.attempt("model", self.save_network)
+        later.attempt("history", self.trained.history.to_csv, directory / run_files.HISTORY, index=False)
         predictions = later.attempt("evaluation", self.predict)
         evaluation = verdict = maps = None
         if predictions is not None:

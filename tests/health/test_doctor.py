@@ -110,6 +110,19 @@ def test_outputs_are_read_at_the_end_too_if_training_images_were_not_fitted(loss
     assert ends[0][1] == 6
 
 
+def test_a_measurement_that_fails_ends_the_measurements_and_not_the_training(network, discs):
+    probe = NetworkProbe(network)
+    probe.probe = lambda inputs: np.linalg.cholesky(-np.eye(2))
+    ends, logs = [], {"loss": 0.2}
+    callback = HealthCallback(probe, discs[0], math.log(2), lambda *end: ends.append(end), float)
+    for epoch in range(6):
+        callback.on_epoch_begin(epoch)
+        callback.on_epoch_end(epoch, logs)
+    callback.on_train_end()
+    assert isinstance(callback.error, np.linalg.LinAlgError)
+    assert ends == []
+
+
 def test_the_kept_weights_have_the_validation_loss_of_the_best_epoch(examined):
     _, trained, doctor, _ = examined
     best = trained.history.loc[trained.history["best"], "val/loss"].item()

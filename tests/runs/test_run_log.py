@@ -283,3 +283,18 @@ class Full:
     write = flush = staticmethod(full)
 
     def close(self) -> None: ...
+
+
+def test_an_epoch_that_cannot_be_tracked_does_not_end_the_training(tracked, tmp_path, monkeypatch):
+    with tracked:
+        monkeypatch.setattr(TrackedRun, "epoch", full)
+        tracked.epoch({"epoch": 1})
+    assert strictly(tmp_path)["failures"] == {"tracking": "the disk is full"}
+
+
+def test_a_run_that_lacks_nothing_any_more_says_so(tracked, tmp_path):
+    (tmp_path / RESULT).write_text('{"status": "finished", "failures": {"figures": "OSError"}}')
+    with tracked:
+        tracked.track(Tracking(), {}, resume=True)
+    assert "failures" not in strictly(tmp_path)
+    assert records(tmp_path, "tags")[-1]["values"] == {"failed_stages": "none"}

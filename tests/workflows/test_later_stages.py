@@ -87,7 +87,7 @@ def test_figures_maps_statistics_and_tracking_that_fail_leave_the_scores(trained
 
 def test_a_run_without_scores_has_failed_and_keeps_its_network(trained, monkeypatch, tmp_path):
     monkeypatch.setattr(training, "evaluate", overflow)
-    with pytest.raises(StageError, match=r"there are no scores; failed: evaluation"):
+    with pytest.raises(StageError, match="scores are missing; failed: evaluation"):
         trained("explain=none")
     summary = read_summary(tmp_path)
     assert summary.status == "failed"
