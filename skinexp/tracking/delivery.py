@@ -1,6 +1,8 @@
 """Delivery of an outbox to MLflow: each record in order, so that a repeated delivery changes nothing."""
 
+import errno
 import logging
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -71,7 +73,8 @@ class Delivery:
     def deliver(self) -> int:
         """Delivers what there is by now, and asks the store whether it has it if the run has ended.
 
-        A record that the store refuses costs itself only: it is held, and tried again with each call.
+        A record that the store refuses costs itself only: it is held, and sent again with each call if the refusal may
+        be temporary, else with the first call of a later process.
 
         Returns:
             How many records that were, without those that are held.
@@ -162,9 +165,11 @@ class Delivery:
 
     def _all_found(self) -> bool:
         """Asks the store for what was sent and not asked for yet; returns whether it has all of it."""
-        waiting = list(self._outbox.unheld(self._state))
-        if not waiting or any(record["kind"] == "delete" for record, _, _ in waiting):
+        waiting = [entry for entry in self._outbox.unheld(self._state) if entry[2] <= self._state.offset]
+        if not waiting:
             return True
+        if any(record["kind"] == "delete" for record, _, _ in waiting):
+            waiting = []  # the store has nothing of a run that was taken back
         with self._turn():
             inventory = Inventory(self._store, self._outbox, self._state)
             lost = [entry for entry in waiting if not inventory.has(entry[0])]
@@ -304,13 +309,14 @@ class Delivery:
         self._store.log_inputs(self.run_id, [used])
 
     def _file(self, record: Record) -> None:
-        self._store.log_artifact(self.run_id, str(self._outbox.place / record["path"]))
+        self._store.log_artifact(self.run_id, str(_existing(self._outbox.place / record["path"])))
 
     def _folder(self, record: Record) -> None:
-        self._store.log_artifacts(self.run_id, str(self._outbox.place / record["path"]), Path(record["path"]).name)
+        folder = _existing(self._outbox.place / record["path"])
+        self._store.log_artifacts(self.run_id, str(folder), folder.name)
 
     def _model(self, record: Record) -> None:
-        place = self._outbox.place / record["path"]
+        place = _existing(self._outbox.place / record["path"])
         model_id = self._state.model_ids.get(record["path"]) or self._create_model(record)
         described = Model.load(str(place))
         described.run_id, described.model_id, described.model_uuid = self.run_id, model_id, model_id
@@ -351,6 +357,17 @@ def _together(records: Iterator[tuple[Record, int]]) -> Iterator[tuple[list[Reco
             yield [record], offset
     if waiting:
         yield waiting, behind
+
+
+def _existing(path: Path) -> Path:
+    """Returns the path of a file or folder that exists; MLflow takes a folder that does not exist for an empty one.
+
+    Raises:
+        FileNotFoundError: if it does not exist.
+    """
+    if not path.exists():
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
+    return path
 
 
 def _in_words(records: list[Record]) -> str:

@@ -259,13 +259,23 @@ def test_a_name_that_is_too_long_for_a_database_is_kept_as_a_tag(written, server
     assert run.data.tags["skinexp.run_name"] == outbox.opening["name"]
 
 
-def test_a_file_that_is_gone_is_named_and_costs_no_other_record(written, server, capsys):
-    outbox = written({"kind": "file", "path": "gone.csv"})
+def test_a_file_or_folder_that_is_gone_is_named_and_costs_no_other_record(written, server, capsys):
+    outbox = written({"kind": "file", "path": "gone.csv"}, {"kind": "folder", "path": "figures"})
     said = synced(outbox, capsys)
-    assert said.startswith("7 records delivered; 1 record is not delivered to ")
+    assert said.startswith("7 records delivered; 2 records are not delivered to ")
     assert f"file gone.csv: {outbox.place}/gone.csv: there is no such file any more" in said
+    assert f"folder figures: {outbox.place}/figures: there is no such file any more" in said
     (outbox.place / "gone.csv").write_text("back")
-    assert synced(outbox, capsys) == "1 record delivered"
+    (outbox.place / "figures" / "deep").mkdir(parents=True)
+    (outbox.place / "figures" / "deep" / "roc.png").write_text("back")
+    assert synced(outbox, capsys) == "2 records delivered"
+
+
+def test_a_run_that_was_taken_back_leaves_nothing(written, server, client, capsys):
+    outbox = written()
+    outbox.append("delete")
+    assert synced(outbox, capsys) == "8 records delivered"
+    assert client.get_run(outbox.delivered().run_id).info.lifecycle_stage == "deleted"
 
 
 def restored(sentence: str, monkeypatch: pytest.MonkeyPatch) -> None:
