@@ -50,7 +50,7 @@ class Grouping:
     @property
     def grouped_by(self) -> str | None:
         """Returns the columns in words; None if there are none."""
-        return ", ".join(self.columns) or None
+        return " or ".join(self.columns) or None
 
 
 def identity_columns(frame: pd.DataFrame) -> dict[str, str]:

@@ -165,5 +165,6 @@ def _refuse_too_few(low: pd.Series, high: pd.Series) -> None:
         if (count := int(holds.sum())) < FEWEST:
             raise UserError(
                 f"data.split: class {name} has {count} groups (lesions, patients or single images); "
-                f"a split into training, validation and test needs at least {FEWEST}"
+                f"a split into training, validation and test needs at least {FEWEST}. Add cases, or name a finer "
+                "column of groups (data.split.group=COLUMN)"
             )

@@ -53,7 +53,7 @@ def groups_of(frame: pd.DataFrame, wanted: str | None = "auto") -> list[list[str
 def test_lesions_and_patients_are_joined():
     frame = table(lesion_id=["L0", "L1", "L2", "L2"], patient_id=["P0", "P0", "P1", None])
     assert groups_of(frame) == [["i0", "i1"], ["i2", "i3"]]
-    assert with_groups(frame, "auto").grouped_by == "lesion_id, patient_id"
+    assert with_groups(frame, "auto").grouped_by == "lesion_id or patient_id"
 
 
 @pytest.mark.parametrize(

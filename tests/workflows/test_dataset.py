@@ -1,13 +1,15 @@
 """The images of an experiment, as every workflow loads, prepares, audits and splits them."""
 
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
 from PIL import Image
 
-from skinexp.config.schema import Config, Data, Phantom, Preprocess
+from skinexp.config.schema import Config, Data, Phantom, Preprocess, Split
+from skinexp.core.errors import UserError
 from skinexp.data.audit import SERIOUS
 from skinexp.data.split import NAMES
 from skinexp.workflows.dataset import Dataset, load_dataset, load_table, make_batches, prepare_test_set, without_audit
@@ -91,3 +93,18 @@ def test_without_an_audit_nothing_is_searched_for(with_given_split):
     dataset = load_dataset(without_audit(with_given_split))
     assert (dataset.findings.mode, dataset.findings.found) == ("off", ())
     assert with_given_split.data.audit == "quick"
+
+
+@pytest.mark.parametrize("audit", ["quick", "off"])
+def test_patients_on_both_sides_of_the_split_stop_a_run_unless_it_is_asked_for(phantoms, audit, caplog):
+    def load(data, seed):
+        table = load_table(replace(data, split=Split()), seed)
+        patients = [f"P{number // 2}" for number in range(len(table.frame))]
+        return replace(table, frame=table.frame.assign(patient_id=patients))  # image by image
+
+    phantoms = replace(phantoms, data=replace(phantoms.data, audit=audit, split=Split(group="lesion_id")))
+    with pytest.raises(UserError, match=r"^data\.on_leak: .*data\.split\.group=auto.*data\.on_leak=warn$"):
+        load_dataset(phantoms, load=load)
+    warned = load_dataset(replace(phantoms, data=replace(phantoms.data, on_leak="warn")), load=load)
+    assert warned.findings.named("straddles_split").severity == SERIOUS
+    assert (audit == "quick") != ("another image of the same photograph, lesion or patient" in caplog.text)
