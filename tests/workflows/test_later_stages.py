@@ -18,7 +18,7 @@ from skinexp.runs.run_outputs import read_outputs
 from skinexp.runs.run_summary import read_summary
 from skinexp.sweep import jobs
 from skinexp.training import Training
-from skinexp.workflows import training
+from skinexp.workflows import after_training, training
 from skinexp.workflows.later_stages import LaterStages
 from skinexp.workflows.training_steps import TrainingSteps
 
@@ -62,7 +62,7 @@ def test_a_run_without_failures_names_none(trained):
 
 def test_figures_maps_statistics_and_tracking_that_fail_leave_the_scores(trained, monkeypatch):
     for name in ("explain", "training_statistics", "dataset_figures"):
-        monkeypatch.setattr(training, name, overflow)
+        monkeypatch.setattr(after_training, name, overflow)
     monkeypatch.setattr(RunLog, "run_directory", overflow)
     directory, score = trained()
     summary = read_summary(directory)
@@ -86,7 +86,7 @@ def test_figures_maps_statistics_and_tracking_that_fail_leave_the_scores(trained
 
 
 def test_a_run_without_scores_has_failed_and_keeps_its_network(trained, monkeypatch, tmp_path):
-    monkeypatch.setattr(training, "evaluate", overflow)
+    monkeypatch.setattr(after_training, "evaluate", overflow)
     with pytest.raises(StageError, match="scores are missing; failed: evaluation"):
         trained("explain=none")
     summary = read_summary(tmp_path)
@@ -102,8 +102,8 @@ def test_a_full_disk_is_one_sentence_and_leaves_no_half_file(trained, monkeypatc
     def full(*args, **kwargs):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(training, "replace_metadata", full)
-    monkeypatch.setattr(training.style, "save", full)
+    monkeypatch.setattr(after_training, "replace_metadata", full)
+    monkeypatch.setattr(after_training.style, "save", full)
     with pytest.raises(
         StageError,
         match=r"could not be saved; failed: model, figures \(the disk is full\)\. To repeat",
