@@ -7,6 +7,7 @@ import dataclasses
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -72,21 +73,18 @@ class AfterTraining:
         stages.attempt("model", self.save_network)
         stages.attempt("history", self.write_history)
         predictions = stages.attempt("evaluation", self.predict)
-        if predictions:
-            stages.attempt("evaluation", self.write_predictions, predictions)
-        evaluation = predictions and stages.attempt("evaluation", self.evaluate, predictions)
-        if evaluation:
-            stages.attempt("evaluation", write_evaluation, evaluation, self.directory, self.run_log)
-        statistics = predictions and stages.attempt("training statistics", self.statistics, predictions)
-        if evaluation:
-            stages.attempt("model", self.complete_model, evaluation, statistics)
-        verdict = predictions and stages.attempt("diagnosis", self.verdict, predictions)
-        maps = evaluation and stages.attempt("explanation", self.maps, evaluation)
+        stages.attempt_on(predictions, "evaluation", self.write_predictions)
+        evaluation = stages.attempt_on(predictions, "evaluation", self.evaluate)
+        stages.attempt_on(evaluation, "evaluation", self.write_evaluation)
+        statistics = stages.attempt_on(predictions, "training statistics", self.statistics)
+        stages.attempt_on(evaluation, "model", partial(self.complete_model, statistics))
+        verdict = stages.attempt_on(predictions, "diagnosis", self.verdict)
+        maps = stages.attempt_on(evaluation, "explanation", self.maps)
         for draw in self.figures(evaluation, maps, verdict):
             stages.attempt("figures", self.save_figures, draw)
         stages.attempt("tracking", self.run_log.run_directory)
-        if predictions and self.config.tracking.model:
-            stages.attempt("tracking", self.track_model, predictions)
+        if self.config.tracking.model:
+            stages.attempt_on(predictions, "tracking", self.track_model)
         stages.require_results()
         return evaluation.metrics[self.config.objective] if evaluation else math.nan
 
@@ -118,10 +116,13 @@ class AfterTraining:
         options = EvaluationOptions(**dataclasses.asdict(self.config.evaluate), seed=self.config.seed)
         return evaluate(predictions.table, options)
 
+    def write_evaluation(self, evaluation: TestEvaluation) -> None:
+        write_evaluation(evaluation, self.directory, self.run_log)
+
     def statistics(self, predictions: Predictions) -> Reference | None:
         return training_statistics(self.batches, predictions, self.table.frame, self.config.seed)
 
-    def complete_model(self, evaluation: TestEvaluation, statistics: Reference | None) -> None:
+    def complete_model(self, statistics: Reference | None, evaluation: TestEvaluation) -> None:
         """Adds the operating point, and statistics of the training images, to the model file."""
         if (file := self.directory / run_files.MODEL).is_file():
             replace_metadata(file, _needed_to_predict(self.config, self.table, evaluation), statistics)

@@ -12,6 +12,7 @@ from skinexp.core.errors import StageError
 from skinexp.runs.job import resume_command
 from skinexp.runs.run_log import RunLog
 
+Needed = TypeVar("Needed")
 Result = TypeVar("Result")
 Arguments = ParamSpec("Arguments")
 
@@ -49,6 +50,16 @@ class LaterStages:
             self._errors.setdefault(stage, error)
             self._run_log.add_failure(stage, error)
             return None
+
+    def attempt_on(self, needed: Needed | None, stage: str, function: Callable[[Needed], Result]) -> Result | None:
+        """Calls a function with the result of an earlier part, as `attempt` does; nothing if there is no such result.
+
+        Args:
+            needed: the result; None: that part failed, or was not attempted.
+            stage: see `attempt`.
+            function: see `attempt`.
+        """
+        return None if needed is None else self.attempt(stage, function, needed)
 
     def require_results(self) -> None:
         """Raises a StageError, which makes the run a failed one, if it has no network or no scores."""

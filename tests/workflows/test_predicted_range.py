@@ -17,8 +17,8 @@ from skinexp.data.table import Table
 from skinexp.evaluation import OperatingPoint
 from skinexp.evaluation.decision.calibration import Calibrator
 from skinexp.models.predictor import Predictor
-from skinexp.workflows.predicting import _with_pixel_range
 from skinexp.workflows.after_training import _needed_to_predict
+from skinexp.workflows.predicting import _with_pixel_range
 
 GREY = np.linspace(0, 255, 64 * 64).reshape(64, 64).round().astype(np.uint16)
 PREPROCESS = Preprocess(size=64, crop_border=False, remove_hair=False)
