@@ -89,11 +89,12 @@ def test_masks_are_recognised_by_any_way_to_write_the_word(name):
 
 @pytest.mark.parametrize("files", [("photos/{}.jpg", "labels/{}.png"), ("one/{}.jpg", "two/{}.jpg")])
 def test_a_name_that_several_files_can_mean_is_refused_with_both_paths_and_a_remedy_that_works(tmp_path, files):
+    place = tmp_path / "archive (1), é=x"
     for name in ("a", "b"):
-        write(tmp_path, *(file.format(name) for file in files))
+        write(place, *(file.format(name) for file in files))
     with pytest.raises(UserError, match=r"^data\.manifest: 2 names in ") as refused:
-        listed(tmp_path, ["a", "b"])
-    both = sorted(str(tmp_path / file.format("a")) for file in files)
+        listed(place, ["a", "b"])
+    both = sorted(str(place / file.format("a")) for file in files)
     assert f"  a: {' or '.join(both)}" in str(refused.value)
     words = shlex.split(next(part for part in str(refused.value).split(". ") if "To read those in" in part))
     read = {item.key_or_group: item.value() for item in OverridesParser.create().parse_overrides(words[-2:])}
