@@ -95,16 +95,15 @@ def test_without_an_audit_nothing_is_searched_for(with_given_split):
     assert with_given_split.data.audit == "quick"
 
 
-@pytest.mark.parametrize("audit", ["quick", "off"])
-def test_patients_on_both_sides_of_the_split_stop_a_run_unless_it_is_asked_for(phantoms, audit, caplog):
+def test_patients_on_both_sides_of_the_split_stop_a_run_unless_it_is_asked_for(phantoms, caplog):
     def load(data, seed):
         table = load_table(replace(data, split=Split()), seed)
         patients = [f"P{number // 2}" for number in range(len(table.frame))]
         return replace(table, frame=table.frame.assign(patient_id=patients))  # image by image
 
-    phantoms = replace(phantoms, data=replace(phantoms.data, audit=audit, split=Split(group="lesion_id")))
+    phantoms = replace(phantoms, data=replace(phantoms.data, audit="off", split=Split(group="lesion_id")))
     with pytest.raises(UserError, match=r"^data\.on_leak: .*data\.split\.group=auto.*data\.on_leak=warn$"):
         load_dataset(phantoms, load=load)
     warned = load_dataset(replace(phantoms, data=replace(phantoms.data, on_leak="warn")), load=load)
     assert warned.findings.named("straddles_split").severity == SERIOUS
-    assert (audit == "quick") != ("another image of the same photograph, lesion or patient" in caplog.text)
+    assert "another image of the same photograph, lesion or patient" in caplog.text
