@@ -1,6 +1,7 @@
 """Manifests: tables that name image files and their classes, whatever their columns are called."""
 
 import logging
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -20,6 +21,7 @@ LABEL_COLUMNS = (  # usual names of a column of classes, for the message
     *("label", "class", "diagnosis", "dx", "diagnostic", "diagnosis_1", "benign_malignant", "target", "malignant"),
     *("category", "ground_truth", "disease", "iddx_1", "y"),
 )
+ID_COLUMN = re.compile(r"(?:^|[^A-Za-z])[iI][dD]$|[a-z]I[dD]$")  # lesion_id, Patient ID, imageId; not: valid
 LEAST_LABELLED = 0.9  # share of the rows that have a class, from which columns of 0 and 1 are a one-hot label
 FEWEST_CLASSES = 2
 
@@ -56,7 +58,11 @@ def _is_text(name: str, options: Data) -> bool:
     """Returns whether a column holds names: of images, classes, lesions, patients or anything else with an id."""
     words = canonical(name)
     named = [options.image_column or "", options.label_column, options.split.group or AUTO]
-    return words.endswith("_id") or words in {*IMAGE_COLUMNS, *sum(COLUMNS.values(), ()), *map(canonical, named)}
+    return bool(ID_COLUMN.search(name.strip())) or words in {
+        *IMAGE_COLUMNS,
+        *sum(COLUMNS.values(), ()),
+        *map(canonical, named),
+    }
 
 
 def _with_one_hot_class(frame: pd.DataFrame, image: str, options: Data, manifest: Path) -> tuple[pd.DataFrame, str]:

@@ -9,7 +9,7 @@ from skinexp.config.override_syntax import override
 from skinexp.config.schema import Data
 from skinexp.core.errors import UserError
 from skinexp.data.sources.diagnoses import label_of
-from skinexp.data.sources.listing import is_image_name
+from skinexp.data.sources.listing import is_image_name, is_mask_name
 from skinexp.data.sources.source import PARTS, part_name
 
 log = logging.getLogger(__name__)
@@ -53,7 +53,7 @@ def _only_folder(directory: Path, options: Data) -> Path | None:
     if (directory / options.manifest).is_file() or has_images or len(folders) != 1:
         return None
     given = {name.casefold() for name in (*options.labels, *options.exclude)}
-    if part_name(folders[0]) in PARTS.values() or folders[0].casefold() in given:
+    if part_name(folders[0]) in PARTS.values() or folders[0].casefold() in given or is_mask_name(folders[0]):
         return None
     inner = directory / folders[0]
     inner_folders, inner_images = _content(inner)

@@ -263,7 +263,7 @@ def test_a_set_in_the_only_folder_is_found_there(tmp_path, around):
     options = Data(name="folder", path=str(tmp_path))
     table = load(options, 0)
     assert sorted(table.frame["image_id"]) == ["test/benign/c", "train/benign/a", "train/malignant/b"]
-    assert unused_files(table, options) is None
+    assert unused_files(table) is None
 
 
 def test_a_manifest_in_the_only_folder_is_found_there(directory):
