@@ -45,6 +45,7 @@ FILES = (
     *(f"{run_files.FIGURES}/{name}.png" for name in FIGURES),
     f"{run_files.TENSORBOARD}/*/events.out.tfevents.*",
     f"{run_files.CHECKPOINTS}/training.npz",
+    f"{run_files.CHECKPOINTS}/{run_files.HEALTH}",
     f"{run_files.CHECKPOINTS}/training.npz.part",
     *(f"{run_files.OUTBOX}/*.{suffix}" for suffix in ("json", "jsonl", "lock", "log", "part")),
     *(

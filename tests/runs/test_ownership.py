@@ -29,6 +29,7 @@ OF_A_RUN = (
     "figures/gradcam.png",
     "tensorboard/train/events.out.tfevents.1.host.1.0.v2",
     "checkpoints/training.npz",
+    "checkpoints/health.json",
     "data_card.md.4711.part",
 )
 
