@@ -26,6 +26,7 @@ FILES = (
     run_files.TRAIN_LOG,
     run_files.HISTORY,
     run_files.MODEL,
+    f"unfinished_{run_files.MODEL}",  # of a run that was killed
     run_files.MAPS,
     run_files.HEALTH,
     run_files.DATA_CARD,
