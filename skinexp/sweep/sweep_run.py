@@ -116,14 +116,7 @@ def end(sweep: Sweep, status: str, command: Invocation) -> None:
     directory, record = sweep.directory, sweep.record
     found = job_directories(directory)
     if not found:
-        record.discard()
-        if status == "failed":
-            written_files.remove(directory)  # a mistake before the first job: the corrected command may use it
-        if status == "finished":
-            raise UserError(
-                f"There is no result of any job in {from_here(directory)}: use a directory on a disk that all machines "
-                "share"
-            )
+        _end_without_jobs(sweep, status)
         return
     manifest = Manifest.load(directory)
     manifest.parent = record.id
@@ -158,6 +151,17 @@ def end(sweep: Sweep, status: str, command: Invocation) -> None:
     if folds is not None:
         run_table.show(folds)
     run_table.show_next_steps(page, manifest.tracking["uri"])
+
+
+def _end_without_jobs(sweep: Sweep, status: str) -> None:
+    sweep.record.discard()
+    if status == "failed":
+        written_files.remove(sweep.directory)  # a mistake before the first job: the corrected command may use it
+    if status == "finished":
+        raise UserError(
+            f"There is no result of any job in {from_here(sweep.directory)}: use a directory on a disk that all "
+            "machines share"
+        )
 
 
 def _report_no_page(directory: Path, error: Exception) -> None:

@@ -2,7 +2,7 @@
 
 from skinexp.data.audit.finding import NOTE, SERIOUS, SEVERITIES, WARNING, Finding, Findings
 from skinexp.data.audit.image_audit import apply_findings, audit, audit_prepared
-from skinexp.data.audit.leakage import refuse_leakage, split_leakage
+from skinexp.data.audit.leaks import refuse_leakage, split_leakage
 
 __all__ = [
     "NOTE",

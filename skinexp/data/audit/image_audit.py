@@ -12,7 +12,7 @@ import pandas as pd
 from skinexp.config.schema import Data
 from skinexp.core import terminal
 from skinexp.core.errors import UserError, listed
-from skinexp.data.audit import class_sizes, confounds, copies, file_checks, grouping, leakage, photographs
+from skinexp.data.audit import class_sizes, confounds, copies, file_checks, grouping, leaks, photographs
 from skinexp.data.audit.finding import Findings
 from skinexp.data.audit.unused_files import unused_files
 from skinexp.data.duplicates import clusters, find_duplicates
@@ -102,7 +102,7 @@ def _findings(
         *copies.pair_findings(frame, pairs, together, mode, crops),
         copies.lesion_conflicts(frame),
         unused_files(table),
-        leakage.given_split_leakage(table, together),
+        leaks.given_split_leakage(table, together),
         grouping.giant(frame, groups),
         *confounds.findings(confounds.links(frame, properties, groups)),
         *class_sizes.findings(frame, groups),

@@ -16,8 +16,8 @@ from skinexp.data.preparation.pixel_range import is_deep
 from skinexp.data.sources import licence
 from skinexp.data.sources.licence import licence_file
 from skinexp.data.sources.listing import everything, printable, why_no_file, why_no_photograph
-from skinexp.data.sources.manifest import read_manifest
 from skinexp.data.sources.manifest_files import find_files
+from skinexp.data.sources.manifest_table import read_manifest
 from skinexp.data.sources.set_directory import refuse_unread_table, set_directory
 from skinexp.data.sources.source import PARTS, Listing, Source, part_name
 from skinexp.data.table import GIVEN_SPLIT

@@ -21,7 +21,7 @@ from skinexp.data.audit import (
     split_leakage,
 )
 from skinexp.data.audit.copies import lesion_conflicts
-from skinexp.data.audit.leakage import given_split_leakage
+from skinexp.data.audit.leaks import given_split_leakage
 from skinexp.data.phantom import render
 from skinexp.data.preparation import image_cache
 from skinexp.data.sources import registry

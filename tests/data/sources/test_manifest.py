@@ -15,7 +15,7 @@ from skinexp.config.schema import Data
 from skinexp.core.errors import UserError
 from skinexp.data.sources.diagnoses import label_of
 from skinexp.data.sources.labels import with_labels
-from skinexp.data.sources.manifest import read_manifest
+from skinexp.data.sources.manifest_table import read_manifest
 
 ROWS = [(f"{number:03d}", ("benign", "malignant")[number % 2]) for number in range(6)]
 
