@@ -1,4 +1,4 @@
-"""The meaning of a store's errors, and what a person can do about them, for each kind of store."""
+"""The meaning of a store's errors, and the remedy, for each kind of store."""
 
 import re
 from collections.abc import Callable
