@@ -78,7 +78,7 @@ def canonical(column: str) -> str:
 
 
 def known(values: pd.Series) -> pd.Series:
-    """Returns values as text; missing if they identify no lesion and no patient: empty, unknown, nan, none, - or the like."""
+    """Returns values as text; those that identify no lesion and no patient (unknown, none, -) are missing."""
     text = values.astype("string").str.strip()
     is_known = text.notna() & ~text.str.lower().isin(NOBODY)
     return text.astype(object).where(is_known, np.nan)
