@@ -219,7 +219,7 @@ class Delivery:
                 raise
         self._state = Delivered(attempted=True)  # another store, or one from which the run was removed for good
         self._state.experiment_id = mlflow_store.connect(self._uri, self._outbox.opening["experiment"])
-        log.warning("%s does not have the run: all its records are delivered", self._uri)
+        log.warning("%s does not have the run: all its records are delivered", shown_uri(self._uri))
 
     @property
     def _store(self) -> mlflow.MlflowClient:
