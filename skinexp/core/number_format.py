@@ -2,8 +2,10 @@
 
 import math
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from skinexp.evaluation import Interval
+if TYPE_CHECKING:
+    from skinexp.evaluation import Interval
 
 ABSENT = "n/a"
 LISTED = 4  # names that a sentence lists; more are counted
@@ -24,7 +26,7 @@ def limits_text(low: float, high: float) -> str:
     return "" if math.isnan(low) or math.isnan(high) else f"{three_decimals(low)} to {three_decimals(high)}"
 
 
-def with_interval(interval: Interval, method: str = "") -> str:
+def with_interval(interval: "Interval", method: str = "") -> str:
     """Returns an estimate followed by its confidence interval: `0.842 (95 % CI 0.811 to 0.866, DeLong)`.
 
     Args:

@@ -199,7 +199,7 @@ def test_photographs_have_the_same_logits_in_their_own_directory(folder, evaluat
 def test_each_field_of_a_summary_is_written_by_a_training_or_an_evaluation(trained, three, broken, same):
     results = [trained.result(), three.result("0"), broken.result("0"), same.result]
     written = {key for result in results for key, value in result.items() if value not in (None, [], {})}
-    assert written == {item.name for item in dataclasses.fields(RunSummary)}
+    assert written == {item.name for item in dataclasses.fields(RunSummary)} - {"failures"}  # of a run that lacks some
     for section in ("data", "compute", "audit", "model", "thresholds", "health", "evaluates", "shift", "git"):
         names = {item.name for item in dataclasses.fields(_kind(section))}
         assert {key for result in results for key in result.get(section) or ()} == names, section

@@ -52,6 +52,7 @@ def test_it_leaves_its_files_and_nothing_else(either):
         "lr_find.json",
         "lr_find.log",
         "figures/lr_find.png",
+        ".run.lock",
         *(f".hydra/{name}.yaml" for name in ("config", "hydra", "overrides")),
     }
     assert not list(either.place.glob("ml*"))
