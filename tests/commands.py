@@ -47,6 +47,7 @@ def run_command(command: str, words: list[str], directory: Path, output: Path) -
         for stream in (sys.stdout, sys.stderr):
             os.dup2(file.fileno(), stream.fileno())
     os.chdir(directory)
+    sys.path.insert(0, str(directory))  # as `python -m` does
     sys.argv = [command, *words]
     runpy.run_module(command, run_name="__main__", alter_sys=True)
 
