@@ -1,6 +1,7 @@
 """Runs and sweeps of the real command, each in a directory of its own; the tests here only look at what they left."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -74,9 +75,11 @@ class Command:
 
 def start(arguments: Sequence[str], place: Path, program: Sequence[str] = TRAIN) -> subprocess.Popen[bytes]:
     """Starts the training command; what it prints goes to a file, which can be read before the end."""
+    environment = os.environ.copy()
+    environment.pop("MLFLOW_TRACKING_URI", None)  # MLflow sets it in the process of the tests
     with (place / "output.txt").open("wb") as output:
         command = [sys.executable, *program, *arguments]
-        return subprocess.Popen(command, cwd=place, stdout=output, stderr=output)
+        return subprocess.Popen(command, cwd=place, env=environment, stdout=output, stderr=output)
 
 
 def ended(process: subprocess.Popen[bytes], place: Path) -> Command:
