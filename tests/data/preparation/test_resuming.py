@@ -156,7 +156,7 @@ def test_a_stopped_preparation_goes_on_where_it_was(options, table, undisturbed,
         with pytest.raises(error):
             image_cache.prepare(stopping(table, moment, error), options)
     assert_like(undisturbed, image_cache.prepare(table, options), options)
-    assert f"Preparing {COUNT} images; {2 * CHUNK} are prepared already" in caplog.text
+    assert f"Preparing {COUNT} images; prepared already: {2 * CHUNK}" in caplog.text
 
 
 def test_a_chunk_whose_pixels_a_power_cut_lost_is_done_again(options, table, undisturbed):
