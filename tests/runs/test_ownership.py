@@ -186,7 +186,7 @@ def test_records_that_the_store_does_not_have_are_not_removed(tmp_path, monkeypa
     outbox.append("status", status="FINISHED")
     with pytest.raises(UserError, match=r"Deliver them first: python -m skinexp.sync exp; or delete exp/outbox"):
         take_directory(tmp_path / "exp", KEY, overwrite=True)
-    delivered = {"offset": (tmp_path / "exp" / "outbox" / "records.jsonl").stat().st_size}
+    delivered = {"run_id": "1", "offset": (tmp_path / "exp" / "outbox" / "records.jsonl").stat().st_size}
     (tmp_path / "exp" / "outbox" / "delivered.json").write_text(json.dumps(delivered))
     take_directory(tmp_path / "exp", KEY, overwrite=True).release()
     assert content(tmp_path) == {}

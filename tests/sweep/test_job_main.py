@@ -1,5 +1,6 @@
 """A job's process and its launcher: why a job failed is known, whatever ended it."""
 
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -14,9 +15,13 @@ from skinexp.config.compose import register
 from skinexp.config.conf_files import CONF
 from skinexp.core.result_file import read_result
 from skinexp.runs.lookup import job_directories
-from skinexp.sweep import job_main, launcher
+from skinexp.sweep import launcher
 from skinexp.sweep.job_main import Task
+from skinexp.sweep.job_process import JobProcess
 from skinexp.sweep.jobs import SharedDirectory
+from skinexp.sweep.machine_share import Places
+
+PATIENCE = 120  # seconds for a process on a busy machine
 
 
 class NoHooks:
@@ -52,23 +57,17 @@ def task(directory: Path, **changes: object) -> Task:
         ({"module": "no_such_module"}, "ModuleNotFoundError: No module named 'no_such_module'"),
     ],
 )
-def test_a_job_that_fails_before_its_run_begins_leaves_its_reason_everywhere(changes, reason, tmp_path, capfd):
-    directory = tmp_path / "0"
-    directory.mkdir()
-    assert ended(task(directory, **changes)) == 1
-    assert read_result(directory) == {"status": "failed", "error": reason}
-    output = capfd.readouterr()
-    assert f"{reason} (the traceback is in train.log)" in output.out  # the sweep's log
-    assert reason in output.err  # train.log
-    assert "Traceback" in output.err
-
-
-def ended(job: Task) -> int:
-    """The exit code of a job, which is not in a process of its own here."""
-    try:
-        return job_main.run(job)
-    except Exception as error:
-        return job_main._record_failure(error, job.directory)
+def test_a_job_that_fails_before_its_run_begins_leaves_its_reason_everywhere(changes, reason, tmp_path):
+    process, events, over = JobProcess("seed=1", tmp_path / "0", resumed=False), [], threading.Event()
+    job = task(process.directory, **changes)
+    process.start(job, 0, Places(1), lambda _, event: events.append(event), lambda _: over.set())
+    assert over.wait(PATIENCE)
+    assert process.code == 1
+    assert read_result(process.directory) == {"status": "failed", "error": reason}
+    assert f"{reason} (the traceback is in train.log)" in [event["line"] for event in events]  # the sweep's log
+    log = (process.directory / "train.log").read_text()
+    assert "Traceback" in log
+    assert reason in log
 
 
 @pytest.mark.parametrize(
