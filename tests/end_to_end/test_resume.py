@@ -117,7 +117,7 @@ def logged_once(place: Place, job: str = "") -> None:
 
 
 @pytest.fixture(scope="module")
-def interrupted(tmp_path_factory) -> tuple[Place, dict[str, Any]]:
+def interrupted(tmp_path_factory, shared_trainings) -> tuple[Place, dict[str, Any]]:
     """A sweep of two jobs whose launcher was killed in the second one's training, and went on; and what it left."""
     place = sweep(tmp_path_factory.mktemp("interrupted"), "experiment=smoke tracking.tensorboard=false seed=1,0")
     process = place.start()
