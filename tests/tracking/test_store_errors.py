@@ -133,11 +133,11 @@ def test_a_password_in_an_address_is_not_shown():
 
 
 def test_an_address_means_the_same_in_every_directory_and_follows_a_move(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     assert absolute("http://host:5000", tmp_path) == "http://host:5000"
     assert absolute("sqlite:////a/b.db", tmp_path) == "sqlite:////a/b.db"
     assert absolute("mlruns", tmp_path) == f"{tmp_path}/mlruns"
     assert absolute("file:///mlruns", tmp_path) == "file:///mlruns"
     assert absolute("sqlite:///b.db", tmp_path / "gone") == f"sqlite:///{tmp_path}/gone/b.db"
-    monkeypatch.chdir(tmp_path)
     Path("b.db").touch()
     assert absolute("sqlite:///b.db", tmp_path / "gone") == f"sqlite:///{tmp_path}/b.db"
