@@ -205,6 +205,7 @@ def test_killed_at_the_end_of_a_phase_it_ends_as_if_it_had_not_been(usual, undis
     same(resumed, undisturbed)
 
 
+@pytest.mark.slow
 def test_killed_while_features_are_computed_it_goes_on_with_features(usual, undisturbed, live, tmp_path, monkeypatch):
     """Even where there is less room on the disk by then: it may be they who have taken it."""
     computed, compute = [], features._compute
@@ -237,6 +238,7 @@ def standstill(usual) -> Config:
     return replace(usual, model=replace(usual.model, fine_tune=fine_tune), optim=optim)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("share", [EACH_EPOCH, FIRST_EPOCH])
 def test_patience_goes_on_where_it_was(share, standstill, live, tmp_path):
     impatient = replace(standstill, optim=replace(standstill.optim, patience=3))
@@ -247,6 +249,7 @@ def test_patience_goes_on_where_it_was(share, standstill, live, tmp_path):
     assert resumed.best_epoch == 1
 
 
+@pytest.mark.slow
 def test_a_plateau_is_as_long_as_it_would_have_been(standstill, live, tmp_path):
     for epoch in (3, 5):
         with pytest.raises(Killed):
@@ -324,6 +327,7 @@ def test_where_there_is_no_checkpoint_nothing_is_said(tmp_path, caplog):
     assert not caplog.messages
 
 
+@pytest.mark.slow
 def test_a_checkpoint_of_other_options_is_left_aside(usual, live, killed, caplog):
     other = replace(usual, optim=replace(usual.optim, lr=2e-2))
     resumed = live(other, killed)
@@ -408,6 +412,7 @@ def test_what_makes_no_difference_does_not_change_it(usual, classifier, batches)
 # What is shown
 
 
+@pytest.mark.slow
 def test_tensorboard_goes_on_in_the_same_directory(usual, live, tmp_path):
     shown = replace(usual, tracking=replace(usual.tracking, tensorboard=True))
     with pytest.raises(Killed):

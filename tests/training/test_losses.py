@@ -83,6 +83,7 @@ def without_dropout(classifier):
     return classifier
 
 
+@pytest.mark.slow
 def test_cached_features_and_whole_images_have_the_same_losses(classifier, batches, imbalanced, tmp_path):
     curves = []
     for features in ("off", "auto"):
