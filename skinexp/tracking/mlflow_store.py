@@ -5,7 +5,6 @@ import logging
 import os
 import shlex
 import shutil
-import tempfile
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from skinexp.config.schema import Tracking
 from skinexp.core import run_files
 from skinexp.core.errors import UserError
 from skinexp.core.python_command import python_command
+from skinexp.core.temporary import temporary_directory
 from skinexp.tracking.store_address import shown_uri, sqlite_file, unusable
 from skinexp.tracking.store_errors import ABSENT, INVALID, Unavailable, as_command_line, explain
 
@@ -209,7 +209,7 @@ def model(options: Tracking, run_id: str) -> StoredModel:
     find(options, run_id)
     try:
         run = mlflow.get_run(run_id)
-        directory = Path(tempfile.mkdtemp(prefix="skinexp-"))
+        directory = temporary_directory()
         outputs = run.outputs.model_outputs if run.outputs else []
         if not outputs or KEY_TAG not in run.data.tags:
             why = (
@@ -219,7 +219,9 @@ def model(options: Tracking, run_id: str) -> StoredModel:
             )
             raise UserError(f"{run_id}: this run has no model in {options.uri}: {why}. Name a run's directory instead")
         mlflow.artifacts.download_artifacts(artifact_uri=f"runs:/{run_id}/result.json", dst_path=str(directory))
-        logged = mlflow.artifacts.download_artifacts(artifact_uri=f"models:/{outputs[-1].model_id}")
+        logged = mlflow.artifacts.download_artifacts(
+            artifact_uri=f"models:/{outputs[-1].model_id}", dst_path=str(directory / "model")
+        )
         shutil.copyfile(Path(logged) / "data" / run_files.MODEL, directory / run_files.MODEL)
         experiment = mlflow.get_experiment(run.info.experiment_id).name
     except (MlflowException, OSError) as error:
@@ -232,11 +234,10 @@ def _one_line(message: str) -> str:
 
 
 def download(options: Tracking, run_id: str) -> Path:
-    """Copies a run's files into a temporary directory."""
+    """Copies a run's files into a directory that is removed when this process ends."""
     _open(options)
-    directory = tempfile.mkdtemp(prefix="skinexp-")
     try:
-        return Path(mlflow.artifacts.download_artifacts(run_id=run_id, dst_path=directory))
+        return Path(mlflow.artifacts.download_artifacts(run_id=run_id, dst_path=str(temporary_directory())))
     except (MlflowException, OSError) as error:
         raise UserError(as_command_line(explain(options.uri, error))) from error
 
