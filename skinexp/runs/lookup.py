@@ -12,6 +12,7 @@ from skinexp.config.schema import Preprocess, Tracking
 from skinexp.core import run_files
 from skinexp.core.errors import UserError
 from skinexp.runs.run_summary import RunSummary, read_summary
+from skinexp.runs.trusted_model import foreign_code
 from skinexp.tracking.outbox import Outbox
 
 if TYPE_CHECKING:
@@ -154,7 +155,7 @@ def _read(
 
     try:
         with zipfile.ZipFile(model) as archive:
-            stored = json.loads(archive.read(METADATA))
+            stored, may_run_code = json.loads(archive.read(METADATA)), foreign_code(archive)
         preprocess = Preprocess(**stored["preprocess"])
         calibrator = Calibrator.from_dict(stored.get("calibration", {"method": "none"}))
     except (KeyError, TypeError, zipfile.BadZipFile, ValueError) as error:
@@ -162,6 +163,11 @@ def _read(
             f"{run}: its {run_files.MODEL} does not say, in a way that this version knows, how images are prepared for "
             f"it ({METADATA} within the file)"
         ) from error
+    if may_run_code:
+        raise UserError(
+            f"{run}: its {model.name} holds {may_run_code}, which can run code of the file's author. Only plain "
+            "layers of Keras are loaded"
+        )
     value = stored.get("threshold")
     summary = (read_summary(model.parent) if model.name == run_files.MODEL else None) or RunSummary()
     return TrainedRun(

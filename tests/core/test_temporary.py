@@ -6,8 +6,6 @@ from pathlib import Path
 from skinexp.core.temporary import temporary_directory
 
 MAKE = "from skinexp.core import temporary; d = temporary.temporary_directory(); (d / 'file').touch(); print(d)"
-    "from skinexp.core.temporary import temporary_directory; d = temporary_directory(); (d / 'file').touch(); print(d)"
-)
 
 
 def ended(code: str, place: Path) -> Path:
