@@ -1,9 +1,11 @@
 """Checks that images are photographs: not masks, not nearly black, and not pairs of an image and its mask."""
 
+import math
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import PurePath
+from typing import Any
 
 import cv2
 import numpy as np
@@ -24,7 +26,7 @@ MOST_SHOWN = 12
 WORD_AT_END = re.compile(r"[ _.-]+[A-Za-z]+[0-9]?$")  # such as `_seg`
 
 
-def measure(pixels: npt.NDArray[np.uint8]) -> dict[str, float]:
+def measure(pixels: npt.NDArray[Any]) -> dict[str, float]:
     """Returns measures of an image.
 
     Args:
@@ -32,8 +34,10 @@ def measure(pixels: npt.NDArray[np.uint8]) -> dict[str, float]:
 
     Returns:
         brightest: the grey value (0 to 255) that 0.1 % of the pixels exceed. top_values: share of the pixels that the
-        three most frequent grey values make up.
+        three most frequent grey values make up. Both are NaN for pixels of another type, whose range is not known.
     """
+    if pixels.dtype != np.uint8:
+        return dict.fromkeys(MEASURES, math.nan)
     step = max(1, min(pixels.shape[:2]) // SIDE)
     grey = cv2.cvtColor(np.ascontiguousarray(pixels[::step, ::step]), cv2.COLOR_RGB2GRAY)
     counts = np.bincount(grey.ravel(), minlength=256)
@@ -42,7 +46,7 @@ def measure(pixels: npt.NDArray[np.uint8]) -> dict[str, float]:
     return {"brightest": float(brightest), "top_values": float(values.sum() / grey.size)}
 
 
-def measure_all(read: Callable[[int], npt.NDArray[np.uint8]], images: int) -> pd.DataFrame:
+def measure_all(read: Callable[[int], npt.NDArray[Any]], images: int) -> pd.DataFrame:
     """Returns one row per image, with columns `MEASURES`."""
     return pd.DataFrame([measure(read(place)) for place in range(images)], columns=list(MEASURES))
 

@@ -102,3 +102,10 @@ def test_both_audits_find_masks_under_names_that_do_not_say_so(tmp_path):
         assert findings_of.named("mask_like").count >= 10  # of a mask whose edge is cut, one value is left
         assert findings_of.named("one_stem").count == 12
         assert findings_of.worst == SERIOUS
+
+
+def test_of_pixels_in_another_range_nothing_is_said():
+    frame = pd.DataFrame({"image_id": list("abc"), "path": ["a.png", "b.png", "c.png"]})
+    images = np.random.default_rng(0).random((3, 32, 32, 3), np.float32)
+    measures = photographs.measure_all(lambda place: images[place], len(images))
+    assert photographs.findings(frame, measures, None) == []
