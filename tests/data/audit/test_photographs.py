@@ -7,7 +7,7 @@ from PIL import Image
 
 from skinexp.config.schema import Data, Phantom, Preprocess
 from skinexp.data.audit import NOTE, SERIOUS, WARNING, audit, audit_prepared
-from skinexp.data.audit.photographs import findings, measure, one_stem
+from skinexp.data.audit.photographs import findings, measure, measure_all, one_stem
 from skinexp.data.phantom import render
 from skinexp.data.preparation import image_cache, preprocess
 from skinexp.data.preparation.pixel_range import PixelRange
@@ -107,5 +107,5 @@ def test_both_audits_find_masks_under_names_that_do_not_say_so(tmp_path):
 def test_of_pixels_in_another_range_nothing_is_said():
     frame = pd.DataFrame({"image_id": list("abc"), "path": ["a.png", "b.png", "c.png"]})
     images = np.random.default_rng(0).random((3, 32, 32, 3), np.float32)
-    measures = photographs.measure_all(lambda place: images[place], len(images))
-    assert photographs.findings(frame, measures, None) == []
+    measures = measure_all(lambda place: images[place], len(images))
+    assert findings(frame, measures, None) == []
