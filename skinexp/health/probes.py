@@ -19,11 +19,12 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 from threadpoolctl import ThreadpoolController
 
+from skinexp.data.audit.photographs import BLACK, DARK
+
 FOLDS = 5
 STRENGTH = 4.0  # C of the logistic probe, divided by the number of features: more features are penalised more
 SAMPLED = 20_000  # values of a kernel that are compared with its initializer's: fewer do not show short trainings
 SMALLEST = 1e-12  # standard deviation over mean: below it, a feature varies by rounding only
-BLACK, DARK = 2, 40  # of 255: an image without a brighter pixel shows one colour, or is nearly black
 SAME = 0.001  # p-value above which two samples count as drawn from one distribution
 
 
