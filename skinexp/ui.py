@@ -19,6 +19,7 @@ from typing import IO
 
 from skinexp.config.schema import Tracking
 from skinexp.core.errors import UserError, exit_on_user_error
+from skinexp.core.python_command import skinexp_command
 
 LOOPBACK = "127.0.0.1"
 PORT = 5000
@@ -149,7 +150,7 @@ def _check(uri: str) -> None:
     file = uri.removeprefix("sqlite:///")
     if file != uri and not Path(file).is_file():  # MLflow would create it
         raise UserError(
-            f"--uri: there is no store {Path(file).resolve()}. The first run creates it (python -m skinexp.train); "
+            f"--uri: there is no store {Path(file).resolve()}. The first run creates it ({skinexp_command('train')}); "
             "if it is elsewhere, give --uri sqlite:///PATH"
         )
 

@@ -16,6 +16,7 @@ from skinexp.config.schema import GROUPS, Config, Pretraining, RangeTest
 from skinexp.config.validation import check
 from skinexp.contracts.backbones import preset_weights
 from skinexp.core.errors import UserError
+from skinexp.core.python_command import skinexp_command
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -69,7 +70,7 @@ def to_config(composed: Mapping[Any, Any], schema: type[AnyConfig]) -> AnyConfig
     from omegaconf import OmegaConf
 
     for key in _added_keys(composed, schema, ""):
-        raise UserError(f"{key}: no such key. All keys: python -m skinexp.train --cfg job")
+        raise UserError(f"{key}: no such key. All keys: {skinexp_command('train', '--cfg', 'job')}")
     return _with_names_and_paths(cast(AnyConfig, OmegaConf.to_object(composed)))
 
 

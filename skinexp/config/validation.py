@@ -11,6 +11,7 @@ from skinexp.config.override_syntax import override
 from skinexp.config.schema import Config, Data, LrFind, Model, Pretraining, RangeTest, Split
 from skinexp.contracts.backbones import CONTRACTS, SCRATCH, with_shipped_weights
 from skinexp.core.errors import UserError
+from skinexp.core.python_command import skinexp_command
 
 SHORTEST_RANGE = 100  # times the smallest rate: one tenfold for the descent, and one for what is around it
 
@@ -170,7 +171,7 @@ def _check_weights(model: Model) -> None:
     if model.weights == "phantom" and not shipped:
         raise UserError(
             f"model.weights: those that come with skinexp are of {' and '.join(with_shipped_weights())} in width 1. "
-            f"Use one of these, or make some for {model.name} (python -m skinexp.pretrain), or use "
+            f"Use one of these, or make some for {model.name} ({skinexp_command('pretrain')}), or use "
             "model.weights=imagenet, a file or a directory, or null (random weights). "
             f"Received: model.weights=phantom, model.name={model.name}, model.alpha={model.alpha}"
         )

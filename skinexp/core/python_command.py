@@ -1,4 +1,4 @@
-"""The Python interpreter of this process as it is typed in a shell, for printed commands."""
+"""Printed commands: what a user pastes into the shell that this process was started from."""
 
 import os
 import shlex
@@ -18,3 +18,13 @@ def python_command() -> str:
     found = shutil.which("python")
     is_this = found is not None and Path(found).absolute() == Path(sys.executable).absolute()
     return "python" if is_this else shlex.quote(sys.executable)
+
+
+def skinexp_command(name: str, *arguments: str) -> str:
+    """Returns a command of skinexp with its arguments, quoted for the shell.
+
+    Args:
+        name: the command's, such as `train`.
+        arguments: as the command shall receive them.
+    """
+    return " ".join([f"{python_command()} -m skinexp.{name}", *map(shlex.quote, arguments)])

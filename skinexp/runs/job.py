@@ -1,10 +1,9 @@
 """One job of a command: its name, its directory, and the sweep that it belongs to."""
 
-import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
-from skinexp.core.python_command import python_command
+from skinexp.core.python_command import skinexp_command
 from skinexp.core.run_files import SWEEP
 from skinexp.core.terminal import from_here
 
@@ -42,4 +41,4 @@ def resume_command(directory: Path) -> str:
     """
     is_job = (directory.parent / SWEEP).is_file()
     place = from_here(directory.parent if is_job else directory)
-    return f"{python_command()} -m skinexp.train {'-m ' if is_job else ''}resume={shlex.quote(str(place))}"
+    return skinexp_command("train", *(["-m"] if is_job else []), f"resume={place}")

@@ -1,7 +1,6 @@
 """The ownership of a directory: it holds one run, sweep or evaluation, and one process works in it at a time."""
 
 import json
-import shlex
 from contextlib import suppress
 from pathlib import Path
 
@@ -9,6 +8,7 @@ from filelock import FileLock, Timeout
 
 from skinexp.core import run_files
 from skinexp.core.errors import UserError, listed
+from skinexp.core.python_command import skinexp_command
 from skinexp.core.result_file import read_result
 from skinexp.core.terminal import from_here
 from skinexp.runs import written_files
@@ -174,8 +174,7 @@ def _remedies(directory: Path, overwrite: bool | None) -> str:
     command = directory / run_files.HYDRA / "overrides.yaml"  # without it, a run cannot be resumed
     is_training = (directory / run_files.TRAIN_LOG).is_file() and command.is_file()
     if _status(directory) != "finished" and (is_training or (directory / run_files.SWEEP).is_file()):
-        asked = shlex.quote(f"resume={from_here(directory)}")
-        words.append(f"Continue it: python -m skinexp.train {asked}")
+        words.append(f"Continue it: {skinexp_command('train', f'resume={from_here(directory)}')}")
     words.append("Replace it: add overwrite=true, which removes the files that skinexp wrote there and no others")
     return ". ".join([*words, "Keep it: name another directory"])
 
@@ -185,7 +184,7 @@ def _refuse_undelivered(directory: Path, key: str) -> None:
     outbox = Outbox(directory)
     if not outbox:
         return
-    place = shlex.quote(str(from_here(directory)))
+    place = str(from_here(directory))
     try:
         with outbox.deliverer.acquire(blocking=False):
             if not outbox.left and outbox.closed:
@@ -194,6 +193,6 @@ def _refuse_undelivered(directory: Path, key: str) -> None:
         raise UserError(f"{key}: records of the run in {place} are being delivered now. Try again later") from error
     raise UserError(
         f"{key}: {place} holds a run that is not delivered to its tracking store, and overwrite=true would lose its "
-        f"records. Deliver them first: python -m skinexp.sync {place}; or delete {place}/{run_files.OUTBOX} to give "
-        "them up"
+        f"records. Deliver them first: {skinexp_command('sync', place)}; or delete {place}/{run_files.OUTBOX} to "
+        "give them up"
     )

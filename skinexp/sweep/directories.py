@@ -5,12 +5,12 @@ from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf, flag_override
 
+from skinexp.config.override_syntax import value_text
 from skinexp.core import run_files
 from skinexp.core.errors import UserError
 from skinexp.core.invocation import Invocation
 from skinexp.core.terminal import from_here
 from skinexp.runs import ownership
-from skinexp.sweep.resume import quoted
 
 TO_THE_SECOND = re.compile(r"\$\{now:[^}]*%[-_]?[SsTXcf]")  # a directory that is named by the time is a new one
 
@@ -48,7 +48,7 @@ def take(config: DictConfig, mode: str, command: Invocation) -> Path:
 
 def settle(config: DictConfig, mode: str, directory: Path) -> None:
     """Writes the directory of a command into Hydra's configuration, and into the overrides that its jobs repeat."""
-    fixed = {f"hydra.{mode}.dir": quoted(directory), "hydra.job.chdir": "false"}
+    fixed = {f"hydra.{mode}.dir": value_text(str(directory)), "hydra.job.chdir": "false"}
     with flag_override(config.hydra, ["readonly", "struct"], [False, False]):
         config.hydra[mode].dir = str(directory)
         config.hydra.job.chdir = False

@@ -2,14 +2,15 @@
 
 import os
 import re
-import shlex
 import sys
 from pathlib import Path
 
 import yaml
 
+from skinexp.config.override_syntax import value_text
 from skinexp.core import run_files
 from skinexp.core.errors import UserError
+from skinexp.core.python_command import skinexp_command
 from skinexp.core.terminal import from_here
 from skinexp.sweep.manifest import Manifest
 
@@ -50,7 +51,7 @@ def _of_sweep(directory: Path) -> tuple[str, list[str]]:
     """Returns the working directory and the arguments of the command that created a sweep."""
     sweep = Manifest.load(directory)
     kept = [word for word in sweep.settings if not re.match(r"\+*hydra\.(sweep\.dir|mode)\b", word)]
-    return sweep.place, ["-m", *sweep.overrides, *kept, f"hydra.sweep.dir={quoted(directory)}"]
+    return sweep.place, ["-m", *sweep.overrides, *kept, f"hydra.sweep.dir={value_text(str(directory))}"]
 
 
 def _of_run(directory: Path) -> tuple[str, list[str]]:
@@ -65,19 +66,14 @@ def _of_run(directory: Path) -> tuple[str, list[str]]:
             f"resume: {directory} holds the results of python -m skinexp.{command}, which always begins anew"
         )
     kept = [word for word in settings["overrides"]["hydra"] if not re.match(r"\+*hydra\.(run\.dir|mode)\b", word)]
-    place = ("hydra.mode=RUN", f"hydra.run.dir={quoted(directory)}")  # also where its recipe asks for a sweep
+    place = ("hydra.mode=RUN", f"hydra.run.dir={value_text(str(directory))}")  # also where its recipe asks for a sweep
     untouched = "hydra.output_subdir=null"  # what is read here is not written again: a kill in its middle would lose it
     return settings["runtime"]["cwd"], [*settings["overrides"]["task"], *kept, *place, untouched]
-
-
-def quoted(path: Path) -> str:
-    """Returns a path quoted in Hydra's grammar."""
-    return "'" + str(path).replace("'", "\\'") + "'"
 
 
 def advice(place: Path | None) -> str:
     """Returns the message of a stopped command: how to resume it."""
     if place is None:
         return "Stopped."
-    multirun = "-m " if (place / run_files.SWEEP).is_file() else ""
-    return f"Stopped. To resume: python -m skinexp.train {multirun}{shlex.quote(f'resume={from_here(place)}')}"
+    multirun = ["-m"] if (place / run_files.SWEEP).is_file() else []
+    return f"Stopped. To resume: {skinexp_command('train', *multirun, f'resume={from_here(place)}')}"

@@ -3,7 +3,6 @@
 import dataclasses
 import logging
 import os
-import shlex
 import traceback
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -21,7 +20,7 @@ from skinexp.config import schema
 from skinexp.core import run_files
 from skinexp.core.errors import UserError, sentence_of
 from skinexp.core.invocation import FAILED, Invocation, exit_code_of
-from skinexp.core.python_command import python_command
+from skinexp.core.python_command import skinexp_command
 from skinexp.core.result_file import read_result
 from skinexp.core.terminal import from_here
 from skinexp.report.console import run_table
@@ -168,7 +167,7 @@ def _report_no_page(directory: Path, error: Exception) -> None:
     """Logs why a sweep has no comparison page, with the traceback in a file, if there is room for it."""
     with suppress(OSError):
         (directory / run_files.TRACEBACK).write_text("".join(traceback.format_exception(error)))
-    command = f"{python_command()} -m skinexp.compare {shlex.quote(str(from_here(directory)))}"
+    command = skinexp_command("compare", str(from_here(directory)))
     log.error(
         "The comparison page failed: %s. The runs are complete; to compare them again: %s", sentence_of(error), command
     )

@@ -1,9 +1,7 @@
 """What of a run's records is not delivered, why, and the command that delivers it, for log and terminal."""
 
-import shlex
-
 from skinexp.core.number_format import counted
-from skinexp.core.python_command import python_command
+from skinexp.core.python_command import skinexp_command
 from skinexp.tracking.outbox import Outbox
 from skinexp.tracking.store_address import shown_uri
 
@@ -31,5 +29,4 @@ def undelivered(outbox: Outbox, uri: str, moved: bool = False) -> str:
 
 def sync_command(outbox: Outbox, uri: str | None = None) -> str:
     """Returns the command that delivers an outbox, to another store if one is given."""
-    command = f"{python_command()} -m skinexp.sync {shlex.quote(str(outbox.place))}"
-    return f"{command} --uri {shlex.quote(uri)}" if uri else command
+    return skinexp_command("sync", str(outbox.place), *(["--uri", uri] if uri else []))

@@ -6,6 +6,8 @@ import re
 import pandas as pd
 import pytest
 
+from skinexp.core.python_command import python_command
+
 MODELS = ("scratch", "mobilenet", "efficientnet")
 JOBS = ("0", "1", "2")
 COMMAND = "experiment=smoke tracking.tensorboard=false model=scratch,mobilenet,efficientnet"
@@ -170,4 +172,5 @@ def test_a_stopped_sweep_keeps_the_epochs_that_it_had(stopped, signal):
 def test_a_stopped_sweep_says_how_to_go_on(stopped, signal):
     command = stopped[signal]
     place = command.directory.relative_to(command.place)
-    assert command.output.splitlines()[-1] == f"Stopped. To resume: python -m skinexp.train -m resume={place}"
+    how = f"{python_command()} -m skinexp.train -m resume={place}"
+    assert command.output.splitlines()[-1] == f"Stopped. To resume: {how}"

@@ -9,6 +9,7 @@ import pytest
 from filelock import FileLock
 
 from skinexp.core.errors import UserError
+from skinexp.core.python_command import python_command
 from skinexp.runs import written_files
 from skinexp.runs.ownership import DirectoryInUse, is_in_use, lock_directory, take_directory, take_new_directory
 from skinexp.runs.run_outputs import EVIDENCE
@@ -97,7 +98,7 @@ def test_the_printed_way_to_continue_can_be_pasted_with_blanks_in_the_name(tmp_p
     with pytest.raises(UserError) as refused:
         take_directory(tmp_path / "my exp", KEY, overwrite=False)
     (pasted,) = re.findall(r"Continue it: (.+?)\. Replace", str(refused.value))
-    assert shlex.split(pasted) == ["python", "-m", "skinexp.train", "resume=my exp"]
+    assert shlex.split(pasted) == [*shlex.split(python_command()), "-m", "skinexp.train", "resume=my exp"]
 
 
 @pytest.mark.parametrize("name", ["audit.json", "lr_find.json", "train.log", "mobilenet_v2_1.0_phantom.npz"])
@@ -184,7 +185,8 @@ def test_records_that_the_store_does_not_have_are_not_removed(tmp_path, monkeypa
     outbox.create()
     outbox.append("run", key="1")
     outbox.append("status", status="FINISHED")
-    with pytest.raises(UserError, match=r"Deliver them first: python -m skinexp.sync exp; or delete exp/outbox"):
+    remedy = f"Deliver them first: {python_command()} -m skinexp.sync exp; or delete exp/outbox"
+    with pytest.raises(UserError, match=re.escape(remedy)):
         take_directory(tmp_path / "exp", KEY, overwrite=True)
     delivered = {"run_id": "1", "offset": (tmp_path / "exp" / "outbox" / "records.jsonl").stat().st_size}
     (tmp_path / "exp" / "outbox" / "delivered.json").write_text(json.dumps(delivered))

@@ -139,6 +139,6 @@ class DirectoryCallbacks:
 def test_jobs_of_a_sweep_stay_in_the_working_directory_with_every_launcher(name, tmp_path):
     directory, config, _ = take("sweep", "hydra.job.chdir=true", f"hydra.sweep.dir='{name}'")
     repeated = list(config.hydra.overrides.hydra)  # from which each launcher composes a job
-    assert repeated == [f"hydra.sweep.dir='{tmp_path}/{name}'", "hydra.job.chdir=false"]
+    assert repeated == [f'hydra.sweep.dir="{tmp_path}/{name}"', "hydra.job.chdir=false"]
     job = composed(*repeated, "hydra.mode=MULTIRUN")
     assert (job.hydra.sweep.dir, job.hydra.job.chdir) == (str(directory), False)

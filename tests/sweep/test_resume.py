@@ -34,7 +34,7 @@ def test_a_single_run_of_a_recipe_that_sweeps_stays_a_single_run(monkeypatch, tm
         "experiment=collapse",
         "hydra.verbose=true",
         "hydra.mode=RUN",
-        f"hydra.run.dir='{tmp_path}/run'",
+        f'hydra.run.dir="{tmp_path}/run"',
         "hydra.output_subdir=null",
     ]
 
@@ -49,7 +49,7 @@ def test_a_run_that_was_killed_before_its_command_was_saved_is_no_run(monkeypatc
 def test_a_sweep_whose_values_stand_in_its_recipe_is_asked_for_by_the_recipe_again(monkeypatch, tmp_path):
     (tmp_path / "sweep").mkdir()
     Manifest("killed", ["experiment=collapse"], ["model"], {}, place=os.getcwd()).save(tmp_path / "sweep")
-    expected = ["-m", "experiment=collapse", f"hydra.sweep.dir='{tmp_path}/sweep'"]
+    expected = ["-m", "experiment=collapse", f'hydra.sweep.dir="{tmp_path}/sweep"']
     assert stands_for(monkeypatch, "-m", "resume=sweep") == expected
 
 

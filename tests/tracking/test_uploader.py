@@ -1,6 +1,7 @@
 """Runs and their uploaders, real processes, while the tracking server is well, gone, hung, broken or forbidding."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from mlflow import MlflowClient
 from skinexp import sync, tracking
 from skinexp.config.schema import Tracking
 from skinexp.core.errors import UserError
+from skinexp.core.python_command import python_command
 from skinexp.tracking.outbox import Outbox
 
 PATIENCE = 120  # seconds for what must happen on a busy machine
@@ -152,7 +154,8 @@ def test_a_run_in_the_directory_of_one_that_is_at_work_is_refused_before_it_dele
 def test_a_directory_with_an_undelivered_run_is_not_written_over(tmp_path, soon):
     run = start("http://127.0.0.1:1", tmp_path, required=False, wait=0.0)
     run.close("finished", None)
-    with pytest.raises(UserError, match=r"holds a run that was not delivered. Deliver it \(\S+ -m skinexp.sync"):
+    remedy = f"holds a run that was not delivered. Deliver it ({python_command()} -m skinexp.sync {tmp_path})"
+    with pytest.raises(UserError, match=re.escape(remedy)):
         start("http://127.0.0.1:1", tmp_path)
 
 

@@ -1,7 +1,6 @@
 """The terminal's table of runs, and the lines below it: where the results are."""
 
 import math
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from rich.table import Table
 from skinexp.comparison.cross_validation import PooledFolds
 from skinexp.config.schema import Tracking
 from skinexp.core.number_format import clock, three_decimals
-from skinexp.core.python_command import python_command
+from skinexp.core.python_command import skinexp_command
 from skinexp.core.run_files import TRACEBACK
 from skinexp.core.terminal import console, from_here
 from skinexp.runs.job import resume_command
@@ -94,5 +93,4 @@ def show_next_steps(place: Path, tracking_uri: str, what: str = "") -> None:
 def _ui_command(tracking_uri: str) -> str:
     if tracking_uri.startswith("http"):
         return tracking_uri
-    command = f"{python_command()} -m skinexp.ui"
-    return command if tracking_uri == Tracking.uri else f"{command} --uri {shlex.quote(tracking_uri)}"
+    return skinexp_command("ui", *([] if tracking_uri == Tracking.uri else ["--uri", tracking_uri]))
