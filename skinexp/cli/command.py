@@ -12,7 +12,7 @@ from omegaconf import DictConfig
 from skinexp.cli import help_text
 from skinexp.cli.commands import typed
 from skinexp.cli.flags import flags_first
-from skinexp.config.compose import SCHEMAS, as_meant, mistakes_as_user_errors, register, to_config
+from skinexp.config.compose import SCHEMAS, as_hydra_reads, mistakes_as_user_errors, register, to_config
 from skinexp.config.conf_files import CONF
 from skinexp.config.schema import Config
 from skinexp.config.validation import check
@@ -89,6 +89,6 @@ def call_hydra(task: Callable[[DictConfig], Any], name: str) -> None:
     """
     import hydra
 
-    sys.argv[1:] = as_meant(flags_first(sys.argv[1:]), SCHEMAS[name])
+    sys.argv[1:] = as_hydra_reads(flags_first(sys.argv[1:]), SCHEMAS[name])
     os.environ["HYDRA_FULL_ERROR"] = "1"  # or Hydra prints its errors itself, in many lines
     hydra.main(version_base="1.3", config_path=str(CONF), config_name=name)(task)()

@@ -52,7 +52,7 @@ def compose(overrides: Sequence[str] = (), name: str = "config") -> Config:
     schema = SCHEMAS[name]
     register(schema)
     with mistakes_as_user_errors(schema), initialize_config_dir(str(CONF), version_base="1.3"):
-        config = to_config(compose_from_files(name, as_meant(overrides, schema)), schema)
+        config = to_config(compose_from_files(name, as_hydra_reads(overrides, schema)), schema)
     check(config)
     return config
 
@@ -74,7 +74,7 @@ def to_config(composed: Mapping[Any, Any], schema: type[AnyConfig]) -> AnyConfig
     return _with_names_and_paths(cast(AnyConfig, OmegaConf.to_object(composed)))
 
 
-def as_meant(words: Sequence[str], schema: type[Config]) -> list[str]:
+def as_hydra_reads(words: Sequence[str], schema: type[Config]) -> list[str]:
     """Returns typed overrides in the form that Hydra accepts; see `skinexp.config.override_syntax`."""
     types = {option.key: option.type for option in reference(schema)}
     return override_syntax.as_meant(words, types | dict.fromkeys(DIRECTORIES, "str"))

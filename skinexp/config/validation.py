@@ -170,7 +170,7 @@ def _check_weights(model: Model) -> None:
         )
     if model.weights == "phantom" and not shipped:
         raise UserError(
-            f"model.weights: those that come with skinexp are of {' and '.join(with_shipped_weights())} in width 1. "
+            f"model.weights: phantom weights are included for {' and '.join(with_shipped_weights())} in width 1. "
             f"Use one of these, or make some for {model.name} ({skinexp_command('pretrain')}), or use "
             "model.weights=imagenet, a file or a directory, or null (random weights). "
             f"Received: model.weights=phantom, model.name={model.name}, model.alpha={model.alpha}"

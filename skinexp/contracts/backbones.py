@@ -27,7 +27,7 @@ class Contract:
         smallest_size: pixels per side of the smallest image that it takes.
         widths: the widths (alpha) that ImageNet weights exist for.
         channels_first: whether keras.applications builds it for channels before height and width.
-        shipped: whether weights of width 1, learned on phantoms, come with skinexp.
+        shipped: whether weights of width 1, learned on phantoms, are included in skinexp.
     """
 
     application: str
@@ -54,7 +54,7 @@ class Contract:
         return self.release.format(alpha=alpha)
 
     def has_shipped_weights(self, alpha: float) -> bool:
-        """Returns whether weights of this width come with skinexp."""
+        """Returns whether weights of this width are included in skinexp."""
         return self.shipped and alpha == 1.0
 
 
@@ -116,7 +116,7 @@ def expected_scaling(model: str) -> str:
 
 
 def with_shipped_weights() -> list[str]:
-    """Returns the names of the backbones whose weights come with skinexp."""
+    """Returns the names of the backbones whose weights are included in skinexp."""
     return [name for name, contract in CONTRACTS.items() if contract.shipped]
 
 

@@ -9,7 +9,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -72,6 +72,38 @@ class LogFile(logging.FileHandler):
         error = sys.exc_info()[1]
         if error is None or not is_disk_full(error):
             super().handleError(record)
+
+
+@contextmanager
+def messages_shown(log_file: Path | None = None, on_stderr: bool = False) -> Iterator[None]:
+    """Shows messages of skinexp, as Hydra does for a training.
+
+    Args:
+        log_file: takes these and the messages of all libraries.
+        on_stderr: whether they are shown on stderr because the standard output is the result.
+    """
+    shown = logging.StreamHandler() if on_stderr else Handler()
+    ours = logging.getLogger("skinexp")
+    ours.setLevel(logging.INFO if log_file is None else logging.DEBUG)
+    ours.addHandler(shown)
+    try:
+        with _written_to(log_file) if log_file is not None else nullcontext():
+            yield
+    finally:
+        ours.removeHandler(shown)
+
+
+@contextmanager
+def _written_to(log_file: Path) -> Iterator[None]:
+    root, file = logging.getLogger(), LogFile(log_file)
+    file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    root.setLevel(logging.INFO)
+    root.addHandler(file)
+    try:
+        yield
+    finally:
+        root.removeHandler(file)
+        file.close()
 
 
 class Bar:

@@ -17,7 +17,7 @@ import numpy as np
 
 from skinexp.core.errors import UserError
 
-SHIPPED = Path(__file__).parent / "pretrained"  # what comes with skinexp
+SHIPPED = Path(__file__).parent / "pretrained"  # what is included in skinexp
 SUFFIX = ".npz"
 
 DAMAGED = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)

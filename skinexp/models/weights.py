@@ -27,7 +27,7 @@ def load(source: str, contract: Contract, alpha: float, backbone: keras.Model) -
     instead, also if the release is given as a file, and one graph serves all.
 
     Args:
-        source: `imagenet`; `phantom`, which come with skinexp; a `.weights.h5` file, a file of Keras' ImageNet release,
+        source: `imagenet`; `phantom`, included in skinexp; a `.weights.h5` file, a file of Keras' ImageNet release,
             or an `.npz` file as `skinexp.pretrain` writes it; or a directory that holds one such file for the backbone.
         contract: which backbone.
         alpha: its width.
@@ -49,22 +49,22 @@ def load(source: str, contract: Contract, alpha: float, backbone: keras.Model) -
 
 
 def describe_random(model: str, alpha: float) -> str:
-    """Returns a sentence on a backbone of random weights, with the backbones whose weights come with skinexp."""
+    """Returns a sentence on a backbone of random weights, with the backbones whose weights are included in skinexp."""
     others = " and ".join(with_shipped_weights())
     if CONTRACTS[model].has_shipped_weights(alpha):
         return "random: the whole network is trained"
-    return f"random: the whole network is trained. {others} of width 1 have weights that come with skinexp, {model} not"
+    return f"random: the whole network is trained. {others} of width 1 have weights included in skinexp, {model} not"
 
 
 def shipped(contract: Contract, alpha: float) -> Path:
-    """Returns the file of a backbone's weights that comes with skinexp."""
+    """Returns the file of a backbone's weights included in skinexp."""
     return packed_weights.SHIPPED / f"{contract.file_prefix(alpha)}phantom{packed_weights.SUFFIX}"
 
 
 def _find_shipped(contract: Contract, alpha: float) -> Path:
     if not contract.has_shipped_weights(alpha):
         raise UserError(
-            f"model.weights: those that come with skinexp are of {' and '.join(with_shipped_weights())} in width 1. "
+            f"model.weights: phantom weights are included for {' and '.join(with_shipped_weights())} in width 1. "
             f"Received: model.weights=phantom for {contract.application}, width {alpha}"
         )
     return shipped(contract, alpha)
@@ -97,7 +97,7 @@ def _download(contract: Contract, alpha: float) -> keras.Model:
     try:
         return build_backbone(contract, alpha, weights="imagenet", input_shape=image_shape(DONOR_SIZE))
     except Exception as error:  # Keras raises bare Exception where a download fails
-        shipped_ones = "use those that come with skinexp (model.weights=phantom), or "
+        shipped_ones = "use those included (model.weights=phantom), or "
         others = shipped_ones if contract.has_shipped_weights(alpha) else ""
         raise UserError(
             "model.weights: ImageNet weights could not be downloaded and are not in Keras' cache. Connect to the "

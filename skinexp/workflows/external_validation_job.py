@@ -1,8 +1,6 @@
 """One call of the command `evaluate`: run, images, directory, record, backend, and then the external validation."""
 
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -42,13 +40,13 @@ def run(name: str, overrides: list[str], output: Path | None = None, uri: str | 
     trained = lookup.locate_run(name, uri)
     config = evaluation_config.match_run(config, overrides, trained.preprocess, _reported(trained))
 
-    from skinexp.core.terminal import libraries_write_to
+    from skinexp.core import terminal
     from skinexp.data.sources import registry
 
     table = registry.load(config.data, config.seed, one_class=True)
     directory = _directory(output)
     log = directory / run_files.EVALUATE_LOG
-    with _logging_to(log), invocation.log_failure(log), libraries_write_to(log):
+    with terminal.messages_shown(log), invocation.log_failure(log), terminal.libraries_write_to(log):
         _validate(trained, config, table, directory, overrides)
     if read_result(directory).get("status") == "finished":
         _show_next_steps(directory, trained)
@@ -99,27 +97,6 @@ def _directory(output: Path | None) -> Path:
         directory, lock = ownership.take_new_directory(named, "--output")
     invocation.current().held.append(lock)
     return directory
-
-
-@contextmanager
-def _logging_to(file: Path) -> Iterator[None]:
-    """Logs messages of skinexp on the terminal and all messages in a file, as Hydra does for a training."""
-    from skinexp.core.terminal import Handler, LogFile
-
-    ours, root = logging.getLogger("skinexp"), logging.getLogger()
-    terminal, whole = Handler(), LogFile(file)
-    terminal.setFormatter(logging.Formatter("%(message)s"))
-    whole.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    ours.setLevel(logging.DEBUG)
-    root.setLevel(logging.INFO)
-    ours.addHandler(terminal)
-    root.addHandler(whole)
-    try:
-        yield
-    finally:
-        ours.removeHandler(terminal)
-        root.removeHandler(whole)
-        whole.close()
 
 
 def _show_next_steps(directory: Path, run: TrainedRun) -> None:

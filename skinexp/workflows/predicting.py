@@ -7,7 +7,7 @@ import sys
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from itertools import islice
@@ -51,7 +51,7 @@ def run(name: str, words: list[str], output: Path | None, batch_size: int, uri: 
         check_output(output)
     named = find_images(words, sys.stdin.buffer)
     trained = locate_run(name, uri)
-    with terminal.libraries_write_to(Path(os.devnull)), _messages(on_stderr=output is None):
+    with terminal.libraries_write_to(Path(os.devnull)), terminal.messages_shown(on_stderr=output is None):
         predictor = _with_pixel_range(_load(trained), named.images)
         _warn(trained, named)
         shown = terminal.bar("Predicting", len(named.images)) if output is not None else nullcontext()
@@ -165,15 +165,3 @@ def _summarise(predicted: Counter[str], usable: int, failed: int, output: Path |
         log.warning("Failed    images that cannot be used: %s. Column `error` has the reasons", f"{failed:,}")
     if output is not None:
         log.info("Table     %s", output)
-
-
-@contextmanager
-def _messages(on_stderr: bool) -> Iterator[None]:
-    """Shows messages of skinexp: on stderr if the standard output is the table."""
-    ours, handler = logging.getLogger("skinexp"), logging.StreamHandler() if on_stderr else terminal.Handler()
-    ours.setLevel(logging.INFO)
-    ours.addHandler(handler)
-    try:
-        yield
-    finally:
-        ours.removeHandler(handler)

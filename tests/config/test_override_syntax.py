@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from skinexp.config.compose import as_meant, compose
+from skinexp.config.compose import as_hydra_reads, compose
 from skinexp.config.override_syntax import class_name, label_overrides, override
 from skinexp.config.schema import Config
 from skinexp.core.errors import UserError
@@ -58,13 +58,13 @@ TYPED = {  # what is typed, and what it means
 
 @pytest.mark.parametrize(("word", "meaning"), TYPED.items())
 def test_text_is_taken_as_it_is_typed(word, meaning):
-    (result,) = OverridesParser.create().parse_overrides(as_meant([word], Config))
+    (result,) = OverridesParser.create().parse_overrides(as_hydra_reads([word], Config))
     assert result.value() == meaning or str(result.value()) == meaning
 
 
 def test_words_that_hydra_reads_as_meant_are_not_changed():
     words = ["-m", "model=scratch,mobilenet", "data.path=a,b", "data.path=été,b", "+data.labels.nevus=0", "~data.limit"]
-    assert as_meant(words, Config) == words
+    assert as_hydra_reads(words, Config) == words
 
 
 def test_the_home_directory_is_meant_by_a_tilde(tmp_path, monkeypatch):

@@ -1,4 +1,4 @@
-"""The weights that come with skinexp: small, with a card that vouches for them, and of use on images they never saw."""
+"""The weights included in skinexp: small, with a card that vouches for them, and of use on images they never saw."""
 
 import json
 import shutil
