@@ -11,6 +11,7 @@ from filelock import Timeout
 
 from skinexp.core.errors import UserError, exit_on_user_error
 from skinexp.core.number_format import counted
+from skinexp.core.result_file import note_ids
 from skinexp.core.run_files import UPLOADER_LOG
 from skinexp.core.terminal import from_here
 from skinexp.tracking import uploader
@@ -30,7 +31,8 @@ def main(arguments: list[str] | None = None) -> None:
 def sync(directories: list[Path], uri: str | None = None) -> int:
     """Delivers the outboxes of runs and sweeps, and prints the outcome of each.
 
-    Delivering twice changes nothing. A run whose process was killed is marked as killed in the store.
+    The store is asked what it has: what it does not have any more, after it was restored from a backup for instance,
+    is delivered again, and what it has is not changed. A run whose process was killed is marked as killed there.
 
     Args:
         directories: of runs or of sweeps.
@@ -62,7 +64,10 @@ def _deliver(outbox: Outbox, uri: str | None, known: set[str]) -> bool:
         with outbox.deliverer.acquire(blocking=False), _complaints_go_to(outbox.directory / UPLOADER_LOG):
             _mark_if_killed(outbox)
             store = uri or outbox.store
-            count = Delivery(outbox, store).deliver()
+            delivery = Delivery(outbox, store, anew=True)
+            count = delivery.deliver()
+            if note_ids(outbox.place, delivery.run_id, delivery.experiment_id):
+                Delivery(outbox, store, anew=True).deliver()  # the file itself is among what is delivered
     except Timeout:
         print(f"{name}: the run is still running and delivers its own records")
         return True

@@ -20,11 +20,13 @@ class DatasetSummary:
     Attributes:
         runs: names of the runs.
         sentences: how many images there are, which were left out, and how they were split.
+        facts: topic -> sentence: what the runs said of files, labels, groups and leaks.
         counts: images by split and class.
     """
 
     runs: list[str]
     sentences: list[str]
+    facts: Mapping[str, str]
     counts: Mapping[str, Mapping[str, int]]
 
 
@@ -66,6 +68,7 @@ def _dataset_summary(sharing: Sequence[RunOutputs]) -> DatasetSummary:
     return DatasetSummary(
         [record.name for record in sharing],
         _data_sentences(sharing[0], data) + _shift_sentences(sharing),
+        data.facts,
         {part: of for part, of in data.counts.items() if any(of.values())},
     )
 
@@ -87,6 +90,8 @@ def _data_sentences(record: RunOutputs, data: DataSummary) -> list[str]:
         sentences.append("All images were tested; none was used for training here.")
         if group:
             sentences.append(f'Intervals treat images with the same "{group}" as one case.')
+    elif "Groups" in data.facts:
+        pass
     elif group:
         sentences.append(f'Images with the same "{group}" are in the same split.')
     else:

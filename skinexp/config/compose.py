@@ -4,6 +4,7 @@ config = compose(["model=mobilenet", "optim.lr=1e-4"])
 """
 
 import dataclasses
+import functools
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -131,6 +132,7 @@ def _added_keys(node: Any, section: Any, prefix: str) -> Iterator[str]:
             yield from _added_keys(node[name], type_, f"{prefix}{name}.")
 
 
+@functools.cache
 def _writable(section: type) -> "DictConfig":
     """Returns a section as a node that overrides may change: OmegaConf makes the nodes of frozen classes read-only."""
     from omegaconf import DictConfig, OmegaConf

@@ -1,6 +1,6 @@
-"""result.json as a plain dictionary, for processes that watch a run: they read its status, or mark it as killed.
+"""result.json as a plain dictionary, for processes beside a run: they read its status, or add what it could not know.
 
-The content is defined by skinexp.runs.run_summary; here only `status` and `error` are used.
+The content is defined by skinexp.runs.run_summary; here only the status, the error and the ids in MLflow are used.
 """
 
 import json
@@ -38,6 +38,23 @@ def mark_interrupted(directory: Path, status: str, error: str = KILLED_MESSAGE) 
             write_json(directory / RESULT, {**values, "status": status, "error": error})
             return True
     return False
+
+
+def note_ids(directory: Path, run_id: str | None, experiment_id: str | None) -> bool:
+    """Writes the ids in MLflow of a run that ended before it was delivered; nothing if the run left no result.json.
+
+    Returns:
+        Whether the file has changed.
+    """
+    if not (directory / RESULT).is_file():
+        return False
+    ids = {"run_id": run_id, "experiment_id": experiment_id}
+    with FileLock(directory / ".result.lock"):
+        values = read_result(directory)
+        if {name: values.get(name) for name in ids} == ids:
+            return False
+        write_json(directory / RESULT, values | ids)
+    return True
 
 
 def status_of(error: BaseException | None) -> str:

@@ -25,9 +25,10 @@ class Table:
 
     Attributes:
         name: name of the data set, for people.
-        frame: one row per image: image_id, label (0/1), group (lesion or patient; the image's own id if unknown),
-            sha256 (of the bytes that hold the pixels), path (for messages), position (in the source), given_split (if
-            the source comes with a split), split (of the run, once `with_split` has set it), and metadata columns.
+        frame: one row per image: image_id, label (0/1), class (as the source names it), group (lesion or patient; the
+            image's own id if unknown), sha256 (of the bytes that hold the pixels), path (for messages), position (in
+            the source), given_split (if the source comes with a split), split (of the run, once `with_split` has set
+            it), mask (path of the lesion's mask, if there are masks), and metadata columns.
         reader: fetches the pixels of the image at a position of the source.
         grouped_by: the column, or the columns, whose equal values stay together in a split, or None.
         excluded: classes that were excluded on purpose, with their number of images.
@@ -106,8 +107,9 @@ TRUTHS = {  # wording of each known area
 
 
 GIVEN_SPLIT = "given_split"  # the column of the split that a source comes with
+MASK = "mask"  # the column with the path of the mask of each image's lesion
 METADATA_RESERVED = (
-    *("image_id", "label", "group", "sha256", "path", "position", GIVEN_SPLIT, "split", "row"),
+    *("image_id", "label", "class", MASK, "group", "sha256", "path", "position", GIVEN_SPLIT, "split", "row"),
     SOURCE_GROUP,
 )
 

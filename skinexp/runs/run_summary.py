@@ -30,6 +30,7 @@ class DataSummary:
         bad_images: images that were left out because they cannot be read.
         grouped_by: column whose equal values stay in one split; None if images were split one by one.
         truth: what is known of generated images, for example `bayes_auc`.
+        facts: topic -> sentence: what the run said of its images' files, labels, groups and leaks.
     """
 
     name: str | None = None
@@ -40,6 +41,7 @@ class DataSummary:
     bad_images: int = 0
     grouped_by: str | None = None
     truth: dict[str, Any] = field(default_factory=dict, metadata=OPTIONAL)
+    facts: dict[str, str] = field(default_factory=dict, metadata=OPTIONAL)
 
 
 @dataclass(frozen=True)

@@ -34,10 +34,19 @@ NAME_TAG = "skinexp.run_name"  # the whole name of a run whose name is longer th
 
 
 class Delivery:
-    """Delivers one outbox to one store."""
+    """Delivers one outbox to one store.
 
-    def __init__(self, outbox: Outbox, uri: str):
-        self._outbox, self._uri, self._state = outbox, uri, outbox.delivered()
+    Args:
+        outbox: of the run.
+        uri: address of the store.
+        anew: whether the store is asked for everything, also for what it was found to have before: it may have been
+            restored from a backup since.
+    """
+
+    def __init__(self, outbox: Outbox, uri: str, anew: bool = False):
+        self._outbox, self._uri, self._state, self._anew = outbox, uri, outbox.delivered(), anew
+        if anew:
+            self._state.checked = 0
         self._client: mlflow.MlflowClient | None = None
         self._count = 0
         self._closed = outbox.closed  # once: reading all records each second would take longer and longer
@@ -212,7 +221,10 @@ class Delivery:
             Unavailable: if the run was deleted.
         """
         try:
-            if self._has_run(client.get_run(self._state.run_id)):
+            run = client.get_run(self._state.run_id)
+            if self._has_run(run):
+                if self._anew:
+                    self._tie_to_parent(client, run)
                 return
         except MlflowException as error:
             if not store_errors.is_absent(error):
@@ -220,6 +232,13 @@ class Delivery:
         self._state = Delivered(attempted=True)  # another store, or one from which the run was removed for good
         self._state.experiment_id = mlflow_store.connect(self._uri, self._outbox.opening["experiment"])
         log.warning("%s does not have the run: all its records are delivered", shown_uri(self._uri))
+
+    def _tie_to_parent(self, client: mlflow.MlflowClient, run: Run) -> None:
+        """Makes the run a child of its sweep's run, which is another one where the first was removed for good."""
+        key = self._outbox.opening["parent"]
+        parent = None if key is None else self._find(client, key)
+        if parent is not None and run.data.tags.get(mlflow_store.PARENT_TAG) != parent:
+            client.set_tag(run.info.run_id, mlflow_store.PARENT_TAG, parent)
 
     @property
     def _store(self) -> mlflow.MlflowClient:
@@ -234,7 +253,7 @@ class Delivery:
             self._deliver[records[0]["kind"]](records[0])
 
     def _run(self, record: Record) -> None:
-        found = self._find(record["key"]) if self._state.attempted else None
+        found = self._find(self._store, record["key"]) if self._state.attempted else None
         if found is None:
             self._state.attempted = True
             self._outbox.note(self._state)
@@ -255,7 +274,7 @@ class Delivery:
         if len(record["name"]) > NAME:
             tags[NAME_TAG] = accepted_value(record["name"], TAG_VALUE)
         if record["parent"] is not None:
-            parent = self._find(record["parent"])
+            parent = self._find(self._store, record["parent"])
             if parent is None:
                 raise Unavailable(
                     f"{shown_uri(self._uri)} does not have the sweep or run that this run belongs to. "
@@ -264,10 +283,10 @@ class Delivery:
             tags[mlflow_store.PARENT_TAG] = parent
         return tags
 
-    def _find(self, key: str) -> str | None:
+    def _find(self, client: mlflow.MlflowClient, key: str) -> str | None:
         """Returns the id of the run that has this key, deleted or not."""
         where = f"tags.`{KEY_TAG}` = '{key}'"
-        runs = self._store.search_runs([self._state.experiment_id], where, ViewType.ALL, max_results=1)
+        runs = client.search_runs([self._state.experiment_id], where, ViewType.ALL, max_results=1)
         return runs[0].info.run_id if runs else None
 
     def _resumed(self, record: Record) -> None:
@@ -317,7 +336,7 @@ class Delivery:
 
     def _model(self, record: Record) -> None:
         place = _existing(self._outbox.place / record["path"])
-        model_id = self._state.model_ids.get(record["path"]) or self._create_model(record)
+        model_id = self._known_model(record["path"]) or self._create_model(record)
         described = Model.load(str(place))
         described.run_id, described.model_id, described.model_uuid = self.run_id, model_id, model_id
         described.save(str(place / MLMODEL_FILE_NAME))
@@ -331,6 +350,18 @@ class Delivery:
                 for name, value in scores["values"].items()
             ]
             self._store.log_batch(self.run_id, metrics=points, synchronous=True)
+
+    def _known_model(self, path: str) -> str | None:
+        """Returns the id of the model that was created for a record; None if the store does not have it (any more)."""
+        model_id = self._state.model_ids.get(path)
+        if model_id is None:
+            return None
+        try:
+            return self._store.get_logged_model(model_id).model_id
+        except MlflowException as error:
+            if not store_errors.is_absent(error):
+                raise
+            return None
 
     def _create_model(self, record: Record) -> str:
         params = self._store.get_run(self.run_id).data.params

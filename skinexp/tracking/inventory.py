@@ -9,7 +9,7 @@ import mlflow
 from mlflow.entities import FileInfo, Run
 
 from skinexp.tracking.accepted import accepted_name
-from skinexp.tracking.outbox import Delivered, Outbox, Record
+from skinexp.tracking.outbox import STATES, Delivered, Outbox, Record
 
 Sizes = dict[str, int | None]  # bytes of files by their paths; None if the store does not know it
 
@@ -21,6 +21,7 @@ class Inventory:
         self._client, self._outbox, self._state = client, outbox, state
         self._listed: dict[str, Sizes] = {}
         self._repeated = _repeated_metrics(outbox)
+        self._last_state = [record for record, _ in outbox.read() if record["kind"] in STATES][-1]
         self._points: dict[str, set[tuple[int, int]]] = {}
         self._has: dict[str, Callable[[Record], bool]] = {
             "metrics": self._has_metrics,
@@ -30,10 +31,11 @@ class Inventory:
             "file": self._has_file,
             "folder": self._has_folder,
             "model": self._has_model,
+            "status": self._has_status,
         }
 
     def has(self, record: Record) -> bool:
-        """Returns whether the store has what a record holds; the run itself and its status are its own evidence."""
+        """Returns whether the store has what a record holds; the run itself is its own evidence."""
         look = self._has.get(record["kind"])
         return look is None or look(record)
 
@@ -60,6 +62,10 @@ class Inventory:
 
     def _has_tags(self, record: Record) -> bool:
         return _all_there(record["values"], self._run.data.tags)
+
+    def _has_status(self, record: Record) -> bool:
+        """Returns whether the run has the status that it ended with; earlier ones were replaced by it."""
+        return record != self._last_state or self._run.info.status == record["status"]
 
     def _has_dataset(self, record: Record) -> bool:
         used = self._run.inputs.dataset_inputs if self._run.inputs else []

@@ -15,7 +15,7 @@ from skinexp.report.pages import data_card
 from skinexp.runs import provenance
 from skinexp.runs.run_log import RunLog
 from skinexp.runs.run_summary import AuditSummary
-from skinexp.workflows.dataset import Dataset
+from skinexp.workflows.dataset import Dataset, all_facts
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ def write_audit_outputs(dataset: Dataset, config: Config, directory: Path, run_l
         run_log: gains the entry `audit`.
     """
     findings = dataset.findings
-    write_card(dataset.prepared.table, findings, config, directory, dataset.prepared.bad)
+    write_card(dataset.prepared.table, findings, config, directory, all_facts(dataset), dataset.prepared.bad)
     if findings.mode == "off":
         log.info("Audit     off: copies, contradictory labels and confounds are not searched for")
         return
@@ -42,7 +42,12 @@ def write_audit_outputs(dataset: Dataset, config: Config, directory: Path, run_l
 
 
 def write_card(
-    table: Table, findings: Findings, config: Config, directory: Path, bad: Mapping[str, str], prepared: bool = True
+    table: Table,
+    findings: Findings,
+    config: Config,
+    directory: Path,
+    facts: Mapping[str, str],
+    bad: Mapping[str, str] | None = None,
 ) -> None:
     """Writes data_card.md.
 
@@ -51,13 +56,14 @@ def write_card(
         findings: of their audit.
         config: the experiment.
         directory: to write into.
-        bad: path and reason of each image that cannot be used.
-        prepared: whether the images were prepared as `data.preprocess` says.
+        facts: topic -> sentence, as they are logged.
+        bad: path and reason of each image that cannot be used; None if the images were not prepared.
     """
     data = config.data
     source = data.path or f"data={data.name} seed={config.seed}"
-    options = dataclasses.asdict(data.preprocess) if prepared else {}
-    card = data_card.render(table, findings, options, source, bad, provenance.command_line())
+    options = {} if bad is None else dataclasses.asdict(data.preprocess)
+    about = data_card.About(source, provenance.command_line(), facts, bad or {})
+    card = data_card.render(table, findings, options, about)
     replace_text(directory / run_files.DATA_CARD, card)
 
 

@@ -10,11 +10,13 @@ from skinexp.config.schema import Config
 from skinexp.core import run_files, terminal
 from skinexp.core.atomic_files import replace_text, write_tables
 from skinexp.data.audit import Findings, audit
+from skinexp.data.facts import table_facts
 from skinexp.data.preparation import image_cache
 from skinexp.data.preparation.preprocess import ImageError
 from skinexp.data.table import Table
 from skinexp.report.pages import audit_page
 from skinexp.workflows import audit_outputs
+from skinexp.workflows.dataset import log_table
 
 log = logging.getLogger(__name__)
 
@@ -28,11 +30,11 @@ def run(config: Config, table: Table, directory: Path, about: dict[str, Any]) ->
         directory: to write into.
         about: further entries of audit.json; `command` is shown on the page.
     """
-    log.info("Data      %s", table)
+    log_table(table)
     findings = audit(table, config.data)
     audit_outputs.write_findings(findings, directory, {"name": table.name, "data_digest": table.digest} | about)
     write_tables({finding.name: finding.rows for finding in findings if len(finding.rows)}, directory / "audit")
-    audit_outputs.write_card(table, findings, config, directory, {}, prepared=False)
+    audit_outputs.write_card(table, findings, config, directory, table_facts(table))
     page = audit_page.render(findings, table, _image_reader(table), str(about["command"]))
     replace_text(directory / run_files.AUDIT_PAGE, page)
     audit_page.show(findings)

@@ -1,12 +1,12 @@
 """The images of an experiment: loaded, prepared, audited, split and batched, in the same way for every workflow."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 
 from skinexp.config.schema import Config, Data
-from skinexp.data import audit, pipeline
+from skinexp.data import audit, facts, pipeline
 from skinexp.data.audit import Findings
 from skinexp.data.pipeline import Batches
 from skinexp.data.preparation import image_cache
@@ -14,7 +14,6 @@ from skinexp.data.preparation.image_cache import Prepared
 from skinexp.data.sources import registry
 from skinexp.data.split import split
 from skinexp.data.table import Table
-from skinexp.data.unused import unused_sentence
 
 log = logging.getLogger(__name__)
 
@@ -61,10 +60,11 @@ def load_dataset(
     with stage("split"):
         parts = split(prepared.table.frame, config.data.split, config.seed)
         prepared = prepared.with_split(parts)
-        leakage = audit.split_leakage(findings, prepared.table.frame, config.data)
-        findings = findings.with_findings(leakage)
+        findings = audit.with_split_findings(findings, prepared.table.frame, config.data)
         audit.refuse_leakage(findings, config.data)
-        return Dataset(prepared, findings)
+        dataset = Dataset(prepared, findings)
+        log_facts(split_facts(dataset), warnings=["Leakage"] if audit.leaks_of(findings) else ())
+        return dataset
 
 
 def load_table(data: Data, seed: int, load: Callable[[Data, int], Table] = registry.load) -> Table:
@@ -75,12 +75,26 @@ def load_table(data: Data, seed: int, load: Callable[[Data, int], Table] = regis
 
 
 def log_table(table: Table) -> None:
-    """Logs the size of a data set, the files that are not used, and the range of values of 16-bit files."""
-    log.info("Data      %s", table)
-    if table.unused:
-        log.info("Unused    %s", unused_sentence(table.unused))
-    if table.pixel_range:
-        log.info("Range     %s", table.pixel_range.sentence)
+    """Logs the size of a data set, and what `skinexp.data.facts` says of its source."""
+    log_facts({"Data": str(table)} | facts.table_facts(table))
+
+
+def log_facts(sentences: Mapping[str, str], warnings: Collection[str] = ()) -> None:
+    """Logs sentences by topic; those about some topics as warnings."""
+    for topic, sentence in sentences.items():
+        log.log(logging.WARNING if topic in warnings else logging.INFO, "%-10s%s", topic, sentence)
+
+
+def split_facts(dataset: Dataset) -> dict[str, str]:
+    """Returns topic -> sentence: groups of images, and leakage across the run's own split."""
+    findings = dataset.findings
+    leaks = [leak.sentence for leak in audit.leaks_of(findings)]
+    return facts.split_facts(dataset.prepared.table, leaks, findings.mode != "off")
+
+
+def all_facts(dataset: Dataset) -> dict[str, str]:
+    """Returns topic -> sentence: all that a training says of its images, for the data card and result.json."""
+    return facts.table_facts(dataset.prepared.table) | split_facts(dataset)
 
 
 def prepare_test_set(table: Table, data: Data) -> Prepared:

@@ -1,5 +1,6 @@
 """The outputs of a run about its images: a summary, figures, and the data sets of its MLflow run."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -23,11 +24,12 @@ PREPROCESSED, CONSIDERED = 5, 40  # images of the preprocessing figure: of 40 tr
 AUGMENTED = 3  # pairs of the augmentation figure
 
 
-def summarise_dataset(prepared: Prepared) -> dict[str, Any]:
+def summarise_dataset(prepared: Prepared, facts: Mapping[str, str]) -> dict[str, Any]:
     """Returns the entries of result.json about the data: counts by split and class, excluded images, digests.
 
     Args:
         prepared: images whose table has column `split`.
+        facts: topic -> sentence, as they are logged.
     """
     table, frame = prepared.table, prepared.table.frame
     counts = {
@@ -49,6 +51,7 @@ def summarise_dataset(prepared: Prepared) -> dict[str, Any]:
             bad_images=len(prepared.bad),
             grouped_by=table.grouped_by,
             truth=table.truth or {},
+            facts=dict(facts),
         ),
     }
 

@@ -11,6 +11,7 @@ from sklearn.exceptions import UndefinedMetricWarning
 
 from skinexp.config.schema import Config
 from skinexp.core import run_files
+from skinexp.data.facts import table_facts
 from skinexp.data.pipeline import Images
 from skinexp.data.preparation.image_cache import Prepared
 from skinexp.data.table import Table
@@ -43,7 +44,7 @@ def run(run: TrainedRun, table: Table, config: Config, directory: Path, run_log:
     dataset.log_table(table)
     with run_log.stage("prepare"):
         prepared = dataset.prepare_test_set(table, config.data)
-        run_log.add(**dataset_outputs.summarise_dataset(prepared))
+        run_log.add(**dataset_outputs.summarise_dataset(prepared, table_facts(prepared.table)))
         dataset_outputs.log_dataset(run_log, prepared, config.data.path)
     with run_log.stage("evaluation"), warnings.catch_warnings():
         warnings.simplefilter("ignore", UndefinedMetricWarning)  # a sentence says so below

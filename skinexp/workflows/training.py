@@ -15,7 +15,7 @@ from skinexp.runs.run_summary import ModelSummary
 from skinexp.training import Training
 from skinexp.workflows.after_training import AfterTraining
 from skinexp.workflows.audit_outputs import write_audit_outputs
-from skinexp.workflows.dataset import Dataset, load_dataset
+from skinexp.workflows.dataset import Dataset, all_facts, load_dataset
 from skinexp.workflows.dataset_outputs import log_dataset, summarise_dataset
 from skinexp.workflows.health_outputs import record_verdict
 from skinexp.workflows.training_steps import STANDARD_STEPS, TrainingSteps
@@ -61,7 +61,7 @@ class _Training:
         config, prepared = self.config, dataset.prepared
         with self.run_log.stage("split"):
             write_audit_outputs(dataset, config, self.directory, self.run_log)
-            self.run_log.add(**summarise_dataset(prepared))
+            self.run_log.add(**summarise_dataset(prepared, all_facts(dataset)))
             log_dataset(self.run_log, prepared, config.data.path)
             frame, size = prepared.table.frame, config.optim.batch_size
             return self.steps.make_batches(prepared.images, frame, config.augment, size, config.seed)

@@ -178,6 +178,7 @@ def test_preprocessing_is_measured_on_phantoms_and_written_between_its_marks(tmp
     assert set(result["facts"]["hair"]["224 px, **default**"]) >= {"recall", "precision", "hairy", "bald"}
 
 
+@pytest.mark.slow
 def test_a_sheet_shows_as_many_phantoms_as_are_asked_for(tmp_path):
     ended = run("contact_sheet", f"--cells 12 --out {tmp_path / 'sheet.png'} data.phantom.hair=1", tmp_path)
     assert ended.returncode == 0, ended.stderr[-2000:]

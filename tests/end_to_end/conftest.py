@@ -141,24 +141,23 @@ def folder(train: Train, shared_trainings: None, isic9: Path, weights: Path) -> 
     return train(f"{SMALL} {source} model=mobilenet model.alpha=0.35")[0]
 
 
-@pytest.fixture(scope="session")
-def stopped(tmp_path_factory: pytest.TempPathFactory, shared_trainings: None) -> dict[str, Command]:
-    """Two sweeps that were stopped in the midst of a training, by the name of the signal."""
-    signals = (signal.SIGINT, signal.SIGTERM)
-    places = {number: tmp_path_factory.mktemp(number.name) for number in signals}
+@pytest.fixture(scope="session", params=["SIGINT", pytest.param("SIGTERM", marks=pytest.mark.slow)])
+def stopped(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, shared_trainings: None
+) -> Command:
+    """A sweep that was stopped by a signal in the midst of a training."""
+    place = tmp_path_factory.mktemp(request.param)
     endless = "-m experiment=smoke seed=0,1 optim.epochs=10000 optim.patience=10000 tracking.tensorboard=false"
     kept = signal.signal(signal.SIGINT, signal.default_int_handler)  # else the background jobs of a shell ignore it
-    processes = {number: start(endless.split(), place) for number, place in places.items()}
+    process = start(endless.split(), place)
     signal.signal(signal.SIGINT, kept)
     try:
-        for number, process in processes.items():
-            wait_for_words("epoch 2/", places[number] / "output.txt", process)
-            process.send_signal(number)
-        return {number.name: ended(processes[number], places[number]) for number in signals}
+        wait_for_words("epoch 2/", place / "output.txt", process)
+        process.send_signal(signal.Signals[request.param])
+        return ended(process, place)
     finally:
-        for process in processes.values():
-            process.kill()
-            process.wait()
+        process.kill()
+        process.wait()
 
 
 def wait_for_words(words: str, file: Path, process: subprocess.Popen[bytes]) -> None:

@@ -176,6 +176,7 @@ def test_the_evaluated_run_is_still_compared_as_itself(white, trained, tmp_path)
     assert pd.read_csv(tmp_path / "comparison.csv")["run_id"].tolist() == [trained.result()["run_id"]]
 
 
+@pytest.mark.slow
 def test_a_model_of_an_earlier_version_is_tested_and_says_what_is_missing(bare, white):
     np.testing.assert_allclose(bare.predictions["logit"], white.predictions["logit"], atol=1e-5)
     assert bare.result["shift"] is None

@@ -24,17 +24,21 @@ def backbone(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def found(train, backbone):
-    """Both kinds of first phase, side by side."""
-    frozen = f"{TINY} model=mobilenet model.alpha=0.35 model.weights={backbone} optim.schedule=cosine"
-    return dict(
-        zip(("scratch", "mobilenet"), train(f"{TINY} optim.batch_size=8", frozen, program=LR_FIND), strict=True)
-    )
+def scratch(train):
+    """A range test of all layers."""
+    return train(f"{TINY} optim.batch_size=8", program=LR_FIND)[0]
 
 
-@pytest.fixture(params=["scratch", "mobilenet"])
-def either(request, found):
-    return found[request.param]
+@pytest.fixture(scope="module")
+def mobilenet(train, backbone):
+    """A range test of the head on a frozen backbone."""
+    weights = f"model.alpha=0.35 model.weights={backbone}"
+    return train(f"{TINY} model=mobilenet {weights} optim.schedule=cosine", program=LR_FIND)[0]
+
+
+@pytest.fixture(params=["scratch", pytest.param("mobilenet", marks=pytest.mark.slow)])
+def either(request):
+    return request.getfixturevalue(request.param)
 
 
 def written(command) -> dict:
@@ -66,10 +70,14 @@ def test_the_terminal_tells_the_story_and_ends_with_the_suggestion_and_the_figur
     assert "Traceback" not in either.output
 
 
-def test_the_phase_that_is_tested_is_the_first_of_the_training(found):
-    assert "Range     all layers: 40 steps" in found["scratch"].output
-    assert "Range     the head on a frozen backbone: 40 steps" in found["mobilenet"].output
-    assert "Features  of " in found["mobilenet"].output
+def test_the_phase_that_is_tested_is_the_first_of_the_training(scratch):
+    assert "Range     all layers: 40 steps" in scratch.output
+
+
+@pytest.mark.slow
+def test_the_first_phase_of_a_frozen_backbone_is_its_head(mobilenet):
+    assert "Range     the head on a frozen backbone: 40 steps" in mobilenet.output
+    assert "Features  of " in mobilenet.output
 
 
 def test_the_table_has_a_row_a_step_at_growing_rates(either):

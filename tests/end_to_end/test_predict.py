@@ -74,6 +74,7 @@ def test_a_file_that_is_no_image_is_a_row_with_its_reason(tables):
         assert table.drop(index="broken")["error"].isna().all()
 
 
+@pytest.mark.slow
 def test_photographs_are_prepared_as_in_the_training_of_a_run_that_is_named_by_its_id(folder, isic9, tmp_path):
     own = own_predictions(folder)["logit"]
     files = [str(isic9 / "images" / f"{name}.jpg") for name in own.index]

@@ -5,6 +5,7 @@ import pytest
 
 from tests.end_to_end.conftest import SMALL
 
+pytestmark = pytest.mark.slow
 JOBS = ("0", "1")  # scratch, mobilenet
 
 
@@ -62,13 +63,11 @@ def test_the_run_on_mlflow_names_the_folder_that_the_images_came_from(folder, is
         assert use.dataset.name.startswith("isic9-")
 
 
-@pytest.mark.slow
 def test_a_local_data_set_of_the_hubs_shape_is_trained_on(hub):
     assert hub.code == 0
     assert [hub.result(job)["model"]["name"] for job in JOBS] == ["scratch", "mobilenet"]
 
 
-@pytest.mark.slow
 def test_the_hubs_images_are_grouped_by_lesion(hub):
     for job in JOBS:
         data = hub.result(job)["data"]
@@ -76,14 +75,12 @@ def test_the_hubs_images_are_grouped_by_lesion(hub):
         assert hub.predictions(job).groupby("group")["split"].nunique().max() == 1
 
 
-@pytest.mark.slow
 def test_models_of_a_sweep_are_tested_on_the_same_images(hub):
     first, second = (hub.predictions(job) for job in JOBS)
     assert first["image_id"].tolist() == second["image_id"].tolist()
     assert not first["logit"].equals(second["logit"])
 
 
-@pytest.mark.slow
 def test_the_scratch_model_passes_pretrained_weights_by(hub):
     assert [hub.result(job)["phases"] for job in JOBS] == [["train"], ["head", "fine_tune"]]
     assert "Weights   random: the scratch CNN has no pretrained weights" in hub.output

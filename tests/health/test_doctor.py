@@ -198,6 +198,7 @@ def test_a_head_is_watched_through_its_features(head, pictures, tmp_path, monkey
     assert trained.history["health/logit_std"].iloc[0] > 0
 
 
+@pytest.mark.slow
 def test_dead_units_below_a_cut_are_looked_for_where_something_is_wrong(head, pictures, tmp_path):
     shares = []
     for rate in (1e-3, 1e-9):  # at the latter sixteen images are not learned
@@ -218,6 +219,7 @@ def test_nothing_is_looked_at_where_the_policy_is_off(config, prepared, tmp_path
     assert not doctor.file.exists()
 
 
+@pytest.mark.slow
 def test_a_preflight_failure_stops_where_it_is_asked_to(config, prepared, tmp_path):
     blind = replace(prepared, images=np.full(prepared.images.shape, 128, np.uint8))
     strict = replace(config, health=Health("stop"))

@@ -49,7 +49,7 @@ def phantoms(tmp_path_factory):
     return np.array(prepared.images), prepared.table.frame["label"].to_numpy()
 
 
-@pytest.fixture(scope="module", params=NAMES)
+@pytest.fixture(scope="module", params=[NAMES[0], *(pytest.param(name, marks=pytest.mark.slow) for name in NAMES[1:])])
 def named(request) -> str:
     return request.param
 

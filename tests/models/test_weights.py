@@ -21,6 +21,7 @@ from tests.models.backbones_by_depth import SLOW
 
 SIZE = 64
 NAMES = [name for name, contract in CONTRACTS.items() if contract.shipped]
+FIRST_FAST = [NAMES[0], *(pytest.param(name, marks=pytest.mark.slow) for name in NAMES[1:])]
 FILES = {
     "mobilenet": "mobilenet_v2_0.35_224_no_top.weights.h5",
     "efficientnet": "efficientnet_b0_224_no_top.weights.h5",
@@ -76,14 +77,14 @@ def assert_other_features(ours: np.ndarray, expected: np.ndarray) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("directory", ["random_weights", "weights"])
+@pytest.mark.parametrize("directory", ["random_weights", pytest.param("weights", marks=pytest.mark.slow)])
 def test_features_equal_those_of_keras_with_its_own_preprocessing(name, directory, images, request):
     directory = request.getfixturevalue(directory)
     expected = run(reference(name, directory / FILES[name]), PREPROCESS[name](images.astype(np.float32)))
     assert_same_features(features(build(name, directory), images), expected)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", FIRST_FAST)
 def test_pixels_forced_to_0_to_1_give_what_the_backbone_makes_of_them(name, random_weights, images):
     expected = run(reference(name, random_weights / FILES[name]), images / np.float32(255))
     broken = features(build(name, random_weights, "unit"), images)
@@ -123,7 +124,7 @@ def imagenet(monkeypatch, random_weights) -> None:
     monkeypatch.setattr("keras.src.utils.file_utils.get_file", get_file)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", FIRST_FAST)
 def test_the_graph_is_the_same_wherever_weights_come_from(name, random_weights, imagenet):
     built = [build(name, source) for source in (None, random_weights, "imagenet")]
     names = [[layer.name for layer in classifier.network.layers] for classifier in built]
@@ -158,7 +159,7 @@ def test_a_file_and_the_directory_that_holds_it_give_the_same_backbone(random_we
             np.testing.assert_array_equal(first, second)
 
 
-@pytest.mark.parametrize("suffix", [".weights.h5", ".keras"])
+@pytest.mark.parametrize("suffix", [pytest.param(".weights.h5", marks=pytest.mark.slow), ".keras"])
 def test_what_skinexp_saved_gives_its_backbone(random_weights, images, tmp_path, suffix):
     trained = build("mobilenet", random_weights)
     file = tmp_path / f"trained{suffix}"

@@ -3,8 +3,10 @@
 import json
 import shlex
 import shutil
+import sqlite3
 import uuid
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import mlflow
@@ -18,6 +20,7 @@ from mlflow.tracking._tracking_service import utils
 from skinexp import sync
 from skinexp.tracking.accepted import original_tags
 from skinexp.tracking.delivery import Delivery
+from skinexp.tracking.mlflow_store import KEY_TAG
 from skinexp.tracking.outbox import Outbox
 from skinexp.tracking.store_errors import Unavailable
 from skinexp.tracking.uploader import Uploader
@@ -62,7 +65,7 @@ def written(tmp_path: Path, server: str) -> Written:
         (outbox.place / "scores.csv").write_text("x" * LARGE)
         Model().save(str(outbox.directory / "model" / "MLmodel"))
         opening = {"key": uuid.uuid4().hex, "uri": uri, "experiment": experiment, "name": name, "parent": None}
-        outbox.append("run", **opening, tags={"model": "scratch"}, time=1, **more)
+        outbox.append("run", **(opening | more), tags={"model": "scratch"}, time=1)
         outbox.append("params", values={"seed": "0", "optim.lr": "0.1"})
         for step in (1, 2):
             outbox.append("metrics", values={"val/loss": 1 / step, "val/auc": 0.5}, step=step, time=step)
@@ -338,6 +341,61 @@ def test_another_store_gets_the_whole_run(written, server, database, capsys):
     assert is_complete(outbox, f"sqlite:///{database}")
     assert synced(outbox, capsys, server) == "7 records delivered"  # again: found by its key, and sent twice
     assert outbox.delivered().run_id == first
+
+
+def test_a_result_that_was_written_before_the_delivery_gains_the_ids(written, server, capsys):
+    outbox = written()
+    result = outbox.place / "result.json"
+    result.write_text(json.dumps({"status": "finished", "run_id": None, "experiment_id": None}))
+    assert synced(outbox, capsys) == "7 records delivered"
+    delivered = outbox.delivered()
+    ids = {"run_id": delivered.run_id, "experiment_id": delivered.experiment_id}
+    assert json.loads(result.read_text()) == {"status": "finished"} | ids
+    before = result.stat().st_mtime_ns
+    assert synced(outbox, capsys) == "all records were delivered before"
+    assert result.stat().st_mtime_ns == before
+
+
+def put_back(copy: Path, database: Path) -> None:
+    """Writes the content of a backup into a database that other connections hold open."""
+    with closing(sqlite3.connect(copy)) as source, closing(sqlite3.connect(database)) as target:
+        source.backup(target)
+
+
+@pytest.mark.parametrize("records", [1, 3, 5])  # when the backup was made
+def test_a_store_restored_from_a_backup_gets_what_it_has_lost(records, written, database, capsys, tmp_path):
+    outbox, uri = written(uri=f"sqlite:///{database}"), f"sqlite:///{database}"
+    file = outbox.directory / "records.jsonl"
+    whole = file.read_bytes()
+    file.write_bytes(b"".join(whole.splitlines(keepends=True)[:records]))
+    Delivery(outbox, uri).deliver()
+    shutil.copy(database, tmp_path / "backup.db")
+    file.write_bytes(whole)
+    synced(outbox, capsys)
+    first = outbox.delivered().run_id
+    put_back(tmp_path / "backup.db", database)
+    assert stored(outbox, uri).info.status == "RUNNING"
+    assert synced(outbox, capsys).endswith("delivered")
+    assert is_complete(outbox, uri)
+    assert outbox.delivered().run_id == first
+    assert synced(outbox, capsys) == "all records were delivered before"
+
+
+def test_a_job_becomes_a_child_of_the_run_that_replaces_its_sweeps(written, server, client, capsys, tmp_path):
+    sweep = Outbox(tmp_path / "sweep")
+    sweep.create()
+    opening = {"uri": server, "experiment": "delivery", "name": "a sweep", "parent": None, "tags": {}, "time": 1}
+    sweep.append("run", key="of the sweep", **opening)
+    sweep.append("status", status="FINISHED", time=2)
+    job = written(parent="of the sweep")
+    synced(sweep, capsys)
+    synced(job, capsys)
+    gone = sweep.delivered().run_id
+    client.set_tag(gone, KEY_TAG, "of nobody")  # the run of the sweep was removed for good
+    assert synced(sweep, capsys) == "2 records delivered"
+    assert synced(job, capsys) == "all records were delivered before"
+    assert gone != stored(job, server).data.tags["mlflow.parentRunId"] == sweep.delivered().run_id
+    assert is_complete(job, server)
 
 
 def test_a_local_store_is_found_from_another_directory(written, database, capsys, monkeypatch, tmp_path):

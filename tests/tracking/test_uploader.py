@@ -178,7 +178,9 @@ def test_a_store_that_cannot_be_used_is_refused_at_the_start_in_a_sentence(statu
     assert not Outbox(tmp_path)
 
 
-@pytest.mark.parametrize("status", [401, 500, None])
+@pytest.mark.parametrize(
+    "status", [401, pytest.param(500, marks=pytest.mark.slow), pytest.param(None, marks=pytest.mark.slow)]
+)
 def test_where_it_is_not_required_a_run_goes_on_and_delivers_later(
     status, server, client, tmp_path, soon, caplog, monkeypatch
 ):

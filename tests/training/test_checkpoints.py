@@ -163,6 +163,7 @@ def test_killed_once_it_ends_as_if_it_had_not_been(epoch, usual, undisturbed, li
     assert said == [f"Training  resumes after epoch {epoch - 1}"] * (epoch > 1)
 
 
+@pytest.mark.slow
 def test_epochs_that_were_not_written_down_are_trained_again(usual, undisturbed, live, tmp_path):
     with pytest.raises(Killed):
         live(usual, tmp_path, killed_in=3, share=FIRST_EPOCH)
@@ -180,6 +181,7 @@ def test_a_training_that_is_done_is_not_done_again(usual, undisturbed, live, tmp
     assert "Training  is finished after epoch 5" in caplog.messages
 
 
+@pytest.mark.slow
 def test_a_training_that_is_done_leaves_the_same_layers_learning(usual, classifier, batches, tmp_path):
     """They and the rates of dropout are saved with the model."""
     left = []
@@ -359,6 +361,7 @@ def test_killed_before_the_new_checkpoint_has_its_name_the_one_before_is_there(
     same(resumed, undisturbed)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
 def test_a_full_disk_is_told_in_a_sentence_and_the_checkpoint_before_is_kept(usual, undisturbed, live, killed):
     before = (killed / "checkpoints" / FILE).read_bytes()
@@ -423,6 +426,7 @@ def test_tensorboard_goes_on_in_the_same_directory(usual, live, tmp_path):
         assert {event.step for event in events.Tensors("epoch_loss")} == {0, 1, 2, 3, 4}
 
 
+@pytest.mark.slow
 def test_the_progress_bar_goes_on_where_it_was(usual, live, killed, monkeypatch):
     bars, bar = [], terminal.bar
 

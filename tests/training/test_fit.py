@@ -90,6 +90,7 @@ def test_cached_features_leave_the_backbone_as_it_was_too(train, config):
     assert changed(trained.epochs[2], trained.epochs[5]) == {"convolution_2", "head_dense", "logit"}
 
 
+@pytest.mark.slow
 def test_normalization_that_is_to_learn_follows_the_batches_already_in_the_head_phase(train, config):
     trained = train(replace(config, model=replace(config.model, batch_norm="trained")))
     learned = {"normalization_1", "normalization_2", "head_dense", "logit"}

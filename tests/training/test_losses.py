@@ -108,6 +108,7 @@ def test_a_range_test_has_the_losses_of_a_training(features, classifier, batches
     np.testing.assert_allclose(curve["loss"][:4], expected, rtol=1e-3)
 
 
+@pytest.mark.slow
 def test_balanced_classes_shift_probabilities_towards_the_rare_one(classifier, batches, config, tmp_path):
     """Of images that tell nothing: from its share to a half."""
     means = {}

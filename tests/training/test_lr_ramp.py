@@ -54,7 +54,14 @@ def test_each_step_has_its_rate_and_the_loss_of_its_own_batch(classifier, batche
     np.testing.assert_allclose(curve["loss"][:4], expected, rtol=1e-4)
 
 
-@pytest.mark.parametrize(("optimizer", "schedule"), [("adam", "plateau"), ("adamw", "cosine"), ("sgd", "cosine")])
+@pytest.mark.parametrize(
+    ("optimizer", "schedule"),
+    [
+        ("adam", "plateau"),
+        pytest.param("adamw", "cosine", marks=pytest.mark.slow),
+        pytest.param("sgd", "cosine", marks=pytest.mark.slow),
+    ],
+)
 def test_large_rates_move_the_loss_whatever_the_optimizer(optimizer, schedule, classifier, batches, whole):
     options = replace(whole.optim, name=optimizer, schedule=schedule)
     curve = run_lr_range_test(classifier(), batches(), of(whole, optim=options))
@@ -81,6 +88,7 @@ def test_a_frozen_backbone_is_tested_with_its_head(features, classifier, batches
     assert len(curve) > 20
 
 
+@pytest.mark.slow
 def test_what_it_cached_is_found_by_the_training_that_follows(classifier, batches, config, tmp_path):
     settings = of(
         config,

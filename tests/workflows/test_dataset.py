@@ -12,7 +12,17 @@ from skinexp.config.schema import Config, Data, Phantom, Preprocess, Split
 from skinexp.core.errors import UserError
 from skinexp.data.audit import SERIOUS
 from skinexp.data.split import NAMES
-from skinexp.workflows.dataset import Dataset, load_dataset, load_table, make_batches, prepare_test_set, without_audit
+from skinexp.workflows.audit_outputs import write_card
+from skinexp.workflows.dataset import (
+    Dataset,
+    all_facts,
+    load_dataset,
+    load_table,
+    make_batches,
+    prepare_test_set,
+    without_audit,
+)
+from skinexp.workflows.dataset_outputs import summarise_dataset
 
 
 @pytest.fixture
@@ -107,3 +117,33 @@ def test_patients_on_both_sides_of_the_split_stop_a_run_unless_it_is_asked_for(p
     warned = load_dataset(replace(phantoms, data=replace(phantoms.data, on_leak="warn")), load=load)
     assert warned.findings.named("straddles_split").severity == SERIOUS
     assert "another image of the same photograph, lesion or patient" in caplog.text
+
+
+def test_test_files_that_were_stored_darker_are_found(tmp_path, caplog):
+    for number in range(80):
+        label = "malignant" if number % 2 else "benign"
+        file = tmp_path / label / f"{number}.png"
+        file.parent.mkdir(exist_ok=True)
+        Image.effect_noise((32, 32), 60).convert("RGB").save(file)
+    data = Data("folder", str(tmp_path), cache=str(tmp_path / "cache"), workers=1, preprocess=Preprocess(size=32))
+    usual = load_dataset(Config(data=data))
+    assert usual.findings.named("brightness_differs") is None
+    for file in frame(usual).loc[frame(usual)["split"] == "test", "path"]:
+        Image.open(file).point(lambda value: value // 4).save(file)
+    found = load_dataset(Config(data=data)).findings.named("brightness_differs")
+    assert "and test images (3" in found.sentence
+
+
+def test_log_card_and_result_say_the_same_of_files_labels_groups_and_leaks(with_given_split, tmp_path, caplog):
+    (tmp_path / "images" / "notes.txt").write_text("of nobody")
+    options = replace(with_given_split.data, on_leak="warn")
+    config = replace(with_given_split, data=options)
+    with caplog.at_level("INFO", logger="skinexp"):
+        dataset = load_dataset(config)
+    write_card(dataset.prepared.table, dataset.findings, config, tmp_path, all_facts(dataset), dataset.prepared.bad)
+    card = (tmp_path / "data_card.md").read_text()
+    said = summarise_dataset(dataset.prepared, all_facts(dataset))["data"].facts
+    assert list(said) == ["Unused", "Groups", "Leakage"]
+    for topic, sentence in said.items():
+        assert f"{topic:<10}{sentence}" in caplog.messages
+        assert f"* {topic}: {sentence}" in card

@@ -43,6 +43,7 @@ class Findings:
         found: the findings, the most severe first.
         pairs: what the search for duplicates found (columns first, second, kind, relation, score).
         clusters: (images,) number of the cluster of duplicates that each image is in.
+        brightness: (images,) mean grey value (0 to 255) of each image; NaN for one whose range is not known.
     """
 
     mode: str
@@ -50,6 +51,7 @@ class Findings:
     found: tuple[Finding, ...] = ()
     pairs: pd.DataFrame = field(default_factory=pd.DataFrame)
     clusters: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    brightness: npt.NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
 
     def __iter__(self) -> Iterator[Finding]:
         return iter(self.found)
@@ -58,6 +60,15 @@ class Findings:
         """Returns these findings and more, the most severe first; None stands for no finding."""
         found = [*self.found, *(finding for finding in more if finding is not None)]
         return replace(self, found=tuple(sorted(found, key=lambda finding: SEVERITIES.index(finding.severity))))
+
+    def without(self, images: npt.NDArray[np.bool_]) -> "Findings":
+        """Returns these findings about the images that are left.
+
+        Args:
+            images: (images,) whether to leave out each image.
+        """
+        brightness = self.brightness[~images] if len(self.brightness) else self.brightness
+        return replace(self, clusters=self.clusters[~images], brightness=brightness)
 
     def named(self, name: str) -> Finding | None:
         """Returns the finding of that name, if there is one."""

@@ -12,7 +12,7 @@ import pandas as pd
 from skinexp.config.schema import Data
 from skinexp.core import terminal
 from skinexp.core.errors import UserError, listed
-from skinexp.data.audit import class_sizes, confounds, copies, file_checks, grouping, leaks, photographs
+from skinexp.data.audit import class_sizes, confounds, copies, file_checks, grouping, leaks, parts, photographs
 from skinexp.data.audit.finding import Findings
 from skinexp.data.audit.unused_files import unused_files
 from skinexp.data.duplicates import clusters, find_duplicates
@@ -48,6 +48,7 @@ def audit(table: Table, options: Data) -> Findings:
         read = _read_original(table.reader, frame["position"].tolist(), usable)
         pairs = find_duplicates(read, sha256, options.workers, progress)
     findings = _findings("full", table, pairs, properties)
+    findings = replace(findings, brightness=properties["brightness"].to_numpy(dtype=float))
     return findings.with_findings(
         file_checks.unusable(frame["path"].tolist(), properties["reason"].tolist()),
         *file_checks.findings(frame, properties),
@@ -89,6 +90,7 @@ def _quick_audit(prepared: Prepared, options: Data) -> Findings:
         pairs = search(quick=False)
     found = _findings("quick", prepared.table, pairs, None, crops)
     measures = photographs.measure_all(read, len(frame))
+    found = replace(found, brightness=measures["brightness"].to_numpy(dtype=float))
     return found.with_findings(*photographs.findings(frame, measures, prepared.table.pixel_range))
 
 
@@ -126,10 +128,23 @@ def apply_findings(prepared: Prepared, findings: Findings, options: Data) -> tup
     if (conflicting := copies.conflicting(table.frame, findings.pairs)).any():
         _report_conflicts(table.frame[conflicting], options.on_conflict)
         if options.on_conflict == "drop":
-            table, findings = table.without(conflicting), replace(findings, clusters=findings.clusters[~conflicting])
+            table, findings = table.without(conflicting), findings.without(conflicting)
     if options.split.group is not None and options.split.copies:
         table = table.with_groups(joined(table.frame["group"], findings.clusters))
     return replace(prepared, table=table), findings
+
+
+def with_split_findings(findings: Findings, frame: pd.DataFrame, options: Data) -> Findings:
+    """Returns the findings and those about the run's own split: leakage, and parts that differ in brightness.
+
+    Args:
+        findings: of the audit of these images.
+        frame: one row per image, in the order of the findings' clusters, with column `split`.
+        options: `split` decides what the finding about leakage recommends.
+    """
+    return findings.with_findings(
+        leaks.split_leakage(findings, frame, options), parts.brightness_differences(findings, frame)
+    )
 
 
 def _report_conflicts(frame: pd.DataFrame, policy: str) -> None:

@@ -1,6 +1,5 @@
 """Leakage: images of one photograph, lesion or patient on both sides of a split, and the end of a run because of it."""
 
-import logging
 from dataclasses import replace
 
 import numpy as np
@@ -13,8 +12,6 @@ from skinexp.data.audit import copies
 from skinexp.data.audit.finding import Finding, Findings
 from skinexp.data.groups import AUTO, holds_ids, identity_columns
 from skinexp.data.table import GIVEN_SPLIT, Table
-
-log = logging.getLogger(__name__)
 
 GIVEN, OWN = "straddles_given_split", "straddles_split"  # the findings
 NOT_IDENTITIES = ("duplicate", "part", "image_id", "path")  # columns of their rows; each other one names a case
@@ -75,11 +72,14 @@ def refuse_leakage(findings: Findings, options: Data) -> None:
     Raises:
         UserError: with the finding, and what to do.
     """
-    leaks = [leak for leak in (findings.named(OWN), findings.named(GIVEN)) if leak and _ends_a_run(leak)]
+    leaks = [leak for leak in leaks_of(findings) if _ends_a_run(leak)]
     if leaks and options.on_leak == "stop":
         raise UserError(f"data.on_leak: {leaks[0].sentence}. To train nevertheless: data.on_leak=warn")
-    if leaks and findings.mode == "off":
-        log.warning("Leakage   %s", leaks[0].sentence)
+
+
+def leaks_of(findings: Findings) -> list[Finding]:
+    """Returns the findings about images on both sides of the run's own split, and of the split that the set has."""
+    return [leak for leak in (findings.named(OWN), findings.named(GIVEN)) if leak]
 
 
 def _ends_a_run(leak: Finding) -> bool:

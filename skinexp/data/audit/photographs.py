@@ -16,7 +16,7 @@ from skinexp.data.audit.finding import NOTE, SERIOUS, WARNING, Finding
 from skinexp.data.preparation.pixel_range import PixelRange
 
 SIDE = 96  # pixels: at least so many of the shorter side are looked at
-MEASURES = ("brightest", "top_values")
+MEASURES = ("brightest", "top_values", "brightness")
 STEP = 4  # grey levels that count as one value: a JPEG of a mask has some about each of its values
 MASK_VALUES, MASK_SHARE = 3, 0.9  # an image is no photograph if so few grey values make up so much of it
 DARK = 40  # of 255: an image without a brighter pixel is nearly black
@@ -34,7 +34,8 @@ def measure(pixels: npt.NDArray[Any]) -> dict[str, float]:
 
     Returns:
         brightest: the grey value (0 to 255) that 0.1 % of the pixels exceed. top_values: share of the pixels that the
-        three most frequent grey values make up. Both are NaN for pixels of another type, whose range is not known.
+        three most frequent grey values make up. brightness: the mean grey value. All are NaN for pixels of another
+        type, whose range is not known.
     """
     if pixels.dtype != np.uint8:
         return dict.fromkeys(MEASURES, math.nan)
@@ -43,7 +44,8 @@ def measure(pixels: npt.NDArray[Any]) -> dict[str, float]:
     counts = np.bincount(grey.ravel(), minlength=256)
     brightest = int(np.searchsorted(counts.cumsum(), 0.999 * grey.size))
     values = np.sort(counts.reshape(-1, STEP).sum(axis=1))[-MASK_VALUES:]
-    return {"brightest": float(brightest), "top_values": float(values.sum() / grey.size)}
+    shares = {"top_values": float(values.sum() / grey.size), "brightness": float(grey.mean())}
+    return {"brightest": float(brightest)} | shares
 
 
 def measure_all(read: Callable[[int], npt.NDArray[Any]], images: int) -> pd.DataFrame:

@@ -18,9 +18,10 @@ from skinexp.data.sources.licence import licence_file
 from skinexp.data.sources.listing import everything, printable, why_no_file, why_no_photograph
 from skinexp.data.sources.manifest_files import find_files
 from skinexp.data.sources.manifest_table import read_manifest
+from skinexp.data.sources.masks import masks_of
 from skinexp.data.sources.set_directory import refuse_unread_table, set_directory
 from skinexp.data.sources.source import PARTS, Listing, Source, part_name
-from skinexp.data.table import GIVEN_SPLIT
+from skinexp.data.table import GIVEN_SPLIT, MASK
 from skinexp.data.unused import UnusedFile, counts_by_reason
 
 IN_NO_ROW, IN_NO_CLASS = "not in the manifest", "in no class folder"
@@ -50,6 +51,8 @@ class FolderSource(Source):
             sha256=[sha256 for sha256, _ in inspected],
             position=np.arange(len(rows)),
         )
+        if any(masks := masks_of(files, {*below}.difference(files))):
+            frame = frame.assign(**{MASK: [mask and printable(str(directory / mask)) for mask in masks]})
         if "image_id" not in frame:
             frame.insert(0, "image_id", _ids(files))
         return Listing(

@@ -33,8 +33,8 @@ def with_labels(frame: pd.DataFrame, options: Data, one_class: bool) -> tuple[pd
         one_class: whether images of a single class are enough.
 
     Returns:
-        The rows of the images with a label, with column `label` in place of `class`; and the number of images of each
-        excluded class.
+        The rows of the images with a label, with column `label`, and `class` as the options name it; and the number of
+        images of each excluded class.
 
     Raises:
         UserError: if a class is neither labelled nor excluded, or if a label has no image.
@@ -51,7 +51,7 @@ def with_labels(frame: pd.DataFrame, options: Data, one_class: bool) -> tuple[pd
         raise unknown_classes(unknown, counts.index, options, UNLABELLED)
     labels = classes.map(labels_of)
     labelled = labels.notna().to_numpy()
-    frame = frame.drop(columns="class")[labelled].assign(label=labels[labelled].astype(np.int64))
+    frame = frame[labelled].assign(**{"class": classes[labelled], "label": labels[labelled].astype(np.int64)})
     if one_class and frame.empty:
         raise UserError(f"data.labels: no image has a label. Left out: {', '.join(excluded) or 'none'}")
     for label in (0, 1):

@@ -117,6 +117,7 @@ TITLES = {
     "dark": "Nearly black",
     "mask_like": "Masks rather than photographs",
     "one_stem": "Pairs of one stem",
+    "brightness_differs": "Parts differ in brightness",
     "extreme_aspect": "Extreme aspect",
     "odd_mode": "Odd modes",
     "turned_by_exif": "Turned by EXIF",

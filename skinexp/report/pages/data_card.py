@@ -5,13 +5,13 @@ data set itself contains the answer. The collectors of the data can answer the o
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
 from skinexp.data.audit import Findings
 from skinexp.data.table import CLASS_NAMES, GIVEN_SPLIT, Table, metadata_columns
-from skinexp.data.unused import unused_sentence
 from skinexp.report.pages.audit_page import title_of
 
 MOST_LEVELS = 12  # of a column that the card counts
@@ -19,34 +19,48 @@ CONFOUNDS = ("confounded", "linked")  # findings that are listed as confounds
 UNKNOWN = "not stated"
 
 
-def render(
-    table: Table, findings: Findings, preprocess: Mapping[str, Any], source: str, bad: Mapping[str, str], command: str
-) -> str:
+@dataclass(frozen=True)
+class About:
+    """What the card says of a data set besides its table and its audit.
+
+    Attributes:
+        source: where the images came from.
+        command: that wrote the card.
+        facts: topic -> sentence, as `skinexp.data.facts` words them.
+        bad: path and reason of each image that could not be used.
+    """
+
+    source: str
+    command: str
+    facts: Mapping[str, str]
+    bad: Mapping[str, str]
+
+
+def render(table: Table, findings: Findings, preprocess: Mapping[str, Any], about: About) -> str:
     """Returns the card as Markdown.
 
     Args:
         table: with column `split`, or else `given_split`, if the images are split.
+        findings: of its audit.
         preprocess: the options that images were prepared with; empty if they were not.
-        source: where the images came from.
-        bad: path and reason of each image that could not be used.
-        command: that wrote the card.
+        about: the rest.
     """
     frame = table.frame
     parts = [
         f"# Data card: {_plain(table.name)}",
         "What this set is made of, after *Datasheets for Datasets* (Gebru et al. 2021). Written by "
-        f"`{_plain(command)}`. Why the set was made, who took the pictures, and whether patients agreed, is for those "
-        "to say who collected it.",
+        f"`{_plain(about.command)}`. Why the set was made, who took the pictures, and whether patients agreed, is for "
+        "those to say who collected it.",
         "## Source and licence",
         _list(
             {
-                "Source": f"`{_plain(source)}`",
+                "Source": f"`{_plain(about.source)}`",
                 "Licence": _plain(table.licence or f"{UNKNOWN} (set it with data.licence=...)"),
                 "Data digest": f"`{table.digest}` (changes with any image, label or group)",
             }
         ),
         "## Composition",
-        _composition(table, bad),
+        _composition(table, about),
         _by_split(frame),
         _by_column(frame),
         "## Preprocessing",
@@ -62,24 +76,17 @@ def render(
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _composition(table: Table, bad: Mapping[str, str]) -> str:
-    frame, groups = table.frame, table.frame["group"]
-    sizes = groups.value_counts()
-    grouped_by = f"{table.grouped_by or 'image'}{', joined with copies' if table.joined_with_copies else ''}"
+def _composition(table: Table, about: About) -> str:
+    frame = table.frame
     facts = {
         "Images": f"{len(frame):,}",
         "Classes": ", ".join(f"{count:,} {name}" for name, count in table.counts().items()),
-        "Groups": f"{groups.nunique():,}, by {grouped_by}; at most {int(sizes.max()):,} images in one",
     }
     if table.excluded:
         facts["Excluded classes"] = ", ".join(f"{count:,} {name}" for name, count in table.excluded.items())
-    if bad:
-        facts["Excluded because they cannot be used"] = f"{len(bad):,} (audit.json lists them)"
-    if table.unused:
-        facts["Unused files"] = _plain(unused_sentence(table.unused))
-    if table.pixel_range:
-        facts["Pixel range"] = table.pixel_range.sentence
-    return _list(facts)
+    if about.bad:
+        facts["Excluded because they cannot be used"] = f"{len(about.bad):,} (audit.json lists them)"
+    return _list(facts | {topic: _plain(sentence) for topic, sentence in about.facts.items()})
 
 
 def _by_split(frame: pd.DataFrame) -> str:

@@ -189,6 +189,7 @@ print((peak() - before) / (3 * Image.MAX_IMAGE_PIXELS))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").is_file(), reason="peak memory is read as Linux tells it")
 def test_memory_stays_bounded(bad, tmp_path):
     command = [sys.executable, "-c", MEASURED, str(bad[0]), str(tmp_path)]

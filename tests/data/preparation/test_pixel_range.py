@@ -13,6 +13,7 @@ from PIL import Image
 from skinexp.config.schema import Data, Preprocess
 from skinexp.data import image_readers
 from skinexp.data.audit import Findings, audit
+from skinexp.data.facts import table_facts
 from skinexp.data.leaky_copies import add_leaky_copies
 from skinexp.data.preparation import image_cache, preprocess
 from skinexp.data.preparation.pixel_depth import bits_for
@@ -150,7 +151,8 @@ def test_log_and_card_say_the_rule_and_its_result(tmp_path, caplog):
         "that hold the data set's largest value, 4,080"
     )
     assert f"Range     {sentence}" in caplog.messages
-    assert sentence in data_card.render(table, Findings("off", 2), {}, "x", {}, "y")
+    about = data_card.About("x", "y", table_facts(table), {})
+    assert sentence in data_card.render(table, Findings("off", 2), {}, about)
 
 
 def test_the_full_audit_sees_format_and_depth_of_deep_files(tmp_path):

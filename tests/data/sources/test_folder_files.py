@@ -16,6 +16,7 @@ from PIL import Image
 from skinexp.config.schema import Data
 from skinexp.core.errors import UserError
 from skinexp.data.audit.unused_files import unused_files
+from skinexp.data.facts import table_facts
 from skinexp.data.sources.listing import everything, is_mask_name
 from skinexp.data.sources.registry import load
 from skinexp.data.table import Table
@@ -208,7 +209,8 @@ def test_log_card_and_audit_say_the_same_of_unused_files(tmp_path, caplog):
         "Check whether any of them should be"
     )
     assert f"Unused    {sentence}" in caplog.messages
-    assert sentence in data_card.render(table, Findings("off", 2), {}, "x", {}, "y")
+    about = data_card.About("x", "y", table_facts(table), {})
+    assert sentence in data_card.render(table, Findings("off", 2), {}, about)
     assert unused_files(table).sentence == sentence
 
 

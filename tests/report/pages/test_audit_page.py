@@ -1,7 +1,6 @@
 """The audit's page, in words and in a real browser."""
 
 import datetime
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -105,16 +104,14 @@ def test_a_sound_set_has_a_page_that_says_so(table):
 
 
 def test_the_card_says_what_the_set_is_made_of(table, findings):
-    card = data_card.render(table, findings, {"size": 224}, "DIRECTORY", {"5.jpg": "damaged"}, "command")
+    about = data_card.About("DIRECTORY", "command", {"Groups": "4 groups by lesion_id"}, {"5.jpg": "damaged"})
+    card = data_card.render(table, findings, {"size": 224}, about)
     for said in (
-        "# Data card: lesions", "CC BY-NC 4.0", table.digest, "2 benign, 2 malignant", "4, by lesion_id",
+        "# Data card: lesions", "CC BY-NC 4.0", table.digest, "2 benign, 2 malignant",
+        "* Groups: 4 groups by lesion_id",
         "| train | 1 | 0 | 1 | 1 |", "| test | 1 | 1 | 2 | 2 |", "* size: 224", "1 (audit.json lists them)",
         "| source | V | 0.60 | all |", "**One image, two labels** (serious): Two labels.",
     ):  # fmt: skip
         assert said in card
-    assert "not stated" in data_card.render(Table("x", table.frame, table.reader), findings, {}, "y", {}, "z")
-
-
-def test_the_card_says_where_groups_were_joined_with_copies(table, findings):
-    joined = replace(table, grouped_by=None, joined_with_copies=True)
-    assert "by image, joined with copies; at most" in data_card.render(joined, findings, {}, "y", {}, "z")
+    unlicensed = Table("x", table.frame, table.reader)
+    assert "not stated" in data_card.render(unlicensed, findings, {}, data_card.About("y", "z", {}, {}))

@@ -180,8 +180,15 @@ def test_columns_with_intervals_sort_by_the_score_and_not_by_its_text(browser, f
     page.close()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 375])
+@pytest.mark.parametrize(
+    ("scheme", "width"),
+    [
+        ("light", 1280),
+        ("dark", 375),
+        pytest.param("dark", 1280, marks=pytest.mark.slow),
+        pytest.param("light", 375, marks=pytest.mark.slow),
+    ],
+)
 def test_axe_core_finds_nothing_serious(browser, full_address, axe, scheme, width):
     page = browser.new_page(viewport={"width": width, "height": 800}, color_scheme=scheme)
     page.goto(full_address)
