@@ -25,6 +25,7 @@ FOLDS = 5
 STRENGTH = 4.0  # C of the logistic probe, divided by the number of features: more features are penalised more
 SAMPLED = 20_000  # values of a kernel that are compared with its initializer's: fewer do not show short trainings
 SMALLEST = 1e-12  # standard deviation over mean: below it, a feature varies by rounding only
+FEW = 0.001  # share of the pixels: an image is as bright as the level that so many reach
 SAME = 0.001  # p-value above which two samples count as drawn from one distribution
 
 
@@ -271,8 +272,8 @@ def dark_share(images: ArrayLike) -> float:
         images: in the range 0 to 255; in any other, brighter pixels than `BLACK` are missing, and nothing is dark.
     """
     pixels = np.asarray(images)[:, ::2, ::2]
-    brightest = np.percentile(pixels.reshape(len(pixels), -1), 99.9, axis=1)
-    return float(np.mean((brightest > BLACK) & (brightest < DARK)))
+    shows_something, is_bright = (np.mean(level, axis=(1, 2, 3)) >= FEW for level in (pixels > BLACK, pixels >= DARK))
+    return float(np.mean(shows_something & ~is_bright))
 
 
 def constant_share(images: np.ndarray) -> float:

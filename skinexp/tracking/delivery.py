@@ -49,6 +49,7 @@ class Delivery:
             self._state.checked = 0
         self._client: mlflow.MlflowClient | None = None
         self._count = 0
+        self._sent: list[range] = []  # offsets of the records that are counted
         self._closed = outbox.closed  # once: reading all records each second would take longer and longer
         self._refused: set[int] = set()  # offsets of records that this process need not send again
         self._deliver: dict[str, Callable[[Record], None]] = {
@@ -91,7 +92,7 @@ class Delivery:
         Raises:
             Unavailable: if the store does not take any records now.
         """
-        self._count = 0
+        self._count, self._sent = 0, []
         with self._turn():
             self._connect()
         self._send_held()
@@ -151,6 +152,7 @@ class Delivery:
                 raise Unavailable(store_errors.explain(self._uri, error)) from error
             return replace(held, why=store_errors.refusal_of_one(error), again=store_errors.is_temporary(error))
         self._count += len(records)
+        self._sent.append(range(start, end))
         return None
 
     def _replies(self, error: Exception) -> bool:
@@ -185,7 +187,7 @@ class Delivery:
         self._state.held += [
             Held(start, end, 1, _in_words([record]), NOT_THERE, again=True) for record, start, end in lost
         ]
-        self._count -= len(lost)
+        self._count -= sum(any(start in sent for sent in self._sent) for _, start, _ in lost)
         self._state.checked = self._state.offset
         self._outbox.note(self._state)
         return not lost
