@@ -100,7 +100,7 @@ def register(schema: type[Config] = Config) -> None:
 
     OmegaConf.register_new_resolver("preset_weights", preset_weights, replace=True)
     store = ConfigStore.instance()
-    store.store(name="schema", node=_writable(schema))
+    store.store(name="schema", node=_writable(cast(type, schema)))
     for group, section in GROUPS.items():
         store.store(group=group, name="schema", node=_writable(section))
 

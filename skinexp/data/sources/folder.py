@@ -52,7 +52,8 @@ class FolderSource(Source):
             position=np.arange(len(rows)),
         )
         if any(masks := masks_of(files, {*below}.difference(files))):
-            frame = frame.assign(**{MASK: [mask and printable(str(directory / mask)) for mask in masks]})
+            paths = [mask and printable(str(directory / mask)) for mask in masks]
+            frame = frame.assign(**{MASK: np.array(paths, dtype=object)})
         if "image_id" not in frame:
             frame.insert(0, "image_id", _ids(files))
         return Listing(
