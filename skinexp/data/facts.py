@@ -68,7 +68,7 @@ def _groups(table: Table) -> str:
     if len(sizes) == len(frame):
         known = ", ".join(identity_columns(frame.drop(columns="group")))
         ignored = f"data.split.group ignores {known}" if known else "no column identifies lesions or patients"
-        return f"each image is one of its own{f' by {table.grouped_by}' if table.grouped_by else f': {ignored}'}"
+        return f"each image is a group of its own{f' by {table.grouped_by}' if table.grouped_by else f': {ignored}'}"
     copies = "copies of one photograph" if table.joined_with_copies else ""
     what = " or ".join(part for part in (table.grouped_by, copies) if part) or "the source"
     largest = f"at most {counted(int(sizes.max()), 'image')} in one"
@@ -76,9 +76,11 @@ def _groups(table: Table) -> str:
 
 
 def _no_leak(frame: pd.DataFrame, copies_known: bool) -> str:
-    checked = [*(["copy"] if copies_known else []), *identity_columns(frame.drop(columns="group"))]
-    unchecked = "" if copies_known else "copies were not searched for (data.audit=off)"
-    if not checked:
-        return unchecked
-    found = f"no {' and no '.join(checked)} is in two parts of the split"
-    return f"{found}; {unchecked}" if unchecked else found
+    known = " or ".join(identity_columns(frame.drop(columns="group")))
+    checked = [
+        *(["no copies of one photograph"] if copies_known else []),
+        *([f"no images of one {known}"] if known else []),
+    ]
+    found = [f"{' and '.join(checked)} are in different parts of the split"] if checked else []
+    unchecked = [] if copies_known else ["copies were not searched for (data.audit=off)"]
+    return "; ".join(found + unchecked)

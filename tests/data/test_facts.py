@@ -34,12 +34,12 @@ def test_of_many_classes_the_rare_ones_are_counted():
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [
-        (table(), "each image is one of its own: no column identifies lesions or patients"),
+        (table(), "each image is a group of its own: no column identifies lesions or patients"),
         (
             table(patient_id=list("xxyz")),
-            "each image is one of its own: data.split.group ignores patient_id",
+            "each image is a group of its own: data.split.group ignores patient_id",
         ),
-        (table("lesion_id", lesion_id=list("abcd")), "each image is one of its own by lesion_id"),
+        (table("lesion_id", lesion_id=list("abcd")), "each image is a group of its own by lesion_id"),
         (
             table("lesion_id or patient_id", group=list("aabc")),
             "3 groups by lesion_id or patient_id, at most 2 images in one; each stays in one part of the split",
@@ -56,10 +56,12 @@ def test_groups_are_counted_and_say_what_ties_them(given, sentence):
 
 def test_what_was_searched_for_across_the_split_is_named():
     known = table("patient_id", patient_id=list("xxyz"))
-    assert split_facts(known, [], True)["Leakage"] == "no copy and no patient_id is in two parts of the split"
+    assert split_facts(known, [], True)["Leakage"] == (
+        "no copies of one photograph and no images of one patient_id are in different parts of the split"
+    )
     without_audit = split_facts(known, [], False)["Leakage"]
     assert without_audit == (
-        "no patient_id is in two parts of the split; copies were not searched for (data.audit=off)"
+        "no images of one patient_id are in different parts of the split; copies were not searched for (data.audit=off)"
     )
     assert split_facts(table(), [], False)["Leakage"] == "copies were not searched for (data.audit=off)"
     assert split_facts(known, ["3 images leak", "4 images too"], True)["Leakage"] == "3 images leak. 4 images too"
