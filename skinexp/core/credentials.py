@@ -1,8 +1,8 @@
 """Passwords and tokens in addresses: a command uses them, and shows and writes `***` in their place.
 
 The password of a tracking store goes into MLflow's variables of the environment, from which this process and its
-children take it. Whoever resumes or delivers a run later sets these variables, or has a file that MLflow or the
-database's driver reads.
+children take it. A later command that resumes or delivers the run needs these variables, or a file that MLflow or the
+driver of the database reads.
 """
 
 import logging

@@ -1,7 +1,7 @@
 """Checks of a sweep's values before its first job begins: what no job can use is refused once."""
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from itertools import islice
 from typing import Any
@@ -16,6 +16,7 @@ from skinexp.config.compose import to_config
 from skinexp.config.option_reference import reference
 from skinexp.config.schema import Config
 from skinexp.config.validation import check, check_fields, check_value
+from skinexp.core.errors import UserError
 
 MOST = 10_000  # values of one key that are checked
 LISTED = (ValueType.CHOICE_SWEEP, ValueType.SIMPLE_CHOICE_SWEEP, ValueType.RANGE_SWEEP)
@@ -44,14 +45,17 @@ def refuse_values(config: DictConfig) -> None:
                     check_value(option.key, value, option.choices, option.bounds)
 
 
-def refuse_job(config: DictConfig) -> None:
-    """Refuses the composed configuration of a job if a value is out of range, or values do not fit each other.
+def refuse_jobs(configs: Sequence[DictConfig]) -> None:
+    """Refuses composed configurations of jobs if a value is out of range, or if all jobs have the same mistake.
+
+    A mistake that depends on the job ends that job alone.
 
     Raises:
         UserError: as the job itself would.
     """
-    with hydra_of(config), suppress(OmegaConfBaseException):  # what refers to the running job is checked by the job
-        check(_experiment(config))
+    mistakes = [_mistake(config) for config in configs]
+    if len(set(mistakes)) == 1 and mistakes[0]:
+        raise UserError(mistakes[0])
 
 
 @contextmanager
@@ -63,6 +67,22 @@ def hydra_of(config: DictConfig) -> Iterator[None]:
         yield
     finally:
         HydraConfig.instance().cfg = kept
+
+
+def _mistake(config: DictConfig) -> str:
+    """Returns the mistake in the composed configuration of a job; an empty text if there is none.
+
+    Raises:
+        UserError: if a value is out of range.
+    """
+    with hydra_of(config), suppress(OmegaConfBaseException):  # what refers to the running job is checked by the job
+        experiment = _experiment(config)
+        check_fields(experiment)
+        try:
+            check(experiment)
+        except UserError as error:
+            return str(error)
+    return ""
 
 
 def _experiment(config: DictConfig) -> Config:

@@ -22,7 +22,7 @@ from skinexp.core.errors import UserError
 from skinexp.core.result_file import mark_interrupted, read_result
 from skinexp.runs import ownership
 from skinexp.sweep import jobs
-from skinexp.sweep.early_checks import hydra_of, refuse_job
+from skinexp.sweep.early_checks import hydra_of, refuse_jobs
 from skinexp.sweep.job_main import GRACE, Task
 from skinexp.sweep.job_process import JobProcess
 from skinexp.sweep.machine_share import Places
@@ -68,9 +68,7 @@ def launch(
     _refuse_outside(directories, Path(str(config.hydra.sweep.dir)))
     processes = [JobProcess(name, place, resumed) for name, place in zip(names, directories, strict=True)]
     state, function = Singleton.get_state(), _name_of(task_function)
-    for process, item in zip(processes, composed, strict=True):
-        if not process.finished:
-            refuse_job(item)
+    refuse_jobs([item for process, item in zip(processes, composed, strict=True) if not process.finished])
     waiting = deque(
         (process, Task(*function, config=item, context=hydra_context, state=state, directory=process.directory))
         for process, item in zip(processes, composed, strict=True)

@@ -13,7 +13,7 @@ from skinexp.config.conf_files import CONF
 from skinexp.core.credentials import PASSWORD, USERNAME
 from skinexp.core.errors import UserError
 from skinexp.sweep import launcher
-from skinexp.sweep.early_checks import refuse_job, refuse_values
+from skinexp.sweep.early_checks import refuse_jobs, refuse_values
 from skinexp.sweep.job_process import JobProcess
 from skinexp.sweep.manifest import Manifest
 from skinexp.sweep.store_password import take_password
@@ -46,8 +46,10 @@ def launch(jobs: list[list[str]], directory: Path, *words: str) -> None:
     [
         ([["seed=0", "explain.images=-1"], ["seed=1", "explain.images=-1"]], "explain.images: must be at least 0"),
         ([["optim.lr=1e-3"], ["optim.lr=-1"]], "optim.lr: must be above 0"),
-        ([["seed=0"], ["data.split.train=0.9"]], "data.split: the fractions must sum to 1"),
-        ([["seed=0"], ["model=efficientnet", "model.weights=nowhere.weights.h5"]], "model.weights: must be"),
+        (
+            [["seed=0", "data.split.train=0.9"], ["seed=1", "data.split.train=0.9"]],
+            "data.split: the fractions must sum to 1",
+        ),
     ],
 )
 def test_a_value_that_no_job_can_use_is_refused_before_the_first_one_begins(jobs, sentence, started, tmp_path):
@@ -68,7 +70,7 @@ def test_what_refers_to_the_running_job_is_left_to_the_job():
     register()
     with initialize_config_dir(str(CONF), version_base="1.3"):
         words = ["tracking.experiment=${hydra:runtime.output_dir}"]
-        refuse_job(compose("config", words, return_hydra_config=True))
+        refuse_jobs([compose("config", words, return_hydra_config=True)])
 
 
 def test_a_password_from_a_file_of_the_user_is_not_in_what_hydra_writes_for_jobs(monkeypatch):
@@ -117,3 +119,8 @@ def sweep_of(*words: str) -> DictConfig:
     with initialize_config_dir(str(CONF), version_base="1.3"):
         loader = GlobalHydra.instance().config_loader()
         return loader.load_configuration("config", list(words), run_mode=RunMode.MULTIRUN)
+
+
+def test_a_mistake_that_depends_on_the_job_is_left_to_the_job():
+    refuse_jobs([sweep_of("seed=0"), sweep_of("data.split.train=0.9")])
+    refuse_jobs([])

@@ -55,12 +55,12 @@ def test_a_run_from_python_writes_no_password_and_gives_its_uploader_the_address
 
 @pytest.mark.parametrize("uri", [f"http://ann:{SECRET}@127.0.0.1:1", "http://ann:***@127.0.0.1:1"])
 def test_mlflow_is_given_no_address_with_a_password_and_reads_it_from_the_environment(uri, monkeypatch):
-    from mlflow.tracking._tracking_service.utils import _get_default_host_creds
+    from mlflow.utils.credentials import get_default_host_creds
 
     monkeypatch.setenv(PASSWORD, SECRET)
-    address = mlflow_store.client(uri).tracking_uri
+    address = str(mlflow_store.client(uri).tracking_uri)
     assert address == "http://127.0.0.1:1"
-    found = _get_default_host_creds(address)
+    found = get_default_host_creds(address)
     assert (found.username, found.password) == ("ann", SECRET)
 
 
