@@ -1,12 +1,14 @@
 """Evaluates a trained model on other images, with its own preprocessing and operating threshold."""
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
 from skinexp.cli import help_text
 from skinexp.cli.command import asks_for_help
 from skinexp.cli.commands import typed
+from skinexp.cli.secret_words import without_secrets
 from skinexp.core import invocation
 from skinexp.core.credentials import keep_password
 from skinexp.core.errors import UserError, exit_on_user_error
@@ -27,8 +29,9 @@ def main(arguments: list[str] | None = None) -> None:
                 "evaluate: name a run by its directory or its MLflow id, then the images. "
                 f"See {typed('evaluate')} --help"
             )
+        overrides = without_secrets(options.overrides, os.environ)
         try:
-            external_validation_job.run(options.run, options.overrides, options.output, options.uri)
+            external_validation_job.run(options.run, overrides, options.output, options.uri)
         except KeyboardInterrupt:
             invocation.stop_at_once("Stopped.")
     sys.exit(invocation.current().exit_code)

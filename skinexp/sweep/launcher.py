@@ -55,6 +55,8 @@ def launch(
         UserError: if a job cannot be run as it is configured; no job begins then.
         KeyboardInterrupt: if the user stops the sweep; its jobs are stopped first.
     """
+    if at_once is not None and at_once < 0:
+        raise UserError(f"hydra.launcher.jobs: must be at least 1, or null. Received: {at_once}")
     setup_globals()
     configure_log(config.hydra.hydra_logging, config.hydra.verbose)
     cards = gpus()

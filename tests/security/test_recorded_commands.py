@@ -202,3 +202,33 @@ def test_children_and_theirs_import_nothing_of_the_working_directory(tmp_path):
     program = "import subprocess, sys; sys.exit(subprocess.call([sys.executable, '-c', 'import filelock']))"
     child = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, env=environment(), capture_output=True)
     assert (child.returncode, child.stderr) == (0, b"")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"overrides": "seed=1"},
+        {"settings": {"hydra.verbose": True}},
+        {"place": 3},
+        {"lives": "many"},
+        {"tracking": []},
+        {"varied": None},
+        {"invented": 1},
+        {"status": None},
+    ],
+    ids=str,
+)
+def test_a_damaged_record_of_a_sweep_is_one_sentence(changes, tmp_path):
+    file = records.sweep(tmp_path / "sent", "seed=0,1") / SWEEP
+    file.write_text(json.dumps(json.loads(file.read_text()) | changes))
+    sys.argv[1:] = ["resume=sent"]
+    with pytest.raises(UserError, match=r"resume: .*sweep\.json is damaged"):
+        resume.read_arguments()
+
+
+@pytest.mark.parametrize("text", ["", "[]", "3", '{"status": "killed"', "\x00"])
+def test_a_record_of_a_sweep_that_is_no_record_is_one_sentence(text, tmp_path):
+    (records.sweep(tmp_path / "sent", "seed=0,1") / SWEEP).write_text(text)
+    sys.argv[1:] = ["resume=sent"]
+    with pytest.raises(UserError, match=r"resume: .*sweep\.json is damaged"):
+        resume.read_arguments()

@@ -32,13 +32,13 @@ def never(config: DictConfig) -> None:
     raise NotImplementedError
 
 
-def launch(jobs: list[list[str]], directory: Path, *words: str) -> None:
+def launch(jobs: list[list[str]], directory: Path, *words: str, at_once: int | None = 1) -> None:
     register()
     Manifest("running", ["seed=0,1"], ["seed"], {}).save(directory)
     with initialize_config_dir(str(CONF), version_base="1.3"):
         config = compose("config", [f"hydra.sweep.dir={directory}", *words], return_hydra_config=True)
         context = HydraContext(config_loader=GlobalHydra.instance().config_loader(), callbacks=None)  # type: ignore[arg-type]
-        launcher.launch(jobs, 0, 1, hydra_context=context, task_function=never, config=config)
+        launcher.launch(jobs, 0, at_once, hydra_context=context, task_function=never, config=config)
 
 
 @pytest.mark.parametrize(
@@ -124,3 +124,8 @@ def sweep_of(*words: str) -> DictConfig:
 def test_a_mistake_that_depends_on_the_job_is_left_to_the_job():
     refuse_jobs([sweep_of("seed=0"), sweep_of("data.split.train=0.9")])
     refuse_jobs([])
+
+
+def test_a_number_of_jobs_that_none_could_run_with_is_refused(tmp_path):
+    with pytest.raises(UserError, match=r"hydra\.launcher\.jobs: must be at least 1, or null\. Received: -2"):
+        launch([["seed=0"]], tmp_path, at_once=-2)
