@@ -1,9 +1,13 @@
 """The password in a store's address is used, and is in no file of the run, of the store or of the working directory."""
 
+import base64
+import threading
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from mlflow.exceptions import MlflowException
 
 from skinexp import tracking
 from skinexp.config.compose import compose
@@ -69,3 +73,25 @@ def test_the_command_that_delivers_a_run_has_no_password(tmp_path):
 
     address = sync._parser().parse_args(["x", "--uri", f"http://ann:{SECRET}@host"]).uri
     assert SECRET not in sync_command(Outbox(tmp_path), address)
+
+
+def test_a_server_gets_the_name_and_the_password_that_its_address_had():
+    seen: list[str | None] = []
+
+    class Answer(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            seen.append(self.headers["Authorization"])
+            self.send_response(404)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *words: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answer) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        with pytest.raises(MlflowException) as refused:
+            mlflow_store.connect(f"http://ann:{SECRET}@127.0.0.1:{server.server_port}", "skinexp")
+        server.shutdown()
+    assert seen[0] == "Basic " + base64.b64encode(f"ann:{SECRET}".encode()).decode()
+    assert SECRET not in str(refused.value)
