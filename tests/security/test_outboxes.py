@@ -1,5 +1,6 @@
 """Delivery of a stranger's outbox: no file of the user is sent to the store that it names, or changed."""
 
+import os
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -79,3 +80,11 @@ def test_a_driver_that_would_load_code_is_not_taken_from_a_record(tmp_path):
     sent = records.outbox(tmp_path / "sent", "mysql://host/db?charset=utf8&plugin_dir=/tmp/x")
     with pytest.raises(UserError, match="has the parameter plugin_dir"):
         _ = Outbox(sent).store
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no such pipes")
+def test_a_pipe_on_which_a_delivery_would_wait_for_ever_is_refused(tmp_path):
+    sent = records.outbox(tmp_path / "sent", STORE)
+    os.mkfifo(sent / "outbox" / "courier.log")
+    with pytest.raises(UserError, match=r"sync: .*courier\.log is neither a file nor a folder"):
+        sync.sync([sent])
