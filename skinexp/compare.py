@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 from skinexp.config.schema import Tracking
 from skinexp.core import run_files
+from skinexp.core.credentials import keep_password
 from skinexp.core.errors import UserError, exit_on_user_error
+from skinexp.core.links import refuse_links_out_of
 
 if TYPE_CHECKING:
     from skinexp.runs.run_outputs import RunOutputs
@@ -35,7 +37,8 @@ def compare(runs: list[str], uri: str, output: Path | None, where: str | None = 
         The page.
 
     Raises:
-        UserError: if a named run does not exist, a search finds nothing, or `output` is the directory of another run.
+        UserError: if a named run does not exist, a search finds nothing, `output` is the directory of another run, or a
+            link leads out of the sweep's.
     """
     from skinexp.comparison.analyse import analyse  # later than --help: these bring matplotlib
     from skinexp.report.console import run_table
@@ -50,6 +53,8 @@ def compare(runs: list[str], uri: str, output: Path | None, where: str | None = 
             f"--output: {directory} holds a run or a sweep, whose own files the comparison of these runs would replace "
             "or join. Name another directory"
         )
+    if is_sweep:
+        refuse_links_out_of(directory.resolve(), "compare")
     records = _each_once([read_outputs(directory) for directory in lookup.locate_runs(runs, uri, where)])
     comparison = analyse(records)
     page = comparison_files.write_comparison(comparison, directory)
@@ -77,7 +82,7 @@ def _parser() -> argparse.ArgumentParser:
     where_help = f'also the runs that this filter finds, in the language of MLflow\'s search: "{example}"'
     parser.add_argument("--where", metavar="FILTER", help=where_help)
     uri_help = "MLflow store in which ids are looked up and runs are searched (default: %(default)s)"
-    parser.add_argument("--uri", default=Tracking.uri, help=uri_help)
+    parser.add_argument("--uri", type=keep_password, default=Tracking.uri, help=uri_help)
     parser.add_argument("--output", type=Path, help="directory for the page (default: the sweep's, or comparison/)")
     return parser
 

@@ -1,13 +1,16 @@
 """Evaluates a trained model on other images, with its own preprocessing and operating threshold."""
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
 from skinexp.cli import help_text
 from skinexp.cli.command import asks_for_help
 from skinexp.cli.commands import typed
+from skinexp.cli.secret_words import without_secrets
 from skinexp.core import invocation
+from skinexp.core.credentials import keep_password
 from skinexp.core.errors import UserError, exit_on_user_error
 
 
@@ -26,8 +29,9 @@ def main(arguments: list[str] | None = None) -> None:
                 "evaluate: name a run by its directory or its MLflow id, then the images. "
                 f"See {typed('evaluate')} --help"
             )
+        overrides = without_secrets(options.overrides, os.environ)
         try:
-            external_validation_job.run(options.run, options.overrides, options.output, options.uri)
+            external_validation_job.run(options.run, overrides, options.output, options.uri)
         except KeyboardInterrupt:
             invocation.stop_at_once("Stopped.")
     sys.exit(invocation.current().exit_code)
@@ -38,7 +42,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("run", nargs="?")
     parser.add_argument("overrides", nargs="*")
     parser.add_argument("--output", type=Path)
-    parser.add_argument("--uri")
+    parser.add_argument("--uri", type=keep_password)
     return parser
 
 

@@ -9,6 +9,7 @@ from skinexp.cli import help_text
 from skinexp.cli.command import asks_for_help
 from skinexp.cli.commands import typed
 from skinexp.core import invocation
+from skinexp.core.credentials import keep_password
 from skinexp.core.errors import UserError, exit_on_user_error
 
 
@@ -38,7 +39,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("images", nargs="*")
     parser.add_argument("-o", "--output", type=Path)
     parser.add_argument("--batch-size", type=_positive, default=32)
-    parser.add_argument("--uri")
+    parser.add_argument("--uri", type=keep_password)
     return parser
 
 

@@ -9,7 +9,9 @@ from pathlib import Path
 
 from filelock import Timeout
 
+from skinexp.core.credentials import HidingFormatter, keep_password
 from skinexp.core.errors import UserError, exit_on_user_error
+from skinexp.core.links import refuse_links_out_of
 from skinexp.core.number_format import counted
 from skinexp.core.result_file import note_ids
 from skinexp.core.run_files import UPLOADER_LOG
@@ -42,13 +44,14 @@ def sync(directories: list[Path], uri: str | None = None) -> int:
         The number of outboxes that could not be delivered completely.
 
     Raises:
-        UserError: if there is no run in a directory.
+        UserError: if there is no run in a directory, or a link in it leads out of it.
     """
     found = []
     for directory in directories:
         outboxes = find(directory.resolve())
         if not outboxes:
             raise UserError(f"{directory}: no run or sweep of skinexp is in this directory")
+        refuse_links_out_of(directory.resolve(), "sync")
         found += outboxes
     known: set[str] = set()
     return sum(not _deliver(outbox, uri, known) for outbox in found)
@@ -90,6 +93,7 @@ def _deliver(outbox: Outbox, uri: str | None, known: set[str]) -> bool:
 @contextmanager
 def _complaints_go_to(file: Path) -> Iterator[None]:
     handler = logging.FileHandler(file)
+    handler.setFormatter(HidingFormatter())
     logging.getLogger().addHandler(handler)
     try:
         yield
@@ -111,7 +115,8 @@ def _mark_if_killed(outbox: Outbox) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m skinexp.sync", description=__doc__)
     parser.add_argument("directories", nargs="+", type=Path, help="directories of runs or of sweeps")
-    parser.add_argument("--uri", help="MLflow store to deliver to (default: the store that each run began with)")
+    uri_help = "MLflow store to deliver to (default: the store that each run began with)"
+    parser.add_argument("--uri", type=keep_password, help=uri_help)
     return parser
 
 

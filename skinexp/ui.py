@@ -18,6 +18,8 @@ from pathlib import Path
 from typing import IO
 
 from skinexp.config.schema import Tracking
+from skinexp.core.child_processes import environment
+from skinexp.core.credentials import hidden, keep_password, with_password, without_user
 from skinexp.core.errors import UserError, exit_on_user_error
 from skinexp.core.python_command import skinexp_command
 
@@ -28,7 +30,6 @@ PATIENCE = 10  # seconds: for an answer of the server, and for its end
 SETTINGS = {
     "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # two processes instead of ten
     "MLFLOW_DISABLE_TELEMETRY": "true",  # what is looked at here stays here
-    "PYTHONSAFEPATH": "1",  # no package of the working directory takes the place of an installed one
 }
 MODE = "workflowType=machine_learning"  # else the UI opens in its mode for language models
 HINT = """\
@@ -83,11 +84,13 @@ class Server:
         self.port = port
         self._output = output
         address = ["--host", LOOPBACK, "--port", str(port)]
-        command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", uri, *address, "--workers", "1"]
+        command = [sys.executable, "-m", "mlflow", "server", *address, "--workers", "1"]
+        guard = [sys.executable, "-P", "-m", "skinexp.core.guard"]  # no server stays behind if this process is killed
+        store = {"MLFLOW_BACKEND_STORE_URI": with_password(uri)}  # neighbours see the words of a command
         self._process = subprocess.Popen(
-            command,
-            env=os.environ | SETTINGS,
-            stdin=subprocess.DEVNULL,
+            [*guard, *command],
+            env=environment() | SETTINGS | store,
+            stdin=subprocess.PIPE,
             stdout=output,
             stderr=output,
             start_new_session=True,  # Ctrl-C is for us, who end it and all its children once
@@ -122,6 +125,8 @@ class Server:
             self._process.wait(PATIENCE)
         self._signal(signal.SIGKILL)  # whichever of them is left
         self._process.wait()
+        if self._process.stdin is not None:
+            self._process.stdin.close()
 
     def _signal(self, number: int) -> None:
         with suppress(ProcessLookupError):
@@ -141,12 +146,14 @@ class Server:
         self._output.seek(0)
         words = self._output.read().decode(errors="replace").strip()
         errors = re.findall(r"^(?:[\w.]+(?:Error|Exception):|.* ERROR:) +(.+)", words, re.MULTILINE)
-        return (errors or words.splitlines() or ["it printed no message"])[-1]
+        return hidden((errors or words.splitlines() or ["it printed no message"])[-1])
 
 
 def _check(uri: str) -> None:
     if uri.startswith(("http://", "https://")):
-        raise UserError(f"--uri: {uri} is a server, which has the UI at that address. Open it in a browser")
+        raise UserError(
+            f"--uri: {without_user(uri)} is a server, which has the UI at that address. Open it in a browser"
+        )
     file = uri.removeprefix("sqlite:///")
     if file != uri and not Path(file).is_file():  # MLflow would create it
         raise UserError(
@@ -178,7 +185,7 @@ def _has_screen() -> bool:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m skinexp.ui", description=__doc__)
-    parser.add_argument("--uri", default=Tracking.uri, help="MLflow store (default: %(default)s)")
+    parser.add_argument("--uri", type=keep_password, default=Tracking.uri, help="MLflow store (default: %(default)s)")
     parser.add_argument(
         "--port", type=int, default=PORT, help="port (default: %(default)s); if it is taken, the next free port"
     )

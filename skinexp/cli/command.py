@@ -12,6 +12,7 @@ from omegaconf import DictConfig
 from skinexp.cli import help_text
 from skinexp.cli.commands import typed
 from skinexp.cli.flags import flags_first
+from skinexp.cli.secret_words import without_secrets
 from skinexp.config.compose import SCHEMAS, as_hydra_reads, mistakes_as_user_errors, register, to_config
 from skinexp.config.conf_files import CONF
 from skinexp.config.schema import Config
@@ -48,6 +49,7 @@ class Command:
             print(help_text.render(self.name))
             return
         with exit_on_user_error():
+            sys.argv[1:] = words = without_secrets(words, os.environ)
             self._refuse_what_only_the_training_accepts(words)
             schema = SCHEMAS[self.name]
             register(schema)

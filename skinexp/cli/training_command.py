@@ -9,8 +9,10 @@ from omegaconf import DictConfig
 
 from skinexp.cli import help_text
 from skinexp.cli.command import asks_for_help, call_hydra
+from skinexp.cli.secret_words import without_secrets
 from skinexp.config.compose import SCHEMAS, mistakes_as_user_errors, register
 from skinexp.core import invocation
+from skinexp.core.child_processes import environment
 from skinexp.core.errors import exit_on_user_error
 from skinexp.core.invocation import Invocation
 from skinexp.sweep import resume
@@ -32,6 +34,8 @@ def run_training(task: Callable[[DictConfig], float]) -> None:
     register(SCHEMA)
     with exit_on_user_error():
         command = invocation.begin(resume.read_arguments())
+        sys.argv[1:] = without_secrets(sys.argv[1:], os.environ)
+        os.environ.update(environment())  # a launcher may start Python in the directory that a record names
         _run_jobs(task, command)
     sys.exit(command.exit_code)
 

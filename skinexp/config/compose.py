@@ -16,6 +16,7 @@ from skinexp.config.option_reference import reference
 from skinexp.config.schema import GROUPS, Config, Pretraining, RangeTest
 from skinexp.config.validation import check
 from skinexp.contracts.backbones import preset_weights
+from skinexp.core.credentials import keep_password
 from skinexp.core.errors import UserError
 from skinexp.core.python_command import skinexp_command
 
@@ -61,6 +62,8 @@ def compose(overrides: Sequence[str] = (), name: str = "config") -> Config:
 def to_config(composed: Mapping[Any, Any], schema: type[AnyConfig]) -> AnyConfig:
     """Returns the configuration that Hydra composed as a frozen dataclass; it is not checked yet.
 
+    A password in `tracking.uri` goes into the environment of this process, and `***` is in its place.
+
     Args:
         composed: Hydra's DictConfig of a registered schema.
         schema: the schema.
@@ -72,7 +75,9 @@ def to_config(composed: Mapping[Any, Any], schema: type[AnyConfig]) -> AnyConfig
 
     for key in _added_keys(composed, schema, ""):
         raise UserError(f"{key}: no such key. All keys: {skinexp_command('train', '--cfg', 'job')}")
-    return _with_names_and_paths(cast(AnyConfig, OmegaConf.to_object(composed)))
+    config = _with_names_and_paths(cast(AnyConfig, OmegaConf.to_object(composed)))
+    uri = keep_password(config.tracking.uri)
+    return dataclasses.replace(config, tracking=dataclasses.replace(config.tracking, uri=uri))
 
 
 def as_hydra_reads(words: Sequence[str], schema: type[Config]) -> list[str]:

@@ -286,9 +286,9 @@ class Explain:
     """The images that are explained, and the method."""
 
     method: str = choice("gradcam", *names("explain", "method"), help="explanation method; none: no explanations")
-    images: int = number(8, "test images on the run's figure", ge=1, le=64)
+    images: int = number(8, "test images on the run's figure; 0: no figure", ge=0, le=64)
     shared: int = number(
-        32, "test images that all runs with the same test set explain, for their comparison", ge=1, le=256
+        32, "test images that all runs with the same test set explain, for their comparison; 0: none", ge=0, le=256
     )
 
 

@@ -3,6 +3,7 @@
 import dataclasses
 import glob
 import math
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ def check(config: Config) -> None:
     Raises:
         UserError: if it cannot; with the key, what is wrong, what to do and the received value.
     """
-    _check_fields(config, "")
+    check_fields(config)
     if config.resume is not None:
         raise UserError(f"resume: belongs on the command line, not in a file. Received: {config.resume}")
     _check_data(config.data)
@@ -40,20 +41,34 @@ def check(config: Config) -> None:
         _check_pretraining(config)
 
 
-def _check_fields(node: Any, prefix: str) -> None:
+def check_fields(node: Any, prefix: str = "") -> None:
+    """Checks each value of a configuration against the choices or bounds of its key.
+
+    Args:
+        node: the configuration, or a section of it.
+        prefix: of the keys, such as `optim.` for the section `Optim`.
+
+    Raises:
+        UserError: if one is not among the choices, or out of bounds.
+    """
     for item in dataclasses.fields(node):
         key, value = f"{prefix}{item.name}", getattr(node, item.name)
         if dataclasses.is_dataclass(value):
-            _check_fields(value, f"{key}.")
+            check_fields(value, f"{key}.")
         elif value is not None:
-            _check_value(key, value, item.metadata)
+            check_value(key, value, item.metadata.get("choices", ()), item.metadata.get("bounds", {}))
 
 
-def _check_value(key: str, value: Any, metadata: Any) -> None:
-    if "choices" in metadata and value not in metadata["choices"]:
-        raise UserError(f"{key}: must be one of {', '.join(metadata['choices'])}. Received: {value}")
-    if "bounds" in metadata and not is_within(value, metadata["bounds"]):
-        raise UserError(f"{key}: must be {bounds_in_words(metadata['bounds'])}. Received: {value}")
+def check_value(key: str, value: Any, choices: Collection[str], bounds: Mapping[str, float]) -> None:
+    """Checks one value against the choices and bounds of its key; empty ones accept all values.
+
+    Raises:
+        UserError: if it is not among the choices, or out of bounds.
+    """
+    if choices and value not in choices:
+        raise UserError(f"{key}: must be one of {', '.join(choices)}. Received: {value}")
+    if bounds and not is_within(value, bounds):
+        raise UserError(f"{key}: must be {bounds_in_words(bounds)}. Received: {value}")
 
 
 def _check_data(data: Data) -> None:

@@ -21,8 +21,12 @@ from typing import IO, Any
 
 
 def environment() -> dict[str, str]:
-    """Returns this process's environment, in which a child imports what this process would."""
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(path or os.getcwd() for path in sys.path)}
+    """Returns the environment in which a child imports what this process would, and nothing of the working directory.
+
+    The same holds for the processes that the child starts.
+    """
+    path = os.pathsep.join(map(os.path.abspath, sys.path))
+    return {**os.environ, "PYTHONPATH": path, "PYTHONSAFEPATH": "1"}
 
 
 class ChildProcess:
@@ -125,13 +129,25 @@ def ignore_interrupts() -> None:
 
 
 def follow_parent(on_data: Callable[[], None], on_end: Callable[[], None]) -> None:
-    """Calls `on_data`, in a thread, whenever the parent has written, and `on_end` when the parent has ended."""
+    """Calls `on_data`, in a thread, whenever the parent has written, and `on_end` when the parent has ended.
+
+    `on_end` is called whatever happens: a process that no longer follows its parent would stay behind.
+    """
     _in_thread(_bytes(), lambda data: on_data(), on_end)
 
 
 def follow_objects(on_object: Callable[[Any], None], on_end: Callable[[], None]) -> None:
     """Calls `on_object`, in a thread, with each pickled object from the parent, and `on_end` when it has ended."""
     _in_thread(_objects(), on_object, on_end)
+
+
+def end_within(seconds: int) -> None:
+    """Ends this process after some seconds, if it is still there then, whatever holds it up.
+
+    The operating system does it: Python code would not run while a library computes.
+    """
+    if hasattr(signal, "alarm"):  # not on Windows
+        signal.alarm(seconds)
 
 
 def receive_object() -> Any:
@@ -141,9 +157,11 @@ def receive_object() -> Any:
 
 def _in_thread(messages: Iterator[Any], on_message: Callable[[Any], None], on_end: Callable[[], None]) -> None:
     def follow() -> None:
-        for message in messages:
-            on_message(message)
-        on_end()
+        try:
+            for message in messages:
+                on_message(message)
+        finally:
+            on_end()
 
     threading.Thread(target=follow, daemon=True).start()
 
@@ -154,6 +172,6 @@ def _bytes() -> Iterator[bytes]:
 
 
 def _objects() -> Iterator[Any]:
-    with suppress(EOFError):
+    with suppress(EOFError, pickle.UnpicklingError):  # the parent was killed between objects, or within one
         while True:
             yield receive_object()

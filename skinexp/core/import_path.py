@@ -1,6 +1,7 @@
 """The import path of a command: installed packages, not what happens to lie in the working directory."""
 
 import os
+import sys
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -30,6 +31,15 @@ def without_working_directory(path: Sequence[str], command: Sequence[str], packa
     if not _is(first, Path.cwd()):
         return list(path)
     return [*others, first] if _is(first, package.parent) else others
+
+
+def fix_import_path() -> None:
+    """Replaces the relative entries of `sys.path` by what they are now, so that a change of directory imports nothing.
+
+    The empty entry, which `python -c` puts first, would otherwise follow to the new working directory. The entry of an
+    installation that is edited in place is a name and no path.
+    """
+    sys.path[:] = [entry if entry.startswith("__editable__") else os.path.abspath(entry) for entry in sys.path]
 
 
 def _is(entry: str, directory: Path) -> bool:

@@ -16,6 +16,7 @@ from typing import IO, Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from skinexp.core.credentials import HidingFormatter
 from skinexp.core.errors import is_disk_full
 
 console = Console(highlight=False)
@@ -96,7 +97,7 @@ def messages_shown(log_file: Path | None = None, on_stderr: bool = False) -> Ite
 @contextmanager
 def _written_to(log_file: Path) -> Iterator[None]:
     root, file = logging.getLogger(), LogFile(log_file)
-    file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    file.setFormatter(HidingFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     root.setLevel(logging.INFO)
     root.addHandler(file)
     try:

@@ -80,4 +80,6 @@ def heat_maps(classifier: Classifier, images: np.ndarray, explained: np.ndarray,
     Returns:
         (n, s, s) float32, at least 0, in units of the method.
     """
+    if len(images) == 0:
+        return np.zeros(images.shape[:3], np.float32)
     return METHODS[method](classifier, images, np.where(explained == 1, 1, -1))

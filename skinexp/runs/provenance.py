@@ -7,6 +7,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from skinexp.core.credentials import hidden
+
 
 @dataclass(frozen=True)
 class GitState:
@@ -31,10 +33,10 @@ def _git(*arguments: str) -> str:
 
 
 def command_line() -> str:
-    """Returns the command of this process as it is typed in a shell."""
+    """Returns the command of this process as it is typed in a shell, without passwords."""
     module = getattr(sys.modules["__main__"], "__spec__", None)
     start = f"python -m {module.name}" if module is not None else Path(sys.argv[0]).name
-    return " ".join([start, *map(shlex.quote, sys.argv[1:])])
+    return hidden(" ".join([start, *map(shlex.quote, sys.argv[1:])]))
 
 
 def packages() -> list[str]:

@@ -24,17 +24,20 @@ class DirectoryCallback(Callback):
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Locks the directory of a single run."""
-        from skinexp.sweep import directories
+        from skinexp.sweep import directories, store_password
 
         with _errors_end_the_command():
             directories.take(config, "run", invocation.current())
+            store_password.take_password(config)
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Locks the directory of a sweep, and creates its manifest and its parent run."""
-        from skinexp.sweep import directories, sweep_run
+        from skinexp.sweep import directories, early_checks, store_password, sweep_run
 
         command = invocation.current()
         with _errors_end_the_command():
+            store_password.take_password(config)
+            early_checks.refuse_values(config)
             directory = directories.take(config, "sweep", command)
             sweep = sweep_run.begin(directory, config, again=directory == command.resumed)
         command.at_end(lambda status: sweep_run.end(sweep, status, command))

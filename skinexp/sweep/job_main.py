@@ -25,6 +25,8 @@ from skinexp.core.errors import MISTAKEN, UserError
 from skinexp.core.result_file import mark_interrupted
 from skinexp.runs.ownership import DirectoryInUse
 
+GRACE = 90  # seconds that a job may take to write down that it was stopped
+
 
 @dataclass(frozen=True)
 class Task:
@@ -54,8 +56,7 @@ def main() -> None:
     child_processes.ignore_interrupts()
     terminal.report_to(io.TextIOWrapper(child_processes.open_answers(), line_buffering=True))
     task: Task = child_processes.receive_object()
-    # The job stops when its launcher has ended.
-    child_processes.follow_parent(lambda: None, on_end=lambda: os.kill(os.getpid(), signal.SIGTERM))
+    child_processes.follow_parent(lambda: None, on_end=_stop_without_launcher)
     if task.cores and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, task.cores)
     try:
@@ -102,6 +103,12 @@ def _record_failure(error: Exception, directory: Path) -> int:
     if not isinstance(error, DirectoryInUse) and mark_interrupted(directory, "failed", reason):
         traceback.print_exception(error)
     return MISTAKEN if isinstance(error, UserError) else invocation.FAILED
+
+
+def _stop_without_launcher() -> None:
+    """Stops the job as its launcher would: the interrupt can be lost in a library that catches all exceptions."""
+    child_processes.end_within(GRACE)
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _interrupt(signal_number: int, frame: object) -> None:

@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from hydra.core.hydra_config import HydraConfig
 from hydra.core.singleton import Singleton
 from hydra.core.utils import JobReturn, JobStatus, configure_log, setup_globals
 from hydra.types import HydraContext
@@ -19,18 +18,20 @@ from omegaconf import DictConfig, open_dict
 
 from skinexp.compute.machine import gpus
 from skinexp.core import run_files, terminal
+from skinexp.core.errors import UserError
 from skinexp.core.result_file import mark_interrupted, read_result
 from skinexp.runs import ownership
 from skinexp.sweep import jobs
-from skinexp.sweep.job_main import Task
+from skinexp.sweep.early_checks import hydra_of, refuse_jobs
+from skinexp.sweep.job_main import GRACE, Task
 from skinexp.sweep.job_process import JobProcess
 from skinexp.sweep.machine_share import Places
 from skinexp.sweep.manifest import Manifest
 from skinexp.sweep.progress_table import ProgressTable
+from skinexp.sweep.store_password import take_password
 
 log = logging.getLogger(__name__)
 
-GRACE = 90  # seconds that jobs may take to write down that they were stopped
 KILLED = "the system killed the process (signal 9), most often because memory ran out"
 
 
@@ -51,8 +52,11 @@ def launch(
         at_once: largest number of jobs at the same time; None: one per GPU if there are several, else one.
 
     Raises:
+        UserError: if a job cannot be run as it is configured; no job begins then.
         KeyboardInterrupt: if the user stops the sweep; its jobs are stopped first.
     """
+    if at_once is not None and at_once < 0:
+        raise UserError(f"hydra.launcher.jobs: must be at least 1, or null. Received: {at_once}")
     setup_globals()
     configure_log(config.hydra.hydra_logging, config.hydra.verbose)
     cards = gpus()
@@ -63,8 +67,10 @@ def launch(
     resumed = manifest.lives > 1
     directories = [directory_of(item) for item in composed]
     _refuse_shared(directories, resumed)
+    _refuse_outside(directories, Path(str(config.hydra.sweep.dir)))
     processes = [JobProcess(name, place, resumed) for name, place in zip(names, directories, strict=True)]
     state, function = Singleton.get_state(), _name_of(task_function)
+    refuse_jobs([item for process, item in zip(processes, composed, strict=True) if not process.finished])
     waiting = deque(
         (process, Task(*function, config=item, context=hydra_context, state=state, directory=process.directory))
         for process, item in zip(processes, composed, strict=True)
@@ -119,17 +125,14 @@ def _compose(config: DictConfig, context: HydraContext, overrides: list[str], nu
     composed = context.config_loader.load_sweep_config(config, overrides)
     with open_dict(composed):
         composed.hydra.job.id = composed.hydra.job.num = number
+    take_password(composed)
     return composed
 
 
 def directory_of(config: DictConfig) -> Path:
     """Returns the output directory of a job."""
-    kept = HydraConfig.instance().cfg
-    HydraConfig.instance().set_config(config)  # sub-directories may be named by what a job overrides
-    try:
+    with hydra_of(config):  # sub-directories may be named by what a job overrides
         return Path(str(config.hydra.sweep.dir), str(config.hydra.sweep.subdir)).resolve()
-    finally:
-        HydraConfig.instance().cfg = kept
 
 
 def _refuse_shared(directories: Sequence[Path], resumed: bool) -> None:
@@ -139,6 +142,16 @@ def _refuse_shared(directories: Sequence[Path], resumed: bool) -> None:
         if directory in seen or (not resumed and read_result(directory)):
             raise jobs.SharedDirectory(directory)
         seen.add(directory)
+
+
+def _refuse_outside(directories: Sequence[Path], sweep: Path) -> None:
+    """Refuses jobs that would write elsewhere than into the sweep's directory, where nothing would find them."""
+    for directory in directories:
+        if sweep.resolve() not in directory.parents:
+            raise UserError(
+                f"hydra.sweep.subdir: leads to {directory}, out of the directory of the sweep. Give a name within it, "
+                "such as hydra.sweep.subdir='${hydra.job.num}'"
+            )
 
 
 def _name_of(function: Callable[[Any], Any]) -> tuple[str, str]:

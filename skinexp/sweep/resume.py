@@ -1,15 +1,23 @@
-"""Resuming a run or a sweep: `resume=DIRECTORY` stands for the command that created the directory."""
+"""Resuming a run or a sweep: `resume=DIRECTORY` stands for the command that created the directory.
+
+The directory may come from a stranger: of its record, `skinexp.sweep.recorded_words` says what is repeated.
+"""
 
 import os
 import re
 import sys
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import yaml
 
 from skinexp.config.override_syntax import value_text
 from skinexp.core import run_files
+from skinexp.core.credentials import hidden
 from skinexp.core.errors import UserError
+from skinexp.core.import_path import fix_import_path
+from skinexp.core.links import refuse_links_out_of
 from skinexp.core.python_command import skinexp_command
 from skinexp.core.terminal import from_here
 from skinexp.sweep.manifest import Manifest
@@ -17,6 +25,31 @@ from skinexp.sweep.manifest import Manifest
 ARGUMENT = re.compile(r"\+*resume=(?P<directory>.*)")
 ALLOWED = re.compile(r"(-m|--multirun|hydra/launcher=.*|\+*hydra\.launcher\..*)$")  # how, not what
 LAUNCHER = re.compile(r"\+*hydra[/.]launcher\b")
+MANIFEST = {  # types of what is read of sweep.json
+    **dict.fromkeys(("overrides", "settings", "varied", "jobs"), list),
+    **dict.fromkeys(("status", "place", "command"), str),
+    "lives": int,
+    "tracking": dict,
+}
+
+
+@dataclass(frozen=True)
+class Record:
+    """A recorded command.
+
+    Attributes:
+        file: with the record.
+        cwd: the working directory, which relative paths start from.
+        words: overrides of the experiment and of Hydra.
+        flags: of the command that repeats it.
+        where: overrides that name the resumed directory.
+    """
+
+    file: Path
+    cwd: str
+    words: list[Any]
+    flags: tuple[str, ...]
+    where: tuple[str, ...]
 
 
 def read_arguments() -> Path | None:
@@ -26,7 +59,8 @@ def read_arguments() -> Path | None:
         The directory; None if the command begins anew.
 
     Raises:
-        UserError: if there is no run or sweep in the directory, or the command has other arguments as well.
+        UserError: if there is no run or sweep in the directory, if the command has other arguments as well, or if the
+            record holds what is not repeated.
     """
     named = [match["directory"] for word in sys.argv[1:] if (match := ARGUMENT.fullmatch(word))]
     if not named or named[-1] in ("", "null"):
@@ -35,40 +69,66 @@ def read_arguments() -> Path | None:
     if foreign := [word for word in others if not ALLOWED.match(word)]:
         raise UserError(
             "resume: continues the experiment with its own configuration; only hydra/launcher and hydra.launcher.* can "
-            f"be changed. Received: {' '.join(foreign)}"
+            f"be changed. Received: {hidden(' '.join(foreign))}"
         )
     asked = Path(named[-1].strip("'\"")).resolve()
-    cwd, original = _of_sweep(asked) if (asked / run_files.SWEEP).is_file() else _of_run(asked)
+    from skinexp.sweep.recorded_words import repeated  # later than --help: it brings Hydra's parser
+
+    record = _of_sweep(asked) if (asked / run_files.SWEEP).is_file() else _of_run(asked)
+    refuse_links_out_of(asked, "resume")
     how = [word for word in others if LAUNCHER.match(word)]
-    kept = [word for word in original if not (how and LAUNCHER.match(word))]
-    sys.argv[1:] = [*kept, *how]
-    if Path(cwd).is_dir():
-        os.chdir(cwd)  # where relative paths of the original command start
+    words = [word for word in record.words if not (how and LAUNCHER.match(str(word)))]
+    sys.argv[1:] = [*record.flags, *repeated(words, record.file), *record.where, *how]
+    if os.path.isabs(record.cwd) and Path(record.cwd).is_dir():
+        fix_import_path()  # nothing is imported from where the record leads
+        os.chdir(record.cwd)
     return asked
 
 
-def _of_sweep(directory: Path) -> tuple[str, list[str]]:
-    """Returns the working directory and the arguments of the command that created a sweep."""
-    sweep = Manifest.load(directory)
-    kept = [word for word in sweep.settings if not re.match(r"\+*hydra\.(sweep\.dir|mode)\b", word)]
-    return sweep.place, ["-m", *sweep.overrides, *kept, f"hydra.sweep.dir={value_text(str(directory))}"]
+def _of_sweep(directory: Path) -> Record:
+    """Returns the command that created a sweep."""
+    file = directory / run_files.SWEEP
+    try:
+        sweep = Manifest.load(directory)
+        wrong = [key for key, type_ in MANIFEST.items() if not isinstance(getattr(sweep, key), type_)]
+    except UserError:
+        raise
+    except (OSError, ValueError, TypeError) as error:
+        raise UserError(f"resume: {file} is damaged, or of another version of skinexp: {error}") from error
+    if wrong:
+        raise UserError(f"resume: {file} is damaged: its {wrong[0]} is none that skinexp writes")
+    place = f"hydra.sweep.dir={value_text(str(directory))}"
+    return Record(file, sweep.place, [*sweep.overrides, *sweep.settings], ("-m",), (place,))
 
 
-def _of_run(directory: Path) -> tuple[str, list[str]]:
+def _of_run(directory: Path) -> Record:
+    """Returns the command that created a single run."""
     if (directory.parent / run_files.SWEEP).is_file():
         raise UserError(f"resume: {directory} is a run of a sweep. Resume the sweep: resume={directory.parent}")
-    saved = directory / ".hydra"  # Hydra writes its overrides last: without them, what came before may be half a file
+    saved = directory / run_files.HYDRA  # Hydra writes its overrides last: without them, others may be half a file
     if not (saved / "overrides.yaml").is_file():
         raise UserError(f"resume: no run or sweep of skinexp is in this directory. Received: {directory}")
-    settings = yaml.safe_load((saved / "hydra.yaml").read_text())["hydra"]
-    if (command := settings.get("job", {}).get("config_name", "config")) != "config":
+    file = saved / "hydra.yaml"
+    try:
+        settings = yaml.safe_load(file.read_text(encoding="utf-8"))["hydra"]
+        command = settings.get("job", {}).get("config_name", "config")
+        words = [*settings["overrides"]["task"], *settings["overrides"]["hydra"]]
+        cwd = str(settings.get("runtime", {}).get("cwd", ""))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, yaml.YAMLError) as error:
+        raise UserError(
+            f"resume: {file} is damaged, so that the command of the run is not known. Train it again in another "
+            "directory"
+        ) from error
+    if command != "config":
         raise UserError(
             f"resume: {directory} holds the results of python -m skinexp.{command}, which always begins anew"
         )
-    kept = [word for word in settings["overrides"]["hydra"] if not re.match(r"\+*hydra\.(run\.dir|mode)\b", word)]
-    place = ("hydra.mode=RUN", f"hydra.run.dir={value_text(str(directory))}")  # also where its recipe asks for a sweep
-    untouched = "hydra.output_subdir=null"  # what is read here is not written again: a kill in its middle would lose it
-    return settings["runtime"]["cwd"], [*settings["overrides"]["task"], *kept, *place, untouched]
+    where = (
+        "hydra.mode=RUN",  # also where its recipe asks for a sweep
+        f"hydra.run.dir={value_text(str(directory))}",
+        "hydra.output_subdir=null",  # what is read here is not written again: a kill in its middle would lose it
+    )
+    return Record(file, cwd, words, (), where)
 
 
 def advice(place: Path | None) -> str:

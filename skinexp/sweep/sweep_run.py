@@ -18,6 +18,7 @@ from skinexp.comparison.analyse import analyse
 from skinexp.comparison.cross_validation import pool
 from skinexp.config import schema
 from skinexp.core import run_files
+from skinexp.core.credentials import hidden, keep_password
 from skinexp.core.errors import UserError, sentence_of
 from skinexp.core.invocation import FAILED, Invocation, exit_code_of
 from skinexp.core.python_command import skinexp_command
@@ -44,10 +45,11 @@ COMPARISON_FILES = (
 
 @dataclass(frozen=True)
 class Sweep:
-    """An open sweep: its directory, and its run in the tracking store."""
+    """An open sweep: its directory, its run in the tracking store, and whether it is resumed."""
 
     directory: Path
     record: tracking.TrackedRun
+    resumed: bool = False
 
 
 def begin(directory: Path, composed: DictConfig, again: bool) -> Sweep:
@@ -63,9 +65,10 @@ def begin(directory: Path, composed: DictConfig, again: bool) -> Sweep:
     """
     directory.mkdir(parents=True, exist_ok=True)
     options = schema.Tracking(**OmegaConf.to_container(composed.tracking, resolve=True))  # type: ignore[arg-type]
+    options = dataclasses.replace(options, uri=keep_password(options.uri))
     manifest = Manifest.load(directory) if again else _manifest(composed, options)
     if again:
-        manifest.status, manifest.lives = "running", manifest.lives + 1
+        manifest = _continued(manifest, options)
     git = provenance.git_state()
     tags = {"sweep": directory.name, "git_sha": git.sha, "git_dirty": git.dirty}
     quiet = dataclasses.replace(options, system_metrics=False)  # its jobs sample the machine
@@ -73,7 +76,7 @@ def begin(directory: Path, composed: DictConfig, again: bool) -> Sweep:
     record.confirm()
     manifest.key, manifest.parent = record.key, record.id
     manifest.save(directory)
-    return Sweep(directory, record)
+    return Sweep(directory, record, resumed=again)
 
 
 def _manifest(composed: DictConfig, options: schema.Tracking) -> Manifest:
@@ -86,6 +89,19 @@ def _manifest(composed: DictConfig, options: schema.Tracking) -> Manifest:
         settings=list(composed.hydra.overrides.hydra),
         place=os.getcwd(),
         command=provenance.command_line(),
+    )
+
+
+def _continued(manifest: Manifest, options: schema.Tracking) -> Manifest:
+    """Returns the manifest of a sweep that is resumed; records of earlier versions may have a password in it."""
+    return dataclasses.replace(
+        manifest,
+        status="running",
+        lives=manifest.lives + 1,
+        tracking=vars(options),
+        overrides=list(map(hidden, manifest.overrides)),
+        settings=list(map(hidden, manifest.settings)),
+        command=hidden(manifest.command),
     )
 
 
@@ -154,7 +170,7 @@ def end(sweep: Sweep, status: str, command: Invocation) -> None:
 
 def _end_without_jobs(sweep: Sweep, status: str) -> None:
     sweep.record.discard()
-    if status == "failed":
+    if status == "failed" and not sweep.resumed:
         written_files.remove(sweep.directory)  # a mistake before the first job: the corrected command may use it
     if status == "finished":
         raise UserError(

@@ -21,7 +21,7 @@ from skinexp.tracking.accepted import NAME, TAG_VALUE, accepted_name, accepted_v
 from skinexp.tracking.batches import Entities, Refused, metric_entities, param_entities, send, tag_entities
 from skinexp.tracking.inventory import Inventory
 from skinexp.tracking.mlflow_store import KEY_TAG
-from skinexp.tracking.outbox import STATES, Delivered, Held, Outbox, Record
+from skinexp.tracking.outbox import STATES, Delivered, Held, Outbox, OutsideRun, Record
 from skinexp.tracking.store_address import shown_uri, sqlite_file
 from skinexp.tracking.store_errors import Unavailable
 
@@ -140,7 +140,7 @@ class Delivery:
                 self._hand_over(records)
         except Unavailable:
             raise
-        except Refused as error:
+        except (Refused, OutsideRun) as error:
             log.error("refused: %s", error)
             return replace(held, why=str(error))
         except FileNotFoundError as error:
@@ -330,14 +330,14 @@ class Delivery:
         self._store.log_inputs(self.run_id, [used])
 
     def _file(self, record: Record) -> None:
-        self._store.log_artifact(self.run_id, str(_existing(self._outbox.place / record["path"])))
+        self._store.log_artifact(self.run_id, str(_existing(self._outbox.path_of(record))))
 
     def _folder(self, record: Record) -> None:
-        folder = _existing(self._outbox.place / record["path"])
+        folder = _existing(self._outbox.path_of(record))
         self._store.log_artifacts(self.run_id, str(folder), folder.name)
 
     def _model(self, record: Record) -> None:
-        place = _existing(self._outbox.place / record["path"])
+        place = _existing(self._outbox.path_of(record))
         model_id = self._known_model(record["path"]) or self._create_model(record)
         described = Model.load(str(place))
         described.run_id, described.model_id, described.model_uuid = self.run_id, model_id, model_id

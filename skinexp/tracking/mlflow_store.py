@@ -16,6 +16,7 @@ from mlflow.exceptions import MlflowException
 
 from skinexp.config.schema import Tracking
 from skinexp.core import run_files
+from skinexp.core.credentials import with_password, without_user
 from skinexp.core.errors import UserError
 from skinexp.core.python_command import python_command
 from skinexp.core.temporary import temporary_directory
@@ -67,13 +68,15 @@ def open_store(uri: str) -> None:
             raise Unavailable(f"tracking.uri: no such directory, or not writable: {file.resolve().parent}")
         if file.exists() and not (file.is_file() and os.access(file, os.W_OK)):
             raise Unavailable(f"tracking.uri: not a file, or not writable: {file.resolve()}")
-    mlflow.set_tracking_uri(uri)
-    mlflow.set_registry_uri(uri)  # MLFLOW_REGISTRY_URI may name a store that is not there
+    address = with_password(uri)
+    mlflow.set_tracking_uri(address)
+    mlflow.set_registry_uri(address)  # MLFLOW_REGISTRY_URI may name a store that is not there
 
 
 def client(uri: str) -> mlflow.MlflowClient:
     """Returns MLflow's client of a store that was opened."""
-    return mlflow.MlflowClient(tracking_uri=uri, registry_uri=uri)
+    address = with_password(uri)
+    return mlflow.MlflowClient(tracking_uri=address, registry_uri=address)
 
 
 def connect(uri: str, experiment: str) -> str:
@@ -121,7 +124,7 @@ def refuse_deleted_run(uri: str, run: Run) -> None:
 
 def _mlflow_command(uri: str, arguments: str) -> str:
     file = sqlite_file(uri)
-    place = uri if file is None else f"sqlite:///{file.resolve()}"
+    place = shown_uri(without_user(uri)) if file is None else f"sqlite:///{file.resolve()}"
     return f"MLFLOW_TRACKING_URI={shlex.quote(place)} {python_command()} -m mlflow {arguments}"
 
 
@@ -149,14 +152,15 @@ def find(options: Tracking, run_id: str) -> StoredRun:
     Raises:
         UserError: if there is no such run.
     """
-    _refuse_absent(options.uri, f"{run_id}: neither a directory nor a run in {options.uri}, which does not exist")
+    store = shown_uri(options.uri)
+    _refuse_absent(options.uri, f"{run_id}: neither a directory nor a run in {store}, which does not exist")
     _open(options)
     try:
         info = mlflow.get_run(run_id).info
     except MlflowException as error:
         if error.error_code not in (ABSENT, INVALID):
             raise UserError(as_command_line(explain(options.uri, error))) from error
-        raise UserError(f"{run_id}: neither a directory nor a run in {options.uri}") from error
+        raise UserError(f"{run_id}: neither a directory nor a run in {store}") from error
     children = mlflow.search_runs(
         [info.experiment_id],
         f"tags.`{PARENT_TAG}` = '{run_id}'",
@@ -177,7 +181,8 @@ def search(options: Tracking, where: str) -> list[str]:
     Raises:
         UserError: if the filter is not valid, or finds nothing.
     """
-    _refuse_absent(options.uri, f"--where: the store {options.uri} does not exist. Name a store: --uri")
+    store = shown_uri(options.uri)
+    _refuse_absent(options.uri, f"--where: the store {store} does not exist. Name a store: --uri")
     _open(options)
     try:
         found = mlflow.search_runs(
@@ -196,7 +201,7 @@ def search(options: Tracking, where: str) -> list[str]:
     if not ours:
         runs = "1 run" if len(found) == 1 else f"{len(found)} runs"
         others = f"{runs}, but none that trained a network with skinexp," if found else "no runs"
-        raise UserError(f"--where: finds {others} in {options.uri}. Received: {where}")
+        raise UserError(f"--where: finds {others} in {store}. Received: {where}")
     return ours
 
 
@@ -217,7 +222,9 @@ def model(options: Tracking, run_id: str) -> StoredModel:
                 if KEY_TAG in run.data.tags
                 else "skinexp did not make it"
             )
-            raise UserError(f"{run_id}: this run has no model in {options.uri}: {why}. Name a run's directory instead")
+            raise UserError(
+                f"{run_id}: this run has no model in {shown_uri(options.uri)}: {why}. Name a run's directory instead"
+            )
         mlflow.artifacts.download_artifacts(artifact_uri=f"runs:/{run_id}/result.json", dst_path=str(directory))
         logged = mlflow.artifacts.download_artifacts(
             artifact_uri=f"models:/{outputs[-1].model_id}", dst_path=str(directory / "model")

@@ -19,13 +19,18 @@ from filelock import FileLock
 
 from skinexp.core.atomic_files import replace_text
 from skinexp.core.errors import NO_ROOM, UserError
+from skinexp.core.links import leads_out_of, links_out_of
 from skinexp.core.run_files import HYDRA, OUTBOX
-from skinexp.tracking.store_address import absolute
+from skinexp.tracking.store_address import absolute, parameter_that_loads_code, shown_uri
 
 STATUSES = {"finished": "FINISHED", "failed": "FAILED", "killed": "KILLED"}  # of a run, in MLflow's words
 STATES = ("run", "resumed", "status")  # kinds of records that open or close a run
 
 Record = dict[str, Any]  # kind, and what that kind needs
+
+
+class OutsideRun(Exception):
+    """A record that names a file elsewhere than in the run's directory. The message names it."""
 
 
 @dataclass(frozen=True)
@@ -155,6 +160,21 @@ class Outbox:
                 yield record, start, end
             start = end
 
+    def path_of(self, record: Record) -> Path:
+        """Returns the file or folder that a record names, which is in the run's directory.
+
+        Raises:
+            OutsideRun: if it is not, or a link in the folder leads out of the run's directory.
+        """
+        path = self.place / record["path"]
+        found = path if leads_out_of(path, self.place) else next(links_out_of(path, self.place), None)
+        if found is not None:
+            raise OutsideRun(
+                f"{record['path']}: {found} leads out of the run's directory, and is not sent to a store. Remove the "
+                "link, or put the file itself there"
+            )
+        return path
+
     @property
     def opening(self) -> Record:
         """The record that the run began with: its key, store and experiment."""
@@ -162,8 +182,17 @@ class Outbox:
 
     @property
     def store(self) -> str:
-        """Address of the store that the run began with, the same in every working directory."""
+        """Address of the store that the run began with, the same in every working directory.
+
+        Raises:
+            UserError: if a driver would load code that the address names: the record may be a stranger's.
+        """
         opening = self.opening
+        if name := parameter_that_loads_code(opening["uri"]):
+            raise UserError(
+                f"{self.directory}: the address of its store has the parameter {name}, by which a driver can load "
+                f"code. If the run is your own, give the address yourself: --uri {shown_uri(opening['uri'])}"
+            )
         settings = self.place / HYDRA / "hydra.yaml"
         if "cwd" not in opening and settings.is_file():  # written by an earlier version
             return absolute(opening["uri"], Path(yaml.safe_load(settings.read_text())["hydra"]["runtime"]["cwd"]))

@@ -4,12 +4,18 @@ import re
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from skinexp.core import credentials
+
 LOCAL = "or track into a local file: tracking=local"
 NETWORK = ("http", "https")
 DATABASES = ("postgresql", "mysql", "mssql", "oracle")
 SQLITE = "sqlite:///"
 IN_MEMORY = ("sqlite://", SQLITE, "sqlite:///:memory:")
 HOST_AND_PORT = re.compile(r"[\w.\-]+:\d+(/.*)?")
+LOADS_CODE = re.compile(
+    r"(?i)[?&](?P<name>plugin_dir|read_default_file|init_command|odbc_connect)=(?!\*\*\*)"
+    r"|[?&](?P<driver>driver)=[^&]*([/\\]|%2f|%5c)"
+)
 
 
 def kind_of(uri: str) -> str:
@@ -34,7 +40,16 @@ def sqlite_file(uri: str) -> Path | None:
 
 def shown_uri(uri: str) -> str:
     """Returns an address without the password in it."""
-    return re.sub(r"(?<=://)([^/@:]*):[^/@]*@", r"\1:***@", uri)
+    return credentials.hidden(uri)
+
+
+def parameter_that_loads_code(uri: str) -> str:
+    """Returns the parameter in the address of a database by which its driver loads a library or runs commands.
+
+    Such an address is for the person who types it. Returns an empty text if there is no such parameter.
+    """
+    found = LOADS_CODE.search(uri)
+    return (found["name"] or found["driver"]) if found else ""
 
 
 def unusable(uri: str) -> str:

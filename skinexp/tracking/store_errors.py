@@ -1,5 +1,6 @@
 """The meaning of a store's errors, and the remedy, for each kind of store."""
 
+import os
 import re
 from collections.abc import Callable
 from functools import partial
@@ -7,6 +8,7 @@ from functools import partial
 import requests
 from mlflow.exceptions import InvalidUrlException, MlflowException
 
+from skinexp.core.credentials import HIDDEN, PASSWORD, hidden
 from skinexp.core.python_command import python_command
 from skinexp.tracking.store_address import LOCAL, kind_of, shown_uri
 
@@ -57,7 +59,7 @@ def is_absent(error: Exception) -> bool:
 def reason(error: BaseException) -> str:
     """Returns what is wrong in a few words: the HTTP status, or the message of the first error in the chain."""
     status = http_status(error)
-    message = _first_message(error)[:LONGEST]
+    message = hidden(_first_message(error))[:LONGEST]
     if NO_MLFLOW in str(error):
         return "the reply is not one of MLflow, but perhaps a page to log in"
     if status is None or (isinstance(error, MlflowException) and not FAILED_WITH.search(str(error))):
@@ -108,7 +110,7 @@ def _remedy(uri: str, error: BaseException) -> str:
         "sqlite": partial(_for_sqlite, uri),
         "server": _for_server,
         "folder": _for_folder,
-        "database": lambda _: "Check that the database runs, and that its driver for Python is installed, " + LOCAL,
+        "database": partial(_for_database, uri),
         "databricks": lambda _: "Log in to Databricks (DATABRICKS_HOST and DATABRICKS_TOKEN), " + LOCAL,
     }
     general = "Name a file (tracking.uri=sqlite:///mlflow.db) or a server (tracking.uri=http://HOST:5000)"
@@ -134,6 +136,12 @@ def _for_sqlite(uri: str, error: BaseException) -> str:
     if "full" in message:
         return f"Free some space, or {other}"
     return f"Check that the file is a database of MLflow and can be written, or {other}"
+
+
+def _for_database(uri: str, _: BaseException) -> str:
+    if HIDDEN in uri and PASSWORD not in os.environ:
+        return f"Its password is recorded nowhere: set {PASSWORD}, {LOCAL}"
+    return f"Check that the database runs, and that its driver for Python is installed, {LOCAL}"
 
 
 def _for_server(error: BaseException) -> str:

@@ -7,6 +7,7 @@ import shutil
 import traceback
 import uuid
 from collections.abc import Mapping
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ from filelock import Timeout
 
 from skinexp.config.schema import Tracking
 from skinexp.core import run_files
+from skinexp.core.credentials import keep_password
 from skinexp.core.errors import UserError
 from skinexp.tracking.environment import overridden
 from skinexp.tracking.flat import flatten
@@ -212,6 +214,7 @@ def start(
     Raises:
         UserError: if another process is working on the run, or an undelivered run would be lost.
     """
+    options = replace(options, uri=keep_password(options.uri))  # it is written from here on
     if line := overridden(options):
         log.info("Tracking  %s", line)
     outbox = _own_outbox(directory, resume)

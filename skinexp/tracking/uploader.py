@@ -8,16 +8,18 @@ A run that ended without a status was killed, and is recorded as such.
 """
 
 import json
+import logging
 import os
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import chain, repeat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from skinexp.core.child_processes import follow_parent, ignore_interrupts
+from skinexp.core.credentials import HidingFormatter
 from skinexp.core.result_file import mark_interrupted, read_result
 from skinexp.core.run_files import RESULT
 from skinexp.tracking.outbox import STATUSES, Outbox, now
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from skinexp.tracking.delivery import Delivery
 
 POLL = 1.0  # seconds between two looks at the outbox without a signal from the run
+MARGIN = 10.0  # seconds that the end may take beyond the wait that was given
 PAUSES = (0.5, 1.0, 2.0, 5.0, 10.0)  # seconds between tries while the store cannot be used
 
 
@@ -37,13 +40,20 @@ class ParentPipe:
         ended: set when the run has ended.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, at_end: Callable[[], None]) -> None:
+        """Begins to read.
+
+        Args:
+            at_end: called in a thread when the run has ended.
+        """
         self.news, self.ended = threading.Event(), threading.Event()
+        self._at_end = at_end
         follow_parent(self.news.set, self._end)
 
     def _end(self) -> None:
         self.ended.set()
         self.news.set()
+        self._at_end()
 
 
 class Uploader:
@@ -87,7 +97,11 @@ class Uploader:
 def main(directory: Path, uri: str, wait: float, system_metrics: bool) -> None:
     """Delivers until the run has ended and everything is delivered, or `wait` seconds are over."""
     ignore_interrupts()
-    pipe, outbox = ParentPipe(), Outbox(directory)
+    log = logging.StreamHandler()
+    log.setFormatter(HidingFormatter())
+    logging.getLogger().addHandler(log)
+    outbox = Outbox(directory)
+    pipe = ParentPipe(at_end=lambda: _give_up_after(wait + MARGIN, outbox))
     with outbox.deliverer:  # the uploader of an earlier attempt may be at its end
         from skinexp.tracking.delivery import Delivery
         from skinexp.tracking.system_sampler import Sampler
@@ -100,6 +114,14 @@ def main(directory: Path, uri: str, wait: float, system_metrics: bool) -> None:
         if not outbox.closed:
             mark_killed(outbox)
         uploader.finish(wait)
+
+
+def _give_up_after(seconds: float, outbox: Outbox) -> None:
+    """Ends this process after some seconds: a server that never replies, or a lock, may hold it up for ever."""
+    time.sleep(min(seconds, threading.TIMEOUT_MAX))
+    if not outbox.closed:
+        mark_killed(outbox)
+    os._exit(1)
 
 
 def _pauses() -> Iterator[float]:

@@ -135,7 +135,7 @@ class AfterTraining:
 
     def maps(self, evaluation: TestEvaluation) -> Explanations | None:
         maps = explain(self.classifier, evaluation.decisions, self.batches.test, self.config.explain)
-        if maps is not None:
+        if maps is not None and len(maps.shared.rows):
             maps.shared.save(self.directory / run_files.MAPS)
         return maps
 
@@ -148,7 +148,7 @@ class AfterTraining:
         if evaluation is not None:
             yield lambda: run_figures.test_figures(name, evaluation)
         yield lambda: dataset_figures(self.dataset.prepared, self.batches.train, self.config)
-        if maps is not None:
+        if maps is not None and len(maps.outcomes.rows):
             shown, meaningless = maps.outcomes, verdict.meaningless if verdict else None
             sheet = run_figures.outcome_sheet
             yield lambda: {"gradcam": sheet(name, shown.rows, shown.images, shown.heats, meaningless)}

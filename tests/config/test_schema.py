@@ -82,6 +82,7 @@ def test_folds_are_off_or_one_of_them_is_named(overrides):
         ("training.views=0", "training.views", "0"),
         ("compute.threads=0", "compute.threads", "0"),
         ("explain.images=65", "explain.images", "65"),
+        ("explain.images=-1", "explain.images", "-1"),
         # words that are not among the choices
         ("objective=test/roc_auc", "objective", "test/roc_auc"),
         ("data.name=camera", "data.name", "camera"),

@@ -84,3 +84,13 @@ def test_the_sheet_counts_as_the_confusion_matrix_beside_it_does(evaluation, out
     texts = [text.get_text() for text in matrix.texts]
     in_matrix = dict(zip(OUTCOMES.values(), map(int, texts[::2]), strict=True))
     assert on_sheet == collections.Counter(in_matrix)
+
+
+def test_no_images_need_no_maps(evaluation):
+    pixels = np.zeros((IMAGES, SIZE, SIZE, 3), np.uint8)
+    test = Images(pixels, np.arange(IMAGES), evaluation.decisions["label"].to_numpy())
+    untouched = Classifier(keras.Model(inputs := keras.Input((SIZE, SIZE, 3)), inputs), (), "nowhere", pretrained=False)
+    found = explain(untouched, evaluation.decisions, test, Explain(images=0, shared=0))
+    assert found is not None
+    for maps in (found.outcomes, found.shared):
+        assert (len(maps.rows), maps.images.shape, maps.heats.shape) == (0, (0, SIZE, SIZE, 3), (0, SIZE, SIZE))

@@ -61,6 +61,12 @@ def test_a_sweep_that_failed_before_its_first_job_leaves_its_directory_free(tmp_
     assert [file.name for file in tmp_path.iterdir()] == ["notes.txt"]
 
 
+def test_a_resumed_sweep_that_fails_before_its_first_job_can_be_resumed_again(tmp_path):
+    (tmp_path / "sweep.json").touch()
+    end(Sweep(tmp_path, Mock(spec=tracking.TrackedRun), resumed=True), "failed", Invocation())
+    assert (tmp_path / "sweep.json").is_file()
+
+
 def test_a_sweep_that_was_stopped_before_its_first_job_leaves_no_run(tmp_path):
     record = Mock(spec=tracking.TrackedRun)
     end(Sweep(tmp_path, record), "killed", Invocation())

@@ -32,6 +32,7 @@ with warnings.catch_warnings():
     import mlflow.store.tracking.sqlalchemy_store  # noqa: F401
 
 PATIENCE = 120  # seconds for a server to start on a busy machine
+SECRET = "unspeakable-0"  # the password in the address of the server
 
 
 class Server:
@@ -63,9 +64,15 @@ class Server:
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def server_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The directory of all files of `server`."""
+    return tmp_path_factory.mktemp("server")
+
+
+@pytest.fixture(scope="session")
+def server(server_directory: Path) -> Iterator[str]:
     """Address of an MLflow server with an empty SQLite store."""
-    shared = Server(tmp_path_factory.mktemp("server"))
+    shared = Server(server_directory)
     shared.start()
     yield shared.address
     shared.stop()
@@ -156,16 +163,17 @@ def opened(options: Tracking, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 @dataclass(frozen=True)
 class Tracked:
-    """A finished run: what it left on the disk, and what MLflow knows of it."""
+    """A finished run: what it left on the disk, what MLflow knows of it, and what it printed."""
 
     directory: Path
     result: dict[str, Any]
     run: Run
+    output: str
 
 
 @pytest.fixture(scope="session")
 def tracked(server: str, tmp_path_factory: pytest.TempPathFactory) -> Tracked:
-    """The command of a user whose server is named by the environment."""
+    """The command of a user whose server is named by the environment, with a password."""
     place = tmp_path_factory.mktemp("tracked")
     command = [
         sys.executable,
@@ -175,10 +183,10 @@ def tracked(server: str, tmp_path_factory: pytest.TempPathFactory) -> Tracked:
         "tracking=server",
         "tracking.tensorboard=false",
     ]
-    environment = {**os.environ, "MLFLOW_TRACKING_URI": server}
+    environment = {**os.environ, "MLFLOW_TRACKING_URI": server.replace("://", f"://ann:{SECRET}@")}
     finished = subprocess.run(command, cwd=place, env=environment, capture_output=True, text=True)
     if finished.returncode:
         raise RuntimeError(finished.stdout + finished.stderr)
     (directory,) = place.glob("outputs/*/*")
     result = json.loads((directory / "result.json").read_text())
-    return Tracked(directory, result, MlflowClient(server).get_run(result["run_id"]))
+    return Tracked(directory, result, MlflowClient(server).get_run(result["run_id"]), finished.stdout + finished.stderr)

@@ -133,8 +133,8 @@ def test_the_sentence_of_a_missing_result_is_logged_without_the_name_of_a_type(t
 
 def test_a_users_mistake_in_a_stage_keeps_its_sentence(tmp_path):
     def mistaken():
-        raise UserError("explain.images: must be at least 1. Received: 0")
+        raise UserError("explain.images: must be at most 64. Received: 65")
 
     with RunLog(tmp_path) as run_log:
         assert LaterStages(run_log).attempt("explanation", mistaken) is None
-    assert read_summary(tmp_path).failures == {"explanation": "explain.images: must be at least 1. Received: 0"}
+    assert read_summary(tmp_path).failures == {"explanation": "explain.images: must be at most 64. Received: 65"}

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from skinexp.comparison.cross_validation import PooledFolds
 from skinexp.config.schema import Tracking
+from skinexp.core.credentials import hidden
 from skinexp.core.number_format import clock, three_decimals
 from skinexp.core.python_command import skinexp_command
 from skinexp.core.run_files import TRACEBACK
@@ -87,7 +88,7 @@ def show_next_steps(place: Path, tracking_uri: str, what: str = "") -> None:
     """Prints where the results are and the command that opens the MLflow UI."""
     what = what or ("Comparison page" if place.suffix == ".html" else "Figures, model and predictions")
     console.print(f"{what}: {from_here(place)}", markup=False, soft_wrap=True)
-    console.print(f"MLflow UI: {_ui_command(tracking_uri)}", markup=False, soft_wrap=True)
+    console.print(f"MLflow UI: {hidden(_ui_command(tracking_uri))}", markup=False, soft_wrap=True)
 
 
 def _ui_command(tracking_uri: str) -> str:

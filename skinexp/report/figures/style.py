@@ -38,6 +38,7 @@ STYLE: dict[Any, Any] = {
     "font.size": 9,
     "text.color": INK,
     "text.parse_math": False,  # a dollar in a run's name is a dollar
+    "text.usetex": False,  # a matplotlibrc in the working directory starts no LaTeX
     "axes.titlesize": 10,
     "axes.titleweight": "bold",
     "axes.titlelocation": "left",
