@@ -1,6 +1,5 @@
 """The ownership of a directory: it holds one run, sweep or evaluation, and one process works in it at a time."""
 
-import json
 from contextlib import suppress
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from skinexp.core import run_files
 from skinexp.core.errors import UserError, listed
 from skinexp.core.python_command import skinexp_command
 from skinexp.core.result_file import read_result
+from skinexp.core.strict_json import read_json
 from skinexp.core.terminal import from_here
 from skinexp.runs import written_files
 from skinexp.runs.lookup import job_directories
@@ -160,7 +160,7 @@ def _status(directory: Path) -> str:
     """Returns how the run or sweep in a directory ended in which no process works."""
     name = run_files.SWEEP if (directory / run_files.SWEEP).is_file() else run_files.RESULT
     try:
-        status = str(json.loads((directory / name).read_text(encoding="utf-8"))["status"])
+        status = str(read_json(directory / name)["status"])
     except (OSError, ValueError, KeyError):
         return "interrupted"
     return "interrupted" if status == "running" else status

@@ -1,10 +1,8 @@
 """The files of a run's directory, read: summary, predictions, history, tables and maps. No score is computed here."""
 
-import json
 import math
 import warnings
-import zipfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -14,9 +12,12 @@ import numpy as np
 import pandas as pd
 
 from skinexp.core import run_files
+from skinexp.core.result_file import damage_of, read_result
+from skinexp.core.strict_json import read_json
 from skinexp.evaluation import Interval, delong_interval
 from skinexp.evaluation.tables import groups_of
 from skinexp.runs.health_summary import HealthSummary
+from skinexp.runs.json_fields import unusable_fields
 from skinexp.runs.run_summary import RunSummary
 
 Content = TypeVar("Content")
@@ -34,6 +35,8 @@ EVIDENCE = {
     "subgroups": ("column", "level", "images", "malignant", "roc_auc", "roc_auc_low", "roc_auc_high", "note"),
     "subgroup_gaps": ("column", "best", "worst", "gap", "low", "high"),
 }
+TEXT = frozenset({"score", "method", "stage", "column", "level", "best", "worst", "note"})  # columns without numbers
+PARTS = ("train", "val", "test")
 
 
 class Derived:
@@ -132,7 +135,7 @@ class RunOutputs(Derived):
         history: one row per epoch.
         gradcam: arrays of the explained images and their maps.
         evidence: the tables of the folder of that name that are there, by the keys of `EVIDENCE`.
-        unreadable: files that are there and cannot be used.
+        unreadable: files, and parts of result.json, that are there and cannot be used.
         pooled_folds: how many folds of a cross-validation were pooled to make this; None if it is one run.
     """
 
@@ -215,7 +218,8 @@ def read_outputs(directory: Path, name: str | None = None) -> RunOutputs:
     name = name or summary.name or directory.name
     if not summary.finished:
         return RunOutputs(name, directory, summary)
-    unreadable: list[str] = []
+    unreadable = [f"{run_files.RESULT} ({key})" for key in unusable_fields(RunSummary, read_result(directory))]
+    _read(directory / run_files.AUDIT, read_audit, unreadable)
     return RunOutputs(
         name,
         directory,
@@ -231,25 +235,18 @@ def read_outputs(directory: Path, name: str | None = None) -> RunOutputs:
 def load(directory: Path, name: str | None = None) -> RunRecord:
     """Reads a run as `read_outputs` does, with the raw content of result.json."""
     found = read_outputs(directory, name)
-    file = found.directory / run_files.RESULT
-    try:
-        result = json.loads(file.read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):
-        result = {}
     contents = (found.predictions, found.history, found.gradcam, found.evidence, found.unreadable)
-    known = result if isinstance(result, dict) else {}
-    return RunRecord(found.name, found.status, found.directory, known, found.error, *contents)
+    result = read_result(found.directory)
+    return RunRecord(found.name, found.status, found.directory, result, found.error, *contents)
 
 
 def _summary(directory: Path) -> RunSummary:
-    try:
-        values = json.loads((directory / run_files.RESULT).read_text(encoding="utf-8"))
-        missing = None if isinstance(values, dict) else "result.json does not hold a run's result."
-    except FileNotFoundError:
+    missing = None
+    if not (directory / run_files.RESULT).exists():
         missing = "The run left no result.json: it ended before it could write one."
-    except ValueError:
-        missing = "result.json cannot be read: the run ended while it wrote the file."
-    return RunSummary(status="failed", error=missing) if missing else RunSummary.from_dict(values)
+    elif reason := damage_of(directory):
+        missing = f"result.json cannot be read: {reason}."
+    return RunSummary(status="failed", error=missing) if missing else RunSummary.from_dict(read_result(directory))
 
 
 def _read(path: Path, read: Callable[[Path], Content], unreadable: list[str]) -> Content | None:
@@ -258,7 +255,7 @@ def _read(path: Path, read: Callable[[Path], Content], unreadable: list[str]) ->
         return None
     try:
         return read(path)
-    except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile):
+    except Exception:  # a damaged file fails in one of many ways
         unreadable.append(path.name)
         return None
 
@@ -282,24 +279,50 @@ def _read_table(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
     table = pd.read_csv(path, keep_default_na=False, na_values=[""])
     if missing := set(columns) - set(table.columns):
         raise ValueError(f"lacks {', '.join(sorted(missing))}")
+    _require_numbers(table, set(columns) - TEXT)
     return table
 
 
 def _read_predictions(path: Path) -> pd.DataFrame:
-    predictions = pd.read_parquet(path)
+    predictions = pd.read_parquet(path, page_checksum_verification=True)
     _require(predictions, "image_id", "split", "label", "logit", "probability")
+    _require_numbers(predictions, ("label", "logit", "probability"))
+    if not predictions["label"].isin((0, 1)).all() or not predictions["split"].isin(PARTS).all():
+        raise ValueError("a label or a split that does not exist")
     return predictions
 
 
 def _read_history(path: Path) -> pd.DataFrame:
     history = pd.read_csv(path)
     _require(history, "epoch", "phase", "best")
+    _require_numbers(history, set(history) - {"phase", "best"})
     return history
 
 
 def _require(frame: pd.DataFrame, *columns: str) -> None:
     if frame.empty or not set(columns) <= set(frame.columns):
         raise ValueError(f"no rows, or not all of the columns {', '.join(columns)}")
+
+
+def _require_numbers(frame: pd.DataFrame, columns: Iterable[str]) -> None:
+    for column in columns:
+        if not pd.api.types.is_numeric_dtype(frame[column]) and not frame[column].isna().all():
+            raise ValueError(f"column {column} holds other things than numbers")
+
+
+def read_audit(path: Path) -> dict[str, Any]:
+    """Returns the content of audit.json.
+
+    Raises:
+        OSError: if the file cannot be read.
+        ValueError, KeyError, TypeError: if it does not hold the number of images, and findings with their severity and
+            sentence.
+    """
+    audit = read_json(path)
+    words = [finding[key] for finding in audit["findings"] for key in ("severity", "sentence")]
+    if not all(isinstance(word, str) for word in words) or not isinstance(audit.get("images", 0), int):
+        raise ValueError("an entry of another type")
+    return audit
 
 
 def _read_arrays(path: Path) -> dict[str, np.ndarray]:

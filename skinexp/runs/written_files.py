@@ -1,6 +1,5 @@
 """The files that skinexp writes into a directory, by name: what `overwrite=true` removes, and nothing else."""
 
-import json
 import shutil
 from collections.abc import Iterator
 from contextlib import suppress
@@ -8,6 +7,7 @@ from pathlib import Path
 
 from skinexp.contracts.backbones import CONTRACTS
 from skinexp.core import run_files
+from skinexp.core.strict_json import read_json
 from skinexp.runs.lookup import job_directories
 
 EVIDENCE = ("scores", "reliability", "roc_band", "precision_recall_band", "subgroups", "subgroup_gaps")
@@ -128,8 +128,8 @@ def _matches(directory: Path, pattern: str) -> Iterator[Path]:
 def _findings(directory: Path) -> list[str]:
     """Returns the names of the tables of an audit, which its audit.json lists."""
     try:
-        content = json.loads((directory / run_files.AUDIT).read_text(encoding="utf-8"))
-        return [f"{finding['name']}.csv" for finding in content["findings"]]
+        names = [str(finding["name"]) for finding in read_json(directory / run_files.AUDIT)["findings"]]
+        return [f"{name}.csv" for name in names if name.isidentifier()]  # others would point elsewhere
     except (OSError, ValueError, KeyError, TypeError):
         return []
 

@@ -19,7 +19,7 @@ from omegaconf import DictConfig, open_dict
 
 from skinexp.compute.machine import gpus
 from skinexp.core import run_files, terminal
-from skinexp.core.result_file import mark_interrupted, read_result
+from skinexp.core.result_file import damage_of, mark_interrupted, read_result
 from skinexp.runs import ownership
 from skinexp.sweep import jobs
 from skinexp.sweep.job_main import Task
@@ -136,7 +136,7 @@ def _refuse_shared(directories: Sequence[Path], resumed: bool) -> None:
     """Refuses jobs that would write into one directory, those of an earlier batch of the sweep included."""
     seen: set[Path] = set()
     for directory in directories:
-        if directory in seen or (not resumed and read_result(directory)):
+        if directory in seen or (not resumed and (read_result(directory) or damage_of(directory))):
             raise jobs.SharedDirectory(directory)
         seen.add(directory)
 

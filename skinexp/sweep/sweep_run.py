@@ -44,10 +44,11 @@ COMPARISON_FILES = (
 
 @dataclass(frozen=True)
 class Sweep:
-    """An open sweep: its directory, and its run in the tracking store."""
+    """An open sweep: its directory, its run in the tracking store, and its manifest (None: that of the directory)."""
 
     directory: Path
     record: tracking.TrackedRun
+    manifest: Manifest | None = None
 
 
 def begin(directory: Path, composed: DictConfig, again: bool) -> Sweep:
@@ -66,6 +67,7 @@ def begin(directory: Path, composed: DictConfig, again: bool) -> Sweep:
     manifest = Manifest.load(directory) if again else _manifest(composed, options)
     if again:
         manifest.status, manifest.lives = "running", manifest.lives + 1
+        manifest.tracking = vars(options)  # in a damaged manifest it may be missing
     git = provenance.git_state()
     tags = {"sweep": directory.name, "git_sha": git.sha, "git_dirty": git.dirty}
     quiet = dataclasses.replace(options, system_metrics=False)  # its jobs sample the machine
@@ -73,7 +75,7 @@ def begin(directory: Path, composed: DictConfig, again: bool) -> Sweep:
     record.confirm()
     manifest.key, manifest.parent = record.key, record.id
     manifest.save(directory)
-    return Sweep(directory, record)
+    return Sweep(directory, record, manifest)
 
 
 def _manifest(composed: DictConfig, options: schema.Tracking) -> Manifest:
@@ -117,7 +119,7 @@ def end(sweep: Sweep, status: str, command: Invocation) -> None:
     if not found:
         _end_without_jobs(sweep, status)
         return
-    manifest = Manifest.load(directory)
+    manifest = sweep.manifest or Manifest.load(directory)
     manifest.parent = record.id
     records = [read_outputs(job) for job in found]
     manifest.jobs = [_row(job, read_result(job)) for job in found]
