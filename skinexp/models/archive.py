@@ -63,11 +63,18 @@ def _replacing(file: Path) -> Iterator[Path]:
 
 def _append(file: Path, metadata: dict[str, Any], reference: Reference | None) -> None:
     with zipfile.ZipFile(file, "a", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr(METADATA, json.dumps(metadata, indent=2))
+        archive.writestr(_entry(METADATA), json.dumps(metadata, indent=2))
         if reference is not None:
             packed = io.BytesIO()
             np.savez(packed, **dataclasses.asdict(reference))
-            archive.writestr(REFERENCE, packed.getvalue())
+            archive.writestr(_entry(REFERENCE), packed.getvalue())
+
+
+def _entry(name: str) -> zipfile.ZipInfo:
+    """Returns an entry that is dated 1980, whatever the clock says: ZIP knows no earlier time."""
+    entry = zipfile.ZipInfo(name)
+    entry.compress_type, entry.external_attr = zipfile.ZIP_DEFLATED, 0o600 << 16
+    return entry
 
 
 def load_metadata(file: Path) -> dict[str, Any]:

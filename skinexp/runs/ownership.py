@@ -1,5 +1,7 @@
 """The ownership of a directory: it holds one run, sweep or evaluation, and one process works in it at a time."""
 
+import errno
+import os
 from contextlib import suppress
 from pathlib import Path
 
@@ -7,6 +9,7 @@ from filelock import FileLock, Timeout
 
 from skinexp.core import run_files
 from skinexp.core.errors import UserError, listed
+from skinexp.core.machine_limits import require_machine
 from skinexp.core.python_command import skinexp_command
 from skinexp.core.result_file import read_result
 from skinexp.core.strict_json import read_json
@@ -46,20 +49,57 @@ def lock_directory(directory: Path, key: str, wait: float = 0) -> FileLock:
 
     Raises:
         DirectoryInUse: if another process works in the directory.
-        UserError: if it cannot be written.
+        UserError: if it cannot be written, or if the machine's limits are too low.
     """
+    require_machine()
     lock = FileLock(directory / run_files.LOCK)
     try:
         directory.mkdir(parents=True, exist_ok=True)
+        _require_writable(directory)
         lock.acquire(timeout=wait)
     except Timeout as error:
         raise DirectoryInUse(
             f"{key}: another command is working in {from_here(directory)}. Wait until it has ended, or use another "
             "directory"
         ) from error
-    except OSError as error:
-        raise UserError(f"{key}: {directory} cannot be written: {error.strerror or error}") from error
+    except (OSError, NotImplementedError) as error:
+        raise unwritable(directory, key, error) from error
+    try:
+        _refuse_other_kinds(directory, key)
+    except UserError:
+        lock.release()
+        raise
     return lock
+
+
+def unwritable(directory: Path, key: str, error: Exception) -> UserError:
+    """Returns the refusal of a directory that cannot be written.
+
+    Args:
+        directory: the directory.
+        key: option that names it.
+        error: an OSError; or the NotImplementedError of a file system without locks.
+    """
+    reason = getattr(error, "strerror", None) or str(error)
+    if directory.exists() and not directory.is_dir():
+        reason = "it is a file"
+    return UserError(f"{key}: {directory} cannot be written: {reason}. Name another directory")
+
+
+def _require_writable(directory: Path) -> None:
+    if not os.access(directory, os.W_OK | os.X_OK):  # also if a lock of before lies in it, which can be taken
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(directory))
+
+
+def _refuse_other_kinds(directory: Path, key: str) -> None:
+    """Refuses files where a run writes directories, and directories where it writes files."""
+    for name in written_files.of_another_kind(directory):
+        kind = "directory" if (directory / name).is_dir() else "file"
+        other = "file" if kind == "directory" else "directory"
+        raise UserError(
+            f"{key}: {from_here(directory / name)} is a {kind}, and a run writes a {other} of this name. Move it "
+            "away, or name another directory"
+        )
 
 
 def take_directory(directory: Path, key: str, overwrite: bool | None = None, is_sweep: bool = False) -> FileLock:
@@ -98,8 +138,9 @@ def take_new_directory(directory: Path, key: str) -> tuple[Path, FileLock]:
         The directory, and its lock, which is held.
 
     Raises:
-        UserError: if the directory cannot be made.
+        UserError: if the directory cannot be made, or if the machine's limits are too low.
     """
+    require_machine()
     try:
         directory.parent.mkdir(parents=True, exist_ok=True)
         for number in range(1, MOST):
@@ -108,7 +149,7 @@ def take_new_directory(directory: Path, key: str) -> tuple[Path, FileLock]:
                 candidate.mkdir()
                 return candidate, lock_directory(candidate, key)
     except OSError as error:
-        raise UserError(f"{key}: {directory} cannot be written: {error.strerror or error}") from error
+        raise unwritable(directory, key, error) from error
     raise UserError(f"{key}: {directory} and {MOST - 1} more of this name are used. Name another directory")
 
 

@@ -1,5 +1,6 @@
 """The files that skinexp writes into a directory, by name: what `overwrite=true` removes, and nothing else."""
 
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import suppress
@@ -58,6 +59,16 @@ FILES = (
     "unfinished.weights.h5",  # of a pretraining that was stopped
 )
 
+FOLDERS = (
+    run_files.HYDRA,
+    run_files.EVIDENCE,
+    run_files.FIGURES,
+    run_files.CHECKPOINTS,
+    run_files.OUTBOX,
+    AUDIT_TABLES,
+    run_files.TENSORBOARD,
+)
+
 
 def find(directory: Path) -> list[Path]:
     """Returns the files of a run, sweep, evaluation, audit, range test or pretraining that a directory holds.
@@ -87,6 +98,12 @@ def owner_of(file: Path) -> Path | None:
         if is_written_by_skinexp(directory) and any(Path(name).match(pattern) for pattern in FILES):
             return directory
     return None
+
+
+def of_another_kind(directory: Path) -> list[str]:
+    """Returns names of folders that are files here, and of files that are folders."""
+    files = [name for name in (*FILES, run_files.LOCK) if "*" not in name and (directory / name).is_dir()]
+    return [name for name in FOLDERS if os.path.lexists(directory / name) and not (directory / name).is_dir()] + files
 
 
 def jobs_of(sweep: Path) -> list[Path]:
@@ -141,14 +158,5 @@ def _is_single_run(directory: Path) -> bool:
 
 
 def _folders(directory: Path) -> Iterator[Path]:
-    names = (
-        run_files.HYDRA,
-        run_files.EVIDENCE,
-        run_files.FIGURES,
-        run_files.CHECKPOINTS,
-        run_files.OUTBOX,
-        AUDIT_TABLES,
-        run_files.TENSORBOARD,
-    )
-    yield from (directory / name for name in names)
+    yield from (directory / name for name in FOLDERS)
     yield from (folder for folder in (directory / run_files.TENSORBOARD).glob("*") if folder.is_dir())

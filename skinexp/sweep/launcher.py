@@ -73,7 +73,7 @@ def launch(
     try:
         with ProgressTable(processes, several=places.count > 1) as table:
             _run_all(waiting, places, table)
-    except KeyboardInterrupt:
+    except BaseException:  # Ctrl-C, or the system starts no more processes
         stop(processes)
         raise
     return [_returned(process, item) for process, item in zip(processes, composed, strict=True)]

@@ -23,6 +23,7 @@ from skinexp.core.invocation import FAILED, Invocation, exit_code_of
 from skinexp.core.python_command import skinexp_command
 from skinexp.core.result_file import read_result
 from skinexp.core.terminal import from_here
+from skinexp.data.preparation.cache_lock import require_usable
 from skinexp.report.console import run_table
 from skinexp.report.pages import comparison_files
 from skinexp.runs import provenance, written_files
@@ -62,6 +63,7 @@ def begin(directory: Path, composed: DictConfig, again: bool) -> Sweep:
     Raises:
         UserError: if tracking is required and the store cannot be used.
     """
+    require_usable(Path(str(OmegaConf.select(composed, "data.cache", default=schema.Data.cache))))
     directory.mkdir(parents=True, exist_ok=True)
     options = schema.Tracking(**OmegaConf.to_container(composed.tracking, resolve=True))  # type: ignore[arg-type]
     manifest = Manifest.load(directory) if again else _manifest(composed, options)

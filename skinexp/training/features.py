@@ -27,7 +27,7 @@ from skinexp.core.sealed_arrays import read_sealed, seal
 from skinexp.data import pipeline
 from skinexp.data.augment import Augmentation
 from skinexp.data.pipeline import Batches, EpochBatches, Images
-from skinexp.data.preparation.cache_lock import cache_lock, disk_error
+from skinexp.data.preparation.cache_lock import FEATURES, cache_lock, disk_error
 from skinexp.models import Classifier
 from skinexp.models.extractor import Extractor, extractor
 from skinexp.models.scaling import LAYER as SCALING_LAYER
@@ -141,7 +141,7 @@ def _cached(
     """
     weights = digest_of_arrays(value for below in cut.below(classifier, layer) for value in below.get_weights())
     key = _key(classifier, layer, weights, images, draws)
-    file = cache / "features" / f"{key}.npy"
+    file = cache / FEATURES / f"{key}.npy"
     shape = (len(draws), len(images), *classifier.network.get_layer(layer).output.shape[1:])
     found = read_sealed(file, key, shape)
     if found is None:

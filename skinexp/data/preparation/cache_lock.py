@@ -1,6 +1,8 @@
 """A lock for one entry of the cache: one job fills it, and others wait until it is filled."""
 
+import errno
 import logging
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +12,8 @@ from filelock import FileLock, Timeout
 from skinexp.core.errors import NO_ROOM, UserError
 
 log = logging.getLogger(__name__)
+
+PREPARED, FEATURES, LOCKS = FOLDERS = ("prepared", "features", "locks")  # of the cache
 
 
 @contextmanager
@@ -25,7 +29,7 @@ def cache_lock(cache: Path, key: str, activity: str) -> Iterator[None]:
         UserError: if the cache cannot be written, here or while the lock is held.
     """
     with unwritable_as_user_error(cache):
-        file = cache / "locks" / f"{key}.lock"
+        file = cache / LOCKS / f"{key}.lock"
         file.parent.mkdir(parents=True, exist_ok=True)
         lock = FileLock(file)
         try:
@@ -54,9 +58,14 @@ def unwritable_as_user_error(cache: Path) -> Iterator[None]:
         if error.errno in NO_ROOM:
             raise
         place = Path(str(error.filename or cache))
-        if not place.absolute().is_relative_to(cache.absolute()):
+        if not _is_in_the_way(place, cache):
             raise
         raise _unwritable(place, error.strerror or str(error)) from error
+
+
+def _is_in_the_way(place: Path, cache: Path) -> bool:
+    """Returns whether a path is in the cache, or is a directory above it that may not exist yet."""
+    return place.absolute().is_relative_to(cache.absolute()) or cache.absolute().is_relative_to(place.absolute())
 
 
 def _unwritable(place: Path, reason: str) -> UserError:
@@ -72,3 +81,23 @@ def disk_error(place: Path) -> UserError:
         f"data.cache: {place} does not hold what was written to it just now. Its disk may be damaged: name a directory "
         "on another one, data.cache=<directory>"
     )
+
+
+def require_usable(cache: Path) -> None:
+    """Refuses a place that cannot be a cache, before anything slow; one that is read-only may be filled already.
+
+    Args:
+        cache: the directory of the cache; it may be absent.
+
+    Raises:
+        UserError: if it is a file, cannot be made, or is empty and cannot be written.
+    """
+    with unwritable_as_user_error(cache):
+        for place in (cache, *(cache / name for name in FOLDERS)):
+            if os.path.lexists(place) and not place.is_dir():
+                raise NotADirectoryError(errno.ENOTDIR, "it is a file", str(place))
+        above = next(place for place in (cache, *cache.absolute().parents) if os.path.lexists(place))
+        if not above.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, "it is a file", str(above))
+        if not os.access(above, os.W_OK | os.X_OK) and not any((cache / name).is_dir() for name in FOLDERS):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(above))

@@ -19,7 +19,7 @@ from skinexp.core.number_format import counted
 from skinexp.data import image_readers
 from skinexp.data.preparation import chunks, preprocess, worker_pool
 from skinexp.data.preparation.cache_files import CHUNK, CacheFiles
-from skinexp.data.preparation.cache_lock import cache_lock, disk_error
+from skinexp.data.preparation.cache_lock import PREPARED, cache_lock, disk_error
 from skinexp.data.preparation.chunks import Chunk, Written, prepare_one
 from skinexp.data.preparation.pixel_depth import FULL
 from skinexp.data.preparation.resumable_cache import ResumableCache
@@ -70,7 +70,7 @@ def prepare(table: Table, options: Data) -> Prepared:
             loaded.
     """
     key = digest(VERSION, options.preprocess, table.frame["sha256"].tolist(), *_scale(table))
-    files = CacheFiles(Path(options.cache) / "prepared" / key, key, len(table.frame), options.preprocess)
+    files = CacheFiles(Path(options.cache) / PREPARED / key, key, len(table.frame), options.preprocess)
     found = files.read()
     if found is not None or not _fill(files, table, options):
         log.info("Prepared  %s, found in the cache", counted(files.rows, "image"))
