@@ -1,14 +1,13 @@
 """Compares finished runs on one page and in one table: directories, ids of MLflow runs, or runs found by a search."""
 
 import argparse
-import errno
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from skinexp.config.schema import Tracking
 from skinexp.core import run_files
 from skinexp.core.errors import UserError, exit_on_user_error
+from skinexp.core.writable import why_unwritable
 
 if TYPE_CHECKING:
     from skinexp.runs.run_outputs import RunOutputs
@@ -37,8 +36,8 @@ def compare(runs: list[str], uri: str, output: Path | None, where: str | None = 
         The page.
 
     Raises:
-        UserError: if a named run does not exist, a search finds nothing, or `output` is the directory of another run, or cannot be
-            written.
+        UserError: if a named run does not exist, a search finds nothing, or `output` is the directory of another run
+            or cannot be written.
     """
     from skinexp.comparison.analyse import analyse  # later than --help: these bring matplotlib
     from skinexp.report.console import run_table
@@ -53,23 +52,14 @@ def compare(runs: list[str], uri: str, output: Path | None, where: str | None = 
             f"--output: {directory} holds a run or a sweep, whose own files the comparison of these runs would replace "
             "or join. Name another directory"
         )
-    _require_writable(directory)
+    if reason := why_unwritable(directory):
+        raise UserError(f"--output: {directory} cannot be written: {reason}. Name another directory")
     records = _each_once([read_outputs(directory) for directory in lookup.locate_runs(runs, uri, where)])
     comparison = analyse(records)
     page = comparison_files.write_comparison(comparison, directory)
     run_table.show(comparison.folds)
     run_table.show_next_steps(page, uri)
     return page
-
-
-def _require_writable(directory: Path) -> None:
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        if not os.access(directory, os.W_OK | os.X_OK):
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-    except OSError as error:
-        reason = "it is a file" if directory.is_file() else error.strerror
-        raise UserError(f"--output: {directory} cannot be written: {reason}. Name another directory") from error
 
 
 def _each_once(records: "list[RunOutputs]") -> "list[RunOutputs]":

@@ -1,7 +1,5 @@
 """The ownership of a directory: it holds one run, sweep or evaluation, and one process works in it at a time."""
 
-import errno
-import os
 from contextlib import suppress
 from pathlib import Path
 
@@ -14,6 +12,7 @@ from skinexp.core.python_command import skinexp_command
 from skinexp.core.result_file import read_result
 from skinexp.core.strict_json import read_json
 from skinexp.core.terminal import from_here
+from skinexp.core.writable import why_unwritable
 from skinexp.runs import written_files
 from skinexp.runs.lookup import job_directories
 from skinexp.tracking.outbox import Outbox
@@ -52,18 +51,18 @@ def lock_directory(directory: Path, key: str, wait: float = 0) -> FileLock:
         UserError: if it cannot be written, or if the machine's limits are too low.
     """
     require_machine()
+    _require_writable(directory, key)
     lock = FileLock(directory / run_files.LOCK)
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        _require_writable(directory)
         lock.acquire(timeout=wait)
     except Timeout as error:
         raise DirectoryInUse(
             f"{key}: another command is working in {from_here(directory)}. Wait until it has ended, or use another "
             "directory"
         ) from error
-    except (OSError, NotImplementedError) as error:
-        raise unwritable(directory, key, error) from error
+    except (OSError, NotImplementedError) as error:  # the latter if the file system has no locks
+        raise _unwritable(directory, key, getattr(error, "strerror", None) or str(error)) from error
     try:
         _refuse_other_kinds(directory, key)
     except UserError:
@@ -72,23 +71,13 @@ def lock_directory(directory: Path, key: str, wait: float = 0) -> FileLock:
     return lock
 
 
-def unwritable(directory: Path, key: str, error: Exception) -> UserError:
-    """Returns the refusal of a directory that cannot be written.
+def _require_writable(directory: Path, key: str) -> None:
+    if reason := why_unwritable(directory):
+        raise _unwritable(directory, key, reason)
 
-    Args:
-        directory: the directory.
-        key: option that names it.
-        error: an OSError; or the NotImplementedError of a file system without locks.
-    """
-    reason = getattr(error, "strerror", None) or str(error)
-    if directory.exists() and not directory.is_dir():
-        reason = "it is a file"
+
+def _unwritable(directory: Path, key: str, reason: str) -> UserError:
     return UserError(f"{key}: {directory} cannot be written: {reason}. Name another directory")
-
-
-def _require_writable(directory: Path) -> None:
-    if not os.access(directory, os.W_OK | os.X_OK):  # also if a lock of before lies in it, which can be taken
-        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(directory))
 
 
 def _refuse_other_kinds(directory: Path, key: str) -> None:
@@ -141,6 +130,7 @@ def take_new_directory(directory: Path, key: str) -> tuple[Path, FileLock]:
         UserError: if the directory cannot be made, or if the machine's limits are too low.
     """
     require_machine()
+    _require_writable(directory.parent, key)
     try:
         directory.parent.mkdir(parents=True, exist_ok=True)
         for number in range(1, MOST):
@@ -149,7 +139,7 @@ def take_new_directory(directory: Path, key: str) -> tuple[Path, FileLock]:
                 candidate.mkdir()
                 return candidate, lock_directory(candidate, key)
     except OSError as error:
-        raise unwritable(directory, key, error) from error
+        raise _unwritable(directory, key, error.strerror or str(error)) from error
     raise UserError(f"{key}: {directory} and {MOST - 1} more of this name are used. Name another directory")
 
 

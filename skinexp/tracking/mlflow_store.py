@@ -89,8 +89,8 @@ def _refuse_locked(file: Path) -> None:
     except sqlite3.OperationalError as error:
         if "locked" in str(error):
             raise Unavailable(
-                f"tracking.uri: another program has locked {file.resolve()} for {LOCKED} seconds. End it, or use another "
-                "file: tracking.uri=sqlite:///NAME.db"
+                f"tracking.uri: another program has locked {file.resolve()} for {LOCKED} seconds. End it, or use "
+                "another file: tracking.uri=sqlite:///NAME.db"
             ) from error
     except sqlite3.DatabaseError:
         return  # MLflow reports what it is instead

@@ -1,6 +1,5 @@
 """A lock for one entry of the cache: one job fills it, and others wait until it is filled."""
 
-import errno
 import logging
 import os
 from collections.abc import Iterator
@@ -10,6 +9,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from skinexp.core.errors import NO_ROOM, UserError
+from skinexp.core.writable import why_unwritable
 
 log = logging.getLogger(__name__)
 
@@ -92,12 +92,9 @@ def require_usable(cache: Path) -> None:
     Raises:
         UserError: if it is a file, cannot be made, or is empty and cannot be written.
     """
-    with unwritable_as_user_error(cache):
-        for place in (cache, *(cache / name for name in FOLDERS)):
-            if os.path.lexists(place) and not place.is_dir():
-                raise NotADirectoryError(errno.ENOTDIR, "it is a file", str(place))
-        above = next(place for place in (cache, *cache.absolute().parents) if os.path.lexists(place))
-        if not above.is_dir():
-            raise NotADirectoryError(errno.ENOTDIR, "it is a file", str(above))
-        if not os.access(above, os.W_OK | os.X_OK) and not any((cache / name).is_dir() for name in FOLDERS):
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(above))
+    for place in (cache / name for name in FOLDERS):
+        if os.path.lexists(place) and not place.is_dir():
+            raise _unwritable(place, "it is a file")
+    reason = why_unwritable(cache)
+    if reason and not any((cache / name).is_dir() for name in FOLDERS):
+        raise _unwritable(cache, reason)
