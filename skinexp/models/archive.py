@@ -3,6 +3,7 @@
 import dataclasses
 import io
 import json
+import logging
 import shutil
 import zipfile
 from collections.abc import Iterator
@@ -14,6 +15,8 @@ import keras
 import numpy as np
 
 from skinexp.evaluation.domain_shift import Reference
+
+log = logging.getLogger(__name__)
 
 METADATA = "skinexp.json"  # in the archive; Keras ignores it when it loads the model
 REFERENCE = "skinexp_training_images.npz"  # likewise
@@ -84,10 +87,14 @@ def load_metadata(file: Path) -> dict[str, Any]:
 
 
 def load_reference(file: Path) -> Reference | None:
-    """Returns the statistics of a saved network's training images; None if an older file has none."""
+    """Returns the statistics of a saved network's training images; None if it has none, or damaged ones."""
     with zipfile.ZipFile(file) as archive:
         if REFERENCE not in archive.namelist():
             return None
-        with np.load(io.BytesIO(archive.read(REFERENCE)), allow_pickle=False) as arrays:
-            kept = {name: arrays[name] for name in arrays}
-    return Reference(**kept | {"rest": float(kept["rest"])})
+        try:
+            with np.load(io.BytesIO(archive.read(REFERENCE)), allow_pickle=False) as arrays:
+                kept = {name: arrays[name] for name in arrays}
+            return Reference(**kept | {"rest": float(kept["rest"])})
+        except Exception as error:  # damaged archives fail in many ways, and the network can be used all the same
+            log.warning("Damaged   statistics of the training images in %s: shift is not measured (%s)", file, error)
+            return None
