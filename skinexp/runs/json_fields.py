@@ -61,38 +61,38 @@ def unusable_fields(kind: type[Any], values: Mapping[str, Any]) -> tuple[str, ..
     hints = typing.get_type_hints(kind)
     found: list[str] = []
     for name in [item.name for item in dataclasses.fields(kind)]:
-        (section, _), entry = _parts(hints[name]), values.get(name)
+        (section, _), entry = type_parts(hints[name]), values.get(name)
         if dataclasses.is_dataclass(section) and isinstance(section, type) and isinstance(entry, Mapping):
             found += [f"{name}.{inner}" for inner in unusable_fields(section, entry)]
-        elif not _fits(hints[name], entry):
+        elif not fits(hints[name], entry):
             found.append(name)
     return tuple(found)
 
 
-def _parts(hint: Any) -> tuple[Any, Any]:
+def type_parts(hint: Any) -> tuple[Any, Any]:
     """Returns the type of a field without the option that it has no value, and the type of what a collection holds."""
     if isinstance(hint, types.UnionType):
         (hint,) = (option for option in typing.get_args(hint) if option is not types.NoneType)
     return typing.get_origin(hint) or hint, (typing.get_args(hint) or (Any,))[-1]
 
 
-def _fits(hint: Any, entry: Any) -> bool:
+def fits(hint: Any, entry: Any) -> bool:
     """Returns whether an entry can be read whole; null fits every field."""
-    origin, inner = _parts(hint)
+    origin, inner = type_parts(hint)
     if entry is None or origin is Any:
         return True
     if origin is float:
         return _is_number(entry)
     if origin is dict:
-        return isinstance(entry, Mapping) and all(_fits(inner, value) for value in entry.values())
+        return isinstance(entry, Mapping) and all(fits(inner, value) for value in entry.values())
     if origin is list:
-        return isinstance(entry, list) and all(_fits(inner, item) for item in entry)
+        return isinstance(entry, list) and all(fits(inner, item) for item in entry)
     return _read(hint, entry) is not None
 
 
 def _read(hint: Any, entry: Any) -> Any:
     """Returns the value of a field; None if the entry has none, or one of another type."""
-    origin, inner = _parts(hint)
+    origin, inner = type_parts(hint)
     if origin is float:
         return _number(entry)
     if entry is None or origin is Any:

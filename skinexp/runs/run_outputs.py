@@ -17,7 +17,6 @@ from skinexp.core.strict_json import read_json
 from skinexp.evaluation import Interval, delong_interval
 from skinexp.evaluation.tables import groups_of
 from skinexp.runs.health_summary import HealthSummary
-from skinexp.runs.json_fields import unusable_fields
 from skinexp.runs.run_summary import RunSummary
 
 Content = TypeVar("Content")
@@ -218,7 +217,7 @@ def read_outputs(directory: Path, name: str | None = None) -> RunOutputs:
     name = name or summary.name or directory.name
     if not summary.finished:
         return RunOutputs(name, directory, summary)
-    unreadable = [f"{run_files.RESULT} ({key})" for key in unusable_fields(RunSummary, read_result(directory))]
+    unreadable = [f"{run_files.RESULT} ({key})" for key in RunSummary.unusable_fields(read_result(directory))]
     _read(directory / run_files.AUDIT, read_audit, unreadable)
     return RunOutputs(
         name,
@@ -306,7 +305,7 @@ def _require(frame: pd.DataFrame, *columns: str) -> None:
 
 def _require_numbers(frame: pd.DataFrame, columns: Iterable[str]) -> None:
     for column in columns:
-        if not pd.api.types.is_numeric_dtype(frame[column]) and not frame[column].isna().all():
+        if len(frame) and not pd.api.types.is_numeric_dtype(frame[column]):
             raise ValueError(f"column {column} holds other things than numbers")
 
 
@@ -328,4 +327,8 @@ def read_audit(path: Path) -> dict[str, Any]:
 def _read_arrays(path: Path) -> dict[str, np.ndarray]:
     # Opened here, because NumPy leaves a file open that turns out not to be an archive.
     with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-        return {key: arrays[key] for key in ("image_id", "label", "probability", "image", "heat")}
+        found = {key: arrays[key] for key in ("image_id", "label", "probability", "image", "heat")}
+    count, *picture = found["image"].shape
+    if {len(array) for array in found.values()} != {count} or list(found["heat"].shape[1:]) != picture[:2]:
+        raise ValueError("arrays that do not fit each other")
+    return found

@@ -14,8 +14,9 @@ from skinexp.core import run_files
 from skinexp.core.errors import UserError
 from skinexp.core.strict_json import read_json
 from skinexp.runs.health_summary import VERDICTS, HealthSummary
-from skinexp.runs.json_fields import OPTIONAL, from_json, to_json
+from skinexp.runs.json_fields import OPTIONAL, from_json, to_json, unusable_fields
 from skinexp.runs.provenance import GitState
+from skinexp.runs.recorded_config import unusable_keys, usable_config
 
 
 @dataclass(frozen=True)
@@ -186,8 +187,16 @@ class RunSummary:
     def from_dict(cls, values: Mapping[str, Any]) -> "RunSummary":
         """Reads the content of result.json, of an earlier version too; keys that are not known are ignored."""
         found = from_json(cls, values)
+        found = replace(found, config=usable_config(found.config, found.finished))
         known = found.health is None or found.health.verdict in VERDICTS
         return found if known else replace(found, health=None)
+
+    @staticmethod
+    def unusable_fields(values: Mapping[str, Any]) -> tuple[str, ...]:
+        """Returns what of the content of result.json has another type, and is left out; nested names with dots."""
+        config = values.get("config")
+        keys = unusable_keys(config, values.get("status") == "finished") if isinstance(config, Mapping) else ()
+        return (*unusable_fields(RunSummary, values), *(f"config.{key}" for key in keys))
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the content of result.json, without what the run does not report."""

@@ -15,13 +15,12 @@ from skinexp.core.result_file import damage_of, mark_interrupted, read_result
 from skinexp.core.strict_json import read_json
 from skinexp.runs import ownership, written_files
 from skinexp.runs.job import Job
-from skinexp.runs.json_fields import unusable_fields
 from skinexp.runs.run_outputs import read_outputs
 from skinexp.runs.run_summary import RunSummary, read_summary
 from skinexp.sweep import jobs
 from skinexp.sweep.manifest import Manifest
 from skinexp.tracking.outbox import Delivered, Outbox
-from tests.report.runs import IMAGES, maps, predicted, write_run
+from tests.report.runs import maps, predicted, write_run
 from tests.security.damage import Damage, become_directory, cut, empty, flip_first, lengthen, remove, zero
 
 UNREADABLE = (empty, cut, zero, lengthen, become_directory)
@@ -32,7 +31,7 @@ OTHER_TYPES = (None, True, 7, -1.5, "words", [], ["words", 7], {}, {"key": [7]},
 def run(tmp_path) -> Path:
     """The directory of a finished run with each file that a comparison reads."""
     directory = tmp_path / "run"
-    write_run(directory, "model=good", predicted(0, 1.0), maps(IMAGES))
+    write_run(directory, "model=good", predicted(0, 1.0), maps([f"image_{number:03}" for number in range(200, 204)]))
     found = [{"name": "constant", "severity": "warning", "sentence": "One image is constant", "count": 1}]
     (directory / run_files.AUDIT).write_text(json.dumps({"mode": "quick", "images": 9, "findings": found}))
     (directory / run_files.EVIDENCE).mkdir()
@@ -86,7 +85,7 @@ def test_a_result_with_a_key_less_is_compared_without_it(run):
 
 def test_the_fields_of_another_type_are_named_with_their_section():
     values = {"status": 5, "metrics": {"a": 1, "b": None}, "seconds": {"total": "long"}, "data": {"images": "many"}}
-    assert unusable_fields(RunSummary, values) == ("status", "seconds", "data.images")
+    assert RunSummary.unusable_fields(values) == ("status", "seconds", "data.images")
     found = RunSummary.from_dict(values)
     assert (found.status, found.data.images, found.metrics["a"]) == ("unknown", None, 1.0)
 
@@ -142,7 +141,7 @@ def test_a_damaged_table_costs_itself_only_and_is_named(name, run):
 def test_predictions_of_another_kind_are_left_out(column, value, run):
     predicted(0, 1.0).assign(**{column: value}).to_parquet(run / run_files.PREDICTIONS)
     found = read_outputs(run)
-    assert found.unreadable == ((run_files.PREDICTIONS,) if column != "probability" else ())
+    assert found.unreadable == (run_files.PREDICTIONS,)
     analyse([found])
 
 
