@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 Section = TypeVar("Section")
 
 OPTIONAL = {"optional": True}  # metadata of a field that the file has only if it has a value
+LARGEST = 2**63 - 1  # whole number that tables hold
 
 
 def from_json(kind: type[Section], values: Mapping[str, Any]) -> Section:
@@ -111,6 +112,8 @@ def _read(hint: Any, entry: Any) -> Any:
         return [item for item in items if item is not None]
     if dataclasses.is_dataclass(origin) and isinstance(origin, type):
         return from_json(origin, entry) if isinstance(entry, Mapping) else None
+    if origin is int and isinstance(entry, int) and abs(entry) > LARGEST:
+        return None
     return entry if isinstance(entry, origin) and isinstance(entry, bool) == (origin is bool) else None
 
 

@@ -4,7 +4,7 @@ import math
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -224,7 +224,7 @@ def read_outputs(directory: Path, name: str | None = None) -> RunOutputs:
         directory,
         summary,
         predictions=_read(directory / run_files.PREDICTIONS, _read_predictions, unreadable),
-        history=_read(directory / run_files.HISTORY, _read_history, unreadable),
+        history=_read(directory / run_files.HISTORY, partial(_read_history, epochs=summary.epochs), unreadable),
         gradcam=_read(directory / run_files.MAPS, _read_arrays, unreadable),
         evidence=_read_evidence(directory / run_files.EVIDENCE, unreadable),
         unreadable=tuple(unreadable),
@@ -262,12 +262,8 @@ def _read(path: Path, read: Callable[[Path], Content], unreadable: list[str]) ->
 def _read_evidence(directory: Path, unreadable: list[str]) -> dict[str, pd.DataFrame]:
     tables = {}
     for name, columns in EVIDENCE.items():
-
-        def read(path: Path, columns: tuple[str, ...] = columns) -> pd.DataFrame:
-            return _read_table(path, columns)
-
         broken: list[str] = []
-        if (found := _read(directory / f"{name}.csv", read, broken)) is not None:
+        if (found := _read(directory / f"{name}.csv", partial(_read_table, columns=columns), broken)) is not None:
             tables[name] = found
         unreadable += [f"{directory.name}/{file}" for file in broken]
     return tables
@@ -275,6 +271,7 @@ def _read_evidence(directory: Path, unreadable: list[str]) -> dict[str, pd.DataF
 
 def _read_table(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
     """Returns a table that may have no rows: images without metadata have no subgroups."""
+    _require_end(path)
     table = pd.read_csv(path, keep_default_na=False, na_values=[""])
     if missing := set(columns) - set(table.columns):
         raise ValueError(f"lacks {', '.join(sorted(missing))}")
@@ -291,11 +288,20 @@ def _read_predictions(path: Path) -> pd.DataFrame:
     return predictions
 
 
-def _read_history(path: Path) -> pd.DataFrame:
+def _read_history(path: Path, epochs: int | None) -> pd.DataFrame:
+    _require_end(path)
     history = pd.read_csv(path)
     _require(history, "epoch", "phase", "best")
     _require_numbers(history, set(history) - {"phase", "best"})
+    if epochs not in (None, len(history)) or history["best"].dtype != bool:
+        raise ValueError(f"not {epochs} epochs, one of which is the best")
     return history
+
+
+def _require_end(path: Path) -> None:
+    """Refuses a table whose last line was cut off: its last number may lack digits."""
+    if not path.read_bytes().endswith(b"\n"):
+        raise ValueError("the end is missing")
 
 
 def _require(frame: pd.DataFrame, *columns: str) -> None:

@@ -148,7 +148,7 @@ def test_predictions_of_another_kind_are_left_out(column, value, run):
 def test_a_flipped_bit_in_the_predictions_is_found(run):
     table = predicted(0, 1.0)
     file = run / run_files.PREDICTIONS
-    table.to_parquet(file, index=False, write_page_checksum=True, compression="none")
+    table.to_parquet(file, index=False, write_page_checksum=True, compression=None)
     content = bytearray(file.read_bytes())
     position = content.index(np.float64(table["logit"].iloc[5]).tobytes())
     content[position + 6] ^= 1
@@ -158,7 +158,7 @@ def test_a_flipped_bit_in_the_predictions_is_found(run):
 
 def test_a_history_with_words_for_numbers_is_left_out(run):
     file = run / run_files.HISTORY
-    pd.read_csv(file).astype({"val/loss": object}).assign(**{"val/loss": "low"}).to_csv(file, index=False)
+    pd.read_csv(file).assign(**{"val/loss": "low"}).to_csv(file, index=False)
     assert read_outputs(run).unreadable == (run_files.HISTORY,)
 
 
@@ -200,7 +200,7 @@ def test_a_damaged_manifest_is_refused_with_what_can_still_be_done(damage: Damag
 def test_a_manifest_with_a_key_of_another_type_is_used_without_it(value, tmp_path):
     for key in asdict(SWEEP):
         (tmp_path / run_files.SWEEP).write_text(json.dumps(asdict(SWEEP) | {key: value, "of another version": value}))
-        if key == "overrides" and not isinstance(value, list):
+        if key == "overrides" and value != []:
             with pytest.raises(UserError, match="overrides is missing"):
                 Manifest.load(tmp_path)
             continue

@@ -35,7 +35,10 @@ def no_writing(monkeypatch) -> None:
 def test_a_file_where_a_directory_is_meant_is_refused_by_the_key(taken, tmp_path):
     (tmp_path / taken).parent.mkdir(exist_ok=True)
     (tmp_path / taken).write_text("?")
-    for take in (ownership.take_directory, ownership.take_new_directory):
+    ways = (ownership.take_directory, ownership.take_new_directory)[
+        : 1 + (taken == "x")
+    ]  # the latter takes a free name
+    for take in ways:
         with pytest.raises(UserError, match=r"^hydra\.run\.dir: .* cannot be written: (it|/.*/x) is a file\. Name an"):
             take(tmp_path / "x" / "run", "hydra.run.dir")
 
@@ -70,7 +73,7 @@ def test_a_file_with_the_name_of_a_folder_of_runs_is_refused(name, tmp_path):
     ownership.take_directory(tmp_path, "directory").release()
 
 
-@pytest.mark.parametrize("name", ["result.json", "train.log", "model.keras", "outbox/records.jsonl"])
+@pytest.mark.parametrize("name", ["result.json", "train.log", "model.keras", "checkpoints/training.npz"])
 def test_a_folder_with_the_name_of_a_file_of_runs_is_refused(name, tmp_path):
     (tmp_path / name).mkdir(parents=True)
     with pytest.raises(UserError, match=rf"^directory: .*{name} is a directory, and a run writes a file of this name"):
