@@ -16,6 +16,7 @@ FIGURES = ("augmentation", "confusion", "curves", "gradcam", "lr_find", "precisi
 THRESHOLDS = ("0.5", "youden", "chosen")  # of classification reports
 MARKS = (run_files.RESULT, run_files.SWEEP, run_files.AUDIT, run_files.LR_SUGGESTION)  # only skinexp writes these
 AUDIT_TABLES = "audit"  # folder of an audit: one table for each finding
+OUTBOX_FILES = ("records.jsonl", "delivered.json", "writer.lock", "deliverer.lock", run_files.UPLOADER_LOG)
 MODEL_COPY = f"{run_files.OUTBOX}/model"  # folder that MLflow writes before it is delivered
 
 FILES = (
@@ -102,7 +103,8 @@ def owner_of(file: Path) -> Path | None:
 
 def of_another_kind(directory: Path) -> list[str]:
     """Returns names of folders that are files here, and of files that are folders."""
-    files = [name for name in (*FILES, run_files.LOCK) if "*" not in name and (directory / name).is_dir()]
+    names = (*FILES, run_files.LOCK, *(f"{run_files.OUTBOX}/{name}" for name in OUTBOX_FILES))
+    files = [name for name in names if "*" not in name and (directory / name).is_dir()]
     return [name for name in FOLDERS if os.path.lexists(directory / name) and not (directory / name).is_dir()] + files
 
 

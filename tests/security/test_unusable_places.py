@@ -73,7 +73,9 @@ def test_a_file_with_the_name_of_a_folder_of_runs_is_refused(name, tmp_path):
     ownership.take_directory(tmp_path, "directory").release()
 
 
-@pytest.mark.parametrize("name", ["result.json", "train.log", "model.keras", "checkpoints/training.npz"])
+@pytest.mark.parametrize(
+    "name", ["result.json", "train.log", "model.keras", "checkpoints/training.npz", "outbox/writer.lock"]
+)
 def test_a_folder_with_the_name_of_a_file_of_runs_is_refused(name, tmp_path):
     (tmp_path / name).mkdir(parents=True)
     with pytest.raises(UserError, match=rf"^directory: .*{name} is a directory, and a run writes a file of this name"):
