@@ -13,7 +13,7 @@ from skinexp.core.strict_json import read_json
 from skinexp.core.terminal import from_here
 from skinexp.runs.json_fields import from_json, unusable_fields
 
-NEEDED = "overrides"  # without them nobody knows what the sweep runs
+NEEDED = "overrides"  # without which it is not known what the sweep runs
 DEFAULTS: dict[str, Any] = {"status": "interrupted", "varied": [], "tracking": {}}  # of what else cannot be read
 
 
