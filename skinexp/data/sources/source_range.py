@@ -52,8 +52,9 @@ def _kept(kept: Path) -> int | None:
     """Returns the largest value that a file of the cache holds; None if there is no such file, or a damaged one."""
     try:
         values = read_json(kept)
-        if values["digest"] == digest(kept.stem, int(values["largest"])):
-            return int(values["largest"])
+        largest = values["largest"]
+        if type(largest) is int and values["digest"] == digest(kept.stem, largest):
+            return largest
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError):
