@@ -95,7 +95,7 @@ def _read(hint: Any, entry: Any) -> Any:
     """Returns the value of a field; None if the entry has none, or one of another type."""
     origin, inner = type_parts(hint)
     if origin is float:
-        return _number(entry)
+        return number(entry)
     if entry is None or origin is Any:
         return entry
     if origin is dict:
@@ -127,7 +127,8 @@ def _is_number(entry: Any) -> bool:
     return isinstance(entry, (int, float)) and not isinstance(entry, bool)
 
 
-def _number(entry: Any) -> float:
+def number(entry: Any) -> float:
+    """Returns a number as a float; NaN if it is none, or has no float."""
     try:
         return float(entry) if _is_number(entry) else math.nan
     except OverflowError:  # a whole number of hundreds of digits

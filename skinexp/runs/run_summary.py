@@ -280,9 +280,9 @@ def read_summary(directory: Path) -> RunSummary | None:
         UserError: if result.json is damaged.
     """
     file = directory / run_files.RESULT
-    if not file.is_file():
-        return None
     try:
         return RunSummary.from_dict(read_json(file))
+    except FileNotFoundError:
+        return None
     except (OSError, ValueError) as error:
         raise UserError(f"{file} is damaged: {error}") from error

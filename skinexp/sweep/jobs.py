@@ -15,6 +15,7 @@ from skinexp.core import invocation, run_files
 from skinexp.core.result_file import damage_of, mark_interrupted, read_result
 from skinexp.core.terminal import console, libraries_write_to
 from skinexp.runs.job import Job
+from skinexp.runs.json_fields import number
 from skinexp.runs.ownership import DirectoryInUse, lock_directory
 from skinexp.sweep.manifest import Manifest
 
@@ -78,8 +79,7 @@ def score(values: dict[str, Any]) -> float:
     metrics, config = values.get("metrics"), values.get("config")
     if not isinstance(metrics, dict) or not isinstance(config, dict):
         return math.nan
-    found = metrics.get(str(config.get("objective")))
-    return float(found) if isinstance(found, (int, float)) else math.nan
+    return number(metrics.get(str(config.get("objective"))))
 
 
 @contextmanager

@@ -6,7 +6,6 @@ import resource
 import sqlite3
 import subprocess
 import time
-import zipfile
 from pathlib import Path
 
 import pytest
@@ -106,17 +105,6 @@ def test_a_clock_before_1980_is_refused_before_a_directory_is_made(tmp_path):
         with pytest.raises(UserError, match=r"^the clock of this machine says 197\d-\d\d-\d\d: .* 1980\. Set "):
             take(tmp_path / "run", "hydra.run.dir")
     assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.usefixtures("in_1975")
-def test_what_a_network_s_file_says_beside_it_can_be_dated_by_any_clock(tmp_path):
-    from skinexp.models import archive
-
-    file = tmp_path / "model.keras"
-    with zipfile.ZipFile(file, "w") as stored, stored.open("config.json", "w") as entry:
-        entry.write(b"{}")
-    archive.replace_metadata(file, {"threshold": 0.5})
-    assert archive.load_metadata(file) == {"threshold": 0.5}
 
 
 # Limits of the system
