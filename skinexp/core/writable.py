@@ -12,11 +12,10 @@ def why_unwritable(directory: Path) -> str:
         directory: the directory; if it is absent, the nearest one above it decides.
     """
     nearest = next(place for place in (directory, *directory.absolute().parents) if os.path.lexists(place))
-    which = "it" if nearest == directory else str(nearest)
     if not nearest.exists():
-        return f"{which} is a link to nothing"
+        return f"{nearest} is a link to nothing"
     if not nearest.is_dir():
-        return f"{which} is a file"
+        return f"{nearest} is a file"
     if os.access(nearest, os.W_OK | os.X_OK):
         return ""
     is_read_only = os.statvfs(nearest).f_flag & os.ST_RDONLY if hasattr(os, "statvfs") else False

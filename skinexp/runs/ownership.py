@@ -51,7 +51,8 @@ def lock_directory(directory: Path, key: str, wait: float = 0) -> FileLock:
         UserError: if it cannot be written, or if the machine's limits are too low.
     """
     require_machine()
-    _require_writable(directory, key)
+    if reason := why_unwritable(directory):
+        raise _unwritable(directory, key, reason)
     lock = FileLock(directory / run_files.LOCK)
     try:
         directory.mkdir(parents=True, exist_ok=True)
@@ -69,11 +70,6 @@ def lock_directory(directory: Path, key: str, wait: float = 0) -> FileLock:
         lock.release()
         raise
     return lock
-
-
-def _require_writable(directory: Path, key: str) -> None:
-    if reason := why_unwritable(directory):
-        raise _unwritable(directory, key, reason)
 
 
 def _unwritable(directory: Path, key: str, reason: str) -> UserError:
@@ -130,7 +126,8 @@ def take_new_directory(directory: Path, key: str) -> tuple[Path, FileLock]:
         UserError: if the directory cannot be made, or if the machine's limits are too low.
     """
     require_machine()
-    _require_writable(directory.parent, key)
+    if reason := why_unwritable(directory.parent):
+        raise _unwritable(directory, key, reason)
     try:
         directory.parent.mkdir(parents=True, exist_ok=True)
         for number in range(1, MOST):

@@ -246,7 +246,7 @@ class RunSummary:
     def folds(self) -> int | None:
         """How many folds the cross-validation has that the run belongs to; None if it belongs to none."""
         folds = self.setting("data.split.folds")
-        return folds if folds and isinstance(folds, int) else None
+        return folds if isinstance(folds, int) and folds > 1 else None
 
     @property
     def fold(self) -> int | None:

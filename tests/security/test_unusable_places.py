@@ -38,7 +38,7 @@ def test_a_file_where_a_directory_is_meant_is_refused_by_the_key(taken, tmp_path
         : 1 + (taken == "x")
     ]  # the latter takes a free name
     for take in ways:
-        with pytest.raises(UserError, match=r"^hydra\.run\.dir: .* cannot be written: (it|/.*/x) is a file\. Name an"):
+        with pytest.raises(UserError, match=r"^hydra\.run\.dir: .* cannot be written: /.* is a file\. Name an"):
             take(tmp_path / "x" / "run", "hydra.run.dir")
 
 
