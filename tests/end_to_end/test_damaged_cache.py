@@ -12,9 +12,9 @@ from skinexp.workflows.training_job import train
 from tests.security.damage import WAYS
 
 TINY = (
-    "experiment=smoke", "model=mobilenet", "model.alpha=0.35", "data.phantom.images=120", "optim.epochs=2",
+    "experiment=smoke", "model=mobilenet", "model.weights=phantom", "data.phantom.images=100", "optim.epochs=2",
     "model.fine_tune.epochs=2", "training.redraw=1", "tracking.tensorboard=false", "tracking.system_metrics=false",
-    "tracking.required=false", "tracking.wait=0", "health.preflight=false", "explain.images=2",
+    "tracking.required=false", "tracking.wait=0", "health.preflight=false", "evaluate.resamples=100", "explain.images=2",
 )  # fmt: skip
 
 
@@ -36,6 +36,7 @@ def files(cache: Path) -> list[Path]:
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("default")  # of libraries: this process is a command here
 def test_whatever_happens_to_each_file_of_a_cache_a_run_ends_as_with_an_empty_one(logits, tmp_path, caplog):
     cache = tmp_path / "cache"
     expected = logits("empty")
