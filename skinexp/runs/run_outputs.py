@@ -292,7 +292,7 @@ def _read_history(path: Path, epochs: int | None) -> pd.DataFrame:
     _require_end(path)
     history = pd.read_csv(path)
     _require(history, "epoch", "phase", "best")
-    _require_numbers(history, set(history) - {"phase", "best"})
+    _require_numbers(history, set(map(str, history)) - {"phase", "best"})
     if epochs not in (None, len(history)) or history["best"].dtype != bool:
         raise ValueError(f"not {epochs} epochs, one of which is the best")
     return history

@@ -70,13 +70,14 @@ def write(checkpoint: Checkpoint, fingerprint: str, directory: Path) -> None:
         UserError: if the disk has no room for it.
     """
     facts = {name: value for name, value in vars(checkpoint).items() if name not in ARRAYS}
-    arrays = {f"{part}/{name}": value for part in ARRAYS for name, value in getattr(checkpoint, part).items()}
+    arrays: Arrays = {f"{part}/{name}": value for part in ARRAYS for name, value in getattr(checkpoint, part).items()}
     text = json.dumps({"fingerprint": fingerprint, **facts, SEAL: _seal(facts, arrays)})
+    content: dict[str, Any] = {FACTS: np.frombuffer(text.encode(), np.uint8), **arrays}
     unfinished = directory / f"{FILE}.part"
     try:
         directory.mkdir(parents=True, exist_ok=True)
         with unfinished.open("wb") as stream:
-            np.savez(stream, **{FACTS: np.frombuffer(text.encode(), np.uint8)}, **arrays)
+            np.savez(stream, **content)
             stream.flush()
             os.fsync(stream.fileno())
         unfinished.replace(directory / FILE)

@@ -14,7 +14,8 @@ from tests.security.damage import WAYS
 TINY = (
     "experiment=smoke", "model=mobilenet", "model.weights=phantom", "data.phantom.images=100", "optim.epochs=2",
     "model.fine_tune.epochs=2", "training.redraw=1", "tracking.tensorboard=false", "tracking.system_metrics=false",
-    "tracking.required=false", "tracking.wait=0", "health.preflight=false", "evaluate.resamples=100", "explain.images=2",
+    "tracking.required=false", "tracking.wait=0", "health.preflight=false", "evaluate.resamples=200",
+    "explain.images=2",
 )  # fmt: skip
 
 
