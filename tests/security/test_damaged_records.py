@@ -3,14 +3,17 @@
 import json
 from dataclasses import asdict
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from skinexp import tracking
 from skinexp.comparison.analyse import analyse
 from skinexp.core import run_files
 from skinexp.core.errors import UserError
+from skinexp.core.invocation import Invocation
 from skinexp.core.result_file import damage_of, mark_interrupted, read_result
 from skinexp.core.strict_json import read_json
 from skinexp.runs import ownership, written_files
@@ -19,6 +22,7 @@ from skinexp.runs.run_outputs import read_outputs
 from skinexp.runs.run_summary import RunSummary, read_summary
 from skinexp.sweep import jobs
 from skinexp.sweep.manifest import Manifest
+from skinexp.sweep.sweep_run import Sweep, end
 from skinexp.tracking.outbox import Delivered, Outbox
 from tests.report.runs import maps, predicted, write_run
 from tests.security.damage import Damage, become_directory, cut, empty, flip_first, lengthen, remove, zero
@@ -218,6 +222,16 @@ def test_a_manifest_with_a_key_less_is_used_without_it(tmp_path):
         (tmp_path / run_files.SWEEP).write_text(json.dumps(values))
         if key != "overrides":
             assert Manifest.load(tmp_path).overrides == SWEEP.overrides
+
+
+def test_a_manifest_that_is_damaged_while_its_sweep_runs_costs_nothing(run, tmp_path):
+    SWEEP.save(tmp_path)
+    sweep = Sweep(tmp_path, Mock(spec=tracking.TrackedRun, id="parent"), Manifest.load(tmp_path))
+    run.rename(tmp_path / "0")
+    (tmp_path / "0" / run_files.TRAIN_LOG).touch()
+    cut(tmp_path / run_files.SWEEP)
+    end(sweep, "finished", Invocation())
+    assert Manifest.load(tmp_path).jobs[0]["status"] == "finished"
 
 
 # The outbox

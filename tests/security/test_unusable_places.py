@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+from omegaconf import OmegaConf
 
 from skinexp import compare
 from skinexp.core import machine_limits
@@ -17,6 +18,7 @@ from skinexp.core.errors import UserError
 from skinexp.core.machine_limits import require_machine
 from skinexp.core.writable import why_unwritable
 from skinexp.runs import ownership
+from skinexp.sweep import sweep_run
 from skinexp.tracking import mlflow_store
 from skinexp.tracking.store_errors import Unavailable
 
@@ -158,3 +160,14 @@ def test_a_file_that_is_no_database_is_left_to_those_who_read_it(tmp_path):
     file.write_bytes(b"no database" * 1000)
     mlflow_store.open_store(f"sqlite:///{file}")
     assert Path(file).read_bytes() == b"no database" * 1000
+
+
+# A sweep
+
+
+def test_a_sweep_whose_cache_cannot_be_used_is_refused_before_its_first_job(tmp_path):
+    (tmp_path / "cache").write_text("?")
+    composed = OmegaConf.create({"data": {"cache": str(tmp_path / "cache")}})
+    with pytest.raises(UserError, match=r"^data\.cache: .*cache is a file"):
+        sweep_run.begin(tmp_path / "sweep", composed, again=False)
+    assert not (tmp_path / "sweep").exists()
