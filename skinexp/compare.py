@@ -9,6 +9,7 @@ from skinexp.core import run_files
 from skinexp.core.credentials import keep_password
 from skinexp.core.errors import UserError, exit_on_user_error
 from skinexp.core.links import refuse_links_out_of
+from skinexp.core.writable import why_unwritable
 
 if TYPE_CHECKING:
     from skinexp.runs.run_outputs import RunOutputs
@@ -37,8 +38,8 @@ def compare(runs: list[str], uri: str, output: Path | None, where: str | None = 
         The page.
 
     Raises:
-        UserError: if a named run does not exist, a search finds nothing, `output` is the directory of another run, or a
-            link leads out of the sweep's.
+        UserError: if a named run does not exist, a search finds nothing, `output` is the directory of another run or
+            cannot be written, or a link leads out of the sweep's.
     """
     from skinexp.comparison.analyse import analyse  # later than --help: these bring matplotlib
     from skinexp.report.console import run_table
@@ -55,6 +56,8 @@ def compare(runs: list[str], uri: str, output: Path | None, where: str | None = 
         )
     if is_sweep:
         refuse_links_out_of(directory.resolve(), "compare")
+    if reason := why_unwritable(directory):
+        raise UserError(f"--output: {directory} cannot be written: {reason}. Name another directory")
     records = _each_once([read_outputs(directory) for directory in lookup.locate_runs(runs, uri, where)])
     comparison = analyse(records)
     page = comparison_files.write_comparison(comparison, directory)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from skinexp.core import run_files
-from skinexp.runs.run_outputs import RunOutputs
+from skinexp.runs.run_outputs import RunOutputs, read_audit
 
 
 @dataclass(frozen=True)
@@ -42,8 +42,6 @@ def data_warnings(records: Sequence[RunOutputs]) -> list[DataWarnings]:
 def _read(record: RunOutputs) -> dict[str, Any] | None:
     """Returns a run's audit; None if it has none, or a damaged one, which must not cost the page."""
     try:
-        audit = json.loads((record.directory / run_files.AUDIT).read_text(encoding="utf-8"))
-        [(one["severity"], one["sentence"]) for one in audit["findings"]]
+        return read_audit(record.directory / run_files.AUDIT)
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return audit

@@ -1,6 +1,7 @@
 """Files that are written atomically, and tables."""
 
 import os
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +22,14 @@ def replace_text(file: Path, text: str) -> None:
     except OSError:
         unfinished.unlink(missing_ok=True)  # on a full disk, what else is to be written needs the room
         raise
+
+
+def remove_any(path: Path) -> None:
+    """Removes the file, link or directory of a name, if there is one."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def write_tables(tables: "Mapping[str, pd.DataFrame]", directory: Path) -> None:

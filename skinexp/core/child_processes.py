@@ -8,6 +8,7 @@ output, which is kept for them: anything that a library prints there goes to sta
 behind when the parent is killed.
 """
 
+import errno
 import os
 import pickle
 import signal
@@ -15,9 +16,13 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
+
+from skinexp.core.errors import UserError
+
+LIMITS = (errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE)  # of an OSError, if a limit of the system is reached
 
 
 def environment() -> dict[str, str]:
@@ -38,14 +43,19 @@ class ChildProcess:
         *arguments: str,
         errors: Path | None = None,
         variables: Mapping[str, str] | None = None,
+        option: str = "",
     ) -> None:
         """Starts the process, outside this process's group: signals to the group are the parent's business.
 
         Args:
             errors: file that takes the child's standard error; None: this process's own.
             variables: environment variables that the child has beside the parent's.
+            option: that makes do with fewer processes, such as `data.workers=1`, for the message.
+
+        Raises:
+            UserError: if the system starts no more processes.
         """
-        with (errors or Path(os.devnull)).open("ab") as log:
+        with _limits_as_user_error(option), (errors or Path(os.devnull)).open("ab") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-P", "-m", module, *arguments],  # -P: nothing of the working directory is imported
                 stdin=subprocess.PIPE,
@@ -114,6 +124,20 @@ class ChildProcess:
         self.end_input()
         with suppress(BrokenPipeError):
             self.answers.close()
+
+
+@contextmanager
+def _limits_as_user_error(option: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in LIMITS:
+            raise
+        key, fewer = (f"{option.partition('=')[0]}: ", f", or use {option}") if option else ("", "")
+        raise UserError(
+            f"{key}the system starts no more processes: {error.strerror}. Raise its limits (ulimit -u for processes, "
+            f"ulimit -n for open files){fewer}"
+        ) from error
 
 
 def open_answers() -> IO[bytes]:

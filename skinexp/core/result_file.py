@@ -3,22 +3,36 @@
 The content is defined by skinexp.runs.run_summary; here only the status, the error and the ids in MLflow are used.
 """
 
-import json
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock
 
 from skinexp.core.run_files import RESULT
-from skinexp.core.strict_json import write_json
+from skinexp.core.strict_json import read_json, write_json
 
 KILLED_MESSAGE = "the process ended without reporting a status: it was killed, or the machine stopped"
 
 
 def read_result(directory: Path) -> dict[str, Any]:
-    """Returns the content of a run's result.json; empty if the run left none."""
-    file = directory / RESULT
-    return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    """Returns the content of a run's result.json; empty if the run left none, or a damaged one."""
+    try:
+        return read_json(directory / RESULT)
+    except (OSError, ValueError):
+        return {}
+
+
+def damage_of(directory: Path) -> str:
+    """Returns why a run's result.json cannot be read, as a clause; empty if it can be, or if there is none."""
+    try:
+        read_json(directory / RESULT)
+    except FileNotFoundError:
+        return ""
+    except OSError as error:
+        return f"it cannot be opened: {error.strerror or error}"
+    except ValueError as error:
+        return str(error)
+    return ""
 
 
 def mark_interrupted(directory: Path, status: str, error: str = KILLED_MESSAGE) -> bool:

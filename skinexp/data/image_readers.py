@@ -4,6 +4,7 @@ Readers are pickled into worker processes. So this file imports little, and a re
 whose size does not grow with the data set.
 """
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,10 +13,16 @@ from typing import Any
 import numpy as np
 
 from skinexp.config.schema import Phantom
+from skinexp.core.errors import UserError
 from skinexp.data.preparation import preprocess
 from skinexp.data.sources.listing import why_no_file
 
 LARGEST_FILE = 2**29  # bytes: half a gibibyte, far above any photograph
+UNREADABLE = "unreadable: "  # in place of the checksum of a file that could not be read when it was listed
+
+
+class TooLarge(OSError):
+    """The error of a file that is larger than `LARGEST_FILE`."""
 
 
 def read_file(path: Path) -> bytes:
@@ -27,7 +34,7 @@ def read_file(path: Path) -> bytes:
     if reason := why_no_file(path):
         raise OSError(reason)
     if path.stat().st_size > LARGEST_FILE:
-        raise OSError(f"larger than {LARGEST_FILE // 2**20} MiB")
+        raise TooLarge(f"larger than {LARGEST_FILE // 2**20} MiB")
     return path.read_bytes()
 
 
@@ -53,6 +60,46 @@ class FileReader:
 
     def part(self, positions: Sequence[int]) -> "FileReader":
         return FileReader(self.directory, {position: self.files[position] for position in positions})
+
+
+@dataclass(frozen=True)
+class CheckedReader:
+    """Reader that refuses an image whose bytes are not those that were listed.
+
+    So no pixels are kept under the checksum of others, if files are exchanged between listing and reading them.
+
+    Attributes:
+        reader: of encoded images.
+        listed: checksum and path of each image, by position; in place of the checksum of a file that could not be
+            read, the reason.
+    """
+
+    reader: Any
+    listed: Sequence[tuple[str, str]] | Mapping[int, tuple[str, str]]
+
+    def __call__(self, position: int) -> bytes:
+        sha256, path = self.listed[position]
+        try:
+            found: bytes = self.reader(position)
+        except TooLarge:
+            raise
+        except OSError as error:
+            if sha256.startswith(UNREADABLE):
+                raise
+            raise _changed(path, error.strerror or str(error)) from error
+        if hashlib.sha256(found).hexdigest() != sha256:
+            raise _changed(path, "its content is another")
+        return found
+
+    def part(self, positions: Sequence[int]) -> "CheckedReader":
+        return CheckedReader(part(self.reader, positions), {position: self.listed[position] for position in positions})
+
+
+def _changed(path: str, what: str) -> UserError:
+    return UserError(
+        f"data.path: {path} has changed since the images were listed: {what}. Nothing of it was kept. Run the command "
+        "again when nothing writes to the images any more"
+    )
 
 
 @dataclass(frozen=True)

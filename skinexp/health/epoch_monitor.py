@@ -1,12 +1,14 @@
 """The epoch monitor: readings while phases train, and at the end of each phase."""
 
 import json
+import logging
+from pathlib import Path
 
 import keras
 
 from skinexp.core import run_files
 from skinexp.core.atomic_files import replace_text
-from skinexp.core.strict_json import to_strict_json
+from skinexp.core.strict_json import read_json, to_strict_json
 from skinexp.health import network_readings
 from skinexp.health.examined_training import ExaminedTraining
 from skinexp.health.health_callback import HealthCallback
@@ -14,6 +16,8 @@ from skinexp.health.readings import Readings
 from skinexp.training.checkpoints import FOLDER
 from skinexp.training.phase_task import PhaseTask
 from skinexp.training.phases import Phase
+
+log = logging.getLogger(__name__)
 
 
 class EpochMonitor:
@@ -30,16 +34,13 @@ class EpochMonitor:
             training: the training; if it was interrupted, the monitor knows the phases that have ended.
             constant_loss: of the training labels, in nats.
         """
-        self.phase_ends: dict[str, Readings] = {}
         self.seconds = 0.0
         self._callbacks: list[HealthCallback] = []
         self._failure: Exception | None = None
         self._training, self._constant_loss = training, constant_loss
         # Beside the checkpoints: the ends of phases that a resumed run does not train again.
         self._file = training.directory / FOLDER / run_files.HEALTH
-        if self._file.is_file():
-            kept = json.loads(self._file.read_text())
-            self.phase_ends = {name: Readings.from_dict(values) for name, values in kept.items()}
+        self.phase_ends = _kept(self._file)
 
     def callbacks(self, phase: Phase, task: PhaseTask) -> list[keras.callbacks.Callback]:
         """Returns the callbacks that measure a phase and change nothing; none if they cannot be made: see `error`.
@@ -83,3 +84,14 @@ class EpochMonitor:
 
     def _add_seconds(self, seconds: float) -> None:
         self.seconds += seconds
+
+
+def _kept(file: Path) -> dict[str, Readings]:
+    """Returns the readings that an interrupted training left; none of a damaged file."""
+    try:
+        return {name: Readings.from_dict(values) for name, values in read_json(file).items()}
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        log.warning("Damaged   %s: the ends of earlier phases are not examined (%s)", file, error)
+        return {}

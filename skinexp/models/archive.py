@@ -3,6 +3,7 @@
 import dataclasses
 import io
 import json
+import logging
 import shutil
 import zipfile
 from collections.abc import Iterator
@@ -14,6 +15,8 @@ import keras
 import numpy as np
 
 from skinexp.evaluation.domain_shift import Reference
+
+log = logging.getLogger(__name__)
 
 METADATA = "skinexp.json"  # in the archive; Keras ignores it when it loads the model
 REFERENCE = "skinexp_training_images.npz"  # likewise
@@ -63,11 +66,18 @@ def _replacing(file: Path) -> Iterator[Path]:
 
 def _append(file: Path, metadata: dict[str, Any], reference: Reference | None) -> None:
     with zipfile.ZipFile(file, "a", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr(METADATA, json.dumps(metadata, indent=2))
+        archive.writestr(_entry(METADATA), json.dumps(metadata, indent=2))
         if reference is not None:
             packed = io.BytesIO()
             np.savez(packed, **dataclasses.asdict(reference))
-            archive.writestr(REFERENCE, packed.getvalue())
+            archive.writestr(_entry(REFERENCE), packed.getvalue())
+
+
+def _entry(name: str) -> zipfile.ZipInfo:
+    """Returns an entry that is dated 1980, whatever the clock says: ZIP knows no earlier time."""
+    entry = zipfile.ZipInfo(name)
+    entry.compress_type, entry.external_attr = zipfile.ZIP_DEFLATED, 0o600 << 16
+    return entry
 
 
 def load_metadata(file: Path) -> dict[str, Any]:
@@ -77,10 +87,14 @@ def load_metadata(file: Path) -> dict[str, Any]:
 
 
 def load_reference(file: Path) -> Reference | None:
-    """Returns the statistics of a saved network's training images; None if an older file has none."""
+    """Returns the statistics of a saved network's training images; None if it has none, or damaged ones."""
     with zipfile.ZipFile(file) as archive:
         if REFERENCE not in archive.namelist():
             return None
-        with np.load(io.BytesIO(archive.read(REFERENCE)), allow_pickle=False) as arrays:
-            kept = {name: arrays[name] for name in arrays}
-    return Reference(**kept | {"rest": float(kept["rest"])})
+        try:
+            with np.load(io.BytesIO(archive.read(REFERENCE)), allow_pickle=False) as arrays:
+                kept = {name: arrays[name] for name in arrays}
+            return Reference(**kept | {"rest": float(kept["rest"])})
+        except Exception as error:  # damaged archives fail in many ways, and the network can be used all the same
+            log.warning("Damaged   statistics of the training images in %s: shift is not measured (%s)", file, error)
+            return None

@@ -8,7 +8,6 @@ import hashlib
 import io
 import json
 import re
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +15,10 @@ import keras
 import numpy as np
 
 from skinexp.core.errors import UserError
+from skinexp.core.strict_json import read_json
 
 SHIPPED = Path(__file__).parent / "pretrained"  # what is included in skinexp
 SUFFIX = ".npz"
-
-DAMAGED = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)
 
 
 def write(backbone: keras.Model, file: Path, about: dict[str, Any]) -> dict[str, Any]:
@@ -60,7 +58,7 @@ def read(file: Path, backbone: keras.Model) -> dict[str, Any]:
         wanted = {name: weight.shape for name, weight in _weights(backbone).items()}
         if {name: array.shape for name, array in held.items()} != wanted:
             raise ValueError(f"it is of {card.get('backbone', 'another network')}")
-    except DAMAGED as error:
+    except Exception as error:  # a damaged archive fails in many ways
         raise UserError(f"model.weights: {file} does not fit {backbone.name} without its top: {error}") from error
     for name, weight in _weights(backbone).items():
         weight.assign(held[name].astype(weight.dtype))
@@ -93,9 +91,9 @@ def _packed(array: np.ndarray) -> np.ndarray:
 def _checked(file: Path) -> tuple[dict[str, Any], bytes]:
     """Returns the card, and the bytes of the file whose hash it states."""
     try:
-        card, content = json.loads(card_of(file).read_text()), file.read_bytes()
+        card, content = read_json(card_of(file)), file.read_bytes()
         expected = card["sha256"]
-    except DAMAGED as error:
+    except (OSError, ValueError, KeyError) as error:
         reason = f"its card {card_of(file).name} cannot be read" if file.is_file() else "no such file"
         raise UserError(f"model.weights: {file} does not fit: {reason}{_cure(file)}") from error
     found = hashlib.sha256(content).hexdigest()

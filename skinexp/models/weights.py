@@ -74,7 +74,7 @@ def _read(file: Path, backbone: keras.Model) -> None:
     try:
         with warnings.catch_warnings(action="ignore"):  # one for each layer that does not fit; the refusal is enough
             backbone.load_weights(file)
-    except (ValueError, KeyError, OSError) as error:
+    except Exception as error:  # h5py and Keras fail on damaged files in many ways
         reason = _first_line(error).partition(". Example")[0]
         raise UserError(f"model.weights: {file} does not fit {backbone.name} without its top: {reason}") from error
 

@@ -1,6 +1,7 @@
 """Typed sections of a JSON file: dataclasses that are read from a file of any version, and written.
 
-A field's type says how its entry is read; null reads as the field's default, and keys that no field has are ignored.
+A field's type says how its entry is read. Null, and an entry of another type, read as the field's default. Keys that no
+field has are ignored.
 """
 
 import dataclasses
@@ -13,6 +14,7 @@ from typing import Any, TypeVar
 Section = TypeVar("Section")
 
 OPTIONAL = {"optional": True}  # metadata of a field that the file has only if it has a value
+LARGEST = 2**63 - 1  # whole number that tables hold
 
 
 def from_json(kind: type[Section], values: Mapping[str, Any]) -> Section:
@@ -47,23 +49,72 @@ def is_empty(value: Any) -> bool:
     return value is None or (isinstance(value, (dict, list, tuple)) and not value)
 
 
-def _read(hint: Any, entry: Any) -> Any:
-    """The value of a field; None if the entry has none."""
+def unusable_fields(kind: type[Any], values: Mapping[str, Any]) -> tuple[str, ...]:
+    """Returns the fields whose entries are of another type, so that `from_json` leaves them out.
+
+    Args:
+        kind: the dataclass.
+        values: the JSON object.
+
+    Returns:
+        Names of fields; one of a section within the dataclass is `section.field`.
+    """
+    hints = typing.get_type_hints(kind)
+    found: list[str] = []
+    for name in [item.name for item in dataclasses.fields(kind)]:
+        (section, _), entry = type_parts(hints[name]), values.get(name)
+        if dataclasses.is_dataclass(section) and isinstance(section, type) and isinstance(entry, Mapping):
+            found += [f"{name}.{inner}" for inner in unusable_fields(section, entry)]
+        elif not fits(hints[name], entry):
+            found.append(name)
+    return tuple(found)
+
+
+def type_parts(hint: Any) -> tuple[Any, Any]:
+    """Returns the type of a field without the option that it has no value, and the type of what a collection holds."""
     if isinstance(hint, types.UnionType):
         (hint,) = (option for option in typing.get_args(hint) if option is not types.NoneType)
-    origin = typing.get_origin(hint) or hint
+    return typing.get_origin(hint) or hint, (typing.get_args(hint) or (Any,))[-1]
+
+
+def fits(hint: Any, entry: Any) -> bool:
+    """Returns whether an entry can be read whole; null fits every field."""
+    origin, inner = type_parts(hint)
+    if entry is None or origin is Any:
+        return True
     if origin is float:
-        return _number(entry)
+        return _is_number(entry)
+    if origin is dict:
+        return isinstance(entry, Mapping) and all(fits(inner, value) for value in entry.values())
+    if origin is list:
+        return isinstance(entry, list) and all(fits(inner, item) for item in entry)
+    return _read(hint, entry) is not None
+
+
+def _read(hint: Any, entry: Any) -> Any:
+    """Returns the value of a field; None if the entry has none, or one of another type."""
+    origin, inner = type_parts(hint)
+    if origin is float:
+        return number(entry)
+    if entry is None or origin is Any:
+        return entry
     if origin is dict:
         if not isinstance(entry, Mapping):
             return None
-        numeric = typing.get_args(hint)[1] is float
-        return {str(key): _number(value) if numeric else value for key, value in entry.items()}
+        read = {str(key): _read(inner, value) for key, value in entry.items()}
+        return {key: value for key, value in read.items() if value is not None or inner is Any}
     if origin is tuple:
         return tuple(map(str, entry)) if isinstance(entry, (list, tuple)) else None
+    if origin is list:
+        if not isinstance(entry, list):
+            return None
+        items = [_read(inner, item) for item in entry]
+        return [item for item in items if item is not None]
     if dataclasses.is_dataclass(origin) and isinstance(origin, type):
         return from_json(origin, entry) if isinstance(entry, Mapping) else None
-    return entry
+    if origin is int and isinstance(entry, int) and abs(entry) > LARGEST:
+        return None
+    return entry if isinstance(entry, origin) and isinstance(entry, bool) == (origin is bool) else None
 
 
 def _written(value: Any) -> Any:
@@ -72,5 +123,13 @@ def _written(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
-def _number(entry: Any) -> float:
-    return float(entry) if isinstance(entry, (int, float)) else math.nan
+def _is_number(entry: Any) -> bool:
+    return isinstance(entry, (int, float)) and not isinstance(entry, bool)
+
+
+def number(entry: Any) -> float:
+    """Returns a number as a float; NaN if it is none, or has no float."""
+    try:
+        return float(entry) if _is_number(entry) else math.nan
+    except OverflowError:  # a whole number of hundreds of digits
+        return math.nan

@@ -1,6 +1,7 @@
 """The one search for runs: by directory, sweep, MLflow id, model file or filter. Models are read without Keras."""
 
 import json
+import logging
 import math
 import zipfile
 from collections.abc import Sequence
@@ -11,12 +12,15 @@ from typing import TYPE_CHECKING
 from skinexp.config.schema import Preprocess, Tracking
 from skinexp.core import run_files
 from skinexp.core.errors import UserError
+from skinexp.runs.json_fields import from_json, unusable_fields
 from skinexp.runs.run_summary import RunSummary, read_summary
 from skinexp.runs.trusted_model import foreign_code
 from skinexp.tracking.outbox import Outbox
 
 if TYPE_CHECKING:
     from skinexp.evaluation.decision.calibration import Calibrator
+
+log = logging.getLogger(__name__)
 
 METADATA = "skinexp.json"  # as models.archive calls it, which brings Keras
 
@@ -80,7 +84,8 @@ def locate_run(run: str, uri: str | None) -> TrainedRun:
     options = Tracking(uri=uri or Tracking.uri, required=False, system_metrics=False)
     stored = mlflow_store.model(options, run)
     options = replace(options, experiment=stored.experiment)
-    return _read(run, stored.directory / run_files.MODEL, run_id=run, tracking=options, key=stored.key)
+    summary = _summary(stored.directory)
+    return _read(run, stored.directory / run_files.MODEL, summary, run_id=run, tracking=options, key=stored.key)
 
 
 def locate_runs(runs: Sequence[str], uri: str, where: str | None = None) -> list[Path]:
@@ -129,7 +134,7 @@ def _directories(run: str, options: Tracking) -> list[Path]:
 
 
 def _in_directory(run: str, directory: Path, uri: str | None) -> TrainedRun:
-    summary = read_summary(directory)
+    summary = _summary(directory)
     if summary is None:
         jobs = sorted(file.parent.name for file in directory.glob(f"*/{run_files.RESULT}"))
         hint = f". It is a sweep: name one of its runs, {directory / jobs[0]}" if jobs else ""
@@ -139,16 +144,31 @@ def _in_directory(run: str, directory: Path, uri: str | None) -> TrainedRun:
         raise UserError(f"{run}: holds no {model.name}; the run is {summary.status}. Name one that has finished")
     outbox = Outbox(directory)
     if not outbox:
-        return _read(run, model)
+        return _read(run, model, summary)
     opening = outbox.opening
-    known = summary.setting("tracking") or {}
+    stored = summary.setting("tracking")
+    known = from_json(Tracking, stored if isinstance(stored, dict) else {})
     place = {"uri": uri or outbox.store, "experiment": opening["experiment"]}
-    options = Tracking(**{**known, **place, "required": False, "system_metrics": False})
-    return _read(run, model, run_id=outbox.delivered().run_id, tracking=options, key=opening["key"])
+    options = replace(known, **place, required=False, system_metrics=False)
+    return _read(run, model, summary, run_id=outbox.delivered().run_id, tracking=options, key=opening["key"])
+
+
+def _summary(directory: Path) -> RunSummary | None:
+    """Returns what a run reports about itself; nothing if that is damaged: its network can be used all the same."""
+    try:
+        return read_summary(directory)
+    except UserError as error:
+        log.warning("Damaged   %s. The network beside it says what its use needs", error)
+        return RunSummary()
 
 
 def _read(
-    run: str, model: Path, run_id: str | None = None, tracking: Tracking | None = None, key: str | None = None
+    run: str,
+    model: Path,
+    summary: RunSummary | None = None,
+    run_id: str | None = None,
+    tracking: Tracking | None = None,
+    key: str | None = None,
 ) -> TrainedRun:
     """Reads the model's file without Keras, so that a mistake is reported at once."""
     from skinexp.evaluation.decision.calibration import Calibrator  # later than --help: it brings scikit-learn
@@ -156,9 +176,11 @@ def _read(
     try:
         with zipfile.ZipFile(model) as archive:
             stored, may_run_code = json.loads(archive.read(METADATA)), foreign_code(archive)
+        if damaged := unusable_fields(Preprocess, stored["preprocess"]):
+            raise ValueError(f"{METADATA}: preprocess.{damaged[0]}")
         preprocess = Preprocess(**stored["preprocess"])
         calibrator = Calibrator.from_dict(stored.get("calibration", {"method": "none"}))
-    except (KeyError, TypeError, zipfile.BadZipFile, ValueError) as error:
+    except Exception as error:  # a damaged archive fails in one of many ways
         raise UserError(
             f"{run}: its {run_files.MODEL} does not say, in a way that this version knows, how images are prepared for "
             f"it ({METADATA} within the file)"
@@ -169,7 +191,7 @@ def _read(
             "layers of Keras are loaded"
         )
     value = stored.get("threshold")
-    summary = (read_summary(model.parent) if model.name == run_files.MODEL else None) or RunSummary()
+    summary = summary or RunSummary()
     return TrainedRun(
         named=run,
         name=summary.name or (model.parent.name if model.name == run_files.MODEL else model.stem),

@@ -1,6 +1,5 @@
 """The ownership of a directory: it holds one run, sweep or evaluation, and one process works in it at a time."""
 
-import json
 from contextlib import suppress
 from pathlib import Path
 
@@ -8,9 +7,12 @@ from filelock import FileLock, Timeout
 
 from skinexp.core import run_files
 from skinexp.core.errors import UserError, listed
+from skinexp.core.machine_limits import require_machine
 from skinexp.core.python_command import skinexp_command
 from skinexp.core.result_file import read_result
+from skinexp.core.strict_json import read_json
 from skinexp.core.terminal import from_here
+from skinexp.core.writable import why_unwritable
 from skinexp.runs import written_files
 from skinexp.runs.lookup import job_directories
 from skinexp.tracking.outbox import Outbox
@@ -46,8 +48,11 @@ def lock_directory(directory: Path, key: str, wait: float = 0) -> FileLock:
 
     Raises:
         DirectoryInUse: if another process works in the directory.
-        UserError: if it cannot be written.
+        UserError: if it cannot be written, or if the machine's limits are too low.
     """
+    require_machine()
+    if reason := why_unwritable(directory):
+        raise _unwritable(directory, key, reason)
     lock = FileLock(directory / run_files.LOCK)
     try:
         directory.mkdir(parents=True, exist_ok=True)
@@ -57,9 +62,29 @@ def lock_directory(directory: Path, key: str, wait: float = 0) -> FileLock:
             f"{key}: another command is working in {from_here(directory)}. Wait until it has ended, or use another "
             "directory"
         ) from error
-    except OSError as error:
-        raise UserError(f"{key}: {directory} cannot be written: {error.strerror or error}") from error
+    except (OSError, NotImplementedError) as error:  # the latter if the file system has no locks
+        raise _unwritable(directory, key, getattr(error, "strerror", None) or str(error)) from error
+    try:
+        _refuse_other_kinds(directory, key)
+    except UserError:
+        lock.release()
+        raise
     return lock
+
+
+def _unwritable(directory: Path, key: str, reason: str) -> UserError:
+    return UserError(f"{key}: {directory} cannot be written: {reason}. Name another directory")
+
+
+def _refuse_other_kinds(directory: Path, key: str) -> None:
+    """Refuses files where a run writes directories, and directories where it writes files."""
+    for name in written_files.of_another_kind(directory):
+        kind = "directory" if (directory / name).is_dir() else "file"
+        other = "file" if kind == "directory" else "directory"
+        raise UserError(
+            f"{key}: {from_here(directory / name)} is a {kind}, and a run writes a {other} of this name. Move it "
+            "away, or name another directory"
+        )
 
 
 def take_directory(directory: Path, key: str, overwrite: bool | None = None, is_sweep: bool = False) -> FileLock:
@@ -98,8 +123,11 @@ def take_new_directory(directory: Path, key: str) -> tuple[Path, FileLock]:
         The directory, and its lock, which is held.
 
     Raises:
-        UserError: if the directory cannot be made.
+        UserError: if the directory cannot be made, or if the machine's limits are too low.
     """
+    require_machine()
+    if reason := why_unwritable(directory.parent):
+        raise _unwritable(directory, key, reason)
     try:
         directory.parent.mkdir(parents=True, exist_ok=True)
         for number in range(1, MOST):
@@ -108,7 +136,7 @@ def take_new_directory(directory: Path, key: str) -> tuple[Path, FileLock]:
                 candidate.mkdir()
                 return candidate, lock_directory(candidate, key)
     except OSError as error:
-        raise UserError(f"{key}: {directory} cannot be written: {error.strerror or error}") from error
+        raise _unwritable(directory, key, error.strerror or str(error)) from error
     raise UserError(f"{key}: {directory} and {MOST - 1} more of this name are used. Name another directory")
 
 
@@ -160,7 +188,7 @@ def _status(directory: Path) -> str:
     """Returns how the run or sweep in a directory ended in which no process works."""
     name = run_files.SWEEP if (directory / run_files.SWEEP).is_file() else run_files.RESULT
     try:
-        status = str(json.loads((directory / name).read_text(encoding="utf-8"))["status"])
+        status = str(read_json(directory / name)["status"])
     except (OSError, ValueError, KeyError):
         return "interrupted"
     return "interrupted" if status == "running" else status

@@ -1,12 +1,10 @@
 """The files of a run's directory, read: summary, predictions, history, tables and maps. No score is computed here."""
 
-import json
 import math
 import warnings
-import zipfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,6 +12,8 @@ import numpy as np
 import pandas as pd
 
 from skinexp.core import run_files
+from skinexp.core.result_file import damage_of, read_result
+from skinexp.core.strict_json import read_json
 from skinexp.evaluation import Interval, delong_interval
 from skinexp.evaluation.tables import groups_of
 from skinexp.runs.health_summary import HealthSummary
@@ -34,6 +34,8 @@ EVIDENCE = {
     "subgroups": ("column", "level", "images", "malignant", "roc_auc", "roc_auc_low", "roc_auc_high", "note"),
     "subgroup_gaps": ("column", "best", "worst", "gap", "low", "high"),
 }
+TEXT = frozenset({"score", "method", "stage", "column", "level", "best", "worst", "note"})  # columns without numbers
+PARTS = ("train", "val", "test")
 
 
 class Derived:
@@ -132,7 +134,7 @@ class RunOutputs(Derived):
         history: one row per epoch.
         gradcam: arrays of the explained images and their maps.
         evidence: the tables of the folder of that name that are there, by the keys of `EVIDENCE`.
-        unreadable: files that are there and cannot be used.
+        unreadable: files, and parts of result.json, that are there and cannot be used.
         pooled_folds: how many folds of a cross-validation were pooled to make this; None if it is one run.
     """
 
@@ -215,13 +217,14 @@ def read_outputs(directory: Path, name: str | None = None) -> RunOutputs:
     name = name or summary.name or directory.name
     if not summary.finished:
         return RunOutputs(name, directory, summary)
-    unreadable: list[str] = []
+    unreadable = [f"{run_files.RESULT} ({key})" for key in RunSummary.unusable_fields(read_result(directory))]
+    _read(directory / run_files.AUDIT, read_audit, unreadable)
     return RunOutputs(
         name,
         directory,
         summary,
         predictions=_read(directory / run_files.PREDICTIONS, _read_predictions, unreadable),
-        history=_read(directory / run_files.HISTORY, _read_history, unreadable),
+        history=_read(directory / run_files.HISTORY, partial(_read_history, epochs=summary.epochs), unreadable),
         gradcam=_read(directory / run_files.MAPS, _read_arrays, unreadable),
         evidence=_read_evidence(directory / run_files.EVIDENCE, unreadable),
         unreadable=tuple(unreadable),
@@ -231,25 +234,18 @@ def read_outputs(directory: Path, name: str | None = None) -> RunOutputs:
 def load(directory: Path, name: str | None = None) -> RunRecord:
     """Reads a run as `read_outputs` does, with the raw content of result.json."""
     found = read_outputs(directory, name)
-    file = found.directory / run_files.RESULT
-    try:
-        result = json.loads(file.read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):
-        result = {}
     contents = (found.predictions, found.history, found.gradcam, found.evidence, found.unreadable)
-    known = result if isinstance(result, dict) else {}
-    return RunRecord(found.name, found.status, found.directory, known, found.error, *contents)
+    result = read_result(found.directory)
+    return RunRecord(found.name, found.status, found.directory, result, found.error, *contents)
 
 
 def _summary(directory: Path) -> RunSummary:
-    try:
-        values = json.loads((directory / run_files.RESULT).read_text(encoding="utf-8"))
-        missing = None if isinstance(values, dict) else "result.json does not hold a run's result."
-    except FileNotFoundError:
+    missing = None
+    if not (directory / run_files.RESULT).exists():
         missing = "The run left no result.json: it ended before it could write one."
-    except ValueError:
-        missing = "result.json cannot be read: the run ended while it wrote the file."
-    return RunSummary(status="failed", error=missing) if missing else RunSummary.from_dict(values)
+    elif reason := damage_of(directory):
+        missing = f"result.json cannot be read: {reason}."
+    return RunSummary(status="failed", error=missing) if missing else RunSummary.from_dict(read_result(directory))
 
 
 def _read(path: Path, read: Callable[[Path], Content], unreadable: list[str]) -> Content | None:
@@ -258,7 +254,7 @@ def _read(path: Path, read: Callable[[Path], Content], unreadable: list[str]) ->
         return None
     try:
         return read(path)
-    except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile):
+    except Exception:  # a damaged file fails in one of many ways
         unreadable.append(path.name)
         return None
 
@@ -266,12 +262,8 @@ def _read(path: Path, read: Callable[[Path], Content], unreadable: list[str]) ->
 def _read_evidence(directory: Path, unreadable: list[str]) -> dict[str, pd.DataFrame]:
     tables = {}
     for name, columns in EVIDENCE.items():
-
-        def read(path: Path, columns: tuple[str, ...] = columns) -> pd.DataFrame:
-            return _read_table(path, columns)
-
         broken: list[str] = []
-        if (found := _read(directory / f"{name}.csv", read, broken)) is not None:
+        if (found := _read(directory / f"{name}.csv", partial(_read_table, columns=columns), broken)) is not None:
             tables[name] = found
         unreadable += [f"{directory.name}/{file}" for file in broken]
     return tables
@@ -279,22 +271,37 @@ def _read_evidence(directory: Path, unreadable: list[str]) -> dict[str, pd.DataF
 
 def _read_table(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
     """Returns a table that may have no rows: images without metadata have no subgroups."""
+    _require_end(path)
     table = pd.read_csv(path, keep_default_na=False, na_values=[""])
     if missing := set(columns) - set(table.columns):
         raise ValueError(f"lacks {', '.join(sorted(missing))}")
+    _require_numbers(table, set(columns) - TEXT)
     return table
 
 
 def _read_predictions(path: Path) -> pd.DataFrame:
-    predictions = pd.read_parquet(path)
+    predictions = pd.read_parquet(path, page_checksum_verification=True)
     _require(predictions, "image_id", "split", "label", "logit", "probability")
+    _require_numbers(predictions, ("label", "logit", "probability"))
+    if not predictions["label"].isin((0, 1)).all() or not predictions["split"].isin(PARTS).all():
+        raise ValueError("a label or a split that does not exist")
     return predictions
 
 
-def _read_history(path: Path) -> pd.DataFrame:
+def _read_history(path: Path, epochs: int | None) -> pd.DataFrame:
+    _require_end(path)
     history = pd.read_csv(path)
     _require(history, "epoch", "phase", "best")
+    _require_numbers(history, set(map(str, history)) - {"phase", "best"})
+    if epochs not in (None, len(history)) or history["best"].dtype != bool:
+        raise ValueError(f"not {epochs} epochs, one of which is the best")
     return history
+
+
+def _require_end(path: Path) -> None:
+    """Refuses a table whose last line was cut off: its last number may lack digits."""
+    if not path.read_bytes().endswith(b"\n"):
+        raise ValueError("the end is missing")
 
 
 def _require(frame: pd.DataFrame, *columns: str) -> None:
@@ -302,7 +309,32 @@ def _require(frame: pd.DataFrame, *columns: str) -> None:
         raise ValueError(f"no rows, or not all of the columns {', '.join(columns)}")
 
 
+def _require_numbers(frame: pd.DataFrame, columns: Iterable[str]) -> None:
+    for column in columns:
+        if len(frame) and not pd.api.types.is_numeric_dtype(frame[column]):
+            raise ValueError(f"column {column} holds other things than numbers")
+
+
+def read_audit(path: Path) -> dict[str, Any]:
+    """Returns the content of audit.json.
+
+    Raises:
+        OSError: if the file cannot be read.
+        ValueError, KeyError, TypeError: if it does not hold the number of images, and findings with their severity and
+            sentence.
+    """
+    audit = read_json(path)
+    words = [finding[key] for finding in audit["findings"] for key in ("severity", "sentence")]
+    if not all(isinstance(word, str) for word in words) or not isinstance(audit.get("images", 0), int):
+        raise ValueError("an entry of another type")
+    return audit
+
+
 def _read_arrays(path: Path) -> dict[str, np.ndarray]:
     # Opened here, because NumPy leaves a file open that turns out not to be an archive.
     with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-        return {key: arrays[key] for key in ("image_id", "label", "probability", "image", "heat")}
+        found = {key: arrays[key] for key in ("image_id", "label", "probability", "image", "heat")}
+    count, *picture = found["image"].shape
+    if {len(array) for array in found.values()} != {count} or list(found["heat"].shape[1:]) != picture[:2]:
+        raise ValueError("arrays that do not fit each other")
+    return found

@@ -3,7 +3,6 @@
 Only the standard library is imported here, because the command line and the launcher read summaries too.
 """
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -12,9 +11,12 @@ from typing import Any
 
 from skinexp.config.schema import Compute
 from skinexp.core import run_files
+from skinexp.core.errors import UserError
+from skinexp.core.strict_json import read_json
 from skinexp.runs.health_summary import VERDICTS, HealthSummary
-from skinexp.runs.json_fields import OPTIONAL, from_json, to_json
+from skinexp.runs.json_fields import OPTIONAL, from_json, to_json, unusable_fields
 from skinexp.runs.provenance import GitState
+from skinexp.runs.recorded_config import unusable_keys, usable_config
 
 
 @dataclass(frozen=True)
@@ -187,8 +189,16 @@ class RunSummary:
     def from_dict(cls, values: Mapping[str, Any]) -> "RunSummary":
         """Reads the content of result.json, of an earlier version too; keys that are not known are ignored."""
         found = from_json(cls, values)
+        found = replace(found, config=usable_config(found.config, found.finished))
         known = found.health is None or found.health.verdict in VERDICTS
         return found if known else replace(found, health=None)
+
+    @staticmethod
+    def unusable_fields(values: Mapping[str, Any]) -> tuple[str, ...]:
+        """Returns what of the content of result.json has another type, and is left out; nested names with dots."""
+        config = values.get("config")
+        keys = unusable_keys(config, values.get("status") == "finished") if isinstance(config, Mapping) else ()
+        return (*unusable_fields(RunSummary, values), *(f"config.{key}" for key in keys))
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the content of result.json, without what the run does not report."""
@@ -231,18 +241,20 @@ class RunSummary:
     @property
     def seed(self) -> int | None:
         """The run's seed."""
-        return self.setting("seed")
+        seed = self.setting("seed")
+        return seed if isinstance(seed, int) else None
 
     @property
     def folds(self) -> int | None:
         """How many folds the cross-validation has that the run belongs to; None if it belongs to none."""
-        return self.setting("data.split.folds") or None
+        folds = self.setting("data.split.folds")
+        return folds if isinstance(folds, int) and folds > 1 else None
 
     @property
     def fold(self) -> int | None:
         """The fold of a cross-validation that the run tested; None if it belongs to none."""
         number = self.setting("data.split.fold")
-        return int(number) if self.folds and number is not None else None
+        return number if self.folds and isinstance(number, int) else None
 
     @property
     def total_seconds(self) -> float:
@@ -256,12 +268,23 @@ class RunSummary:
         Equal commands have equal requested configurations, on every machine.
         """
         chosen = self.compute.reasons if self.compute else {}
-        options = self.config.get("compute") or {}
+        options = self.setting("compute")
+        if not isinstance(options, Mapping) or not options:
+            return self.config
         left_open = {name: getattr(Compute(), name) for name in chosen if name in options and hasattr(Compute, name)}
-        return {**self.config, "compute": options | left_open} if options else self.config
+        return {**self.config, "compute": {**options, **left_open}}
 
 
 def read_summary(directory: Path) -> RunSummary | None:
-    """Reads the summary in a run's directory; None if there is no result.json."""
+    """Reads the summary in a run's directory; None if there is no result.json.
+
+    Raises:
+        UserError: if result.json is damaged.
+    """
     file = directory / run_files.RESULT
-    return RunSummary.from_dict(json.loads(file.read_text(encoding="utf-8"))) if file.is_file() else None
+    try:
+        return RunSummary.from_dict(read_json(file))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise UserError(f"{file} is damaged: {error}") from error

@@ -1,6 +1,6 @@
 """The files that skinexp writes into a directory, by name: what `overwrite=true` removes, and nothing else."""
 
-import json
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import suppress
@@ -8,6 +8,7 @@ from pathlib import Path
 
 from skinexp.contracts.backbones import CONTRACTS
 from skinexp.core import run_files
+from skinexp.core.strict_json import read_json
 from skinexp.runs.lookup import job_directories
 
 EVIDENCE = ("scores", "reliability", "roc_band", "precision_recall_band", "subgroups", "subgroup_gaps")
@@ -15,6 +16,7 @@ FIGURES = ("augmentation", "confusion", "curves", "gradcam", "lr_find", "precisi
 THRESHOLDS = ("0.5", "youden", "chosen")  # of classification reports
 MARKS = (run_files.RESULT, run_files.SWEEP, run_files.AUDIT, run_files.LR_SUGGESTION)  # only skinexp writes these
 AUDIT_TABLES = "audit"  # folder of an audit: one table for each finding
+OUTBOX_FILES = ("records.jsonl", "delivered.json", "writer.lock", "deliverer.lock", run_files.UPLOADER_LOG)
 MODEL_COPY = f"{run_files.OUTBOX}/model"  # folder that MLflow writes before it is delivered
 
 FILES = (
@@ -58,6 +60,16 @@ FILES = (
     "unfinished.weights.h5",  # of a pretraining that was stopped
 )
 
+FOLDERS = (
+    run_files.HYDRA,
+    run_files.EVIDENCE,
+    run_files.FIGURES,
+    run_files.CHECKPOINTS,
+    run_files.OUTBOX,
+    AUDIT_TABLES,
+    run_files.TENSORBOARD,
+)
+
 
 def find(directory: Path) -> list[Path]:
     """Returns the files of a run, sweep, evaluation, audit, range test or pretraining that a directory holds.
@@ -87,6 +99,13 @@ def owner_of(file: Path) -> Path | None:
         if is_written_by_skinexp(directory) and any(Path(name).match(pattern) for pattern in FILES):
             return directory
     return None
+
+
+def of_another_kind(directory: Path) -> list[str]:
+    """Returns names of folders that are files here, and of files that are folders."""
+    names = (*FILES, run_files.LOCK, *(f"{run_files.OUTBOX}/{name}" for name in OUTBOX_FILES))
+    files = [name for name in names if "*" not in name and (directory / name).is_dir()]
+    return [name for name in FOLDERS if os.path.lexists(directory / name) and not (directory / name).is_dir()] + files
 
 
 def jobs_of(sweep: Path) -> list[Path]:
@@ -128,8 +147,8 @@ def _matches(directory: Path, pattern: str) -> Iterator[Path]:
 def _findings(directory: Path) -> list[str]:
     """Returns the names of the tables of an audit, which its audit.json lists."""
     try:
-        content = json.loads((directory / run_files.AUDIT).read_text(encoding="utf-8"))
-        return [f"{finding['name']}.csv" for finding in content["findings"]]
+        names = [str(finding["name"]) for finding in read_json(directory / run_files.AUDIT)["findings"]]
+        return [f"{name}.csv" for name in names if name.isidentifier()]  # others would point elsewhere
     except (OSError, ValueError, KeyError, TypeError):
         return []
 
@@ -141,14 +160,5 @@ def _is_single_run(directory: Path) -> bool:
 
 
 def _folders(directory: Path) -> Iterator[Path]:
-    names = (
-        run_files.HYDRA,
-        run_files.EVIDENCE,
-        run_files.FIGURES,
-        run_files.CHECKPOINTS,
-        run_files.OUTBOX,
-        AUDIT_TABLES,
-        run_files.TENSORBOARD,
-    )
-    yield from (directory / name for name in names)
+    yield from (directory / name for name in FOLDERS)
     yield from (folder for folder in (directory / run_files.TENSORBOARD).glob("*") if folder.is_dir())

@@ -74,7 +74,10 @@ class JobProcess:
         self.directory.mkdir(parents=True, exist_ok=True)
         self.place, self.began = place, time.monotonic()
         self._process = ChildProcess(
-            "skinexp.sweep.job_main", errors=self.directory / run_files.TRAIN_LOG, variables=places.gpu_variables(place)
+            "skinexp.sweep.job_main",
+            errors=self.directory / run_files.TRAIN_LOG,
+            variables=places.gpu_variables(place),
+            option="hydra.launcher.n_jobs=1",
         )
         with suppress(BrokenPipeError):
             self._process.send(cloudpickle.dumps(replace(task, cores=places.cores(place))))

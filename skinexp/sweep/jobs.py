@@ -12,9 +12,10 @@ from hydra.types import RunMode
 from rich.markup import escape
 
 from skinexp.core import invocation, run_files
-from skinexp.core.result_file import mark_interrupted, read_result
+from skinexp.core.result_file import damage_of, mark_interrupted, read_result
 from skinexp.core.terminal import console, libraries_write_to
 from skinexp.runs.job import Job
+from skinexp.runs.json_fields import number
 from skinexp.runs.ownership import DirectoryInUse, lock_directory
 from skinexp.sweep.manifest import Manifest
 
@@ -64,6 +65,8 @@ def name_of(overrides: Sequence[str], manifest: Manifest, number: int) -> str:
 def finished(job: Job) -> float | None:
     """Returns the score of a job that an earlier attempt has finished; None if there is something to do."""
     values = read_result(job.directory) if job.resumed else {}
+    if job.resumed and (reason := damage_of(job.directory)):
+        log.warning("Damaged   %s: the run is repeated, as %s", job.directory / run_files.RESULT, reason)
     if values.get("status") != "finished" or values.get("failures"):
         return None
     if job.sweep is None:
@@ -73,8 +76,10 @@ def finished(job: Job) -> float | None:
 
 def score(values: dict[str, Any]) -> float:
     """Returns the objective in the content of result.json; NaN if there is none."""
-    found = values.get("metrics", {}).get(values.get("config", {}).get("objective"))
-    return math.nan if found is None else float(found)
+    metrics, config = values.get("metrics"), values.get("config")
+    if not isinstance(metrics, dict) or not isinstance(config, dict):
+        return math.nan
+    return number(metrics.get(str(config.get("objective"))))
 
 
 @contextmanager
@@ -89,7 +94,7 @@ def owned(job: Job) -> Iterator[None]:
         return
     lock = lock_directory(job.directory, "hydra.sweep.subdir", wait=ENDING if job.resumed else 0)
     try:
-        if not job.resumed and read_result(job.directory):
+        if not job.resumed and (read_result(job.directory) or damage_of(job.directory)):
             raise SharedDirectory(job.directory)
         yield
     finally:

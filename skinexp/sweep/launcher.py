@@ -19,7 +19,7 @@ from omegaconf import DictConfig, open_dict
 from skinexp.compute.machine import gpus
 from skinexp.core import run_files, terminal
 from skinexp.core.errors import UserError
-from skinexp.core.result_file import mark_interrupted, read_result
+from skinexp.core.result_file import damage_of, mark_interrupted, read_result
 from skinexp.runs import ownership
 from skinexp.sweep import jobs
 from skinexp.sweep.early_checks import hydra_of, refuse_jobs
@@ -79,7 +79,7 @@ def launch(
     try:
         with ProgressTable(processes, several=places.count > 1) as table:
             _run_all(waiting, places, table)
-    except KeyboardInterrupt:
+    except BaseException:  # Ctrl-C, or the system starts no more processes
         stop(processes)
         raise
     return [_returned(process, item) for process, item in zip(processes, composed, strict=True)]
@@ -139,7 +139,7 @@ def _refuse_shared(directories: Sequence[Path], resumed: bool) -> None:
     """Refuses jobs that would write into one directory, those of an earlier batch of the sweep included."""
     seen: set[Path] = set()
     for directory in directories:
-        if directory in seen or (not resumed and read_result(directory)):
+        if directory in seen or (not resumed and (read_result(directory) or damage_of(directory))):
             raise jobs.SharedDirectory(directory)
         seen.add(directory)
 

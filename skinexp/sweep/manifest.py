@@ -7,6 +7,14 @@ from typing import Any
 
 from skinexp.core import run_files
 from skinexp.core.atomic_files import replace_text
+from skinexp.core.errors import UserError
+from skinexp.core.python_command import skinexp_command
+from skinexp.core.strict_json import read_json
+from skinexp.core.terminal import from_here
+from skinexp.runs.json_fields import from_json, unusable_fields
+
+NEEDED = "overrides"  # without which it is not known what the sweep runs
+DEFAULTS: dict[str, Any] = {"status": "interrupted", "varied": [], "tracking": {}}  # of what else cannot be read
 
 
 @dataclass
@@ -40,9 +48,33 @@ class Manifest:
 
     @classmethod
     def load(cls, directory: Path) -> "Manifest":
-        """Reads a sweep's manifest."""
-        return cls(**json.loads((directory / run_files.SWEEP).read_text()))
+        """Reads a sweep's manifest, of another version too: a key more is ignored, one that is damaged has its default.
+
+        Raises:
+            FileNotFoundError: if there is none.
+            UserError: if it cannot be read, or does not say what the sweep runs.
+        """
+        try:
+            values = read_json(directory / run_files.SWEEP)
+        except FileNotFoundError:
+            raise
+        except (OSError, ValueError) as error:
+            raise _damaged(directory, str(error)) from error
+        left_out = unusable_fields(cls, values)
+        usable = {name: value for name, value in values.items() if name not in left_out and value is not None}
+        if NEEDED not in usable:
+            raise _damaged(directory, f"the key {NEEDED} is missing, or not a list of words")
+        return from_json(cls, DEFAULTS | usable)
 
     def save(self, directory: Path) -> None:
         """Writes the manifest whole or not at all."""
         replace_text(directory / run_files.SWEEP, json.dumps(asdict(self), indent=2) + "\n")
+
+
+def _damaged(directory: Path, reason: str) -> UserError:
+    compare = skinexp_command("compare", str(from_here(directory)))
+    file = from_here(directory / run_files.SWEEP)
+    return UserError(
+        f"{file} is damaged: {reason}. So the sweep cannot be resumed. What its jobs left is whole: to compare them, "
+        f"{compare}. To run the rest, repeat the command of the sweep in another directory"
+    )

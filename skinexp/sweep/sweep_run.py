@@ -24,6 +24,7 @@ from skinexp.core.invocation import FAILED, Invocation, exit_code_of
 from skinexp.core.python_command import skinexp_command
 from skinexp.core.result_file import read_result
 from skinexp.core.terminal import from_here
+from skinexp.data.preparation.cache_lock import require_usable
 from skinexp.report.console import run_table
 from skinexp.report.pages import comparison_files
 from skinexp.runs import provenance, written_files
@@ -45,10 +46,18 @@ COMPARISON_FILES = (
 
 @dataclass(frozen=True)
 class Sweep:
-    """An open sweep: its directory, its run in the tracking store, and whether it is resumed."""
+    """An open sweep.
+
+    Attributes:
+        directory: of the sweep.
+        record: its run in the tracking store.
+        manifest: None: that of the directory.
+        resumed: whether the sweep is resumed.
+    """
 
     directory: Path
     record: tracking.TrackedRun
+    manifest: Manifest | None = None
     resumed: bool = False
 
 
@@ -63,6 +72,7 @@ def begin(directory: Path, composed: DictConfig, again: bool) -> Sweep:
     Raises:
         UserError: if tracking is required and the store cannot be used.
     """
+    require_usable(Path(str(OmegaConf.select(composed, "data.cache", default=schema.Data.cache))))
     directory.mkdir(parents=True, exist_ok=True)
     options = schema.Tracking(**OmegaConf.to_container(composed.tracking, resolve=True))  # type: ignore[arg-type]
     options = dataclasses.replace(options, uri=keep_password(options.uri))
@@ -76,7 +86,7 @@ def begin(directory: Path, composed: DictConfig, again: bool) -> Sweep:
     record.confirm()
     manifest.key, manifest.parent = record.key, record.id
     manifest.save(directory)
-    return Sweep(directory, record, resumed=again)
+    return Sweep(directory, record, manifest, resumed=again)
 
 
 def _manifest(composed: DictConfig, options: schema.Tracking) -> Manifest:
@@ -133,7 +143,7 @@ def end(sweep: Sweep, status: str, command: Invocation) -> None:
     if not found:
         _end_without_jobs(sweep, status)
         return
-    manifest = Manifest.load(directory)
+    manifest = sweep.manifest or Manifest.load(directory)
     manifest.parent = record.id
     records = [read_outputs(job) for job in found]
     manifest.jobs = [_row(job, read_result(job)) for job in found]

@@ -5,6 +5,7 @@ import logging
 import os
 import shlex
 import shutil
+import sqlite3
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,7 @@ PARENT_TAG = "mlflow.parentRunId"
 KEY_TAG = "skinexp.key"  # names a run before the store has given it an id
 EVALUATES_TAG = "evaluates"  # of the run of an evaluation: the id of the run whose model was evaluated
 DELETED = "deleted"  # MLflow's word for runs and experiments that can be restored
+LOCKED = 20  # seconds after which a lock of the database is no longer that of a write
 
 
 @dataclass(frozen=True)
@@ -68,9 +70,32 @@ def open_store(uri: str) -> None:
             raise Unavailable(f"tracking.uri: no such directory, or not writable: {file.resolve().parent}")
         if file.exists() and not (file.is_file() and os.access(file, os.W_OK)):
             raise Unavailable(f"tracking.uri: not a file, or not writable: {file.resolve()}")
+        _refuse_locked(file)
     address = with_password(uri)
     mlflow.set_tracking_uri(address)
     mlflow.set_registry_uri(address)  # MLFLOW_REGISTRY_URI may name a store that is not there
+
+
+def _refuse_locked(file: Path) -> None:
+    """Refuses a database in which another program is writing for a long time: MLflow would try for three minutes.
+
+    Raises:
+        Unavailable: if it is locked.
+    """
+    if not file.exists():
+        return
+    try:
+        with contextlib.closing(sqlite3.connect(file, timeout=LOCKED, isolation_level=None)) as database:
+            database.execute("BEGIN IMMEDIATE")
+            database.execute("ROLLBACK")
+    except sqlite3.OperationalError as error:
+        if "locked" in str(error):
+            raise Unavailable(
+                f"tracking.uri: another program has locked {file.resolve()} for {LOCKED} seconds. End it, or use "
+                "another file: tracking.uri=sqlite:///NAME.db"
+            ) from error
+    except sqlite3.DatabaseError:
+        return  # MLflow reports what it is instead
 
 
 def client(uri: str) -> mlflow.MlflowClient:

@@ -6,12 +6,12 @@ server, and a written record survives a crash of either.
 """
 
 import json
+import logging
 import os
 import time
 from collections.abc import Iterator
-from contextlib import suppress
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path, PurePath
 from typing import Any
 
 import yaml
@@ -21,12 +21,24 @@ from skinexp.core.atomic_files import replace_text
 from skinexp.core.errors import NO_ROOM, UserError
 from skinexp.core.links import leads_out_of, links_out_of
 from skinexp.core.run_files import HYDRA, OUTBOX
+from skinexp.core.strict_json import read_json
 from skinexp.tracking.store_address import absolute, parameter_that_loads_code, shown_uri
+
+log = logging.getLogger(__name__)
 
 STATUSES = {"finished": "FINISHED", "failed": "FAILED", "killed": "KILLED"}  # of a run, in MLflow's words
 STATES = ("run", "resumed", "status")  # kinds of records that open or close a run
 
 Record = dict[str, Any]  # kind, and what that kind needs
+
+TYPES: dict[str, Any] = {  # of the entries of records
+    **dict.fromkeys(("key", "uri", "cwd", "experiment", "name", "digest", "context", "path", "status"), str),
+    **dict.fromkeys(("values", "tags", "scores"), dict),
+    **dict.fromkeys(("time", "rows"), int),
+    "columns": list,
+}
+KINDS = ("run", "resumed", "params", "tags", "metrics", "dataset", "file", "folder", "model", "status", "delete")
+OPENING = ("key", "uri", "experiment")  # without which nothing of a run can be delivered
 
 
 class OutsideRun(Exception):
@@ -78,12 +90,23 @@ class Delivered:
 
     @classmethod
     def from_dict(cls, stored: dict[str, Any]) -> "Delivered":
-        """Returns the progress that a file holds; earlier versions counted what they sent as delivered."""
+        """Returns the progress that a file holds, also of another version.
+
+        Earlier versions counted what they sent as delivered.
+
+        Raises:
+            ValueError, KeyError, TypeError: if an entry is absent, or of another type.
+        """
+        known = {item.name for item in fields(cls)} | {"rejected"}
+        stored = {name: value for name, value in stored.items() if name in known}
         rejected = stored.pop("rejected", 0)
         if stored.get("run_id") is None:  # not even the run
             stored["offset"] = 0
         stored.setdefault("checked", 0 if rejected else stored["offset"])
-        return cls(**{**stored, "held": [Held(**held) for held in stored.get("held", ())]})
+        state = cls(**{**stored, "held": [Held(**held) for held in stored.get("held", ())]})
+        if not all(isinstance(offset, int) for offset in (state.offset, state.checked)):
+            raise TypeError("an offset that is no number")
+        return state
 
 
 class Outbox:
@@ -140,7 +163,7 @@ class Outbox:
             raise
 
     def read(self, offset: int = 0) -> Iterator[tuple[Record, int]]:
-        """Yields whole records from an offset on, each with the offset behind it; incomplete lines are skipped."""
+        """Yields whole records from an offset on, each with the offset behind it; lines that are none are skipped."""
         if not self:
             return
         with self._records.open("rb") as stream:
@@ -149,8 +172,8 @@ class Outbox:
                 if not line.endswith(b"\n"):
                     return  # still being written
                 offset += len(line)
-                with suppress(ValueError):
-                    yield json.loads(line), offset
+                if (record := _record(line)) is not None:
+                    yield record, offset
 
     def unheld(self, state: Delivered) -> Iterator[tuple[Record, int, int]]:
         """Yields the records that were not checked yet, without those that are held, each with its two offsets."""
@@ -177,8 +200,18 @@ class Outbox:
 
     @property
     def opening(self) -> Record:
-        """The record that the run began with: its key, store and experiment."""
-        return next(record for record, _ in self.read() if record["kind"] == "run")
+        """The record that the run began with: its key, store and experiment.
+
+        Raises:
+            UserError: if it is damaged.
+        """
+        found = next((record for record, _ in self.read() if record["kind"] == "run"), None)
+        if found is None or not set(OPENING) <= set(found):
+            raise UserError(
+                f"{self._records} is damaged: the record that the run began with cannot be read, so the run cannot be "
+                f"tracked any more. The files of the run are whole, and can be used by its directory {self.place}"
+            )
+        return found
 
     @property
     def store(self) -> str:
@@ -211,19 +244,49 @@ class Outbox:
         return bool(kinds) and kinds[-1] == "status"
 
     def delivered(self) -> Delivered:
-        """Returns the progress of the delivery."""
-        if not self._delivered.is_file():
+        """Returns the progress of the delivery; of a damaged file, that it has to begin again."""
+        try:
+            state = Delivered.from_dict(read_json(self._delivered))
+            if all(map(self._is_between_lines, (state.offset, state.checked))):
+                return state
+        except FileNotFoundError:
             return Delivered()
-        return Delivered.from_dict(json.loads(self._delivered.read_text()))
+        except (OSError, ValueError, KeyError, TypeError):
+            pass
+        log.warning("Damaged   %s: all records are sent again, which changes nothing in the store", self._delivered)
+        return Delivered(attempted=True)
 
     def note(self, delivered: Delivered) -> None:
         """Writes the progress of the delivery."""
         replace_text(self._delivered, json.dumps(asdict(delivered)) + "\n")
 
+    def _is_between_lines(self, offset: int) -> bool:
+        """Returns whether a record may begin at an offset of the records that are there."""
+        with self._records.open("rb") as stream:
+            stream.seek(max(0, offset - 1))
+            return offset == 0 or stream.read(1) == b"\n"
+
     @staticmethod
     def _cut_off(descriptor: int) -> bool:
         size = os.fstat(descriptor).st_size
         return size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
+
+
+def _record(line: bytes) -> Record | None:
+    """Returns the record that a line holds; None if the line was cut off, is damaged, or is of another version."""
+    try:
+        record = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(record, dict) or record.get("kind") not in KINDS:
+        return None
+    is_whole = all(isinstance(value, TYPES.get(name, object)) for name, value in record.items())
+    return record if is_whole and _is_inside(record.get("path", "")) else None
+
+
+def _is_inside(path: str) -> bool:
+    """Returns whether a relative path stays in the directory that it starts from."""
+    return not PurePath(path).is_absolute() and ".." not in PurePath(path).parts
 
 
 def find(place: Path) -> list[Outbox]:

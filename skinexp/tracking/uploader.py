@@ -134,7 +134,7 @@ def mark_killed(outbox: Outbox) -> None:
         mark_interrupted(outbox.place, "killed")  # unless it was killed when it had just said how it ended
         outbox.append("file", path=RESULT)
     status = read_result(outbox.place).get("status", "killed")
-    outbox.append("status", status=STATUSES[status], time=now())
+    outbox.append("status", status=STATUSES.get(str(status), STATUSES["killed"]), time=now())
 
 
 def _say(**words: str | None) -> None:

@@ -39,7 +39,9 @@ class UploaderProcess:
         self._answered.wait(ANSWER)
         if self.run_id:
             return ""
-        complaints = self._log.read_text(errors="replace").splitlines() or ["it does not reply"]
+        complaints = self._log.read_text(errors="replace").splitlines()
+        if self._process.running or not complaints:  # then these lines are not about its end
+            complaints = [f"it did not reply within {ANSWER} seconds"]
         return self._refusal or (
             f"tracking.uri: {self._uri} cannot be used ({complaints[-1]}). Track into a local file: tracking=local"
         )

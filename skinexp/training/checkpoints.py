@@ -18,6 +18,7 @@ import keras
 import numpy as np
 
 from skinexp.config.schema import Config
+from skinexp.core.atomic_files import remove_any
 from skinexp.core.digest import digest, digest_of_arrays
 from skinexp.core.errors import NO_ROOM, UserError
 from skinexp.core.run_files import CHECKPOINTS
@@ -30,8 +31,9 @@ from skinexp.training.stoppers import Counters
 log = logging.getLogger(__name__)
 
 FOLDER, FILE = CHECKPOINTS, "training.npz"  # in the run's directory
-VERSION = 1  # raise it when a checkpoint of before cannot be gone on with
+VERSION = 2  # raise it when a checkpoint of before cannot be gone on with
 ARRAYS = ("network", "best_weights", "optimizer")
+FACTS, SEAL = "facts", "seal"  # a digest of everything else, so that a checkpoint that was damaged or edited is found
 
 Arrays = dict[str, np.ndarray]
 
@@ -68,19 +70,23 @@ def write(checkpoint: Checkpoint, fingerprint: str, directory: Path) -> None:
         UserError: if the disk has no room for it.
     """
     facts = {name: value for name, value in vars(checkpoint).items() if name not in ARRAYS}
-    text = json.dumps({"fingerprint": fingerprint, **facts})
-    arrays = {f"{part}/{name}": value for part in ARRAYS for name, value in getattr(checkpoint, part).items()}
+    arrays: Arrays = {f"{part}/{name}": value for part in ARRAYS for name, value in getattr(checkpoint, part).items()}
+    text = json.dumps({"fingerprint": fingerprint, **facts, SEAL: _seal(facts, arrays)})
+    content: dict[str, Any] = {FACTS: np.frombuffer(text.encode(), np.uint8), **arrays}
     unfinished = directory / f"{FILE}.part"
     try:
         directory.mkdir(parents=True, exist_ok=True)
         with unfinished.open("wb") as stream:
-            np.savez(stream, facts=np.frombuffer(text.encode(), np.uint8), **arrays)
+            np.savez(stream, **content)
             stream.flush()
             os.fsync(stream.fileno())
         unfinished.replace(directory / FILE)
     except OSError as error:
         if error.errno not in NO_ROOM:
-            raise
+            reason = error.strerror or error
+            raise UserError(
+                f"hydra.run.dir: {directory} cannot be written: {reason}. Name another directory"
+            ) from error
         unfinished.unlink(missing_ok=True)  # what else the run has to write needs the room
         raise _no_room(directory, len(text) + sum(value.nbytes for value in arrays.values())) from error
 
@@ -89,18 +95,22 @@ def read(directory: Path, fingerprint: str) -> Checkpoint | None:
     """Returns the checkpoint of exactly this training; None if none can be used, with the reason in the log."""
     try:
         with (directory / FILE).open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
-            facts = json.loads(stored["facts"].tobytes())
+            facts = json.loads(stored[FACTS].tobytes())
             if facts.pop("fingerprint") != fingerprint:
                 log.warning(
                     "Training  starts at the beginning: the checkpoint belongs to other options, data or weights"
                 )
                 return None
-            arrays: dict[str, Any] = {part: _below(part, stored) for part in ARRAYS}
-            return Checkpoint(**facts, **arrays)
+            arrays = {name: stored[name] for name in stored if name != FACTS}
+            if facts.pop(SEAL) != _seal(facts, arrays):
+                raise ValueError("its content is not what was written")
+            parts: dict[str, Any] = {part: _below(part, arrays) for part in ARRAYS}
+            return Checkpoint(**facts, **parts)
     except FileNotFoundError:
         return None
     except Exception as error:  # a damaged checkpoint must not prevent the training
         log.warning("Training  starts at the beginning: the checkpoint cannot be read (%s)", error)
+        remove_any(directory / FILE)  # it may be a directory, which no file replaces
         return None
 
 
@@ -123,6 +133,12 @@ def fingerprint(classifier: Classifier, plan: list[Phase], batches: Batches, con
         variables,
         digest_of_arrays(frozen),
     )
+
+
+def _seal(facts: Mapping[str, Any], arrays: Arrays) -> str:
+    """Returns a digest of the facts of a checkpoint and its arrays."""
+    shapes = [(name, list(arrays[name].shape)) for name in sorted(arrays)]
+    return digest(json.dumps(facts), shapes, digest_of_arrays(arrays[name] for name in sorted(arrays)))
 
 
 def _below(part: str, stored: Mapping[str, np.ndarray]) -> Arrays:

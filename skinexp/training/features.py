@@ -7,9 +7,10 @@ cached features takes a fraction of a second. It draws one of the views of each 
 
 import logging
 import math
+import os
 import shutil
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +18,16 @@ import keras
 import numpy as np
 
 from skinexp.core import terminal
+from skinexp.core.atomic_files import remove_any
 from skinexp.core.digest import digest, digest_of_arrays
 from skinexp.core.errors import UserError
 from skinexp.core.number_format import counted
 from skinexp.core.randomness import rng
+from skinexp.core.sealed_arrays import read_sealed, seal
 from skinexp.data import pipeline
 from skinexp.data.augment import Augmentation
 from skinexp.data.pipeline import Batches, EpochBatches, Images
-from skinexp.data.preparation.cache_lock import cache_lock
+from skinexp.data.preparation.cache_lock import FEATURES, cache_lock, disk_error
 from skinexp.models import Classifier
 from skinexp.models.extractor import Extractor, extractor
 from skinexp.models.scaling import LAYER as SCALING_LAYER
@@ -32,7 +35,7 @@ from skinexp.training import cut
 
 log = logging.getLogger(__name__)
 
-VERSION = 4  # raise it when the same inputs give other features
+VERSION = 5  # raise it when the same inputs give other features, or files of another form
 
 
 class FeatureBatches(EpochBatches):
@@ -132,24 +135,53 @@ def _cached(
     draws: Draws,
     cache: Path,
 ) -> np.ndarray:
-    """Returns (views, n, ...) float32 activations, memory-mapped from a file that is computed if it is missing."""
+    """Returns (views, n, ...) float32 activations, memory-mapped from a file that is computed if it is not there.
+
+    A damaged file is computed again. One that is whole is read without the lock: the cache may be read-only.
+    """
     weights = digest_of_arrays(value for below in cut.below(classifier, layer) for value in below.get_weights())
     key = _key(classifier, layer, weights, images, draws)
-    file = cache / "features" / f"{key}.npy"
-    with cache_lock(cache, key, "computes the same features"):
-        if file.is_file():
-            # Those of validation images have often been asked for just before.
-            log.log(logging.DEBUG if augmentation is None else logging.INFO, "Features  found in the cache")
-        else:
-            file.parent.mkdir(parents=True, exist_ok=True)
-            unfinished = file.with_suffix(".part.npy")
-            extract = _extractor(classifier.network, layer, weights)
-            shape = (len(draws), len(images), *classifier.network.get_layer(layer).output.shape[1:])
-            _compute(extract, shape, images, batch_size, augmentation, draws, unfinished)
-            unfinished.replace(file)
-            views = f", {len(draws)} views each" if len(draws) > 1 else ""
-            log.info("Features  of %s%s", counted(len(images), "image"), views)
-    return np.load(file, mmap_mode="c")
+    file = cache / FEATURES / f"{key}.npy"
+    shape = (len(draws), len(images), *classifier.network.get_layer(layer).output.shape[1:])
+    found = read_sealed(file, key, shape)
+    if found is None:
+        with cache_lock(cache, key, "computes the same features"):
+            found = read_sealed(file, key, shape)
+            if found is None:
+                extract = _extractor(classifier.network, layer, weights)
+                _write(file, key, partial(_compute, extract, shape, images, batch_size, augmentation, draws))
+                views = f", {len(draws)} views each" if len(draws) > 1 else ""
+                log.info("Features  of %s%s", counted(len(images), "image"), views)
+                return _written(file, key, shape)
+    # Those of validation images have often been asked for just before.
+    log.log(logging.DEBUG if augmentation is None else logging.INFO, "Features  found in the cache")
+    return found
+
+
+def _write(file: Path, key: str, compute: Callable[[Path], None]) -> None:
+    """Writes a file of features whole or not at all, in place of a damaged one if there is one.
+
+    Args:
+        file: of the features.
+        key: of them.
+        compute: writes the features to a file.
+    """
+    if os.path.lexists(file):
+        log.warning("Damaged   features in %s are computed again", file)
+        remove_any(file)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = file.with_suffix(".part.npy")
+    compute(unfinished)
+    seal(unfinished, key)
+    unfinished.replace(file)
+
+
+def _written(file: Path, key: str, shape: tuple[int, ...]) -> np.ndarray:
+    """Returns the features that were just written."""
+    found = read_sealed(file, key, shape)
+    if found is None:
+        raise disk_error(file)
+    return found
 
 
 @lru_cache(maxsize=1)
@@ -178,7 +210,7 @@ def _compute(
     file: Path,
 ) -> None:
     """Writes the features batch by batch, so that they need not fit into memory."""
-    file.unlink(missing_ok=True)  # a job that was killed may have left it
+    remove_any(file)  # a job that was killed may have left it
     _check_room(file.parent, math.prod(shape) * np.dtype(np.float32).itemsize)
     features = np.lib.format.open_memmap(file, mode="w+", dtype=np.float32, shape=shape)
     with terminal.bar("Features", len(draws) * len(images)) as bar:

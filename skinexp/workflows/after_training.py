@@ -110,7 +110,7 @@ class AfterTraining:
         return predict(self.classifier, self.batches, self.table.frame)
 
     def write_predictions(self, predictions: Predictions) -> None:
-        predictions.table.to_parquet(self.directory / run_files.PREDICTIONS, index=False)
+        predictions.table.to_parquet(self.directory / run_files.PREDICTIONS, index=False, write_page_checksum=True)
 
     def evaluate(self, predictions: Predictions) -> TestEvaluation:
         options = EvaluationOptions(**dataclasses.asdict(self.config.evaluate), seed=self.config.seed)

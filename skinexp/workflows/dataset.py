@@ -4,12 +4,14 @@ import logging
 from collections.abc import Callable, Collection, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from skinexp.config.schema import Config, Data
 from skinexp.data import audit, facts, pipeline
 from skinexp.data.audit import Findings
 from skinexp.data.pipeline import Batches
 from skinexp.data.preparation import image_cache
+from skinexp.data.preparation.cache_lock import require_usable
 from skinexp.data.preparation.image_cache import Prepared
 from skinexp.data.sources import registry
 from skinexp.data.split import split
@@ -51,6 +53,7 @@ def load_dataset(
         UserError: if the images cannot be loaded, prepared or split, or if the audit stops the run.
     """
     with stage("data"):
+        require_usable(Path(config.data.cache))
         table = load_table(config.data, config.seed, load)
     with stage("prepare"):
         prepared = prepare(table, config.data)

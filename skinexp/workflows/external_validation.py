@@ -50,7 +50,7 @@ def run(run: TrainedRun, table: Table, config: Config, directory: Path, run_log:
         warnings.simplefilter("ignore", UndefinedMetricWarning)  # a sentence says so below
         predictor = load_predictor(run.model_file, run.preprocess, OperatingPoint(run.threshold, run.calibrator))
         predicted = predictor.predict_table(prepared.images, prepared.table.frame)
-        predicted.table.to_parquet(directory / run_files.PREDICTIONS, index=False)
+        predicted.table.to_parquet(directory / run_files.PREDICTIONS, index=False, write_page_checksum=True)
         options = EvaluationOptions(**dataclasses.asdict(config.evaluate))
         evaluation = evaluate(predicted.table, options, predictor.operating_point)
         evaluation_outputs.write_evaluation(evaluation, directory, run_log)

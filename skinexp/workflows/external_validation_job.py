@@ -41,8 +41,10 @@ def run(name: str, overrides: list[str], output: Path | None = None, uri: str | 
     config = evaluation_config.match_run(config, overrides, trained.preprocess, _reported(trained))
 
     from skinexp.core import terminal
+    from skinexp.data.preparation.cache_lock import require_usable
     from skinexp.data.sources import registry
 
+    require_usable(Path(config.data.cache))
     table = registry.load(config.data, config.seed, one_class=True)
     directory = _directory(output)
     log = directory / run_files.EVALUATE_LOG

@@ -92,9 +92,11 @@ def _train(config: Config, job: Job, run_log: RunLog) -> float:
     check(config)
     run_log.track(config.tracking, {"sweep": job.sweep and job.sweep.name}, job.parent, job.resumed)
 
+    from skinexp.data.preparation.cache_lock import require_usable
     from skinexp.data.sources import registry
 
     with run_log.stage("data"):  # before the backend, whose import takes long: most mistakes are found here
+        require_usable(Path(config.data.cache))
         table = registry.load(config.data, config.seed)
 
     from skinexp import compute

@@ -1,6 +1,8 @@
 """What every network of the table promises, whatever it is built from."""
 
 import dataclasses
+import time
+import zipfile
 from itertools import pairwise
 
 import keras
@@ -13,7 +15,7 @@ from skinexp.config.conf_files import CONF
 from skinexp.config.schema import Head, Model
 from skinexp.contracts.backbones import MODEL_NAMES
 from skinexp.models import Classifier
-from skinexp.models.archive import load_metadata, save_model
+from skinexp.models.archive import REFERENCE, load_metadata, load_reference, replace_metadata, save_model
 from skinexp.models.backbone_graphs import CONTRACTS
 from skinexp.models.classifier import FEATURES
 from tests.models.backbones_by_depth import BACKBONES, NETWORKS
@@ -250,3 +252,20 @@ def test_what_is_needed_to_use_a_network_is_saved_with_it(tmp_path):
     metadata = {"preprocess": {"size": 32, "crop_border": True}, "threshold": 0.37, "classes": ["benign", "malignant"]}
     save_model(network, tmp_path / "model.keras", metadata)
     assert load_metadata(tmp_path / "model.keras") == metadata
+
+
+def test_what_a_file_holds_beside_a_network_can_be_dated_by_any_clock(tmp_path, monkeypatch):
+    file = tmp_path / "model.keras"
+    with zipfile.ZipFile(file, "w") as stored, stored.open("config.json", "w") as entry:
+        entry.write(b"{}")
+    monkeypatch.setattr(time, "localtime", lambda *_: time.gmtime(0))  # 1970, before which no ZIP archive can be dated
+    replace_metadata(file, {"threshold": 0.5})
+    assert load_metadata(file) == {"threshold": 0.5}
+
+
+def test_damaged_statistics_beside_a_network_are_left_out_and_that_is_said(tmp_path, caplog):
+    file = tmp_path / "model.keras"
+    with zipfile.ZipFile(file, "w") as stored:
+        stored.writestr(REFERENCE, b"no arrays")
+    assert load_reference(file) is None
+    assert caplog.messages[0].startswith(f"Damaged   statistics of the training images in {file}: ")

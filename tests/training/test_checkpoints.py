@@ -1,6 +1,7 @@
 """A training that was interrupted ends as if it had not been, bit for bit, whenever that was."""
 
 import io
+import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -322,6 +323,34 @@ def test_a_file_that_cannot_be_read_is_told_and_left_aside(damage, written, tmp_
     assert checkpoints.read(tmp_path, "this one") is None
     (line,) = caplog.messages
     assert line.startswith("Training  starts at the beginning: the checkpoint cannot be read (")
+
+
+@pytest.mark.parametrize("change", ["a key less", "a key more", "another type", "an array less", "a directory"])
+def test_a_checkpoint_that_is_not_what_was_written_is_left_aside(change, written, tmp_path, caplog):
+    file = tmp_path / FILE
+    with np.load(file, allow_pickle=False) as stored:
+        content = {name: stored[name] for name in stored}
+    facts = json.loads(content["facts"].tobytes())
+    match change:
+        case "a key less":
+            del facts["rows"]
+        case "a key more":
+            facts["of another version"] = 1
+        case "another type":
+            facts["finished"] = "1"
+        case "an array less":
+            del content["network/dropout/0"]
+    content["facts"] = np.frombuffer(json.dumps(facts).encode(), np.uint8)
+    file.unlink()
+    if change == "a directory":
+        (file / "inside").mkdir(parents=True)
+    else:
+        np.savez(file, **content)
+    assert checkpoints.read(tmp_path, "this one") is None
+    (line,) = caplog.messages
+    assert line.startswith("Training  starts at the beginning: the checkpoint cannot be read (")
+    checkpoints.write(written, "this one", tmp_path)
+    assert checkpoints.read(tmp_path, "this one") is not None
 
 
 def test_where_there_is_no_checkpoint_nothing_is_said(tmp_path, caplog):

@@ -19,6 +19,7 @@ from skinexp.models import Classifier
 from skinexp.models.classifier import FEATURES
 from skinexp.training import features, fit, phase_task
 from skinexp.training.features import FeatureBatches
+from tests.security.damage import WAYS, remove
 
 LIGHT = Augment(flip=True, rotation=0.05, brightness=0.1)
 
@@ -278,3 +279,26 @@ def test_no_more_views_are_computed_than_epochs_could_show(classifier, batches, 
     fit(classifier(), batches(LIGHT), run, tmp_path)
     shapes = {np.load(file, mmap_mode="r").shape[0] for file in (tmp_path / "features").iterdir()}
     assert shapes == {1, 2, 3}  # validation images, two epochs of the head, three of fine-tuning
+
+
+# Damage
+
+
+def test_damaged_features_are_computed_again_and_that_is_said(classifier, batches, tmp_path, caplog):
+    tiny, parts = classifier(), batches()
+    expected = np.array(features.validation_features(tiny, FEATURES, parts, tmp_path / "of nothing"))
+    features.validation_features(tiny, FEATURES, parts, tmp_path)
+    (file,) = (tmp_path / "features").iterdir()
+    for damage in WAYS:
+        damage(file)
+        caplog.clear()
+        np.testing.assert_array_equal(features.validation_features(tiny, FEATURES, parts, tmp_path), expected)
+        said = [line for line in caplog.messages if line.startswith("Damaged")]
+        assert said == [f"Damaged   features in {file} are computed again"] * (damage is not remove)
+
+
+def test_features_of_a_cache_that_cannot_be_written_are_read(classifier, batches, tmp_path, monkeypatch):
+    tiny, parts = classifier(), batches()
+    expected = features.validation_features(tiny, FEATURES, parts, tmp_path)
+    monkeypatch.setattr(features, "cache_lock", None)  # which writes
+    np.testing.assert_array_equal(features.validation_features(tiny, FEATURES, parts, tmp_path), expected)

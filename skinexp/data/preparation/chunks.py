@@ -3,8 +3,9 @@
 Worker processes import this file, so it imports little.
 """
 
+import json
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,6 +24,7 @@ class Target:
     file: Path
     offset: int  # of the first image
     options: Preprocess
+    key: str  # of the cache entry: checksums of another entry do not fit
 
     @property
     def row_bytes(self) -> int:
@@ -48,25 +50,30 @@ class Written:
 
     first: int
     size: int
-    checksum: int  # CRC-32 of its pixels
+    checksum: int  # see `checksum`
     bad: dict[int, str] = field(default_factory=dict)  # row and reason of images without pixels: zeros stand for them
+
+
+def checksum(pixels: bytes | bytearray, bad: Mapping[int, str], key: str) -> int:
+    """Returns the CRC-32 of a chunk: of the entry's key, the images without pixels, and the pixels of all images."""
+    return zlib.crc32(pixels, zlib.crc32(json.dumps([key, sorted(bad.items())]).encode()))
 
 
 def write(chunk: Chunk, target: Target) -> Written:
     """Prepares a chunk and writes its pixels to their place in the file."""
-    bad, checksum = {}, 0
+    bad: dict[int, str] = {}
+    pixels = bytearray()
+    for row, position in enumerate(chunk.positions, chunk.first):
+        prepared = prepare_one(chunk.reader, target.options, position)
+        if isinstance(prepared, str):
+            bad[row] = prepared
+        pixels += bytes(target.row_bytes) if isinstance(prepared, str) else prepared.tobytes()
     with target.file.open("r+b", buffering=0) as stream:
         stream.seek(target.offset + chunk.first * target.row_bytes)
-        for row, position in enumerate(chunk.positions, chunk.first):
-            prepared = prepare_one(chunk.reader, target.options, position)
-            if isinstance(prepared, str):
-                bad[row] = prepared
-            pixels = bytes(target.row_bytes) if isinstance(prepared, str) else prepared.tobytes()
-            checksum = zlib.crc32(pixels, checksum)
-            left = memoryview(pixels)
-            while left:  # a nearly full disk accepts a part first, and fails then
-                left = left[stream.write(left) :]
-    return Written(chunk.first, chunk.size, checksum, bad)
+        left = memoryview(pixels)
+        while left:  # a nearly full disk accepts a part first, and fails then
+            left = left[stream.write(left) :]
+    return Written(chunk.first, chunk.size, checksum(pixels, bad, target.key), bad)
 
 
 def prepare_one(reader: Reader, options: Preprocess, position: int) -> np.ndarray | str:

@@ -1,6 +1,5 @@
 """The cache of prepared images: each image is prepared once, in parallel processes; trainings memory-map the result."""
 
-import json
 import logging
 import shutil
 from collections.abc import Generator, Iterator
@@ -19,17 +18,18 @@ from skinexp.core.errors import NO_ROOM, UserError, listed
 from skinexp.core.number_format import counted
 from skinexp.data import image_readers
 from skinexp.data.preparation import chunks, preprocess, worker_pool
-from skinexp.data.preparation.cache_lock import cache_lock
+from skinexp.data.preparation.cache_files import CHUNK, CacheFiles
+from skinexp.data.preparation.cache_lock import PREPARED, cache_lock, disk_error
 from skinexp.data.preparation.chunks import Chunk, Written, prepare_one
 from skinexp.data.preparation.pixel_depth import FULL
-from skinexp.data.preparation.resumable_cache import BAD, CHUNK, IMAGES, ResumableCache
+from skinexp.data.preparation.resumable_cache import ResumableCache
 from skinexp.data.table import Reader, Table
 
 __all__ = ["Prepared", "prepare", "prepare_one", "read"]
 
 log = logging.getLogger(__name__)
 
-VERSION = 3  # of the preparation: increase it if the same image and options give other pixels
+VERSION = 4  # of the preparation: increase it if the same image and options give other pixels
 FEWEST_FOR_PROCESSES = 200  # below, starting processes costs more than it saves
 
 
@@ -57,8 +57,8 @@ class Prepared:
 def prepare(table: Table, options: Data) -> Prepared:
     """Decodes and preprocesses all images of a table, or finds them in the cache.
 
-    An interrupted preparation is resumed. If several jobs prepare the same images at the same time, one does it and the
-    others wait.
+    An interrupted preparation is resumed, and a damaged cache is repaired. If several jobs prepare the same images at
+    the same time, one does it and the others wait.
 
     Args:
         table: the images.
@@ -66,22 +66,31 @@ def prepare(table: Table, options: Data) -> Prepared:
 
     Raises:
         UserError: if images cannot be used and `data.on_bad_image` is `fail`; the message lists them by path. Or if
-            the disk has no room for them.
+            the cache cannot be written, or its disk has no room for them. Or if a file changed since the table was
+            loaded.
     """
     key = digest(VERSION, options.preprocess, table.frame["sha256"].tolist(), *_scale(table))
-    directory = Path(options.cache) / "prepared" / key
-    if directory.is_dir() or not _fill(directory, table, options):
-        log.info("Prepared  %s, found in the cache", counted(len(table.frame), "image"))
+    files = CacheFiles(Path(options.cache) / PREPARED / key, key, len(table.frame), options.preprocess)
+    found = files.read()
+    if found is not None or not _fill(files, table, options):
+        log.info("Prepared  %s, found in the cache", counted(files.rows, "image"))
     else:
-        log.info("Prepared  %s at %d px", counted(len(table.frame), "image"), options.preprocess.size)
-    reasons = json.loads((directory / BAD).read_text())
-    bad = {table.frame["path"].iloc[int(row)]: reason for row, reason in reasons.items()}
-    _report(bad, len(table.frame), options.on_bad_image)
-    images = np.load(directory / IMAGES, mmap_mode="c")  # copy-on-write: a tensor may share it
-    readable = np.setdiff1d(np.arange(len(table.frame)), [int(row) for row in reasons])
+        log.info("Prepared  %s at %d px", counted(files.rows, "image"), options.preprocess.size)
+    images, reasons = found or _written(files)
+    bad = {table.frame["path"].iloc[row]: reason for row, reason in reasons.items()}
+    _report(bad, files.rows, options.on_bad_image)
+    readable = np.setdiff1d(np.arange(files.rows), list(reasons))
     frame = table.frame.iloc[readable].reset_index(drop=True)
     # Bad images leave rows of zeros behind: `row` skips them without a copy of the rest.
-    return Prepared(images, replace(table, frame=frame.assign(row=readable)), bad, directory)
+    return Prepared(images, replace(table, frame=frame.assign(row=readable)), bad, files.directory)
+
+
+def _written(files: CacheFiles) -> tuple[np.ndarray, dict[int, str]]:
+    """Returns what was just written to the cache."""
+    found = files.read()
+    if found is None:
+        raise disk_error(files.directory)
+    return found
 
 
 def _scale(table: Table) -> list[int]:
@@ -95,18 +104,23 @@ def read(reader: Reader, position: int) -> np.ndarray:
     return preprocess.decode(pixels) if isinstance(pixels, bytes) else pixels
 
 
-def _fill(directory: Path, table: Table, options: Data) -> bool:
+def _fill(files: CacheFiles, table: Table, options: Data) -> bool:
     """Prepares what is not prepared yet; returns False if another job has done so meanwhile."""
-    unprepared = len(table.frame)
+    unprepared = files.rows
     try:
-        with cache_lock(Path(options.cache), directory.name, "prepares the same images"):
-            if directory.is_dir():
+        with cache_lock(Path(options.cache), files.key, "prepares the same images"):
+            if files.read() is not None:
                 return False
-            unfinished = ResumableCache(directory, len(table.frame), options.preprocess)
+            unfinished = ResumableCache(files)
             unprepared -= unfinished.done_rows
-            if shutil.disk_usage(directory.parent).free < unprepared * unfinished.target.row_bytes:
+            if unfinished.is_repair:
+                log.warning(
+                    "Damaged   prepared images in %s: %s of %s are prepared again",
+                    *(files.directory, f"{unprepared:,}", f"{files.rows:,}"),
+                )
+            if shutil.disk_usage(files.directory.parent).free < unprepared * unfinished.target.row_bytes:
                 raise _no_room(options, unprepared)
-            if before := unfinished.done_rows:
+            if (before := unfinished.done_rows) and not unfinished.is_repair:
                 log.info("Preparing %s; prepared already: %s", counted(unfinished.rows, "image"), f"{before:,}")
             with (
                 terminal.bar("Preparing", unfinished.rows) as progress,

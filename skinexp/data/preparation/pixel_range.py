@@ -12,6 +12,7 @@ from typing import BinaryIO
 
 from PIL import Image
 
+from skinexp.core.errors import UserError
 from skinexp.data.preparation import preprocess
 from skinexp.data.preparation.pixel_depth import BITS, FULL, PNG, PNG_DEPTH, colours, is_deep_tiff, values
 
@@ -63,6 +64,9 @@ def largest_value(reads: Iterable[Callable[[], bytes]], threads: int) -> int:
     Args:
         reads: return the bytes of a file each.
         threads: files that are in memory at a time.
+
+    Raises:
+        UserError: if a file changed since it was listed.
     """
     with ThreadPoolExecutor(threads) as pool:
         return max(pool.map(_largest, reads), default=0)
@@ -73,6 +77,8 @@ def _largest(read: Callable[[], bytes]) -> int:
         data = read()
         with preprocess.without_warnings, preprocess.opened(data) as image:
             found = values(image, data)
+    except UserError:
+        raise  # the file has changed since it was listed
     except Exception:  # preparation reports the file, with the reason
         return 0
     if found is None or not found.size:

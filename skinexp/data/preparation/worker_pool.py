@@ -51,7 +51,7 @@ class Worker:
     """One process; see `skinexp.data.preparation.worker`."""
 
     def __init__(self, target: Target) -> None:
-        self._process = ChildProcess("skinexp.data.preparation.worker", variables=VARIABLES)
+        self._process = ChildProcess("skinexp.data.preparation.worker", variables=VARIABLES, option="data.workers=1")
         self._target: Target | None = target  # sent with the first chunk
 
     def __enter__(self) -> "Worker":

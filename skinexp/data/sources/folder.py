@@ -11,7 +11,7 @@ import pandas as pd
 
 from skinexp.config.schema import Data
 from skinexp.core.errors import UserError
-from skinexp.data.image_readers import FileReader
+from skinexp.data.image_readers import UNREADABLE, CheckedReader, FileReader
 from skinexp.data.preparation.pixel_range import is_deep
 from skinexp.data.sources import licence
 from skinexp.data.sources.licence import licence_file
@@ -54,12 +54,13 @@ class FolderSource(Source):
         if any(masks := masks_of(files, {*below}.difference(files))):
             paths = [mask and printable(str(directory / mask)) for mask in masks]
             frame = frame.assign(**{MASK: np.array(paths, dtype=object)})
+        listed = tuple(zip(frame["sha256"], frame["path"], strict=True))
         if "image_id" not in frame:
             frame.insert(0, "image_id", _ids(files))
         return Listing(
             directory.resolve().name,
             frame,
-            FileReader(directory, files),
+            CheckedReader(FileReader(directory, files), listed),
             licence_file(directory),
             deep=tuple(position for position, (_, deep) in enumerate(inspected) if deep),
             unused=_unused(directory, below, {*files, options.manifest}, reason),
@@ -136,8 +137,8 @@ def _inspect(file: Path) -> tuple[str, bool]:
     """Returns the checksum of a file, and whether it stores more than 8 bits a channel."""
     try:
         if reason := why_no_file(file):
-            return f"unreadable: {reason}", False
+            return f"{UNREADABLE}{reason}", False
         with file.open("rb") as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest(), is_deep(stream)
     except OSError as error:
-        return f"unreadable: {error.strerror or error}", False  # the preparation reports the file, by path
+        return f"{UNREADABLE}{error.strerror or error}", False  # the preparation reports the file, by path

@@ -11,7 +11,7 @@ import pandas as pd
 
 from skinexp.config.schema import Data
 from skinexp.core.errors import UserError
-from skinexp.data.image_readers import HubReader
+from skinexp.data.image_readers import CheckedReader, HubReader
 from skinexp.data.preparation.pixel_range import is_deep
 from skinexp.data.sources.source import Listing, Source, image_column, part_name
 from skinexp.data.table import GIVEN_SPLIT
@@ -53,10 +53,12 @@ class HubSource(Source):
             given = [part_name(name.partition("[")[0].strip()) for name in names]  # of a slice, such as train[:10%]
             parts_of_rows = np.repeat(np.array(given, dtype=object), [len(part) for part in parts])
             frame = frame.assign(**{GIVEN_SPLIT: parts_of_rows})
+        listed = tuple(zip(frame["sha256"], frame["path"], strict=True))
         if "image_id" not in frame:
             frame.insert(0, "image_id", [f"{position:06d}" for position in range(len(frame))])
         deep = tuple(position for position, (_, is_deep) in enumerate(inspected) if is_deep)
-        return Listing(Path(str(options.path)).name, frame, reader, dataset.info.license or None, deep=deep)
+        checked = CheckedReader(reader, listed)
+        return Listing(Path(str(options.path)).name, frame, checked, dataset.info.license or None, deep=deep)
 
 
 def _inspect(data: bytes) -> tuple[str, bool]:

@@ -125,14 +125,14 @@ def test_a_file_that_may_not_be_read_is_listed_as_such(bad, tmp_path, pictures, 
         for name in ("benign", "malignant"):
             (tmp_path / name).mkdir(exist_ok=True)
             (tmp_path / name / f"{number}.png").write_bytes(encoded(picture))
-    whole = Path.read_bytes
+    opened = Path.open
 
-    def refused(path: Path) -> bytes:
+    def refused(path: Path, *arguments, **more):
         if path.name == "2.png":
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-        return whole(path)
+        return opened(path, *arguments, **more)
 
-    monkeypatch.setattr(Path, "read_bytes", refused)
+    monkeypatch.setattr(Path, "open", refused)
     options = options_for(tmp_path, tmp_path / "cache")
     table = registry.load(options, seed=0)
     assert set(image_cache.prepare(table, options).bad.values()) == {"Permission denied"}

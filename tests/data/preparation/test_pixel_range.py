@@ -92,7 +92,7 @@ def test_sets_of_8_bits_have_no_range_and_keep_their_cache(tmp_path):
     write(tmp_path, ("benign/a.png", GREY.astype(np.uint8)), ("malignant/b.jpg", COLOUR.astype(np.uint8)))
     table = load(options(tmp_path), 0)
     assert table.pixel_range is None
-    assert isinstance(table.reader, image_readers.FileReader)
+    assert not isinstance(table.reader, image_readers.RangeReader)
     ours = image_cache.prepare(table, options(tmp_path)).directory
     set_to_12 = options(tmp_path, pixel_bits=12)
     assert image_cache.prepare(load(set_to_12, 0), set_to_12).directory == ours

@@ -133,7 +133,7 @@ def assert_like(undisturbed: bytes, prepared: image_cache.Prepared, options: Dat
     assert [Path(path).name for path in prepared.bad] == [f"{BROKEN:03d}.jpg"]
     assert len(prepared.table.frame) == COUNT - 1
     assert entries(options) == [prepared.directory]
-    assert sorted(file.name for file in prepared.directory.iterdir()) == ["bad.json", "images.npy"]
+    assert sorted(file.name for file in prepared.directory.iterdir()) == ["images.npy", "progress.jsonl"]
 
 
 # Stopped and killed
