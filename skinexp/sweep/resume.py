@@ -25,12 +25,6 @@ from skinexp.sweep.manifest import Manifest
 ARGUMENT = re.compile(r"\+*resume=(?P<directory>.*)")
 ALLOWED = re.compile(r"(-m|--multirun|hydra/launcher=.*|\+*hydra\.launcher\..*)$")  # how, not what
 LAUNCHER = re.compile(r"\+*hydra[/.]launcher\b")
-MANIFEST = {  # types of what is read of sweep.json
-    **dict.fromkeys(("overrides", "settings", "varied", "jobs"), list),
-    **dict.fromkeys(("status", "place", "command"), str),
-    "lives": int,
-    "tracking": dict,
-}
 
 
 @dataclass(frozen=True)
@@ -88,15 +82,7 @@ def read_arguments() -> Path | None:
 def _of_sweep(directory: Path) -> Record:
     """Returns the command that created a sweep."""
     file = directory / run_files.SWEEP
-    try:
-        sweep = Manifest.load(directory)
-        wrong = [key for key, type_ in MANIFEST.items() if not isinstance(getattr(sweep, key), type_)]
-    except UserError:
-        raise
-    except (OSError, ValueError, TypeError) as error:
-        raise UserError(f"resume: {file} is damaged, or of another version of skinexp: {error}") from error
-    if wrong:
-        raise UserError(f"resume: {file} is damaged: its {wrong[0]} is none that skinexp writes")
+    sweep = Manifest.load(directory)
     place = f"hydra.sweep.dir={value_text(str(directory))}"
     return Record(file, sweep.place, [*sweep.overrides, *sweep.settings], ("-m",), (place,))
 

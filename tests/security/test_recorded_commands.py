@@ -207,7 +207,6 @@ def test_children_and_theirs_import_nothing_of_the_working_directory(tmp_path):
 @pytest.mark.parametrize(
     "changes",
     [
-        {"overrides": "seed=1"},
         {"settings": {"hydra.verbose": True}},
         {"place": 3},
         {"lives": "many"},
@@ -218,11 +217,20 @@ def test_children_and_theirs_import_nothing_of_the_working_directory(tmp_path):
     ],
     ids=str,
 )
-def test_a_damaged_record_of_a_sweep_is_one_sentence(changes, tmp_path):
+def test_of_a_damaged_record_of_a_sweep_what_is_whole_is_repeated(changes, tmp_path):
     file = records.sweep(tmp_path / "sent", "seed=0,1") / SWEEP
     file.write_text(json.dumps(json.loads(file.read_text()) | changes))
     sys.argv[1:] = ["resume=sent"]
-    with pytest.raises(UserError, match=r"resume: .*sweep\.json is damaged"):
+    resume.read_arguments()
+    assert sys.argv[1:] == ["-m", "seed=0,1", f'hydra.sweep.dir="{tmp_path}/sent"']
+
+
+@pytest.mark.parametrize("changes", [{"overrides": "seed=1"}, {"overrides": None}, {"overrides": [1]}], ids=str)
+def test_a_sweep_whose_command_is_not_known_is_one_sentence(changes, tmp_path):
+    file = records.sweep(tmp_path / "sent", "seed=0,1") / SWEEP
+    file.write_text(json.dumps(json.loads(file.read_text()) | changes))
+    sys.argv[1:] = ["resume=sent"]
+    with pytest.raises(UserError, match=r"sweep\.json (is damaged|a record)|is no text"):
         resume.read_arguments()
 
 
@@ -230,5 +238,5 @@ def test_a_damaged_record_of_a_sweep_is_one_sentence(changes, tmp_path):
 def test_a_record_of_a_sweep_that_is_no_record_is_one_sentence(text, tmp_path):
     (records.sweep(tmp_path / "sent", "seed=0,1") / SWEEP).write_text(text)
     sys.argv[1:] = ["resume=sent"]
-    with pytest.raises(UserError, match=r"resume: .*sweep\.json is damaged"):
+    with pytest.raises(UserError, match=r"sweep\.json is damaged"):
         resume.read_arguments()
