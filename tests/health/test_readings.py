@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from skinexp.core.strict_json import to_strict_json
+from skinexp.health import epoch_monitor
 from skinexp.health.observations import Observations
 from skinexp.health.readings import Readings, measured
 from skinexp.training.phases import Phase
@@ -64,3 +65,13 @@ def test_the_latest_and_the_largest_reading_are_finite_ones_of_all_times():
     )
     assert observations.latest.to_dict() == {"dead_units": 0.3, "logit_std": 0.2, "gradient/a": 1.0}
     assert observations.largest.dead_units == 0.9
+
+
+@pytest.mark.parametrize("text", ["", "?", "[]", '{"head": 7}', '{"head": {"of another version": 1}}', '{"head": [1]}'])
+def test_a_damaged_file_of_the_ends_of_phases_is_left_aside_and_that_is_said(text, tmp_path, caplog):
+    file = tmp_path / "health.json"
+    assert epoch_monitor._kept(file) == {}
+    assert not caplog.messages
+    file.write_text(text)
+    assert epoch_monitor._kept(file) == {}
+    assert caplog.messages[0].startswith(f"Damaged   {file}: the ends of earlier phases are not examined (")
