@@ -22,7 +22,8 @@ REFUSED = [  # what is typed, how the sentence begins, what else it says
     (
         "run optim.lr=1 data=phantom",
         "optim.lr=1: ",
-        "only data=OPTION, data.KEY=VALUE, seed=N and evaluate.prevalence=SHARE are accepted",
+        "only data=OPTION, data.KEY=VALUE, seed=N, evaluate.prevalence=SHARE and "
+        "evaluate.risk_threshold=RISK are accepted",
     ),
     ("run model=mobilenet data=phantom", "model=mobilenet: ", "only data=OPTION"),
     ("run data=phantom data.preprocess.size=64", "data.preprocess.size=64: ", "as the model's training images were"),

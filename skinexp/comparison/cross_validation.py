@@ -9,7 +9,7 @@ from copy import deepcopy
 from dataclasses import dataclass, replace
 from typing import Any
 
-from skinexp.comparison.decisions import is_calibrated, with_calibrated
+from skinexp.comparison.decisions import PREVALENCE, RISK_THRESHOLD, is_calibrated, with_calibrated
 from skinexp.comparison.swept_keys import settings
 from skinexp.core.digest import digest
 from skinexp.core.number_format import ABSENT, three_decimals
@@ -79,7 +79,13 @@ def with_pooled_scores(record: RunOutputs) -> RunOutputs:
     if table is None or record.pooled_folds is None:
         return record
     test = table.drop(columns="fold")
-    options = EvaluationOptions(prevalence=record.summary.setting("evaluate.prevalence"), resamples=RESAMPLES)
+    stated = record.summary.setting
+    options = EvaluationOptions(
+        stated("evaluate.threshold") or EvaluationOptions.threshold,
+        prevalence=stated(PREVALENCE),
+        resamples=RESAMPLES,
+        risk_threshold=stated(RISK_THRESHOLD),
+    )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what is undefined is shown as such
         found = scores_with_intervals(test, is_calibrated(test), options)

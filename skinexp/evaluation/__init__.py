@@ -3,7 +3,7 @@
 from skinexp.evaluation.cases import CLASSES, why_undefined
 from skinexp.evaluation.decision.calibration import Calibrator, fit_calibrator
 from skinexp.evaluation.decision.net_benefit import decision_curve, net_benefit
-from skinexp.evaluation.decision.prevalence import at_prevalence
+from skinexp.evaluation.decision.prevalence import at_prevalence, probabilities_at_prevalence
 from skinexp.evaluation.decision.threshold_rules import ThresholdRule, choose_threshold, parse_rule
 from skinexp.evaluation.decision.youden import youden_threshold
 from skinexp.evaluation.evaluate import TestEvaluation, evaluate
@@ -73,6 +73,7 @@ __all__ = [
     "pool_folds",
     "precision_recall_points",
     "predicted_labels",
+    "probabilities_at_prevalence",
     "probability_scores",
     "ranking_scores",
     "reliability_points",

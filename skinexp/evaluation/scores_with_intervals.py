@@ -8,7 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from skinexp.evaluation.cases import why_undefined
-from skinexp.evaluation.decision.prevalence import at_prevalence
+from skinexp.evaluation.decision.prevalence import at_prevalence, probabilities_at_prevalence
 from skinexp.evaluation.intervals.bootstrap import Bootstrap, bootstrap
 from skinexp.evaluation.intervals.delong import delong_interval
 from skinexp.evaluation.intervals.independent_difference import independent_difference
@@ -51,7 +51,10 @@ class ScoresWithIntervals:
 
 
 def scores_with_intervals(
-    test: pd.DataFrame, is_calibrated: bool, options: EvaluationOptions = DEFAULTS
+    test: pd.DataFrame,
+    is_calibrated: bool,
+    options: EvaluationOptions = DEFAULTS,
+    reference: float = math.nan,
 ) -> ScoresWithIntervals:
     """Scores test images, and gives each score its 95 % interval.
 
@@ -61,7 +64,10 @@ def scores_with_intervals(
             this; NaN if there is no threshold), optionally `image_id`, `group` and metadata. Thresholds may differ
             from image to image, as those of the folds of a cross-validation do.
         is_calibrated: whether to score calibrated probabilities beside the uncalibrated ones.
-        options: prevalence, resamples and seed. There is no net benefit at the prevalence if thresholds differ.
+        options: prevalence, risk threshold (or a cost rule, which states one), resamples and seed.
+        reference: share of malignant images among those on which probabilities were calibrated and the threshold was
+            chosen; NaN if it is unknown. There is no net benefit at the prevalence if neither it nor a risk threshold
+            is known, or if thresholds differ and no risk threshold is stated.
 
     Returns:
         A `ScoresWithIntervals`. What is undefined is NaN, with a warning.
@@ -74,7 +80,9 @@ def scores_with_intervals(
     resampled = _resampled(test, groups, is_calibrated, options)
     table = _score_table(test, groups, is_calibrated, resampled)
     if options.prevalence is not None:
-        table = pd.concat([table, _rows_at_prevalence(table, test["threshold"], options.prevalence)], ignore_index=True)
+        risk_threshold = _risk_threshold(test["threshold"], options, reference)
+        rows = _rows_at_prevalence(table, options.prevalence, risk_threshold)
+        table = pd.concat([table, rows], ignore_index=True)
     predicted = predicted_labels(test["calibrated"], test["threshold"])
     by_subgroup = subgroups(
         test.assign(probability=predicted).drop(columns=["calibrated", "threshold"]),
@@ -95,10 +103,13 @@ def _resampled(
     test: pd.DataFrame, groups: NDArray[np.str_], is_calibrated: bool, options: EvaluationOptions
 ) -> Bootstrap:
     """Returns plain, chosen and calibrated scores from the same resamples."""
-    metrics: dict[str, float | WeightedMetric] = {"": 0.5}
+    at_half = ThresholdScorer(test["label"], test["probability"], 0.5, options.common_risk_threshold)
+    metrics: dict[str, float | WeightedMetric] = {"": at_half}
     if why_undefined(test["label"], test["calibrated"]) is None:
         if test["threshold"].notna().all():
-            metrics[CHOSEN] = ThresholdScorer(test["label"], test["calibrated"], test["threshold"])
+            metrics[CHOSEN] = ThresholdScorer(
+                test["label"], test["calibrated"], test["threshold"], options.stated_risk_threshold
+            )
         if is_calibrated:
             metrics[CALIBRATED] = ProbabilityScorer(test["label"], test["calibrated"])
     return bootstrap(
@@ -180,13 +191,25 @@ def _mean(one: Interval, other: Interval) -> Interval:
     return Interval(*(end / 2 for end in difference))
 
 
-def _rows_at_prevalence(table: pd.DataFrame, thresholds: pd.Series, prevalence: float) -> pd.DataFrame:
+def _risk_threshold(thresholds: pd.Series, options: EvaluationOptions, reference: float) -> float:
+    """Returns the risk, at the stated prevalence, that is the price of a false positive; NaN if it is unknown.
+
+    A stated risk is one of the patients whom the model is for. The operating threshold is a probability among the
+    images on which it was chosen, and has to be shifted to these patients.
+    """
+    if not math.isnan(options.stated_risk_threshold):
+        return options.stated_risk_threshold
+    different = thresholds.unique()
+    if options.prevalence is None or len(different) != 1:
+        return math.nan
+    return float(probabilities_at_prevalence(float(different[0]), reference, options.prevalence))
+
+
+def _rows_at_prevalence(table: pd.DataFrame, prevalence: float, risk_threshold: float) -> pd.DataFrame:
     """Returns rows of predictive values and net benefit at a prevalence, at the operating threshold."""
     limits = table.set_index("score")[["estimate", "low", "high"]]
     recall, specificity = (Interval(*map(float, limits.loc[f"{name}{CHOSEN}"])) for name in ("recall", "specificity"))
-    different = thresholds.unique()
-    threshold = float(different[0]) if len(different) == 1 else math.nan
-    expected = at_prevalence(recall, specificity, prevalence, threshold)
+    expected = at_prevalence(recall, specificity, prevalence, risk_threshold)
     rows = [(f"{name}_at_prevalence", *interval, MOVER) for name, interval in expected.items()]
     return pd.DataFrame(rows, columns=table.columns)
 
