@@ -33,7 +33,7 @@ from skinexp.evaluation import (
 from skinexp.evaluation.intervals.bootstrap import limits, tail
 from skinexp.evaluation.intervals.delong import auc_components
 from skinexp.evaluation.intervals.interval import QUANTILE
-from skinexp.evaluation.intervals.jackknife import POSITIVE
+from skinexp.evaluation.intervals.jackknife import UNBOUNDED
 from skinexp.evaluation.intervals.jackknife import SHARES as BETWEEN
 from skinexp.evaluation.intervals.resampling import group_weights
 from skinexp.evaluation.metrics.weighted_roc import Ranking
@@ -52,7 +52,7 @@ NOT_USED = (  # in the table to say why
     "MOVER, own prevalence:",
 )
 # The evaluation reports Wilson's interval or the jackknife's.
-ALSO_OTHERS = tuple(f"bootstrap: {score}" for score in (*SHARES, *BETWEEN, *POSITIVE))
+ALSO_OTHERS = tuple(f"bootstrap: {score}" for score in (*SHARES, *BETWEEN, *UNBOUNDED))
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from skinexp.evaluation.cases import why_undefined
 from skinexp.evaluation.decision.prevalence import at_prevalence, probabilities_at_prevalence
 from skinexp.evaluation.intervals.bootstrap import Bootstrap, bootstrap
-from skinexp.evaluation.intervals.delong import delong_interval
+from skinexp.evaluation.intervals.fixed_rate import FIXED, fixed_rate_interval
 from skinexp.evaluation.intervals.independent_difference import independent_difference
 from skinexp.evaluation.intervals.interval import UNDEFINED, Interval
+from skinexp.evaluation.intervals.newcombe import auc_interval
 from skinexp.evaluation.intervals.wilson import grouped_wilson
 from skinexp.evaluation.metrics.count_scores import COUNT_SCORES
 from skinexp.evaluation.metrics.probability_scores import PROBABILITY_SCORES, ProbabilityScorer
@@ -26,8 +27,9 @@ from skinexp.evaluation.subgroups import subgroups
 from skinexp.evaluation.tables import groups_of
 
 CHOSEN, CALIBRATED = "_chosen", "_calibrated"  # ends of the names of scores
-MOVER, WILSON, DELONG = "MOVER of Wilson", "Wilson", "DeLong"  # methods of intervals
-BOOTSTRAP, JACKKNIFE = "bootstrap", "jackknife"
+MOVER, WILSON, NEWCOMBE = "MOVER of Wilson", "Wilson", "Newcombe"  # methods of intervals
+BOOTSTRAP, JACKKNIFE, RANKS = "bootstrap", "jackknife", "MOVER of Wilson and order statistics"
+NO_THRESHOLD = "none: too few images of the other class to bound the threshold"
 SHARES_OF_PREDICTED = ("precision", "npv")  # shares of the images with one predicted label
 COMBINED = ("f1", "balanced_accuracy", "mcc")  # scores of counts that are no share of images
 
@@ -139,12 +141,23 @@ def _score_table(
         for name in names
     }
     if resampled.intervals:  # else the bootstrap has warned already
-        found["roc_auc"] = delong_interval(test["label"], test["logit"], groups), DELONG
+        found["roc_auc"] = auc_interval(test["label"], test["logit"], groups), NEWCOMBE
+        found |= _at_fixed_rates(test, groups, resampled)
     for suffix, labels in predicted.items():
         if not np.isnan(labels).any():  # else all are NaN, as in `threshold_scores`
             found |= _of_counts(test["label"].to_numpy(), labels, groups, suffix, resampled)
     rows = [(name, *interval, method) for name, (interval, method) in found.items()]
     return pd.DataFrame(rows, columns=["score", "estimate", "low", "high", "method"])
+
+
+def _at_fixed_rates(test: pd.DataFrame, groups: NDArray[np.str_], resampled: Bootstrap) -> ScoreIntervals:
+    """Returns the sensitivities at a fixed specificity, and the specificities at a fixed sensitivity."""
+    found = {}
+    for name in FIXED:
+        estimate = resampled.intervals[name].estimate
+        interval = fixed_rate_interval(name, estimate, test["label"], test["logit"], groups)
+        found[name] = interval, NO_THRESHOLD if math.isnan(interval.low) else RANKS
+    return found
 
 
 def _of_counts(

@@ -10,8 +10,8 @@ from sklearn.exceptions import UndefinedMetricWarning
 
 from skinexp.evaluation import (
     EvaluationOptions,
+    auc_interval,
     choose_threshold,
-    delong_interval,
     evaluate,
     fit_calibrator,
     net_benefit,
@@ -61,7 +61,7 @@ def test_each_score_lies_within_its_limits_and_says_how_they_were_made():
     assert ((scores["low"] <= scores["estimate"]) & (scores["estimate"] <= scores["high"])).all()
     assert scores["score"].is_unique
     method = scores.set_index("score")["method"]
-    assert method["roc_auc"] == "DeLong"
+    assert method["roc_auc"] == "Newcombe"
     assert method["recall"] == method["specificity_chosen"] == "Wilson"
     assert method["brier"] == method["ece_calibrated"] == method["mcc_chosen"] == "bootstrap"
     assert method["npv"] == method["precision_chosen"] == "bootstrap"
@@ -99,13 +99,13 @@ def test_classes_that_are_answered_all_right_leave_the_balanced_accuracy_in_doub
     assert scores.loc[["mcc", "f1", "average_precision", "brier"], ["low", "high"]].isna().all(axis=None)
 
 
-def test_the_area_has_delongs_interval_with_lesions_taken_together():
+def test_the_area_has_newcombes_interval_with_lesions_taken_together():
     predictions = study()
     test = predictions[predictions["split"] == "test"]
 
     row = evaluate(predictions, EvaluationOptions(resamples=50)).tables["scores"].set_index("score").loc["roc_auc"]
 
-    expected = delong_interval(test["label"], test["logit"], test["group"])
+    expected = auc_interval(test["label"], test["logit"], test["group"])
     assert row[["estimate", "low", "high"]].tolist() == pytest.approx(list(expected))
 
 

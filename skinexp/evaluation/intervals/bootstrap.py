@@ -155,7 +155,7 @@ def tail(labels: ArrayLike, groups: ArrayLike) -> float:
 
 
 def score_limits(estimate: float, replicates: NDArray[np.float64], beyond: float) -> tuple[float, float]:
-    """Returns the `limits` of one score; NaN if no resample has another score than the study.
+    """Returns the `limits` of one score; NaN if hardly a resample has another score than the study.
 
     Predictions that are all correct, or all the same, are so in whatever way images are drawn. That shows nothing of
     how far off the score is: percentiles would make a model certain that was tested on five images.
@@ -169,8 +169,9 @@ def score_limits(estimate: float, replicates: NDArray[np.float64], beyond: float
     known = replicates[~np.isnan(replicates)]
     if np.allclose(known, estimate, rtol=relative, atol=absolute):
         return math.nan, math.nan
-    low, high = limits(replicates, beyond)
-    return float(low), float(high)
+    low, high = (float(limit) for limit in limits(replicates, beyond))
+    # So few resamples have another score that both percentiles are the same: an interval without a width.
+    return (math.nan, math.nan) if math.isclose(low, high, rel_tol=relative, abs_tol=absolute) else (low, high)
 
 
 def limits(

@@ -266,3 +266,10 @@ def test_net_benefits_are_compared_at_one_stated_price_alone(models):
     for name, estimate in (("good", row["estimate_a"]), ("other", row["estimate_b"])):
         (_, false), (_, true) = confusion_counts(models[name]["label"], models[name]["probability"], at[name])
         assert estimate == pytest.approx((true - false * 0.25) / 400)
+
+
+def test_differences_of_seeds_that_are_all_the_same_have_no_interval_of_no_width():
+    result = compare_seeds({1: 0.5, 2: 0.75, 3: 0.5}, {1: 0.25, 2: 0.5, 3: 0.25})
+
+    assert (result.difference, result.p_value) == (0.25, 0.25)
+    assert math.isnan(result.low)

@@ -34,7 +34,9 @@ def roc_and_pr_figures(comparison: Comparison) -> list[Captioned]:
     few = drawn if len(drawn) <= MOST_BANDS else []
     roc_bands, recall_bands = _bands(few, "roc_band"), _bands(few, "precision_recall_band")
     bounded = " Bands are pointwise 95 % confidence bands (bootstrap)." if roc_bands else ""
-    areas = "; ".join(f"{run.name}: ROC-AUC {with_interval(run.interval('roc_auc'), 'DeLong')}" for run in drawn)
+    areas = "; ".join(
+        f"{run.name}: ROC-AUC {with_interval(run.interval('roc_auc'), run.interval_method('roc_auc'))}" for run in drawn
+    )
     precisions = "; ".join(
         f"{run.name}: average precision {with_interval(run.interval('average_precision'))}" for run in drawn
     )
