@@ -196,7 +196,8 @@ def write_docs(file: Path, found: dict[str, Found], studies: int) -> None:
     lines = [
         f"Made by `python benchmarks/small_samples.py --docs docs/concepts/intervals.md`: {studies:,} studies a row. "
         "Malignant and benign lesions; how often the interval holds the truth, and how often a test finds a difference "
-        "that is not there. A dash: no interval.",
+        f"that is not there; a share has a standard error of about {100 * math.sqrt(0.05 * 0.95 / studies):.1f} %. "
+        "A dash: no interval.",
         "",
         f"| design | {' | '.join(heads)} | paired test errs | DeLong's test errs |",
         f"|---|{'---:|' * (len(names) + 2)}",

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pandas as pd
 
@@ -51,7 +51,7 @@ def figure_data(finished: Sequence[RunOutputs], decisions: Mapping[str, Decision
         prevalence = None  # some curves cannot be shifted, and curves at different prevalences are not comparable
     has_thresholds = any(one.is_chosen for one in own.values())
     return FigureData(
-        curves={name: split_curves(table) for name, table in tables.items()},
+        curves={record.name: _curves(record, tables[record.name]) for record in finished if record.name in tables},
         net_benefit={name: _decision_curve(own[name], prevalence, references[name]) for name in own},
         prevalence=prevalence,
         reliability={name: _reliability(evidence[name], test) for name, test in tests.items()},
@@ -60,6 +60,14 @@ def figure_data(finished: Sequence[RunOutputs], decisions: Mapping[str, Decision
             name: confusion_matrix(one.predicted, HALF) for name, one in own.items() if has_thresholds
         },
     )
+
+
+def _curves(record: RunOutputs, table: pd.DataFrame) -> SplitCurves:
+    """Returns a run's curves; of folds, in the order of calibrated probabilities, with the means of their scores."""
+    if record.pooled_folds is None:
+        return split_curves(table)
+    curves = split_curves(table.assign(logit=table["calibrated"]))
+    return replace(curves, scores={name: record.metric(f"test/{name}") for name in curves.scores})
 
 
 def _decision_curve(decisions: Decisions, prevalence: float | None, reference: float) -> pd.DataFrame:

@@ -6,25 +6,27 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.special import logit
 
 from skinexp.evaluation.cases import why_undefined
 from skinexp.evaluation.decision.prevalence import at_prevalence, probabilities_at_prevalence
 from skinexp.evaluation.intervals.bootstrap import Bootstrap, bootstrap
 from skinexp.evaluation.intervals.fixed_rate import FIXED, fixed_rate_interval
-from skinexp.evaluation.intervals.independent_difference import independent_difference
+from skinexp.evaluation.intervals.independent_difference import independent_difference, independent_mean
 from skinexp.evaluation.intervals.interval import UNDEFINED, Interval
 from skinexp.evaluation.intervals.newcombe import auc_interval
 from skinexp.evaluation.intervals.wilson import grouped_wilson
 from skinexp.evaluation.metrics.count_scores import COUNT_SCORES
-from skinexp.evaluation.metrics.probability_scores import PROBABILITY_SCORES, ProbabilityScorer
+from skinexp.evaluation.metrics.probability_scores import CLOSEST, PROBABILITY_SCORES, ProbabilityScorer
 from skinexp.evaluation.metrics.ranking_scores import RANKING
 from skinexp.evaluation.metrics.reliability_points import reliability_points
 from skinexp.evaluation.metrics.threshold_scores import threshold_scores
 from skinexp.evaluation.metrics.weighted_metrics import ThresholdScorer, WeightedMetric
+from skinexp.evaluation.metrics.weighted_roc import Ranking
 from skinexp.evaluation.operating_point import predicted_labels
 from skinexp.evaluation.options import DEFAULTS, EvaluationOptions
 from skinexp.evaluation.subgroups import subgroups
-from skinexp.evaluation.tables import groups_of
+from skinexp.evaluation.tables import folds_of, groups_of
 
 CHOSEN, CALIBRATED = "_chosen", "_calibrated"  # ends of the names of scores
 MOVER, WILSON, NEWCOMBE = "MOVER of Wilson", "Wilson", "Newcombe"  # methods of intervals
@@ -64,7 +66,8 @@ def scores_with_intervals(
         test: one row per image, columns `label` (0/1), `logit`, `probability` (uncalibrated), `calibrated`
             (probability), `threshold` (an image is predicted malignant if its calibrated probability is at least
             this; NaN if there is no threshold), optionally `image_id`, `group` and metadata. Thresholds may differ
-            from image to image, as those of the folds of a cross-validation do.
+            from image to image, as those of the folds of a cross-validation do; the column `fold` then says whose
+            network predicted an image, and ranking scores are means over folds.
         is_calibrated: whether to score calibrated probabilities beside the uncalibrated ones.
         options: prevalence, risk threshold (or a cost rule, which states one), resamples and seed.
         reference: share of malignant images among those on which probabilities were calibrated and the threshold was
@@ -86,8 +89,10 @@ def scores_with_intervals(
         rows = _rows_at_prevalence(table, options.prevalence, risk_threshold)
         table = pd.concat([table, rows], ignore_index=True)
     predicted = predicted_labels(test["calibrated"], test["threshold"])
+    # A subgroup has too few images of a fold: calibrated probabilities are on one scale, which logits are not.
+    logits = test["logit"] if folds_of(test) is None else logit(test["calibrated"].clip(CLOSEST, 1 - CLOSEST))
     by_subgroup = subgroups(
-        test.assign(probability=predicted).drop(columns=["calibrated", "threshold"]),
+        test.assign(probability=predicted, logit=logits).drop(columns=["calibrated", "threshold"]),
         math.nan if test["threshold"].isna().any() else 0.5,
     )
     tables = {
@@ -122,6 +127,7 @@ def _resampled(
         metrics,
         options.resamples,
         options.seed,
+        folds_of(test),
     )
 
 
@@ -141,7 +147,7 @@ def _score_table(
         for name in names
     }
     if resampled.intervals:  # else the bootstrap has warned already
-        found["roc_auc"] = auc_interval(test["label"], test["logit"], groups), NEWCOMBE
+        found["roc_auc"] = auc_interval(test["label"], test["logit"], groups, folds=folds_of(test)), NEWCOMBE
         found |= _at_fixed_rates(test, groups, resampled)
     for suffix, labels in predicted.items():
         if not np.isnan(labels).any():  # else all are NaN, as in `threshold_scores`
@@ -153,11 +159,19 @@ def _score_table(
 def _at_fixed_rates(test: pd.DataFrame, groups: NDArray[np.str_], resampled: Bootstrap) -> ScoreIntervals:
     """Returns the sensitivities at a fixed specificity, and the specificities at a fixed sensitivity."""
     found = {}
+    folds = folds_of(test)
+    by_fold = [np.ones(len(test), dtype=bool)] if folds is None else [folds == fold for fold in np.unique(folds)]
     for name in FIXED:
-        estimate = resampled.intervals[name].estimate
-        interval = fixed_rate_interval(name, estimate, test["label"], test["logit"], groups)
+        interval = UNDEFINED._replace(estimate=resampled.intervals[name].estimate)
+        if not math.isnan(interval.estimate):  # else a fold lacks a class
+            interval = independent_mean([_at_fixed_rate(name, test[part], groups[part]) for part in by_fold])
         found[name] = interval, NO_THRESHOLD if math.isnan(interval.low) else RANKS
     return found
+
+
+def _at_fixed_rate(name: str, part: pd.DataFrame, groups: NDArray[np.str_]) -> Interval:
+    estimate = float(RANKING[name](Ranking(part["label"], part["logit"]).roc(np.ones((1, len(part)))))[0])
+    return fixed_rate_interval(name, estimate, part["label"], part["logit"], groups)
 
 
 def _of_counts(

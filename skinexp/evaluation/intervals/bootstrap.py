@@ -71,6 +71,7 @@ def bootstrap(
     metrics: Mapping[str, float | WeightedMetric],
     resamples: int = RESAMPLES,
     seed: int = 0,
+    folds: ArrayLike | None = None,
 ) -> Bootstrap:
     """Returns 95 % intervals of all scores and curves by a cluster bootstrap, stratified by class.
 
@@ -85,6 +86,7 @@ def bootstrap(
             metric of other probabilities of the same images, e.g. calibrated ones.
         resamples: number of resamples.
         seed: of the resamples.
+        folds: (n,) numbers of the folds of a cross-validation: see `Scorer`.
 
     Returns:
         A `Bootstrap`, whose scores are those of `ranking_scores`, `probability_scores` and, for each threshold,
@@ -100,9 +102,9 @@ def bootstrap(
         warn_undefined("every bootstrap interval", reason)
         undefined = _bands(np.full((3, len(RATES)), np.nan), np.full((3, len(RECALLS)), np.nan))
         return Bootstrap({}, frozenset(), {}, *undefined)
-    scorer, beyond = Scorer(label_array, logit_array, probability_array, metrics), tail(label_array, groups)
+    scorer, beyond = Scorer(label_array, logit_array, probability_array, metrics, folds), tail(label_array, groups)
     estimates, *curves = scorer.with_curves(np.ones((1, len(label_array))))
-    chunks = [scorer.with_curves(weights) for weights in group_weights(label_array, groups, resamples, seed)]
+    chunks = [scorer.with_curves(weights) for weights in group_weights(label_array, groups, resamples, seed, folds)]
     replicates = {name: np.concatenate([scores[name] for scores, *_ in chunks]) for name in estimates}
     intervals = _percentile_intervals(estimates, replicates, beyond)
     known = {name: interval.estimate for name, interval in intervals.items()}

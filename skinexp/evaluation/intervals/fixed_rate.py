@@ -85,6 +85,8 @@ def _ranks(
         quantile: of the normal distribution.
     """
     images = len(reference)
+    if binom.ppf(float(ndtr(-quantile)), len(np.unique(groups)), beyond) < 1:
+        return 0, images  # however little images of a group agree: that is an estimate, and low in the studies shown
     place = min(images - 1, int(beyond * images))
     design = design_effect(scores > reference[place], groups)
     independent = max(1, math.floor(images / design.effect))

@@ -1,6 +1,7 @@
 """The difference of two scores with limits from those of both: on different images, or on the same."""
 
 import math
+from collections.abc import Sequence
 
 from skinexp.evaluation.intervals.interval import Interval
 
@@ -39,3 +40,14 @@ def _third_side(one: float, other: float, cosine: float) -> float:
         return math.hypot(one, other)
     square = one**2 + other**2 - 2 * cosine * one * other
     return math.nan if math.isnan(square) else math.sqrt(max(0.0, square))
+
+
+def independent_mean(parts: Sequence[Interval]) -> Interval:
+    """Returns the mean of scores on different images, with its 95 % interval from those of all (MOVER).
+
+    Reference: Zou & Donner, Statistics in Medicine 27 (2008).
+    """
+    estimate = sum(part.estimate for part in parts) / len(parts)
+    down = math.hypot(*(part.estimate - part.low for part in parts)) / len(parts)
+    up = math.hypot(*(part.high - part.estimate for part in parts)) / len(parts)
+    return Interval(estimate, estimate - down, estimate + up)

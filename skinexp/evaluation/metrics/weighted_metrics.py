@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from skinexp.evaluation.cases import validated_labels_probabilities
 from skinexp.evaluation.decision.net_benefit import net_benefit_of_counts
 from skinexp.evaluation.metrics.count_scores import count_scores
+from skinexp.evaluation.metrics.fold_ranking import FoldRanking
 from skinexp.evaluation.metrics.probability_scores import ProbabilityScorer
 from skinexp.evaluation.metrics.ranking_scores import RANKING
 from skinexp.evaluation.metrics.weighted_roc import Ranking, WeightedRoc
@@ -65,6 +66,7 @@ class Scorer:
         logits: ArrayLike,
         probabilities: ArrayLike,
         metrics: Mapping[str, ArrayLike | WeightedMetric],
+        folds: ArrayLike | None = None,
     ) -> None:
         """Sorts, bins and predicts the images once.
 
@@ -74,11 +76,14 @@ class Scorer:
             probabilities: (n,) array in 0..1, without NaN.
             metrics: suffix of the names of scores -> a threshold of the probabilities, or one for each image (one that
                 is NaN has no scores); or a metric of other probabilities of the same images.
+            folds: (n,) numbers of the folds of a cross-validation; ranking scores are then means over folds, the curves
+                those of all images.
 
         Raises:
             ValueError: if a label is not 0 or 1, a probability lies outside 0..1, or the lengths differ.
         """
         self._ranking = Ranking(labels, logits)
+        self._by_fold = None if folds is None else FoldRanking(labels, logits, folds)
         self._metrics: dict[str, list[WeightedMetric]] = {"": [ProbabilityScorer(labels, probabilities)]}
         for suffix, metric in metrics.items():
             if callable(metric):
@@ -102,7 +107,8 @@ class Scorer:
         return self._scores(weights, roc), roc.sensitivities(RATES), roc.precisions(RECALLS)
 
     def _scores(self, weights: NDArray[np.float64], roc: WeightedRoc) -> dict[str, NDArray[np.float64]]:
-        scores = {name: score(roc) for name, score in RANKING.items()}
+        by_fold = self._by_fold
+        scores = {name: score(roc) for name, score in RANKING.items()} if by_fold is None else by_fold(weights)
         for suffix, metrics in self._metrics.items():
             for metric in metrics:
                 scores |= {f"{name}{suffix}": score for name, score in metric(weights).items()}

@@ -22,7 +22,7 @@ from skinexp.evaluation.intervals.independent_difference import dependent_differ
 from skinexp.evaluation.intervals.interval import QUANTILE
 from skinexp.evaluation.intervals.newcombe import auc_interval
 
-FEW = 20  # groups of a class, below which DeLong's test is not used
+FEW = 25  # groups of a class, below which DeLong's test is not used
 FEWEST = 5  # groups of a class, below which there is no statement
 ENUMERATED = 12  # groups whose exchanges are all counted; of more, a sample is drawn
 EXCHANGES = 4_999  # drawn ones
@@ -30,6 +30,7 @@ LARGEST = 100  # groups whose exchanges are drawn one by one: what the others ad
 DELONG, PERMUTATION = "DeLong", "permutation"
 UNKNOWN_VARIANCE = "none: DeLong's variance of the difference is undefined on these images and logits"
 TOO_FEW = f"none: a class has fewer than {FEWEST} independent test images"
+OTHER_FOLDS = "none: a class has too few test images for two cross-validations with different folds"
 NOT_FINITE = "none: a class is absent or a logit is not finite"
 
 
@@ -58,6 +59,7 @@ class ScoredModel(NamedTuple):
     scores: NDArray[np.float64]
     area: float
     components: Components
+    folds: ArrayLike | None = None  # of a cross-validation, each with a network of its own
 
 
 UNTESTED = ComparedAreas(PairedAuc(*[math.nan] * 7), NOT_FINITE)
@@ -77,7 +79,7 @@ def delong_test(
     Returns:
         A `PairedAuc`; NaN, with a warning, if a class is absent or a score is not finite, and NaN but for the areas if
         a class has fewer than 5 groups, or if the areas differ and nothing shows how that difference varies (one model
-        orders all pairs right, the other gives all the same score). With fewer than 20 groups of a class the p-value
+        orders all pairs right, the other gives all the same score). With fewer than 25 groups of a class the p-value
         is Bandos'. If both models order all pairs alike the p-value is 1, and the limits are NaN: these images do not
         show how far the models may differ on others.
 
@@ -103,7 +105,6 @@ def paired_areas(
     a: ScoredModel,
     b: ScoredModel,
     groups: ArrayLike | None = None,
-    folds: ArrayLike | None = None,
 ) -> ComparedAreas:
     """Returns `delong_test` of two models of which the components are known: once a model, not once a pair.
 
@@ -112,7 +113,6 @@ def paired_areas(
         a: the first model.
         b: the second.
         groups: (n,) names of groups.
-        folds: (n,) numbers of the folds of a cross-validation, the same for both models: see `auc_components`.
     """
     difference = a.area - b.area
     components = difference_components(a.components, b.components)
@@ -132,9 +132,18 @@ def paired_areas(
         p_value = float(2 * ndtr(-abs(difference) / error))
         limits = difference - half, difference + half
         return ComparedAreas(PairedAuc(a.area, b.area, difference, *limits, error, p_value), DELONG)
-    p_value = exchange_p_value(labels, a.scores, b.scores, groups, folds)
-    low, high = _small_sample_limits(labels, a, b, groups, folds)
+    if not _same(a.folds, b.folds):
+        return ComparedAreas(PairedAuc(*without_p[:5], math.nan, math.nan), OTHER_FOLDS)
+    p_value = exchange_p_value(labels, a.scores, b.scores, groups, a.folds)
+    low, high = _small_sample_limits(labels, a, b, groups)
     return ComparedAreas(PairedAuc(a.area, b.area, difference, low, high, error, p_value), PERMUTATION)
+
+
+def _same(one: ArrayLike | None, other: ArrayLike | None) -> bool:
+    """Returns whether two models have the same folds, or none."""
+    if one is None or other is None:
+        return one is other
+    return np.array_equal(np.asarray(one), np.asarray(other))
 
 
 def exchange_p_value(
@@ -213,7 +222,7 @@ def _exchanges(groups: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
 
 
 def _small_sample_limits(
-    labels: NDArray[np.int64], a: ScoredModel, b: ScoredModel, groups: ArrayLike | None, folds: ArrayLike | None
+    labels: NDArray[np.int64], a: ScoredModel, b: ScoredModel, groups: ArrayLike | None
 ) -> tuple[float, float]:
     """Returns limits of the difference of areas: MOVER of Newcombe's.
 
@@ -221,7 +230,7 @@ def _small_sample_limits(
     """
     fewest = min(a.components.with_malignant, a.components.with_benign)
     quantile = float(stdtrit(fewest - 1, float(ndtr(QUANTILE))))
-    intervals = [auc_interval(labels, model.scores, groups, quantile, folds) for model in (a, b)]
+    intervals = [auc_interval(labels, model.scores, groups, quantile, model.folds) for model in (a, b)]
     variances = [model.components.variance() for model in (a, b)]
     joint = difference_components(a.components, b.components).variance()
     errors = math.sqrt(max(0.0, variances[0] * variances[1]))

@@ -17,7 +17,7 @@ from skinexp.evaluation.paired.area_test import UNTESTED, ScoredModel, paired_ar
 from skinexp.evaluation.paired.holm import holm
 from skinexp.evaluation.paired.mcnemar import mcnemar_of_correct
 from skinexp.evaluation.paired.score_differences import COLUMNS, score_differences
-from skinexp.evaluation.tables import groups_of
+from skinexp.evaluation.tables import folds_of, groups_of
 
 PAIR_COLUMNS = ["a", "b", "auc_a", "auc_b", "difference", "low", "high", "p_value", "p_holm", "test", "only_a_right"]
 PAIR_COLUMNS += ["only_b_right", "mcnemar_p_value", "mcnemar_p_holm", "mcnemar_exact"]
@@ -93,9 +93,12 @@ def compare_pairs(
 
 def _area(name: str, labels: np.ndarray, table: pd.DataFrame, group_of_image: np.ndarray) -> ScoredModel | None:
     logits = table["logit"].to_numpy(dtype=float)
+    folds = folds_of(table)
     reason = why_undefined(labels, logits)
+    for fold in () if folds is None else np.unique(folds):
+        reason = reason or why_undefined(labels[folds == fold], logits[folds == fold])
     if reason is None:
-        return ScoredModel(logits, *auc_components(labels, logits, group_of_image))
+        return ScoredModel(logits, *auc_components(labels, logits, group_of_image, folds), folds)
     warn_undefined(f"DeLong's test of {name}", reason)
     return None
 

@@ -14,7 +14,7 @@ from skinexp.evaluation.intervals.resampling import group_weights
 from skinexp.evaluation.metrics.probability_scores import NOISE
 from skinexp.evaluation.metrics.weighted_metrics import Scorer, ThresholdScorer
 from skinexp.evaluation.paired.alignment import Thresholds, align_by_image_id
-from skinexp.evaluation.tables import groups_of
+from skinexp.evaluation.tables import folds_of, groups_of
 
 COLUMNS = ["a", "b", "score", "estimate_a", "estimate_b", "difference", "low", "high"]
 Replicates = NDArray[np.float64]
@@ -54,7 +54,9 @@ def score_differences(
     scorers = _scorers(ordered, math.nan if risk_threshold is None else risk_threshold)
     once = np.ones((1, len(labels)))
     estimates = {name: scorer(once) for name, scorer in scorers.items()}
-    replicates = _replicates(scorers, group_weights(labels, groups, resamples, seed)) if scorers else {}
+    replicates = (
+        _replicates(scorers, group_weights(labels, groups, resamples, seed, folds_of(first))) if scorers else {}
+    )
     beyond = tail(labels, groups)
     left_out = {"net_benefit"} if risk_threshold is None else set()
     rows = []
@@ -74,7 +76,7 @@ def _scorers(tables: Mapping[str, pd.DataFrame], risk_threshold: float) -> dict[
         reason = why_undefined(labels, table["logit"]) or why_undefined(labels, table["probability"])
         if reason is None:
             at_threshold = ThresholdScorer(labels, table["probability"], table["threshold"], risk_threshold)
-            scorers[name] = Scorer(labels, table["logit"], table["probability"], {"": at_threshold})
+            scorers[name] = Scorer(labels, table["logit"], table["probability"], {"": at_threshold}, folds_of(table))
         else:
             warn_undefined(f"every difference from {name}", reason)
     return scorers
