@@ -222,7 +222,7 @@ def main() -> None:
     parser.add_argument("--only", default="", help="designs whose name contains this text")
     parser.add_argument("--docs", type=Path, help="a file whose table is to be replaced")
     options = parser.parse_args()
-    designs = [design for design in DESIGNS if options.only in design.name]
+    designs = [design for design in DESIGNS if options.only.replace(" ", "") in design.name.replace(" ", "")]
     with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as pool:
         results = list(pool.map(partial(simulate, studies=options.studies), designs))
     found = {design.name: one for design, one in zip(designs, results, strict=True)}

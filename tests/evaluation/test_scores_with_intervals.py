@@ -1,6 +1,7 @@
 """Scores of test images with their intervals, as an evaluation gives them."""
 
 import math
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -9,7 +10,9 @@ from scipy.special import expit
 from sklearn.exceptions import UndefinedMetricWarning
 
 from skinexp.evaluation import (
+    Calibrator,
     EvaluationOptions,
+    OperatingPoint,
     auc_interval,
     choose_threshold,
     evaluate,
@@ -228,3 +231,28 @@ def test_options_that_make_no_sense_are_refused(options, message):
 def test_a_missing_column_is_named():
     with pytest.raises(ValueError, match="columns are missing: logit"):
         evaluate(study(100).drop(columns="logit"))
+
+
+def drawn(malignant, benign, apart, kind, seed=0):
+    """Test images as a table, of which few are wrong, none, or all are the same."""
+    generator = np.random.default_rng(seed)
+    label = np.repeat([1, 0], [malignant, benign])
+    logit = apart * (label - 0.5) + generator.normal(size=len(label))
+    logit = {"graded": logit, "perfect": 4.0 * label - 2, "constant": 0 * logit - 1, "rounded": np.round(logit)}[kind]
+    group = np.arange(len(label)) // (1 if seed % 2 else 2)
+    return pd.DataFrame({"label": label, "logit": logit, "probability": expit(logit), "group": group})
+
+
+@pytest.mark.parametrize("kind", ["graded", "perfect", "constant", "rounded"])
+@pytest.mark.parametrize(("malignant", "benign"), [(3, 3), (8, 92), (2, 60), (40, 40)])
+def test_no_interval_is_without_a_width_or_without_its_estimate(malignant, benign, kind):
+    for seed, apart in enumerate((0.0, 3.0, 8.0)):
+        table = drawn(malignant, benign, apart, kind, seed)
+        point = OperatingPoint(0.5, Calibrator("temperature", {"temperature": 1.5}), 0.5)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UndefinedMetricWarning)
+            tables = evaluate(table, EvaluationOptions(prevalence=0.02, resamples=200), point).tables
+        rows = tables["scores"].dropna(subset=["low", "high"])
+        assert rows[rows["high"] - rows["low"] < 1e-9]["score"].tolist() == []
+        outside = (rows["low"] > rows["estimate"] + 1e-9) | (rows["high"] < rows["estimate"] - 1e-9)
+        assert rows[outside]["score"].tolist() == []
