@@ -206,9 +206,10 @@ def write_docs(file: Path, found: dict[str, Found], studies: int) -> None:
         shares = [one.covered.get(name, math.nan) for name in names]
         hidden = [one.withheld.get(name, 1.0) > 0.5 for name in names]
         cells = [
-            "-" if hide or math.isnan(share) else f"{share:.1%}" for share, hide in zip(shares, hidden, strict=True)
+            "-" if hide or math.isnan(share) else f"{100 * share:.1f} %"
+            for share, hide in zip(shares, hidden, strict=True)
         ]
-        errs = ["-" if math.isnan(one.errs[name]) else f"{one.errs[name]:.1%}" for name in ("shown", "DeLong")]
+        errs = ["-" if math.isnan(one.errs[name]) else f"{100 * one.errs[name]:.1f} %" for name in ("shown", "DeLong")]
         lines.append(f"| {design} | {' | '.join([*cells, *errs])} |")
     text = file.read_text()
     before, after = text[: text.index(BEGIN) + len(BEGIN)], text[text.index(END) :]
