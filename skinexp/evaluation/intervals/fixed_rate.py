@@ -85,8 +85,11 @@ def _ranks(
         quantile: of the normal distribution.
     """
     images = len(reference)
-    if binom.ppf(float(ndtr(-quantile)), len(np.unique(groups)), beyond) < 1:
-        return 0, images  # however little images of a group agree: that is an estimate, and low in the studies shown
+    # How far images of a group agree is an estimate that may be too low: there have to be at least half as many groups
+    # as there would have to be independent images.
+    needed = math.log(float(ndtr(-quantile))) / math.log(1 - beyond)
+    if len(np.unique(groups)) < needed / 2:
+        return 0, images
     place = min(images - 1, int(beyond * images))
     design = design_effect(scores > reference[place], groups)
     independent = max(1, math.floor(images / design.effect))
