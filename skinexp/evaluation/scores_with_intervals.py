@@ -32,6 +32,7 @@ CHOSEN, CALIBRATED = "_chosen", "_calibrated"  # ends of the names of scores
 MOVER, WILSON, NEWCOMBE = "MOVER of Wilson", "Wilson", "Newcombe"  # methods of intervals
 BOOTSTRAP, JACKKNIFE, RANKS = "bootstrap", "jackknife", "MOVER of Wilson and order statistics"
 NO_THRESHOLD = "none: too few images of the other class to bound the threshold"
+NO_VARIATION = "none: these images do not show how the score varies"
 SHARES_OF_PREDICTED = ("precision", "npv")  # shares of the images with one predicted label
 COMBINED = ("f1", "balanced_accuracy", "mcc")  # scores of counts that are no share of images
 
@@ -46,8 +47,8 @@ class ScoresWithIntervals:
         metrics: the estimates as `test/<score>`, and the limits of the area, `test/roc_auc_low` and
             `test/roc_auc_high`.
         tables: by file name: `scores` (one row per score: `score`, `estimate`, `low`, `high`, `method` of the
-            interval), `reliability` (points before and after calibration, in the column `stage`), `roc_band` and
-            `precision_recall_band` (the curves, point by point), `subgroups` and `subgroup_gaps`.
+            interval, or `none: ` and why there is none), `reliability` (points before and after calibration, in the
+            column `stage`), `roc_band` and `precision_recall_band` (the curves, point by point), `subgroups` and `subgroup_gaps`.
     """
 
     metrics: dict[str, float]
@@ -152,8 +153,14 @@ def _score_table(
     for suffix, labels in predicted.items():
         if not np.isnan(labels).any():  # else all are NaN, as in `threshold_scores`
             found |= _of_counts(test["label"].to_numpy(), labels, groups, suffix, resampled)
-    rows = [(name, *interval, method) for name, (interval, method) in found.items()]
+    rows = [(name, *interval, _method(interval, method)) for name, (interval, method) in found.items()]
     return pd.DataFrame(rows, columns=["score", "estimate", "low", "high", "method"])
+
+
+def _method(interval: Interval, method: str) -> str:
+    """Returns the method of an interval, or why a score that is known has none."""
+    is_withheld = math.isnan(interval.low) and not math.isnan(interval.estimate)
+    return NO_VARIATION if is_withheld and method != NO_THRESHOLD else method
 
 
 def _at_fixed_rates(test: pd.DataFrame, groups: NDArray[np.str_], resampled: Bootstrap) -> ScoreIntervals:

@@ -100,6 +100,7 @@ def test_classes_that_are_answered_all_right_leave_the_balanced_accuracy_in_doub
     assert (row["estimate"], row["high"], row["method"]) == (1, 1, "MOVER of Wilson")
     assert 1 - row["low"] == pytest.approx(math.hypot(1 - of_a_class, 1 - of_a_class) / 2)
     assert scores.loc[["mcc", "f1", "average_precision", "brier"], ["low", "high"]].isna().all(axis=None)
+    assert scores.loc["mcc", "method"] == "none: these images do not show how the score varies"
 
 
 def test_the_area_has_newcombes_interval_with_lesions_taken_together():
