@@ -47,8 +47,9 @@ class ScoresWithIntervals:
         metrics: the estimates as `test/<score>`, and the limits of the area, `test/roc_auc_low` and
             `test/roc_auc_high`.
         tables: by file name: `scores` (one row per score: `score`, `estimate`, `low`, `high`, `method` of the
-            interval, or `none: ` and why there is none), `reliability` (points before and after calibration, in the
-            column `stage`), `roc_band` and `precision_recall_band` (the curves, point by point), `subgroups` and `subgroup_gaps`.
+            interval, or `none: ` and why there is none), `reliability` (points before and after calibration, column
+            `stage`), `roc_band` and `precision_recall_band` (the curves, point by point), `subgroups` and
+            `subgroup_gaps`.
     """
 
     metrics: dict[str, float]
