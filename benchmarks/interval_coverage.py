@@ -23,6 +23,7 @@ from scipy.special import expit
 from skinexp.evaluation import (
     Interval,
     at_prevalence,
+    auc_interval,
     bootstrap,
     delong_interval,
     delong_test,
@@ -32,9 +33,10 @@ from skinexp.evaluation import (
 )
 from skinexp.evaluation.intervals.bootstrap import limits, tail
 from skinexp.evaluation.intervals.delong import auc_components
+from skinexp.evaluation.intervals.fixed_rate import FIXED, fixed_rate_interval
 from skinexp.evaluation.intervals.interval import QUANTILE
-from skinexp.evaluation.intervals.jackknife import POSITIVE
 from skinexp.evaluation.intervals.jackknife import SHARES as BETWEEN
+from skinexp.evaluation.intervals.jackknife import UNBOUNDED
 from skinexp.evaluation.intervals.resampling import group_weights
 from skinexp.evaluation.metrics.weighted_roc import Ranking
 
@@ -44,15 +46,16 @@ VERY_LARGE = 300_000  # lesions
 PREVALENCE = 0.02
 THRESHOLDS = {"": 0.5}
 SHARES = ("accuracy", "recall", "specificity")
-CONSERVATIVE = {"bootstrap: ece"}  # may hold the truth more often: see `bootstrap`
+CONSERVATIVE = {"bootstrap: ece", "Newcombe: roc_auc", *(f"MOVER: {score}" for score in FIXED)}  # hold it more often
 NOT_USED = (  # in the table to say why
+    "DeLong: roc_auc",
     "DeLong, plain scale:",
     "as if independent:",
     "Wilson of predicted labels:",
     "MOVER, own prevalence:",
 )
-# The evaluation reports Wilson's interval or the jackknife's.
-ALSO_OTHERS = tuple(f"bootstrap: {score}" for score in (*SHARES, *BETWEEN, *POSITIVE))
+# The evaluation reports Wilson's interval, the jackknife's, or MOVER's.
+ALSO_OTHERS = tuple(f"bootstrap: {score}" for score in (*SHARES, *BETWEEN, *UNBOUNDED, *FIXED, "roc_auc"))
 
 
 @dataclass(frozen=True)
@@ -101,6 +104,9 @@ def intervals(study: Study, seed: int, resamples: int) -> Iterator[tuple[str, st
         low, high = limits(found.replicates[score], beyond)
         yield "bootstrap", score, Interval(found.intervals[score].estimate, float(low), float(high))
 
+    yield "Newcombe", "roc_auc", auc_interval(labels, logits, groups)
+    for score in FIXED:
+        yield "MOVER", score, fixed_rate_interval(score, found.intervals[score].estimate, labels, logits, groups)
     yield "DeLong", "roc_auc", delong_interval(labels, logits, groups)
     area, components = auc_components(labels, logits, groups)
     half = QUANTILE * components.variance() ** 0.5

@@ -22,7 +22,8 @@ REFUSED = [  # what is typed, how the sentence begins, what else it says
     (
         "run optim.lr=1 data=phantom",
         "optim.lr=1: ",
-        "only data=OPTION, data.KEY=VALUE, seed=N and evaluate.prevalence=SHARE are accepted",
+        "only data=OPTION, data.KEY=VALUE, seed=N, evaluate.prevalence=SHARE and "
+        "evaluate.risk_threshold=RISK are accepted",
     ),
     ("run model=mobilenet data=phantom", "model=mobilenet: ", "only data=OPTION"),
     ("run data=phantom data.preprocess.size=64", "data.preprocess.size=64: ", "as the model's training images were"),
@@ -168,3 +169,16 @@ def test_evaluations_that_begin_in_one_second_have_directories_of_their_own(tmp_
     directories = {external_validation_job._directory(None) for _ in range(3)}
     assert len(directories) == 3
     assert all(map(is_in_use, directories))
+
+
+def test_the_price_of_a_false_positive_is_that_of_the_run_unless_the_command_states_one():
+    trained = {"config": {"evaluate": {"threshold": "cost:10", "prevalence": 0.1, "risk_threshold": 0.05}}}
+    for words, expected in (
+        ([], 0.05),
+        (["evaluate.risk_threshold=0.2"], 0.2),
+        (["evaluate.risk_threshold=null"], None),
+    ):
+        words = ["data=phantom", *words]
+        config = match_run(compose_evaluation(words), words, Preprocess(), trained)
+        assert (config.evaluate.risk_threshold, config.evaluate.threshold) == (expected, "cost:10")
+        assert evaluation_config.settings(config, trained)["evaluate"]["risk_threshold"] == expected

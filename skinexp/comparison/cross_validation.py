@@ -9,7 +9,7 @@ from copy import deepcopy
 from dataclasses import dataclass, replace
 from typing import Any
 
-from skinexp.comparison.decisions import is_calibrated, with_calibrated
+from skinexp.comparison.decisions import PREVALENCE, RISK_THRESHOLD, is_calibrated, with_calibrated
 from skinexp.comparison.swept_keys import settings
 from skinexp.core.digest import digest
 from skinexp.core.number_format import ABSENT, three_decimals
@@ -73,16 +73,21 @@ def pool(records: Sequence[RunOutputs]) -> PooledFolds:
 def with_pooled_scores(record: RunOutputs) -> RunOutputs:
     """Returns a pooled run with each score's interval and the tables of its figures; other runs as they are.
 
-    Groups are drawn from all folds together. Intervals do not include the variation of training the networks again.
+    Groups are drawn from each fold by itself. Intervals do not include the variation of training the networks again.
     """
     table = record.predictions
     if table is None or record.pooled_folds is None:
         return record
-    test = table.drop(columns="fold")
-    options = EvaluationOptions(prevalence=record.summary.setting("evaluate.prevalence"), resamples=RESAMPLES)
+    stated = record.summary.setting
+    options = EvaluationOptions(
+        stated("evaluate.threshold") or EvaluationOptions.threshold,
+        prevalence=stated(PREVALENCE),
+        resamples=RESAMPLES,
+        risk_threshold=stated(RISK_THRESHOLD),
+    )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what is undefined is shown as such
-        found = scores_with_intervals(test, is_calibrated(test), options)
+        found = scores_with_intervals(table, is_calibrated(table), options)
     metrics = {name: value for name, value in found.metrics.items() if name not in record.metrics}
     summary = replace(record.summary, metrics=record.metrics | metrics)
     return replace(record, summary=summary, evidence=found.tables)
@@ -205,8 +210,8 @@ def _fold_sentence(record: RunOutputs) -> str:
     folds, images = record.pooled_folds, sum(record.test_images)
     return (
         f"{record.name} was cross-validated on {images:,} images, each tested once by one of {folds} networks that was "
-        f"not trained on it: the pooled ROC-AUC is {three_decimals(record.roc_auc)}, the ROC-AUC per fold "
-        f"{mean_and_deviation(record)} (mean ± standard deviation)."
+        f"not trained on it: its ROC-AUC is the mean of its folds, {mean_and_deviation(record)} (mean ± standard "
+        "deviation). Logits of different networks are not compared."
     )
 
 

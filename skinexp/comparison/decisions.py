@@ -12,6 +12,7 @@ from skinexp.evaluation.decision.calibration import Calibrator
 from skinexp.runs.run_outputs import RunOutputs
 
 HALF = 0.5
+PREVALENCE, RISK_THRESHOLD = "evaluate.prevalence", "evaluate.risk_threshold"
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,3 +92,15 @@ def threshold_text(found: Mapping[str, Decisions]) -> str:
 
 def _except(what: str, names: Sequence[str]) -> str:
     return f" (except {listing(names)}: {what})" if names else ""
+
+
+def shared_setting(records: Sequence[RunOutputs], key: str) -> float | None:
+    """Returns the number that all finished runs state for a key; None if one states none, or another."""
+    values = {record.summary.setting(key) for record in records if record.finished}
+    value = values.pop() if len(values) == 1 else None
+    return None if value is None else float(value)
+
+
+def shared_risk_threshold(records: Sequence[RunOutputs]) -> float | None:
+    """Returns the risk threshold of all runs, at whose odds their net benefits can be compared; None without one."""
+    return shared_setting(records, RISK_THRESHOLD)

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from skinexp.core.number_format import limits_text, three_decimals, with_interval
-from skinexp.evaluation import Interval, delong_interval, independent_difference
+from skinexp.evaluation import Interval, auc_interval, independent_difference
+from skinexp.evaluation.scores_with_intervals import NEWCOMBE
 from skinexp.evaluation.tables import groups_of
 from skinexp.runs.run_outputs import RunOutputs
 
@@ -42,9 +43,9 @@ class LeakagePair:
         limits = f", 95 % CI {limits_text(low, high)}" if limits_text(low, high) else ""
         doubt = "; the interval includes 0, so the optimism is not significant" if low <= 0 else ""
         return (
-            f"{self.name}: with an image-level split the test ROC-AUC is {with_interval(self.image_level, 'DeLong')}; "
+            f"{self.name}: with an image-level split the test ROC-AUC is {with_interval(self.image_level, NEWCOMBE)}; "
             f"{self.leaked:,} of its {self.tested:,} test images have a copy in training or validation. With all "
-            f"copies of an image in one part the test ROC-AUC is {with_interval(self.grouped, 'DeLong')}. The optimism "
+            f"copies of an image in one part the test ROC-AUC is {with_interval(self.grouped, NEWCOMBE)}. The optimism "
             f"from leakage is {three_decimals(self.optimism.estimate)}{limits}{doubt}."
         )
 
@@ -73,7 +74,7 @@ def _area(record: RunOutputs) -> Interval:
     test = record.test
     if test is None:
         return Interval(record.roc_auc, math.nan, math.nan)
-    return delong_interval(test["label"], test["logit"], groups_of(test.assign(group=test[ORIGINAL])))
+    return auc_interval(test["label"], test["logit"], groups_of(test.assign(group=test[ORIGINAL])))
 
 
 def _leaked_test_images(record: RunOutputs) -> tuple[int, int]:

@@ -8,9 +8,11 @@ import pandas as pd
 from skinexp.comparison.pairwise import PairwiseTests, is_significant, same_test_images
 from skinexp.comparison.seed_summary import RepeatedConfiguration, seed_sentences
 from skinexp.core.number_format import counted, limits_text, listing, p_value_equation, three_decimals, with_interval
+from skinexp.evaluation.paired.area_test import DELONG, PERMUTATION, UNKNOWN_VARIANCE
 from skinexp.runs.run_outputs import RunOutputs, by_area
 
 TIED = 0.0005  # of areas that read the same
+TESTS = {DELONG: "DeLong", PERMUTATION: "permutation test"}
 NAMED = 3  # collapsed runs that are named one by one; more are counted
 
 
@@ -84,10 +86,12 @@ def _ranking(finished: Sequence[RunOutputs], pairs: PairwiseTests) -> list[str]:
 
 
 def _test(row: pd.Series, pairs: PairwiseTests) -> str:
-    """Returns the result of DeLong's test of two runs, as a sentence has it in parentheses."""
+    """Returns the result of the test of two runs, as a sentence has it in parentheses."""
+    test, limits = TESTS[row.get("test", DELONG)], limits_text(row["low"], row["high"])
+    interval = f", 95 % CI {limits}" if limits else ""
     return (
-        f"difference {three_decimals(row['difference'])}, 95 % CI {limits_text(row['low'], row['high'])}; "
-        f"{p_value_equation(row['p_holm'])}, DeLong{pairs.adjustment}"
+        f"difference {three_decimals(row['difference'])}{interval}; "
+        f"{p_value_equation(row['p_holm'])}, {test}{pairs.adjustment}"
     )
 
 
@@ -112,14 +116,12 @@ def _why_untested(row: pd.Series | None, pairs: PairwiseTests) -> str:
         return f"The difference was not tested for significance: {pairs.refusal.rstrip('.')}."
     if row is None:
         return "The difference was not tested for significance: DeLong's test needs the predictions of both runs."
-    return (
-        "The difference cannot be tested for significance: DeLong's variance of the difference is undefined on these "
-        "images and logits."
-    )
+    reason = str(row.get("test", UNKNOWN_VARIANCE)).removeprefix("none: ")
+    return f"The difference cannot be tested for significance: {reason}."
 
 
 def _area(record: RunOutputs) -> str:
-    return with_interval(record.interval("roc_auc"), "DeLong")
+    return with_interval(record.interval("roc_auc"), record.interval_method("roc_auc"))
 
 
 def _collapses(finished: Sequence[RunOutputs]) -> list[str]:

@@ -64,13 +64,15 @@ def seed_sentences(repeated: Sequence[RepeatedConfiguration]) -> list[str]:
     if not others:
         return [f"{first}."]
     second = others[0]
-    if second.behind is None or math.isnan(second.behind.low):
+    if second.behind is None or math.isnan(second.behind.p_value):
         return [f"{first}, the highest; {second.name} shares too few seeds with it for a test."]
     adjusted = f", Holm-adjusted for {len(others)} comparisons" if len(others) > 1 else ""
+    limits = limits_text(second.behind.low, second.behind.high)
+    interval = f", 95 % CI {limits}" if limits else ""
     verdict = "significantly higher than" if second.is_significant else "not significantly different from"
     return [
         f"{first}, {verdict} that of {second.name} (mean difference between runs of the same seed "
-        f"{three_decimals(second.behind.difference)}, 95 % CI {limits_text(second.behind.low, second.behind.high)}; "
+        f"{three_decimals(second.behind.difference)}{interval}; "
         f"{p_value_equation(second.p_holm)}, paired t-test on {second.behind.seeds} seeds{adjusted})."
     ]
 

@@ -10,7 +10,8 @@ from skinexp.config.schema import Config, Preprocess
 from skinexp.core.errors import UserError
 
 ACCEPTED = ("data", "seed")  # sections and keys of an experiment
-PREVALENCE = "evaluate.prevalence"  # accepted as well: it decides predictive values, and no prediction
+PREVALENCE, RISK_THRESHOLD = "evaluate.prevalence", "evaluate.risk_threshold"
+SCORED_AT = (PREVALENCE, RISK_THRESHOLD)  # accepted as well: they decide scores, and no prediction
 STORED = "data.preprocess"
 # Keys of the run's configuration that do not describe its network.
 NOT_THE_NETWORKS = ("data", "tracking", "resume", "overwrite")
@@ -20,7 +21,7 @@ SOURCE = "evaluate: name the images: data=folder data.path=DIRECTORY, data=hub d
 
 
 def compose_evaluation(overrides: Sequence[str]) -> Config:
-    """Composes the configuration of an external validation; only its data, seed and prevalence are used.
+    """Composes the configuration of an external validation; of it, data, seed, prevalence and risk threshold are used.
 
     Args:
         overrides: as they are typed behind the run.
@@ -38,7 +39,8 @@ def compose_evaluation(overrides: Sequence[str]) -> Config:
 def match_run(config: Config, overrides: Sequence[str], preprocess: Preprocess, result: Mapping[str, Any]) -> Config:
     """Returns the configuration with what an evaluation takes from its run.
 
-    These are the preprocessing; the prevalence, unless an override sets one; and the backend, if it is installed here.
+    These are the preprocessing; the prevalence and the risk threshold, unless an override sets one; the rule that chose
+    the operating threshold; and the backend, if it is installed here.
 
     Args:
         config: of the evaluation.
@@ -49,7 +51,7 @@ def match_run(config: Config, overrides: Sequence[str], preprocess: Preprocess, 
     return replace(
         config,
         data=replace(config.data, preprocess=preprocess),
-        evaluate=replace(config.evaluate, prevalence=_prevalence(config, overrides, result)),
+        evaluate=replace(config.evaluate, **_evaluate(config, overrides, result)),
         compute=replace(config.compute, backend=_backend(config, result)),
     )
 
@@ -67,9 +69,9 @@ def settings(config: Config, result: Mapping[str, Any]) -> dict[str, Any]:
     trained = _trained(result)
     own = {key: value for key, value in trained.items() if key not in NOT_THE_NETWORKS}
     trained_on = {key: value for key, value in trained.get("data", {}).items() if key not in NOT_THE_IMAGES}
-    options = config.evaluate
+    scored = {"prevalence": config.evaluate.prevalence, "risk_threshold": config.evaluate.risk_threshold}
     return own | {
-        "evaluate": trained.get("evaluate", {}) | {"prevalence": options.prevalence, "resamples": options.resamples},
+        "evaluate": trained.get("evaluate", {}) | scored | {"resamples": config.evaluate.resamples},
         "data": asdict(config.data) | {"seed": config.seed},
         "trained_on": trained_on,
     }
@@ -83,18 +85,23 @@ def _refuse_other_keys(word: str) -> None:
         )
     if name in SPLIT:
         raise UserError(f"{word}: all images are test images, nothing is split; leave it out")
-    if name.split(".")[0].split("@")[0] not in ACCEPTED and name != PREVALENCE:
+    if name.split(".")[0].split("@")[0] not in ACCEPTED and name not in SCORED_AT:
         raise UserError(
-            f"{word}: a trained model is evaluated as it is; only data=OPTION, data.KEY=VALUE, seed=N and "
-            f"{PREVALENCE}=SHARE are accepted"
+            f"{word}: a trained model is evaluated as it is; only data=OPTION, data.KEY=VALUE, seed=N, "
+            f"{PREVALENCE}=SHARE and {RISK_THRESHOLD}=RISK are accepted"
         )
 
 
-def _prevalence(config: Config, overrides: Sequence[str], result: Mapping[str, Any]) -> float | None:
-    if PREVALENCE in map(_key, overrides):
-        return config.evaluate.prevalence
-    prevalence: float | None = _trained(result).get("evaluate", {}).get("prevalence")
-    return prevalence
+def _evaluate(config: Config, overrides: Sequence[str], result: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the options of the evaluation that are those of the run, or those that an override sets."""
+    trained = _trained(result).get("evaluate", {})
+    stated = {
+        "prevalence": config.evaluate.prevalence if PREVALENCE in map(_key, overrides) else trained.get("prevalence"),
+        "risk_threshold": config.evaluate.risk_threshold
+        if RISK_THRESHOLD in map(_key, overrides)
+        else trained.get("risk_threshold"),
+    }
+    return stated | {"threshold": str(trained.get("threshold", config.evaluate.threshold))}
 
 
 def _backend(config: Config, result: Mapping[str, Any]) -> str:

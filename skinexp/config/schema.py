@@ -307,6 +307,13 @@ class Evaluate:
         gt=0,
         lt=1,
     )
+    risk_threshold: float | None = number(
+        None,
+        "risk from which on a lesion should be excised, whose odds are the price of a false positive in net benefits; "
+        "null: each run has the price of its own threshold, and net benefits are not compared",
+        gt=0,
+        lt=1,
+    )
     resamples: int = number(2000, "bootstrap resamples of the test images, for intervals", ge=200)
 
 

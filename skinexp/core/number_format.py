@@ -27,7 +27,7 @@ def limits_text(low: float, high: float) -> str:
 
 
 def with_interval(interval: "Interval", method: str = "") -> str:
-    """Returns an estimate followed by its confidence interval: `0.842 (95 % CI 0.811 to 0.866, DeLong)`.
+    """Returns an estimate followed by its confidence interval: `0.842 (95 % CI 0.811 to 0.866, Newcombe)`.
 
     Args:
         method: of the interval; it is left out if it is empty.

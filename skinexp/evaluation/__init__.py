@@ -3,15 +3,16 @@
 from skinexp.evaluation.cases import CLASSES, why_undefined
 from skinexp.evaluation.decision.calibration import Calibrator, fit_calibrator
 from skinexp.evaluation.decision.net_benefit import decision_curve, net_benefit
-from skinexp.evaluation.decision.prevalence import at_prevalence
+from skinexp.evaluation.decision.prevalence import at_prevalence, probabilities_at_prevalence
 from skinexp.evaluation.decision.threshold_rules import ThresholdRule, choose_threshold, parse_rule
 from skinexp.evaluation.decision.youden import youden_threshold
 from skinexp.evaluation.evaluate import TestEvaluation, evaluate
 from skinexp.evaluation.folds import FoldAreas, fold_areas, pool_folds
 from skinexp.evaluation.intervals.bootstrap import Bootstrap, bootstrap
-from skinexp.evaluation.intervals.delong import PairedAuc, delong_interval, delong_test
+from skinexp.evaluation.intervals.delong import delong_interval
 from skinexp.evaluation.intervals.independent_difference import independent_difference
 from skinexp.evaluation.intervals.interval import Interval
+from skinexp.evaluation.intervals.newcombe import auc_interval
 from skinexp.evaluation.intervals.wilson import grouped_wilson, wilson
 from skinexp.evaluation.metrics.curve_points import (
     PrecisionRecallPoints,
@@ -25,6 +26,7 @@ from skinexp.evaluation.metrics.reliability_points import reliability_points
 from skinexp.evaluation.metrics.threshold_scores import classification_report, confusion_counts, threshold_scores
 from skinexp.evaluation.operating_point import OperatingPoint, calibrated_probabilities, predicted_labels
 from skinexp.evaluation.options import EvaluationOptions
+from skinexp.evaluation.paired.area_test import PairedAuc, delong_test
 from skinexp.evaluation.paired.holm import holm
 from skinexp.evaluation.paired.mcnemar import McNemar, mcnemar
 from skinexp.evaluation.paired.model_pairs import PairedComparison, compare_pairs
@@ -51,6 +53,7 @@ __all__ = [
     "TestEvaluation",
     "ThresholdRule",
     "at_prevalence",
+    "auc_interval",
     "bootstrap",
     "calibrated_probabilities",
     "choose_threshold",
@@ -73,6 +76,7 @@ __all__ = [
     "pool_folds",
     "precision_recall_points",
     "predicted_labels",
+    "probabilities_at_prevalence",
     "probability_scores",
     "ranking_scores",
     "reliability_points",

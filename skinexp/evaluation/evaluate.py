@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import pandas as pd
 
 from skinexp.evaluation.decision.calibration import Calibrator
+from skinexp.evaluation.decision.prevalence import probabilities_at_prevalence
 from skinexp.evaluation.decision.youden import youden_threshold
 from skinexp.evaluation.metrics.collapse_scores import collapse_scores
 from skinexp.evaluation.metrics.probability_scores import probability_scores
@@ -91,7 +92,8 @@ def evaluate(
     Returns:
         A `TestEvaluation`. Its metrics are, for val and test, those of `ranking_scores`, `probability_scores` and
         `threshold_scores`, the last at 0.5 and with `_youden`; for test also those of `scores_with_intervals` and
-        `collapse_scores`; and `threshold/youden` and `threshold/chosen`. Nothing about val or Youden's threshold is
+        `collapse_scores`; and `threshold/youden`, `threshold/chosen` and, with a prevalence,
+        `threshold/chosen_at_prevalence` (the risk there that belongs to it). Nothing about val or Youden's threshold is
         there if the operating point is given. What is undefined is NaN, with a warning.
 
     Raises:
@@ -121,8 +123,11 @@ def _evaluate_test(test: pd.DataFrame, point: OperatingPoint, options: Evaluatio
     test = test.reset_index(drop=True)
     calibrated = calibrated_probabilities(point.calibrator, test)
     scored = test.assign(calibrated=calibrated, threshold=point.threshold)
-    scores = scores_with_intervals(scored, point.calibrator.method != "none", options)
+    scores = scores_with_intervals(scored, point.calibrator.method != "none", options, point.prevalence)
     metrics = scores.metrics | {"threshold/chosen": point.threshold}
+    if options.prevalence is not None:
+        shifted = probabilities_at_prevalence(point.threshold, point.prevalence, options.prevalence)
+        metrics["threshold/chosen_at_prevalence"] = float(shifted)
     metrics |= _named("test", collapse_scores(test["probability"], test["logit"]))
     decided = scored.assign(threshold=scored["threshold"].fillna(HALF))
     return TestEvaluation(

@@ -9,7 +9,7 @@ import pandas as pd
 
 from skinexp.evaluation.cases import warn_undefined, why_undefined
 from skinexp.evaluation.metrics.collapse_scores import collapse_scores
-from skinexp.evaluation.metrics.ranking_scores import ranking_scores
+from skinexp.evaluation.metrics.ranking_scores import RANKING, ranking_scores
 from skinexp.evaluation.metrics.threshold_scores import threshold_scores
 from skinexp.evaluation.operating_point import predicted_labels
 from skinexp.evaluation.tables import require_columns
@@ -58,27 +58,28 @@ def pool_folds(tables: Mapping[int, pd.DataFrame]) -> pd.DataFrame:
 def fold_scores(pooled: pd.DataFrame, thresholds: Mapping[int, float]) -> dict[str, float]:
     """Returns scores of pooled predictions, each image predicted by the network not trained on it.
 
-    The ranking scores compare logits of different networks with each other, which costs a little where those are not
-    equally calibrated: the mean over folds stands beside them, with the spread.
+    Scores that need an order only are combined fold by fold: logits of different networks are on different scales, and
+    are not compared. Scores at a threshold, and those of probabilities, count all images together.
 
     Args:
         pooled: what `pool_folds` returns, with label, logit and probability.
         thresholds: by fold, the one chosen on that fold's validation images.
 
     Returns:
-        `test/<score>` of all images, the `_youden` ones with each fold's own threshold; and for each that does not
-        end so `test/<score>_mean` and `test/<score>_sd`, mean and standard deviation (n - 1) of the folds' scores.
-        NaN if undefined.
+        `test/<score>`: of ranking scores the mean over folds, of others that of all images, the `_youden` ones with
+        each fold's own threshold; and for each that does not end so `test/<score>_mean` and `test/<score>_sd`, mean and
+        standard deviation (n - 1) of the folds' scores. NaN if undefined.
     """
-    scores = _scores(pooled)
+    scores = threshold_scores(pooled["label"], pooled["probability"], 0.5)
     predicted = predicted_labels(pooled["probability"], pooled["fold"].map(thresholds))
     at_youden = threshold_scores(pooled["label"], predicted, 0.5)
     by_fold = pd.DataFrame([_scores(part) for _, part in pooled.groupby("fold")])
     found = {f"test/{name}": score for name, score in scores.items()}
     found |= {f"test/{name}_youden": score for name, score in at_youden.items()}
-    for name in scores:
+    for name in by_fold:
         found[f"test/{name}_mean"] = float(by_fold[name].mean(skipna=False))
         found[f"test/{name}_sd"] = float(by_fold[name].std(skipna=False))
+    found |= {f"test/{name}": found[f"test/{name}_mean"] for name in RANKING}
     return found | {
         f"test/{name}": value for name, value in collapse_scores(pooled["probability"], pooled["logit"]).items()
     }

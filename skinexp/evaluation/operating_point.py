@@ -1,5 +1,6 @@
 """The operating point of a trained network: its calibration, and the threshold of the calibrated probability."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,10 +19,12 @@ class OperatingPoint:
         threshold: an image is predicted malignant if its calibrated probability is at least this; NaN if no threshold
             could be chosen.
         calibrator: turns logits into calibrated probabilities.
+        prevalence: share of malignant images among those on which both were chosen; NaN if it is unknown.
     """
 
     threshold: float
     calibrator: Calibrator
+    prevalence: float = math.nan
 
 
 def choose_operating_point(validation: pd.DataFrame, threshold_rule: str | float, calibration: str) -> OperatingPoint:
@@ -40,7 +43,9 @@ def choose_operating_point(validation: pd.DataFrame, threshold_rule: str | float
     """
     calibrator = fit_calibrator(calibration, validation["label"], validation["logit"])
     probabilities = calibrated_probabilities(calibrator, validation)
-    return OperatingPoint(choose_threshold(threshold_rule, validation["label"], probabilities), calibrator)
+    threshold = choose_threshold(threshold_rule, validation["label"], probabilities)
+    prevalence = float(validation["label"].mean()) if len(validation) else math.nan
+    return OperatingPoint(threshold, calibrator, prevalence)
 
 
 def calibrated_probabilities(calibrator: Calibrator, predictions: pd.DataFrame) -> NDArray[np.float64]:

@@ -6,28 +6,33 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.special import logit
 
 from skinexp.evaluation.cases import why_undefined
-from skinexp.evaluation.decision.prevalence import at_prevalence
+from skinexp.evaluation.decision.prevalence import at_prevalence, probabilities_at_prevalence
 from skinexp.evaluation.intervals.bootstrap import Bootstrap, bootstrap
-from skinexp.evaluation.intervals.delong import delong_interval
-from skinexp.evaluation.intervals.independent_difference import independent_difference
+from skinexp.evaluation.intervals.fixed_rate import FIXED, fixed_rate_interval
+from skinexp.evaluation.intervals.independent_difference import independent_difference, independent_mean
 from skinexp.evaluation.intervals.interval import UNDEFINED, Interval
+from skinexp.evaluation.intervals.newcombe import auc_interval
 from skinexp.evaluation.intervals.wilson import grouped_wilson
 from skinexp.evaluation.metrics.count_scores import COUNT_SCORES
-from skinexp.evaluation.metrics.probability_scores import PROBABILITY_SCORES, ProbabilityScorer
+from skinexp.evaluation.metrics.probability_scores import CLOSEST, PROBABILITY_SCORES, ProbabilityScorer
 from skinexp.evaluation.metrics.ranking_scores import RANKING
 from skinexp.evaluation.metrics.reliability_points import reliability_points
 from skinexp.evaluation.metrics.threshold_scores import threshold_scores
 from skinexp.evaluation.metrics.weighted_metrics import ThresholdScorer, WeightedMetric
+from skinexp.evaluation.metrics.weighted_roc import Ranking
 from skinexp.evaluation.operating_point import predicted_labels
 from skinexp.evaluation.options import DEFAULTS, EvaluationOptions
 from skinexp.evaluation.subgroups import subgroups
-from skinexp.evaluation.tables import groups_of
+from skinexp.evaluation.tables import folds_of, groups_of
 
 CHOSEN, CALIBRATED = "_chosen", "_calibrated"  # ends of the names of scores
-MOVER, WILSON, DELONG = "MOVER of Wilson", "Wilson", "DeLong"  # methods of intervals
-BOOTSTRAP, JACKKNIFE = "bootstrap", "jackknife"
+MOVER, WILSON, NEWCOMBE = "MOVER of Wilson", "Wilson", "Newcombe"  # methods of intervals
+BOOTSTRAP, JACKKNIFE, RANKS = "bootstrap", "jackknife", "MOVER of Wilson and order statistics"
+NO_THRESHOLD = "none: too few images of the other class to bound the threshold"
+NO_VARIATION = "none: these images do not show how the score varies"
 SHARES_OF_PREDICTED = ("precision", "npv")  # shares of the images with one predicted label
 COMBINED = ("f1", "balanced_accuracy", "mcc")  # scores of counts that are no share of images
 
@@ -42,8 +47,9 @@ class ScoresWithIntervals:
         metrics: the estimates as `test/<score>`, and the limits of the area, `test/roc_auc_low` and
             `test/roc_auc_high`.
         tables: by file name: `scores` (one row per score: `score`, `estimate`, `low`, `high`, `method` of the
-            interval), `reliability` (points before and after calibration, in the column `stage`), `roc_band` and
-            `precision_recall_band` (the curves, point by point), `subgroups` and `subgroup_gaps`.
+            interval, or `none: ` and why there is none), `reliability` (points before and after calibration, column
+            `stage`), `roc_band` and `precision_recall_band` (the curves, point by point), `subgroups` and
+            `subgroup_gaps`.
     """
 
     metrics: dict[str, float]
@@ -51,7 +57,10 @@ class ScoresWithIntervals:
 
 
 def scores_with_intervals(
-    test: pd.DataFrame, is_calibrated: bool, options: EvaluationOptions = DEFAULTS
+    test: pd.DataFrame,
+    is_calibrated: bool,
+    options: EvaluationOptions = DEFAULTS,
+    reference: float = math.nan,
 ) -> ScoresWithIntervals:
     """Scores test images, and gives each score its 95 % interval.
 
@@ -59,9 +68,13 @@ def scores_with_intervals(
         test: one row per image, columns `label` (0/1), `logit`, `probability` (uncalibrated), `calibrated`
             (probability), `threshold` (an image is predicted malignant if its calibrated probability is at least
             this; NaN if there is no threshold), optionally `image_id`, `group` and metadata. Thresholds may differ
-            from image to image, as those of the folds of a cross-validation do.
+            from image to image, as those of the folds of a cross-validation do; the column `fold` then says whose
+            network predicted an image, and ranking scores are means over folds.
         is_calibrated: whether to score calibrated probabilities beside the uncalibrated ones.
-        options: prevalence, resamples and seed. There is no net benefit at the prevalence if thresholds differ.
+        options: prevalence, risk threshold (or a cost rule, which states one), resamples and seed.
+        reference: share of malignant images among those on which probabilities were calibrated and the threshold was
+            chosen; NaN if it is unknown. There is no net benefit at the prevalence if neither it nor a risk threshold
+            is known, or if thresholds differ and no risk threshold is stated.
 
     Returns:
         A `ScoresWithIntervals`. What is undefined is NaN, with a warning.
@@ -74,10 +87,14 @@ def scores_with_intervals(
     resampled = _resampled(test, groups, is_calibrated, options)
     table = _score_table(test, groups, is_calibrated, resampled)
     if options.prevalence is not None:
-        table = pd.concat([table, _rows_at_prevalence(table, test["threshold"], options.prevalence)], ignore_index=True)
+        risk_threshold = _risk_threshold(test["threshold"], options, reference)
+        rows = _rows_at_prevalence(table, options.prevalence, risk_threshold)
+        table = pd.concat([table, rows], ignore_index=True)
     predicted = predicted_labels(test["calibrated"], test["threshold"])
+    # A subgroup has too few images of a fold: calibrated probabilities are on one scale, which logits are not.
+    logits = test["logit"] if folds_of(test) is None else logit(test["calibrated"].clip(CLOSEST, 1 - CLOSEST))
     by_subgroup = subgroups(
-        test.assign(probability=predicted).drop(columns=["calibrated", "threshold"]),
+        test.assign(probability=predicted, logit=logits).drop(columns=["calibrated", "threshold"]),
         math.nan if test["threshold"].isna().any() else 0.5,
     )
     tables = {
@@ -95,10 +112,13 @@ def _resampled(
     test: pd.DataFrame, groups: NDArray[np.str_], is_calibrated: bool, options: EvaluationOptions
 ) -> Bootstrap:
     """Returns plain, chosen and calibrated scores from the same resamples."""
-    metrics: dict[str, float | WeightedMetric] = {"": 0.5}
+    at_half = ThresholdScorer(test["label"], test["probability"], 0.5, options.common_risk_threshold)
+    metrics: dict[str, float | WeightedMetric] = {"": at_half}
     if why_undefined(test["label"], test["calibrated"]) is None:
         if test["threshold"].notna().all():
-            metrics[CHOSEN] = ThresholdScorer(test["label"], test["calibrated"], test["threshold"])
+            metrics[CHOSEN] = ThresholdScorer(
+                test["label"], test["calibrated"], test["threshold"], options.stated_risk_threshold
+            )
         if is_calibrated:
             metrics[CALIBRATED] = ProbabilityScorer(test["label"], test["calibrated"])
     return bootstrap(
@@ -109,6 +129,7 @@ def _resampled(
         metrics,
         options.resamples,
         options.seed,
+        folds_of(test),
     )
 
 
@@ -128,12 +149,37 @@ def _score_table(
         for name in names
     }
     if resampled.intervals:  # else the bootstrap has warned already
-        found["roc_auc"] = delong_interval(test["label"], test["logit"], groups), DELONG
+        found["roc_auc"] = auc_interval(test["label"], test["logit"], groups, folds=folds_of(test)), NEWCOMBE
+        found |= _at_fixed_rates(test, groups, resampled)
     for suffix, labels in predicted.items():
         if not np.isnan(labels).any():  # else all are NaN, as in `threshold_scores`
             found |= _of_counts(test["label"].to_numpy(), labels, groups, suffix, resampled)
-    rows = [(name, *interval, method) for name, (interval, method) in found.items()]
+    rows = [(name, *interval, _method(interval, method)) for name, (interval, method) in found.items()]
     return pd.DataFrame(rows, columns=["score", "estimate", "low", "high", "method"])
+
+
+def _method(interval: Interval, method: str) -> str:
+    """Returns the method of an interval, or why a score that is known has none."""
+    is_withheld = math.isnan(interval.low) and not math.isnan(interval.estimate)
+    return NO_VARIATION if is_withheld and method != NO_THRESHOLD else method
+
+
+def _at_fixed_rates(test: pd.DataFrame, groups: NDArray[np.str_], resampled: Bootstrap) -> ScoreIntervals:
+    """Returns the sensitivities at a fixed specificity, and the specificities at a fixed sensitivity."""
+    found = {}
+    folds = folds_of(test)
+    by_fold = [np.ones(len(test), dtype=bool)] if folds is None else [folds == fold for fold in np.unique(folds)]
+    for name in FIXED:
+        interval = UNDEFINED._replace(estimate=resampled.intervals[name].estimate)
+        if not math.isnan(interval.estimate):  # else a fold lacks a class
+            interval = independent_mean([_at_fixed_rate(name, test[part], groups[part]) for part in by_fold])
+        found[name] = interval, NO_THRESHOLD if math.isnan(interval.low) else RANKS
+    return found
+
+
+def _at_fixed_rate(name: str, part: pd.DataFrame, groups: NDArray[np.str_]) -> Interval:
+    estimate = float(RANKING[name](Ranking(part["label"], part["logit"]).roc(np.ones((1, len(part)))))[0])
+    return fixed_rate_interval(name, estimate, part["label"], part["logit"], groups)
 
 
 def _of_counts(
@@ -180,13 +226,25 @@ def _mean(one: Interval, other: Interval) -> Interval:
     return Interval(*(end / 2 for end in difference))
 
 
-def _rows_at_prevalence(table: pd.DataFrame, thresholds: pd.Series, prevalence: float) -> pd.DataFrame:
+def _risk_threshold(thresholds: pd.Series, options: EvaluationOptions, reference: float) -> float:
+    """Returns the risk, at the stated prevalence, that is the price of a false positive; NaN if it is unknown.
+
+    A stated risk is one of the patients whom the model is for. The operating threshold is a probability among the
+    images on which it was chosen, and has to be shifted to these patients.
+    """
+    if not math.isnan(options.stated_risk_threshold):
+        return options.stated_risk_threshold
+    different = thresholds.unique()
+    if options.prevalence is None or len(different) != 1:
+        return math.nan
+    return float(probabilities_at_prevalence(float(different[0]), reference, options.prevalence))
+
+
+def _rows_at_prevalence(table: pd.DataFrame, prevalence: float, risk_threshold: float) -> pd.DataFrame:
     """Returns rows of predictive values and net benefit at a prevalence, at the operating threshold."""
     limits = table.set_index("score")[["estimate", "low", "high"]]
     recall, specificity = (Interval(*map(float, limits.loc[f"{name}{CHOSEN}"])) for name in ("recall", "specificity"))
-    different = thresholds.unique()
-    threshold = float(different[0]) if len(different) == 1 else math.nan
-    expected = at_prevalence(recall, specificity, prevalence, threshold)
+    expected = at_prevalence(recall, specificity, prevalence, risk_threshold)
     rows = [(f"{name}_at_prevalence", *interval, MOVER) for name, interval in expected.items()]
     return pd.DataFrame(rows, columns=table.columns)
 

@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtri
 
-from skinexp.evaluation.intervals.delong import NEGLIGIBLE, Components, auc_components, delong_interval
-from skinexp.evaluation.intervals.independent_difference import independent_difference
+from skinexp.evaluation.intervals.delong import Components, auc_components
+from skinexp.evaluation.intervals.independent_difference import dependent_difference
 from skinexp.evaluation.intervals.interval import LEVEL, UNDEFINED, Interval
+from skinexp.evaluation.intervals.newcombe import auc_interval
 from skinexp.evaluation.intervals.wilson import grouped_wilson
 from skinexp.evaluation.tables import groups_of, require_columns
 
@@ -55,12 +56,12 @@ def subgroups(predictions: pd.DataFrame, threshold: float, columns: Sequence[str
             named `abcd_...`.
 
     Returns:
-        A `Subgroups`. Areas have DeLong's interval, shares Wilson's, both with images of one group taken together. A
+        A `Subgroups`. Areas have Newcombe's interval, shares Wilson's, both with images of one group taken together. A
         level with fewer than 10 images of either class has no area, and a note that says so. The gap is between the
         best and the worst level of a column. Since these two were picked for lying far apart, its interval is widened
         (Bonferroni over all pairs of levels): it covers the gap between these two levels, and where it holds 0 the
-        levels need not differ at all. Where no image shows how the areas vary (one level is fully apart, the other has
-        equal logits), its limits are from those of both areas.
+        levels need not differ at all. Its limits are from those of both areas (MOVER), which stay in their range with
+        few images as well.
 
     Raises:
         ValueError: if a column is missing.
@@ -139,7 +140,7 @@ def _row(
     labels = part["label"].to_numpy()
     malignant = int(labels.sum())
     enough = min(malignant, len(labels) - malignant) >= FEWEST and bool(np.isfinite(part["logit"]).all())
-    area = delong_interval(labels, part["logit"], groups) if enough else UNDEFINED
+    area = auc_interval(labels, part["logit"], groups) if enough else UNDEFINED
     row: dict[str, str | int | float] = {"column": column, "level": level, "images": len(part), "malignant": malignant}
     row |= _columns("roc_auc", area)
     probabilities = part["probability"].to_numpy(dtype=float)
@@ -169,17 +170,14 @@ def _gap(
         for level in (best, worst)
     }
     found = {level: auc_components(*of_level) for level, of_level in cases.items()}
-    variance = sum(components.variance() for _, components in found.values())
     names = {level: np.unique(groups[levels == level].to_numpy()) for level in found}
-    variance -= 2 * _covariance(found[best][1], found[worst][1], names[best], names[worst])
+    covariance = _covariance(found[best][1], found[worst][1], names[best], names[worst])
+    errors = [components.error() for _, components in found.values()]
     pairs = len(areas) * (len(areas) - 1) / 2
     quantile = float(ndtri(1 - (1 - LEVEL) / (2 * pairs)))
-    error = math.sqrt(max(variance, 0.0))
-    gap = areas[best] - areas[worst]
-    low, high = gap - quantile * error, gap + quantile * error
-    if error < NEGLIGIBLE:
-        limits = [delong_interval(*cases[level], quantile) for level in (best, worst)]
-        _, low, high = independent_difference(*limits)
+    limits = [auc_interval(*cases[level], quantile) for level in (best, worst)]
+    product = math.prod(errors)  # 0 if no image shows how an area varies
+    gap, low, high = dependent_difference(limits[0], limits[1], covariance / product if product > 0 else 0.0)
     return {"column": column, "best": best, "worst": worst, "gap": gap, "low": low, "high": high}
 
 

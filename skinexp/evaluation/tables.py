@@ -24,3 +24,10 @@ def groups_of(table: pd.DataFrame) -> np.ndarray:
     if "group" not in table:
         return own.to_numpy(dtype=str)
     return table["group"].astype(str).where(table["group"].notna(), own).to_numpy(dtype=str)
+
+
+def folds_of(table: pd.DataFrame) -> np.ndarray | None:
+    """Returns (n,) the fold whose network predicted each image; None if all images were predicted by one network."""
+    if "fold" not in table or table["fold"].nunique() < 2:
+        return None
+    return table["fold"].to_numpy()

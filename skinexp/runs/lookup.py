@@ -58,6 +58,13 @@ class TrainedRun:
         """Name of its network."""
         return str((self.summary.model and self.summary.model.name) or self.name)
 
+    @property
+    def validation_prevalence(self) -> float:
+        """Share of malignant images among those that calibrated it; NaN if that is unknown."""
+        counts = self.summary.data.counts.get("val", {}) if self.summary.data else {}
+        images = counts.get("benign", 0) + counts.get("malignant", 0)
+        return counts.get("malignant", 0) / images if images else math.nan
+
 
 def locate_run(run: str, uri: str | None) -> TrainedRun:
     """Locates one run, and reads what its model's file says.

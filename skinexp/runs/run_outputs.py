@@ -14,7 +14,8 @@ import pandas as pd
 from skinexp.core import run_files
 from skinexp.core.result_file import damage_of, read_result
 from skinexp.core.strict_json import read_json
-from skinexp.evaluation import Interval, delong_interval
+from skinexp.evaluation import Interval, auc_interval
+from skinexp.evaluation.scores_with_intervals import NEWCOMBE
 from skinexp.evaluation.tables import groups_of
 from skinexp.runs.health_summary import HealthSummary
 from skinexp.runs.run_summary import RunSummary
@@ -74,12 +75,20 @@ class Derived:
             return {}
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # if it is undefined the page has no interval, which says as much
-            return {"roc_auc": delong_interval(test["label"], test["logit"], groups_of(test))}
+            return {"roc_auc": auc_interval(test["label"], test["logit"], groups_of(test))}
 
     def interval(self, score: str) -> Interval:
         """Returns the 95 % interval of a score of the test images; its limits are NaN if they are unknown."""
         low, high = self.intervals.get(score, (math.nan,) * 3)[1:]
         return Interval(self.metric(f"test/{score}"), low, high)
+
+    def interval_method(self, score: str) -> str:
+        """Returns by which method a score has its interval; runs of earlier versions may have another one."""
+        table = self.evidence.get("scores")
+        if table is None:
+            return NEWCOMBE if score in self.intervals else ""
+        found = table.loc[table["score"] == score, "method"]
+        return str(found.iloc[0]) if len(found) else ""
 
     @property
     def test(self) -> pd.DataFrame | None:

@@ -37,7 +37,8 @@ def run(run: TrainedRun, table: Table, config: Config, directory: Path, run_log:
     Args:
         run: the run whose network is evaluated.
         table: the images.
-        config: its data with the preprocessing that the network was trained with, its prevalence for the scores.
+        config: its data with the preprocessing that the network was trained with; for the scores, its prevalence
+            and risk threshold.
         directory: to write into.
         run_log: of the external validation.
     """
@@ -48,7 +49,8 @@ def run(run: TrainedRun, table: Table, config: Config, directory: Path, run_log:
         dataset_outputs.log_dataset(run_log, prepared, config.data.path)
     with run_log.stage("evaluation"), warnings.catch_warnings():
         warnings.simplefilter("ignore", UndefinedMetricWarning)  # a sentence says so below
-        predictor = load_predictor(run.model_file, run.preprocess, OperatingPoint(run.threshold, run.calibrator))
+        point = OperatingPoint(run.threshold, run.calibrator, run.validation_prevalence)
+        predictor = load_predictor(run.model_file, run.preprocess, point)
         predicted = predictor.predict_table(prepared.images, prepared.table.frame)
         predicted.table.to_parquet(directory / run_files.PREDICTIONS, index=False, write_page_checksum=True)
         options = EvaluationOptions(**dataclasses.asdict(config.evaluate))

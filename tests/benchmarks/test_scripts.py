@@ -206,3 +206,14 @@ def test_planted_copies_are_counted_and_written_between_their_marks(tmp_path):
     assert text.endswith("<!-- duplicate recall: end -->\nafter\n")
     assert "old" not in text
     assert "| the same pixels in another file | 0.99 | 1.000" in text
+
+
+@pytest.mark.slow
+def test_few_malignant_images_are_simulated_and_written_between_their_marks(tmp_path):
+    page = tmp_path / "intervals.md"
+    page.write_text("before\n<!-- small samples: begin -->\nold\n<!-- small samples: end -->\nafter\n")
+    kept("small_samples", f"--studies 2 --only 8+8 --docs {page}", tmp_path)
+    text = page.read_text()
+    assert text.startswith("before\n")
+    assert text.endswith("<!-- small samples: end -->\nafter\n")
+    assert "| 8 + 8, AUC 0.96 |" in text

@@ -10,7 +10,7 @@ from scipy.special import expit
 
 from skinexp.comparison.data_warnings import data_warnings
 from skinexp.comparison.leakage import leakage_pairs
-from skinexp.evaluation import EvaluationOptions, delong_interval, evaluate
+from skinexp.evaluation import EvaluationOptions, auc_interval, evaluate
 from skinexp.runs.run_outputs import RunOutputs
 from tests.report.runs import compare, outputs
 
@@ -40,7 +40,7 @@ def test_a_pair_gives_both_areas_and_their_difference_with_versions_as_one_case(
     torn, together = run(None, 4.0, tmp_path, per_original=1), run("auto", 1.0, tmp_path)
     (leak,) = leakage_pairs([torn, together])
     test = together.test
-    assert leak.grouped == delong_interval(test["label"], test["logit"], test["original"])
+    assert leak.grouped == auc_interval(test["label"], test["logit"], test["original"])
     assert leak.optimism.estimate == pytest.approx(torn.roc_auc - together.roc_auc)
     assert leak.optimism.low < leak.optimism.estimate < leak.optimism.high
     assert (leak.leaked, leak.tested) == (80, 80)

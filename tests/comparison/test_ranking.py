@@ -10,7 +10,7 @@ import pytest
 from skinexp.comparison import ranking
 from skinexp.comparison.pairwise import PairwiseTests
 from skinexp.comparison.seed_summary import repeated_configurations
-from skinexp.evaluation import delong_interval, delong_test
+from skinexp.evaluation import auc_interval, delong_test
 from skinexp.report.pages.score_table import tables
 from tests.comparison.test_pairwise import pair, run
 from tests.report.runs import changed
@@ -38,10 +38,10 @@ def verdict(runs, pairs=None):
 def test_a_wide_lead_is_told_with_its_interval_and_the_test():
     best, weak = run("best", 2.5, 1), run("weak", 0.5, 2)
     test = best.test
-    area, low, high = delong_interval(test["label"], test["logit"])
+    area, low, high = auc_interval(test["label"], test["logit"])
     ahead = delong_test(test["label"], test["logit"], weak.test["logit"])
     assert verdict([weak, best]) == [
-        f"best has the highest test ROC-AUC, {three(area)} (95 % CI {three(low)} to {three(high)}, DeLong); it is "
+        f"best has the highest test ROC-AUC, {three(area)} (95 % CI {three(low)} to {three(high)}, Newcombe); it is "
         f"significantly higher than that of weak (difference {three(ahead.difference)}, 95 % CI {three(ahead.low)} to "
         f"{three(ahead.high)}; p < 0.001, DeLong)."
     ]
@@ -84,7 +84,7 @@ def test_a_pair_that_cannot_be_tested_is_neither_significantly_different_nor_the
 def test_a_single_run_is_told_with_its_interval():
     (sentence,) = verdict([run("only", 1.5)])
     assert re.fullmatch(
-        r"only has a test ROC-AUC of 0\.\d{3} \(95 % CI 0\.\d{3} to 0\.\d{3}, DeLong\) on 200 test images\.", sentence
+        r"only has a test ROC-AUC of 0\.\d{3} \(95 % CI 0\.\d{3} to 0\.\d{3}, Newcombe\) on 200 test images\.", sentence
     )
 
 
@@ -115,7 +115,7 @@ def test_runs_that_share_the_highest_area_stand_in_one_order_and_a_third_is_told
     runs = [run("a", 90.0), run("b", 90.0, 1), run("c", 0.5, 2)]
     assert [one.roc_auc for one in runs[:2]] == [1, 1]
     sentences = verdict(runs)
-    assert sentences[0].startswith("a has the highest test ROC-AUC, 1.000 (95 % CI 0.963 to 1.000, DeLong), but")
+    assert sentences[0].startswith("a has the highest test ROC-AUC, 1.000 (95 % CI 0.980 to 1.000, Newcombe), but")
     assert sentences[-1] == "The test ROC-AUC of a is significantly higher than that of c."
     (scores, *_) = tables(runs, comparable=True)
     assert [record.name for record, _ in scores.rows] == ["a", "b", "c"]

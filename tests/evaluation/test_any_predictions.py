@@ -76,17 +76,18 @@ def test_any_predictions_are_evaluated_and_what_is_undefined_is_nan(table, thres
 
 
 @pytest.mark.parametrize(("images", "seed"), NO_SIGNAL)
-def test_a_slope_that_may_be_negative_has_the_percentiles_of_its_resamples(images, seed):
+def test_the_interval_of_a_slope_that_is_all_but_0_holds_0(images, seed):
     table = usual(images, seed)
     found = bootstrap(*(table[name] for name in table), table.index.astype(str), {"": 0.5}, 200, 0)
     slope = found.intervals["calibration_slope"]
-    assert "calibration_slope" not in found.jackknifed
     assert slope.low < 0 < slope.estimate < slope.high < 10
 
 
-@pytest.mark.parametrize("estimate", [1e-300, 1e-8, 1e200])
+@pytest.mark.parametrize("estimate", [1e-300, 1e-8])
 def test_no_error_of_a_score_is_too_large_for_its_interval(estimate):
-    assert _interval("calibration_slope", estimate, Error(1e300, 10.0)) is None or estimate == 1e200
+    found = _interval("calibration_slope", estimate, Error(1e300, 10.0))
+    assert math.isfinite(found.low)
+    assert math.isfinite(found.high)
 
 
 def test_two_levels_of_one_patient_have_a_gap_without_limits():

@@ -7,8 +7,11 @@ import pandas as pd
 import pytest
 from scipy.special import expit
 from sklearn import metrics
+from sklearn.exceptions import UndefinedMetricWarning
 
+from skinexp.evaluation import EvaluationOptions, compare_pairs
 from skinexp.evaluation.folds import fold_scores, pool_folds
+from skinexp.evaluation.scores_with_intervals import scores_with_intervals
 
 FOLDS, IMAGES = 4, 60
 
@@ -62,9 +65,8 @@ def test_nothing_cannot_be_pooled():
 def test_scores_are_scikit_learns_of_all_images_and_of_each_fold(tables):
     pooled = pool_folds(tables)
     scores = fold_scores(pooled, dict.fromkeys(range(FOLDS), 0.5))
-    assert scores["test/roc_auc"] == pytest.approx(metrics.roc_auc_score(pooled["label"], pooled["logit"]))
     areas = [metrics.roc_auc_score(part["label"], part["logit"]) for _, part in pooled.groupby("fold")]
-    assert scores["test/roc_auc_mean"] == pytest.approx(np.mean(areas))
+    assert scores["test/roc_auc"] == scores["test/roc_auc_mean"] == pytest.approx(np.mean(areas))
     assert scores["test/roc_auc_sd"] == pytest.approx(np.std(areas, ddof=1))
     called = pooled["probability"] >= 0.5
     assert scores["test/recall"] == pytest.approx(metrics.recall_score(pooled["label"], called))
@@ -83,3 +85,55 @@ def test_a_fold_without_a_threshold_leaves_no_score_at_it(tables):
     scores = fold_scores(pool_folds(tables), {0: math.nan, 1: 0.5, 2: 0.5, 3: 0.5})
     assert math.isnan(scores["test/accuracy_youden"])
     assert math.isfinite(scores["test/accuracy"])
+
+
+def test_an_offset_between_folds_changes_no_score_that_needs_an_order_only(tables):
+    moved = {fold: table.assign(logit=table["logit"] + 3.0 * fold) for fold, table in tables.items()}
+    thresholds = dict.fromkeys(range(FOLDS), 0.5)
+    scores, shifted = (fold_scores(pool_folds(each), thresholds) for each in (tables, moved))
+    for name in ("roc_auc", "average_precision", "pauc_isic2024", "sensitivity_at_90_specificity"):
+        assert shifted[f"test/{name}"] == scores[f"test/{name}"]
+
+
+def decided(tables):
+    """What a comparison makes of folds: pooled, with calibrated probabilities and a threshold."""
+    pooled = pool_folds(tables).drop(columns="split")
+    return pooled.assign(calibrated=pooled["probability"], threshold=0.5)
+
+
+def test_intervals_of_ranking_scores_do_not_change_with_an_offset_between_folds(tables):
+    moved = {fold: table.assign(logit=table["logit"] + 3.0 * fold) for fold, table in tables.items()}
+    scored, shifted = (
+        scores_with_intervals(decided(each), False, EvaluationOptions(resamples=200)).tables["scores"]
+        for each in (tables, moved)
+    )
+    pd.testing.assert_frame_equal(scored, shifted)
+    rows = scored.set_index("score")
+    for name in ("roc_auc", "average_precision", "sensitivity_at_90_specificity"):
+        low, estimate, high = rows.loc[name, ["low", "estimate", "high"]]
+        assert low < estimate < high or name.startswith("sens")
+
+
+def test_two_configurations_that_are_equal_in_each_fold_are_not_significantly_different(tables):
+    generator = np.random.default_rng(5)
+    other = {
+        fold: table.assign(logit=table["logit"] + 0.1 * generator.normal(size=len(table)) + 4.0 * fold)
+        for fold, table in tables.items()
+    }
+    pairs = compare_pairs({"one": decided(tables), "offset": decided(other)}, resamples=50)
+
+    row = pairs.pairs.iloc[0]
+    assert abs(row["difference"]) < 0.03
+    assert row["p_value"] > 0.05
+    differences = pairs.differences.set_index("score")
+    assert abs(differences.loc["roc_auc", "difference"] - row["difference"]) < 1e-12
+    pooled = [metrics.roc_auc_score(one["label"], one["logit"]) for one in (decided(tables), decided(other))]
+    assert pooled[0] - pooled[1] > 0.1  # what the pooled logits would say
+
+
+def test_a_fold_of_one_class_leaves_no_ranking_score_and_no_error(tables):
+    tables[1]["label"] = 0
+    with pytest.warns(UndefinedMetricWarning):
+        found = scores_with_intervals(decided(tables), False, EvaluationOptions(resamples=20)).metrics
+    assert math.isnan(found["test/roc_auc"])
+    assert math.isfinite(found["test/accuracy"])

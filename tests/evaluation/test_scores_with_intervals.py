@@ -1,6 +1,7 @@
 """Scores of test images with their intervals, as an evaluation gives them."""
 
 import math
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -9,9 +10,11 @@ from scipy.special import expit
 from sklearn.exceptions import UndefinedMetricWarning
 
 from skinexp.evaluation import (
+    Calibrator,
     EvaluationOptions,
+    OperatingPoint,
+    auc_interval,
     choose_threshold,
-    delong_interval,
     evaluate,
     fit_calibrator,
     net_benefit,
@@ -61,7 +64,7 @@ def test_each_score_lies_within_its_limits_and_says_how_they_were_made():
     assert ((scores["low"] <= scores["estimate"]) & (scores["estimate"] <= scores["high"])).all()
     assert scores["score"].is_unique
     method = scores.set_index("score")["method"]
-    assert method["roc_auc"] == "DeLong"
+    assert method["roc_auc"] == "Newcombe"
     assert method["recall"] == method["specificity_chosen"] == "Wilson"
     assert method["brier"] == method["ece_calibrated"] == method["mcc_chosen"] == "bootstrap"
     assert method["npv"] == method["precision_chosen"] == "bootstrap"
@@ -97,15 +100,16 @@ def test_classes_that_are_answered_all_right_leave_the_balanced_accuracy_in_doub
     assert (row["estimate"], row["high"], row["method"]) == (1, 1, "MOVER of Wilson")
     assert 1 - row["low"] == pytest.approx(math.hypot(1 - of_a_class, 1 - of_a_class) / 2)
     assert scores.loc[["mcc", "f1", "average_precision", "brier"], ["low", "high"]].isna().all(axis=None)
+    assert scores.loc["mcc", "method"] == "none: these images do not show how the score varies"
 
 
-def test_the_area_has_delongs_interval_with_lesions_taken_together():
+def test_the_area_has_newcombes_interval_with_lesions_taken_together():
     predictions = study()
     test = predictions[predictions["split"] == "test"]
 
     row = evaluate(predictions, EvaluationOptions(resamples=50)).tables["scores"].set_index("score").loc["roc_auc"]
 
-    expected = delong_interval(test["label"], test["logit"], test["group"])
+    expected = auc_interval(test["label"], test["logit"], test["group"])
     assert row[["estimate", "low", "high"]].tolist() == pytest.approx(list(expected))
 
 
@@ -228,3 +232,28 @@ def test_options_that_make_no_sense_are_refused(options, message):
 def test_a_missing_column_is_named():
     with pytest.raises(ValueError, match="columns are missing: logit"):
         evaluate(study(100).drop(columns="logit"))
+
+
+def drawn(malignant, benign, apart, kind, seed=0):
+    """Test images as a table, of which few are wrong, none, or all are the same."""
+    generator = np.random.default_rng(seed)
+    label = np.repeat([1, 0], [malignant, benign])
+    logit = apart * (label - 0.5) + generator.normal(size=len(label))
+    logit = {"graded": logit, "perfect": 4.0 * label - 2, "constant": 0 * logit - 1, "rounded": np.round(logit)}[kind]
+    group = np.arange(len(label)) // (1 if seed % 2 else 2)
+    return pd.DataFrame({"label": label, "logit": logit, "probability": expit(logit), "group": group})
+
+
+@pytest.mark.parametrize("kind", ["graded", "perfect", "constant", "rounded"])
+@pytest.mark.parametrize(("malignant", "benign"), [(3, 3), (8, 92), (2, 60), (40, 40)])
+def test_no_interval_is_without_a_width_or_without_its_estimate(malignant, benign, kind):
+    for seed, apart in enumerate((0.0, 3.0, 8.0)):
+        table = drawn(malignant, benign, apart, kind, seed)
+        point = OperatingPoint(0.5, Calibrator("temperature", {"temperature": 1.5}), 0.5)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UndefinedMetricWarning)
+            tables = evaluate(table, EvaluationOptions(prevalence=0.02, resamples=200), point).tables
+        rows = tables["scores"].dropna(subset=["low", "high"])
+        assert rows[rows["high"] - rows["low"] < 1e-9]["score"].tolist() == []
+        outside = (rows["low"] > rows["estimate"] + 1e-9) | (rows["high"] < rows["estimate"] - 1e-9)
+        assert rows[outside]["score"].tolist() == []

@@ -1,6 +1,15 @@
-"""Predictive values and net benefit if malignant lesions are rarer, or more frequent, than in the test set."""
+"""Probabilities, predictive values and net benefit if malignant lesions are rarer, or more frequent, than in the data.
+
+Data sets are enriched: half of the lesions is malignant where it is one in fifty in practice. A probability that is
+calibrated on such a set is no risk in practice. Bayes' rule shifts it: its odds are multiplied by the ratio of the odds
+of both prevalences (Saerens et al., Neural Computation 14, 2002). This presumes that malignant lesions look the same in
+both populations, and benign ones too.
+"""
 
 import math
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from skinexp.evaluation.intervals.interval import Interval
 
@@ -15,13 +24,39 @@ def validate_prevalence(prevalence: float) -> None:
         raise ValueError(f"prevalence: must lie between 0 and 1. Received: {prevalence}")
 
 
+def probabilities_at_prevalence(probabilities: ArrayLike, reference: float, prevalence: float) -> NDArray[np.float64]:
+    """Returns the risks, in a population of a stated prevalence, that belong to calibrated probabilities.
+
+    A threshold of such probabilities is shifted in the same way. The order of images stays.
+
+    Args:
+        probabilities: of any shape, calibrated on images with the prevalence `reference`. What lies above 1 (the
+            threshold of a rule that predicts nothing malignant) stays as it is.
+        reference: share of malignant images among those that the probabilities were calibrated on, 0 to 1; NaN if it
+            is unknown.
+        prevalence: share of malignant lesions in the population, 0 to 1, exclusive.
+
+    Returns:
+        Probabilities of the same shape; NaN if the reference is NaN, 0 or 1: no ratio of odds leads from there.
+
+    Raises:
+        ValueError: if the prevalence is not between 0 and 1.
+    """
+    validate_prevalence(prevalence)
+    values = np.asarray(probabilities, dtype=np.float64)
+    if not 0 < reference < 1:
+        return np.full(values.shape, np.nan)
+    ratio = prevalence / (1 - prevalence) * (1 - reference) / reference
+    inside = np.minimum(values, 1.0)
+    return np.where(values > 1, values, ratio * inside / (ratio * inside + 1 - inside))
+
+
 def at_prevalence(
-    sensitivity: Interval, specificity: Interval, prevalence: float, threshold: float
+    sensitivity: Interval, specificity: Interval, prevalence: float, risk_threshold: float
 ) -> dict[str, Interval]:
     """Returns predictive values and net benefit among patients of a stated prevalence.
 
-    Test sets are enriched: a third of the lesions is malignant where it is one in a hundred in practice. Sensitivity
-    and specificity carry over, predictive values do not.
+    Sensitivity and specificity carry over from the data set to these patients, predictive values do not.
 
     Intervals follow from Wilson's limits of sensitivity and specificity, which come from different images and are
     taken for independent, by MOVER (the method of variance estimates recovery): it needs no resamples, and keeps a
@@ -31,11 +66,13 @@ def at_prevalence(
         sensitivity: with its limits, each in 0..1.
         specificity: likewise.
         prevalence: share of malignant lesions, 0 to 1, exclusive.
-        threshold: the probability from which on lesions are predicted malignant, as the price in the net benefit.
+        risk_threshold: the risk among these patients from which on a lesion should be excised: its odds are the price
+            of a false positive in the net benefit. A threshold of probabilities that were calibrated on another
+            prevalence has to be shifted first: see `probabilities_at_prevalence`. NaN if it is unknown.
 
     Returns:
         `ppv`, `npv`, `net_benefit`; NaN if sensitivity or specificity is, a predictive value also where nothing is
-        predicted so, and the net benefit at a threshold of 1 or more.
+        predicted so, and the net benefit at a risk threshold that is NaN, or 1 or more.
 
     Raises:
         ValueError: if the prevalence is not between 0 and 1.
@@ -50,7 +87,7 @@ def at_prevalence(
     return {
         "ppv": Interval(*(_share(odds, ratio) for ratio in _ratio(found, alarmed))),
         "npv": Interval(*(_share(1 / odds, ratio) for ratio in _ratio(spared, missed))),
-        "net_benefit": _benefit(found, alarmed, prevalence, threshold),
+        "net_benefit": _benefit(found, alarmed, prevalence, risk_threshold),
     }
 
 
@@ -85,10 +122,10 @@ def _ratio_limit(a: float, b: float, low_a: float, high_b: float) -> float:
     return low_a / (a * b + math.sqrt(max(0.0, (a * b) ** 2 - low_a * high_b)))
 
 
-def _benefit(found: Interval, alarmed: Interval, prevalence: float, threshold: float) -> Interval:
-    if math.isnan(found.estimate) or math.isnan(alarmed.estimate) or not 0 <= threshold < 1:
+def _benefit(found: Interval, alarmed: Interval, prevalence: float, risk_threshold: float) -> Interval:
+    if math.isnan(found.estimate) or math.isnan(alarmed.estimate) or not 0 <= risk_threshold < 1:
         return Interval(math.nan, math.nan, math.nan)
-    price = (1 - prevalence) * threshold / (1 - threshold)
+    price = (1 - prevalence) * risk_threshold / (1 - risk_threshold)
     estimate = prevalence * found.estimate - price * alarmed.estimate
     down = math.hypot(prevalence * (found.estimate - found.low), price * (alarmed.high - alarmed.estimate))
     up = math.hypot(prevalence * (found.high - found.estimate), price * (alarmed.estimate - alarmed.low))

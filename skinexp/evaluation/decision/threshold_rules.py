@@ -32,6 +32,14 @@ class ThresholdRule:
     kind: str
     value: Fraction = Fraction(0)
 
+    @property
+    def risk_threshold(self) -> float:
+        """Returns the risk from which on an excision is worth its price, as the rule states it; NaN if it does not.
+
+        A missed malignant lesion that costs ten false alarms is worth ten of them: from a risk of 1 / 11 on.
+        """
+        return float(1 / (1 + self.value)) if self.kind == "cost" else math.nan
+
 
 def parse_rule(rule: str | float) -> ThresholdRule:
     """Reads a rule: `youden`, `sensitivity:0.9` (or `>=`), `specificity:0.9`, `cost:10` (or `=`), or a number.

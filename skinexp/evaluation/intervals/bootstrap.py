@@ -71,6 +71,7 @@ def bootstrap(
     metrics: Mapping[str, float | WeightedMetric],
     resamples: int = RESAMPLES,
     seed: int = 0,
+    folds: ArrayLike | None = None,
 ) -> Bootstrap:
     """Returns 95 % intervals of all scores and curves by a cluster bootstrap, stratified by class.
 
@@ -85,6 +86,7 @@ def bootstrap(
             metric of other probabilities of the same images, e.g. calibrated ones.
         resamples: number of resamples.
         seed: of the resamples.
+        folds: (n,) numbers of the folds of a cross-validation: see `Scorer`.
 
     Returns:
         A `Bootstrap`, whose scores are those of `ranking_scores`, `probability_scores` and, for each threshold,
@@ -100,9 +102,9 @@ def bootstrap(
         warn_undefined("every bootstrap interval", reason)
         undefined = _bands(np.full((3, len(RATES)), np.nan), np.full((3, len(RECALLS)), np.nan))
         return Bootstrap({}, frozenset(), {}, *undefined)
-    scorer, beyond = Scorer(label_array, logit_array, probability_array, metrics), tail(label_array, groups)
+    scorer, beyond = Scorer(label_array, logit_array, probability_array, metrics, folds), tail(label_array, groups)
     estimates, *curves = scorer.with_curves(np.ones((1, len(label_array))))
-    chunks = [scorer.with_curves(weights) for weights in group_weights(label_array, groups, resamples, seed)]
+    chunks = [scorer.with_curves(weights) for weights in group_weights(label_array, groups, resamples, seed, folds)]
     replicates = {name: np.concatenate([scores[name] for scores, *_ in chunks]) for name in estimates}
     intervals = _percentile_intervals(estimates, replicates, beyond)
     known = {name: interval.estimate for name, interval in intervals.items()}
@@ -155,7 +157,7 @@ def tail(labels: ArrayLike, groups: ArrayLike) -> float:
 
 
 def score_limits(estimate: float, replicates: NDArray[np.float64], beyond: float) -> tuple[float, float]:
-    """Returns the `limits` of one score; NaN if no resample has another score than the study.
+    """Returns the `limits` of one score; NaN if hardly a resample has another score than the study.
 
     Predictions that are all correct, or all the same, are so in whatever way images are drawn. That shows nothing of
     how far off the score is: percentiles would make a model certain that was tested on five images.
@@ -169,8 +171,9 @@ def score_limits(estimate: float, replicates: NDArray[np.float64], beyond: float
     known = replicates[~np.isnan(replicates)]
     if np.allclose(known, estimate, rtol=relative, atol=absolute):
         return math.nan, math.nan
-    low, high = limits(replicates, beyond)
-    return float(low), float(high)
+    low, high = (float(limit) for limit in limits(replicates, beyond))
+    # So few resamples have another score that both percentiles are the same: an interval without a width.
+    return (math.nan, math.nan) if math.isclose(low, high, rel_tol=relative, abs_tol=absolute) else (low, high)
 
 
 def limits(

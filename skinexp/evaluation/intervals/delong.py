@@ -1,12 +1,12 @@
 """DeLong's variance of areas under ROC curves, for independent images and for images that come in groups."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import expit, logit, ndtr
+from scipy.special import expit, logit
 from scipy.stats import rankdata
 
 from skinexp.evaluation.cases import validated_labels_scores, warn_undefined, why_undefined
@@ -15,18 +15,6 @@ from skinexp.evaluation.intervals.resampling import validated_groups
 from skinexp.evaluation.intervals.wilson import wilson
 
 NEGLIGIBLE = 1e-12  # standard error that is only rounding: a pair of 100,000 images of either class makes 1e-10
-
-
-class PairedAuc(NamedTuple):
-    """Two areas on the same cases, and whether they differ; NaN if undefined."""
-
-    auc_a: float
-    auc_b: float
-    difference: float  # a - b
-    low: float
-    high: float
-    standard_error: float  # of the difference
-    p_value: float  # two-sided
 
 
 @dataclass(frozen=True)
@@ -108,57 +96,35 @@ def delong_interval(
     return Interval(area, float(expit(logit(area) - half)), float(expit(logit(area) + half)))
 
 
-def delong_test(
-    labels: ArrayLike, scores_a: ArrayLike, scores_b: ArrayLike, groups: ArrayLike | None = None
-) -> PairedAuc:
-    """Tests whether two models have the same area under the ROC curve, on the same images.
+def auc_components(
+    labels: NDArray[np.int64],
+    scores: NDArray[np.float64],
+    groups: ArrayLike | None,
+    folds: ArrayLike | None = None,
+) -> tuple[float, Components]:
+    """Returns the area of cases of both classes with finite scores, and what each group adds to its error.
 
     Args:
         labels: (n,) array of 0/1.
-        scores_a: (n,) array, higher means more likely malignant.
-        scores_b: (n,) array, the other model's scores of the same images, in the same order.
-        groups: (n,) names of lesions or patients; without, all images are taken for independent.
-
-    Returns:
-        A `PairedAuc`; NaN, with a warning, if a class is absent or a score is not finite, and NaN but for the areas
-        where a class comes from a single group, or where the areas differ and nothing shows how that difference varies
-        (one model orders all pairs right, the other gives all the same score). The p-value is 1 where both models order
-        all pairs alike.
-
-    Raises:
-        ValueError: if a label is not 0 or 1, the lengths differ, or a group has no name.
-
-    Reference: as `delong_interval`.
+        scores: (n,) array.
+        groups: (n,) names of groups; None: each image is its own.
+        folds: (n,) numbers of folds, each with both classes. The area is then the mean of the folds' areas: scores of
+            different folds come from different networks, and only those of one network are compared.
     """
-    label_array, array_a = validated_labels_scores(labels, scores_a)
-    _, array_b = validated_labels_scores(labels, scores_b)
-    reason = why_undefined(label_array, array_a) or why_undefined(label_array, array_b)
-    if reason is not None:
-        warn_undefined("DeLong's test", reason)
-        return PairedAuc(*[math.nan] * 7)
-    return paired_auc(*(auc_components(label_array, array, groups) for array in (array_a, array_b)))
-
-
-def paired_auc(a: tuple[float, Components], b: tuple[float, Components]) -> PairedAuc:
-    """Returns `delong_test` of what `auc_components` returns for two models: once a model, not once a pair."""
-    (area_a, of_a), (area_b, of_b) = a, b
-    difference = area_a - area_b
-    error = difference_components(of_a, of_b).error()
-    # Without an error the two order all pairs alike, or theory does not give how far off their difference is: it
-    # would be certain of two models that were seen on six images.
-    if math.isnan(error) or (error == 0 and abs(difference) > NEGLIGIBLE):
-        return PairedAuc(area_a, area_b, difference, *[math.nan] * 4)
-    p_value = float(2 * ndtr(-abs(difference) / error)) if error > 0 else 1.0
-    half = QUANTILE * error
-    return PairedAuc(area_a, area_b, difference, difference - half, difference + half, error, p_value)
-
-
-def auc_components(
-    labels: NDArray[np.int64], scores: NDArray[np.float64], groups: ArrayLike | None
-) -> tuple[float, Components]:
-    """Returns the area of cases of both classes with finite scores, and what each group adds to its error."""
     names = np.arange(len(labels)) if groups is None else groups
     _, group_of_image, group_count = validated_groups(labels, names)
+    fold_array = np.zeros(len(labels)) if folds is None else np.asarray(folds)
+    found = [
+        _fold_components(labels[part], scores[part], group_of_image[part], group_count)
+        for part in (fold_array == fold for fold in np.unique(fold_array))
+    ]
+    area = sum(of_fold for of_fold, _ in found) / len(found)
+    return area, _mean_components([components for _, components in found])
+
+
+def _fold_components(
+    labels: NDArray[np.int64], scores: NDArray[np.float64], group_of_image: NDArray[np.int64], group_count: int
+) -> tuple[float, Components]:
     malignant = labels == 1
     positives, negatives = int(malignant.sum()), int((~malignant).sum())
     # A rank among all, less the rank within the class, counts the images of the other class below; ties by half.
@@ -172,6 +138,31 @@ def auc_components(
     ]
     held = [len(np.unique(group_of_image[which])) for which in (malignant, ~malignant)]
     return area, Components(parts[0], parts[1], held[0], held[1])
+
+
+def _mean_components(folds: Sequence[Components]) -> Components:
+    """Returns the components of the mean area of folds.
+
+    `Components.variance` corrects for the number of groups of all folds together; what it lacks for the fewer groups of
+    each fold is put into the components. A class that comes from a single group in one fold shows no variation there.
+    """
+    if len(folds) == 1:
+        return folds[0]
+    shows = all(fold.with_malignant > 1 and fold.with_benign > 1 for fold in folds)
+    groups = [sum(fold.with_malignant for fold in folds), sum(fold.with_benign for fold in folds)]
+    if not shows:
+        groups = [1, 1]
+
+    def corrected(part: NDArray[np.float64], held: int, all_held: int) -> NDArray[np.float64]:
+        few, many = held / max(1, held - 1), all_held / max(1, all_held - 1)
+        return part * math.sqrt(few / many) / len(folds)
+
+    return Components(
+        np.sum([corrected(fold.malignant, fold.with_malignant, groups[0]) for fold in folds], axis=0),
+        np.sum([corrected(fold.benign, fold.with_benign, groups[1]) for fold in folds], axis=0),
+        groups[0],
+        groups[1],
+    )
 
 
 def difference_components(of_a: Components, of_b: Components) -> Components:

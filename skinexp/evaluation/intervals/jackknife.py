@@ -21,9 +21,8 @@ from skinexp.evaluation.metrics.weighted_metrics import WeightedMetric
 BLOCKS = 100  # of groups with a malignant image, and of others, at most: more are left out several at a time
 FEWEST = 3.0  # degrees of freedom: with less, the scatter hangs on one or two groups, and does not carry over to others
 ROUNDING = 1e-9  # standard error, relative to a score, that is none
-FARTHEST = math.log(1e3)  # a limit a thousand times a positive score: the logarithm is not its scale there
 SHARES = {"average_precision": 1.0, "pauc_isic2024": 0.2}  # scores that lie between 0 and this
-POSITIVE = ("calibration_slope", "calibration_slope_calibrated")  # scores that are above 0
+UNBOUNDED = ("calibration_slope", "calibration_slope_calibrated")  # scores that may be any number
 
 
 @dataclass(frozen=True)
@@ -50,8 +49,7 @@ def jackknife_intervals(
 
     Returns:
         By score; without those whose error cannot be known, as where there is but one group of a kind, or where all of
-        it comes from one group (a benign image ranked above all others); and without a calibration slope that is so
-        close to 0, measured by its error, that it may as well be negative: a logarithm knows no such number.
+        it comes from one group (a benign image ranked above all others).
 
     Raises:
         ValueError: if a label is not 0 or 1, the lengths differ, or a group has no name.
@@ -59,7 +57,7 @@ def jackknife_intervals(
     Reference: Davison & Hinkley, Bootstrap Methods and their Application (1997), chapter 2.7 (jackknife) and 5.2
     (transformed scales); Satterthwaite, Biometrics Bulletin 2 (1946) (degrees of freedom).
     """
-    names = [name for name in (*SHARES, *POSITIVE) if name in estimates]
+    names = [name for name in (*SHARES, *UNBOUNDED) if name in estimates]
     blocks = _blocks(labels, groups)
     if not names or min(map(len, blocks), default=1) < 2:
         return {}
@@ -110,15 +108,15 @@ def _error(left_out: list[NDArray[np.float64]]) -> Error:
 
 
 def _interval(name: str, estimate: float, error: Error) -> Interval | None:
-    """Symmetric for the logit of a share, for the logarithm of what is positive; None if it cannot be."""
-    most = SHARES.get(name, math.inf)
+    """Symmetric for the logit of a share, and for a slope itself, which may be 0 or negative; None if it cannot be."""
     varies = error.variance > (ROUNDING * estimate) * (ROUNDING * estimate)
-    if not (0 < estimate < most and varies and error.freedom >= FEWEST):  # NaN included
+    if not (varies and error.freedom >= FEWEST and math.isfinite(error.variance)):  # NaN included
         return None
-    half = float(stdtrit(error.freedom, (1 + LEVEL) / 2)) * math.sqrt(error.variance) / estimate
-    if math.isinf(most):
-        if not half <= FARTHEST:
-            return None
-        return Interval(estimate, estimate * math.exp(-half), estimate * math.exp(half))
-    middle, half = float(logit(estimate / most)), half / (1 - estimate / most)
+    half = float(stdtrit(error.freedom, (1 + LEVEL) / 2)) * math.sqrt(error.variance)
+    if name in UNBOUNDED:
+        return Interval(estimate, estimate - half, estimate + half)
+    most = SHARES[name]
+    if not 0 < estimate < most:
+        return None
+    middle, half = float(logit(estimate / most)), half / estimate / (1 - estimate / most)
     return Interval(estimate, most * float(expit(middle - half)), most * float(expit(middle + half)))

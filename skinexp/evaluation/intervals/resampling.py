@@ -11,7 +11,9 @@ from skinexp.evaluation.cases import validated_labels_scores
 CHUNK = 200_000  # weights at a time: what is computed from them stays in a core's cache
 
 
-def group_weights(labels: ArrayLike, groups: ArrayLike, resamples: int, seed: int) -> Iterator[NDArray[np.float64]]:
+def group_weights(
+    labels: ArrayLike, groups: ArrayLike, resamples: int, seed: int, folds: ArrayLike | None = None
+) -> Iterator[NDArray[np.float64]]:
     """Yields resamples of a study, as weights of its images.
 
     Images of one lesion or patient resemble each other, so they are drawn together or not at all. Groups with a
@@ -23,6 +25,8 @@ def group_weights(labels: ArrayLike, groups: ArrayLike, resamples: int, seed: in
         groups: (n,) names of groups; equal names stay together.
         resamples: how many in all.
         seed: the same seed draws the same resamples, in the same order, whatever they are used for.
+        folds: (n,) numbers of the folds of a cross-validation, each of which is drawn from by itself; a group whose
+            images are in several folds belongs to the first.
 
     Yields:
         (some, n) whole numbers as float64, in chunks of bounded size, `resamples` rows in all.
@@ -34,9 +38,7 @@ def group_weights(labels: ArrayLike, groups: ArrayLike, resamples: int, seed: in
     if resamples < 1:
         raise ValueError(f"resamples: must be at least 1. Received: {resamples}")
     holds_malignant = np.bincount(group_of_image, weights=label_array, minlength=group_count) > 0
-    strata = [
-        members for members in (np.flatnonzero(~holds_malignant), np.flatnonzero(holds_malignant)) if members.size
-    ]
+    strata = _strata(holds_malignant, group_of_image, folds)
     generator = np.random.default_rng([seed, 0xB007])  # a stream of its own, whatever else is drawn from the seed
     rows = max(1, CHUNK // max(1, len(label_array)))
     for start in range(0, resamples, rows):
@@ -45,6 +47,22 @@ def group_weights(labels: ArrayLike, groups: ArrayLike, resamples: int, seed: in
         for members in strata:
             drawn[:, members] = _drawn(generator, some, len(members))
         yield np.take(drawn, group_of_image, axis=1)
+
+
+def _strata(
+    holds_malignant: NDArray[np.bool_], group_of_image: NDArray[np.int64], folds: ArrayLike | None
+) -> list[NDArray[np.int64]]:
+    """Returns the numbers of the groups of each stratum, those without a malignant image first."""
+    fold_of_group = np.zeros(len(holds_malignant), dtype=np.int64)
+    if folds is not None:
+        _, fold_of_image = np.unique(np.asarray(folds), return_inverse=True)
+        fold_of_group[group_of_image[::-1]] = fold_of_image[::-1]
+    kinds = [
+        kind & (fold_of_group == fold)
+        for kind in (~holds_malignant, holds_malignant)
+        for fold in np.unique(fold_of_group)
+    ]
+    return [np.flatnonzero(kind) for kind in kinds if kind.any()]
 
 
 def validated_groups(labels: ArrayLike, groups: ArrayLike) -> tuple[NDArray[np.int64], NDArray[np.int64], int]:

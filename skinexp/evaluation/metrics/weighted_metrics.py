@@ -1,5 +1,6 @@
 """Every score of one model's predictions, under many weightings of its images at once."""
 
+import math
 from collections.abc import Callable, Mapping
 
 import numpy as np
@@ -8,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from skinexp.evaluation.cases import validated_labels_probabilities
 from skinexp.evaluation.decision.net_benefit import net_benefit_of_counts
 from skinexp.evaluation.metrics.count_scores import count_scores
+from skinexp.evaluation.metrics.fold_ranking import FoldRanking
 from skinexp.evaluation.metrics.probability_scores import ProbabilityScorer
 from skinexp.evaluation.metrics.ranking_scores import RANKING
 from skinexp.evaluation.metrics.weighted_roc import Ranking, WeightedRoc
@@ -19,13 +21,17 @@ RECALLS = np.linspace(0.01, 1, 100)  # recalls at which the precision-recall cur
 class ThresholdScorer:
     """Scores of predicting an image malignant if its probability is at least a threshold."""
 
-    def __init__(self, labels: ArrayLike, probabilities: ArrayLike, threshold: ArrayLike) -> None:
+    def __init__(
+        self, labels: ArrayLike, probabilities: ArrayLike, threshold: ArrayLike, risk_threshold: float = math.nan
+    ) -> None:
         """Predicts each image once.
 
         Args:
             labels: (n,) array of 0/1.
             probabilities: (n,) array in 0..1, without NaN.
             threshold: a number, or one for each image, not NaN.
+            risk_threshold: whose odds are the price of a false positive in the net benefit; NaN: that of the threshold,
+                if all images have the same one. Without one price there is no net benefit.
 
         Raises:
             ValueError: if a label is not 0 or 1, a probability lies outside 0..1, or the lengths differ.
@@ -33,18 +39,18 @@ class ThresholdScorer:
         label_array, probability_array = validated_labels_probabilities(labels, probabilities)
         at = np.broadcast_to(np.asarray(threshold, dtype=np.float64), probability_array.shape)
         predicted = probability_array >= at
-        # What a false positive costs, in true ones: each at the price of its own threshold.
-        costs = -net_benefit_of_counts(np.zeros(len(at)), np.ones(len(at)), 1, at)
-        self._cost = np.where((label_array == 0) & predicted, costs, np.where(np.isnan(costs), np.nan, 0.0))
+        # Images with thresholds of their own would add up net benefits at different prices.
+        price = risk_threshold if not math.isnan(risk_threshold) else at[0] if len(set(at.tolist())) == 1 else math.nan
+        self._cost = -float(net_benefit_of_counts(0, 1, 1, price))  # of a false positive, in true ones
         kinds = [(1, True), (0, True), (1, False), (0, False)]  # true and false positives, false and true negatives
         self._kinds = np.column_stack(
             [(label_array == label) & (predicted == positive) for label, positive in kinds]
         ).astype(float)
 
     def __call__(self, weights: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
-        """Returns the scores of `count_scores`, and the net benefit at the threshold, each (weightings,)."""
+        """Returns the scores of `count_scores`, and the net benefit at the price, each (weightings,)."""
         counts = (weights @ self._kinds).T
-        benefit = (counts[0] - weights @ self._cost) / counts.sum(axis=0)
+        benefit = (counts[0] - self._cost * counts[1]) / counts.sum(axis=0)
         return count_scores(*counts) | {"net_benefit": benefit}
 
 
@@ -60,6 +66,7 @@ class Scorer:
         logits: ArrayLike,
         probabilities: ArrayLike,
         metrics: Mapping[str, ArrayLike | WeightedMetric],
+        folds: ArrayLike | None = None,
     ) -> None:
         """Sorts, bins and predicts the images once.
 
@@ -69,11 +76,14 @@ class Scorer:
             probabilities: (n,) array in 0..1, without NaN.
             metrics: suffix of the names of scores -> a threshold of the probabilities, or one for each image (one that
                 is NaN has no scores); or a metric of other probabilities of the same images.
+            folds: (n,) numbers of the folds of a cross-validation; ranking scores are then means over folds, the curves
+                those of all images.
 
         Raises:
             ValueError: if a label is not 0 or 1, a probability lies outside 0..1, or the lengths differ.
         """
         self._ranking = Ranking(labels, logits)
+        self._by_fold = None if folds is None else FoldRanking(labels, logits, folds)
         self._metrics: dict[str, list[WeightedMetric]] = {"": [ProbabilityScorer(labels, probabilities)]}
         for suffix, metric in metrics.items():
             if callable(metric):
@@ -97,7 +107,8 @@ class Scorer:
         return self._scores(weights, roc), roc.sensitivities(RATES), roc.precisions(RECALLS)
 
     def _scores(self, weights: NDArray[np.float64], roc: WeightedRoc) -> dict[str, NDArray[np.float64]]:
-        scores = {name: score(roc) for name, score in RANKING.items()}
+        by_fold = self._by_fold
+        scores = {name: score(roc) for name, score in RANKING.items()} if by_fold is None else by_fold(weights)
         for suffix, metrics in self._metrics.items():
             for metric in metrics:
                 scores |= {f"{name}{suffix}": score for name, score in metric(weights).items()}

@@ -10,15 +10,16 @@ import pandas as pd
 
 from skinexp.evaluation.cases import warn_undefined, why_undefined
 from skinexp.evaluation.intervals.bootstrap import RESAMPLES
-from skinexp.evaluation.intervals.delong import Components, PairedAuc, auc_components, paired_auc
+from skinexp.evaluation.intervals.delong import auc_components
 from skinexp.evaluation.intervals.resampling import validated_groups
 from skinexp.evaluation.paired.alignment import Thresholds, align_by_image_id
+from skinexp.evaluation.paired.area_test import UNTESTED, ScoredModel, paired_areas
 from skinexp.evaluation.paired.holm import holm
 from skinexp.evaluation.paired.mcnemar import mcnemar_of_correct
 from skinexp.evaluation.paired.score_differences import COLUMNS, score_differences
-from skinexp.evaluation.tables import groups_of
+from skinexp.evaluation.tables import folds_of, groups_of
 
-PAIR_COLUMNS = ["a", "b", "auc_a", "auc_b", "difference", "low", "high", "p_value", "p_holm", "only_a_right"]
+PAIR_COLUMNS = ["a", "b", "auc_a", "auc_b", "difference", "low", "high", "p_value", "p_holm", "test", "only_a_right"]
 PAIR_COLUMNS += ["only_b_right", "mcnemar_p_value", "mcnemar_p_holm", "mcnemar_exact"]
 
 
@@ -27,8 +28,9 @@ class PairedComparison:
     """All pairs of models.
 
     Attributes:
-        pairs: one row per pair: `a`, `b`, `auc_a`, `auc_b`, `difference`, `low`, `high`, `p_value` (DeLong), `p_holm`,
-            `only_a_right`, `only_b_right`, `mcnemar_p_value`, `mcnemar_p_holm`, `mcnemar_exact`.
+        pairs: one row per pair: `a`, `b`, `auc_a`, `auc_b`, `difference`, `low`, `high`, `p_value`, `p_holm`,
+            `test` (of the p-value: see `PairedAuc`), `only_a_right`, `only_b_right`, `mcnemar_p_value`,
+            `mcnemar_p_holm`, `mcnemar_exact`.
         differences: one row per pair and score, from `score_differences`.
     """
 
@@ -70,12 +72,14 @@ def compare_pairs(
     pairs = []
     for a, b in combinations(ordered, 2):
         (area_a, area_b), (correct_a, correct_b) = (areas[a], areas[b]), (correct[a], correct[b])
-        area = paired_auc(area_a, area_b) if area_a and area_b else PairedAuc(*[math.nan] * 7)
+        area, area_test = UNTESTED
+        if area_a and area_b:
+            area, area_test = paired_areas(labels, area_a, area_b, group_of_image)
         test = None
         if correct_a is not None and correct_b is not None:
             test = mcnemar_of_correct(correct_a, correct_b, group_of_image, group_count)
         pairs.append(
-            {"a": a, "b": b, **area._asdict()}
+            {"a": a, "b": b, "test": area_test, **area._asdict()}
             | {"only_a_right": test.only_a_right if test else math.nan}
             | {"only_b_right": test.only_b_right if test else math.nan}
             | {"mcnemar_p_value": test.p_value if test else math.nan}
@@ -87,13 +91,14 @@ def compare_pairs(
     return PairedComparison(table, differences)
 
 
-def _area(
-    name: str, labels: np.ndarray, table: pd.DataFrame, group_of_image: np.ndarray
-) -> tuple[float, Components] | None:
+def _area(name: str, labels: np.ndarray, table: pd.DataFrame, group_of_image: np.ndarray) -> ScoredModel | None:
     logits = table["logit"].to_numpy(dtype=float)
+    folds = folds_of(table)
     reason = why_undefined(labels, logits)
+    for fold in () if folds is None else np.unique(folds):
+        reason = reason or why_undefined(labels[folds == fold], logits[folds == fold])
     if reason is None:
-        return auc_components(labels, logits, group_of_image)
+        return ScoredModel(logits, *auc_components(labels, logits, group_of_image, folds), folds)
     warn_undefined(f"DeLong's test of {name}", reason)
     return None
 

@@ -1,5 +1,6 @@
 """How far models differ in each score, with intervals from resamples that all of them share."""
 
+import math
 from collections.abc import Iterable, Mapping
 from itertools import combinations
 
@@ -11,9 +12,9 @@ from skinexp.evaluation.cases import warn_undefined, why_undefined
 from skinexp.evaluation.intervals.bootstrap import RESAMPLES, score_limits, tail
 from skinexp.evaluation.intervals.resampling import group_weights
 from skinexp.evaluation.metrics.probability_scores import NOISE
-from skinexp.evaluation.metrics.weighted_metrics import Scorer
+from skinexp.evaluation.metrics.weighted_metrics import Scorer, ThresholdScorer
 from skinexp.evaluation.paired.alignment import Thresholds, align_by_image_id
-from skinexp.evaluation.tables import groups_of
+from skinexp.evaluation.tables import folds_of, groups_of
 
 COLUMNS = ["a", "b", "score", "estimate_a", "estimate_b", "difference", "low", "high"]
 Replicates = NDArray[np.float64]
@@ -24,6 +25,7 @@ def score_differences(
     thresholds: Thresholds | None = None,
     resamples: int = RESAMPLES,
     seed: int = 0,
+    risk_threshold: float | None = None,
 ) -> pd.DataFrame:
     """Returns the paired cluster bootstrap of every score, for every pair of models.
 
@@ -35,6 +37,8 @@ def score_differences(
         thresholds: likewise.
         resamples: of groups.
         seed: the same seed gives the same numbers.
+        risk_threshold: the risk from which on a lesion should be excised, whose odds are the price of a false positive
+            in the net benefit of all models. Without one, each has a price of its own, and none is compared.
 
     Returns:
         One row per pair and score: `a`, `b`, `score`, `estimate_a`, `estimate_b`, `difference` (a - b), `low`, `high`.
@@ -47,28 +51,32 @@ def score_differences(
     ordered = align_by_image_id(tables, thresholds)
     first = next(iter(ordered.values()))
     labels, groups = first["label"].to_numpy(), groups_of(first)
-    scorers = _scorers(ordered)
+    scorers = _scorers(ordered, math.nan if risk_threshold is None else risk_threshold)
     once = np.ones((1, len(labels)))
     estimates = {name: scorer(once) for name, scorer in scorers.items()}
-    replicates = _replicates(scorers, group_weights(labels, groups, resamples, seed)) if scorers else {}
+    replicates = (
+        _replicates(scorers, group_weights(labels, groups, resamples, seed, folds_of(first))) if scorers else {}
+    )
     beyond = tail(labels, groups)
+    left_out = {"net_benefit"} if risk_threshold is None else set()
     rows = []
     for a, b in combinations(scorers, 2):
-        for score in sorted(replicates[a].keys() & replicates[b].keys()):
+        for score in sorted(replicates[a].keys() & replicates[b].keys() - left_out):
             of_a, of_b = (float(estimates[name][score][0]) for name in (a, b))
             found = score_limits(of_a - of_b, replicates[a][score] - replicates[b][score], beyond)
             rows.append((a, b, score, of_a, of_b, of_a - of_b, *found))
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def _scorers(tables: Mapping[str, pd.DataFrame]) -> dict[str, Scorer]:
+def _scorers(tables: Mapping[str, pd.DataFrame], risk_threshold: float) -> dict[str, Scorer]:
     """Returns the scorers by model, without models whose predictions cannot be scored."""
     scorers = {}
     for name, table in tables.items():
         labels = table["label"].to_numpy()
         reason = why_undefined(labels, table["logit"]) or why_undefined(labels, table["probability"])
         if reason is None:
-            scorers[name] = Scorer(labels, table["logit"], table["probability"], {"": table["threshold"].to_numpy()})
+            at_threshold = ThresholdScorer(labels, table["probability"], table["threshold"], risk_threshold)
+            scorers[name] = Scorer(labels, table["logit"], table["probability"], {"": at_threshold}, folds_of(table))
         else:
             warn_undefined(f"every difference from {name}", reason)
     return scorers

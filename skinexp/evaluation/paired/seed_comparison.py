@@ -78,9 +78,9 @@ def compare_seeds(a: Mapping[int, float], b: Mapping[int, float], test: str = "t
     half = float(t.ppf((1 + LEVEL) / 2, seeds - 1)) * error
     all_signs = 2.0 ** (1 - seeds)
     smallest = 0.0 if test == "t" else all_signs
-    # Differences of scores that are equal but for rounding have no spread to speak of.
+    # Differences of scores that are equal but for rounding have no spread to speak of, and show nothing of its size.
     if error <= 1e-12 * max(1.0, abs(mean)):
-        p_value = 1.0 if abs(mean) <= 1e-12 else all_signs
+        p_value, half = 1.0 if abs(mean) <= 1e-12 else all_signs, math.nan
     elif test == "t":
         p_value = float(2 * t.sf(abs(mean) / error, seeds - 1))
     else:

@@ -2,14 +2,16 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Literal
 
+from skinexp.comparison.decisions import shared_risk_threshold
 from skinexp.core.number_format import ABSENT, cosine, duration, limits_text, percent, three_decimals, two_digits, whole
 from skinexp.runs.run_outputs import RunOutputs, by_area
 
 LIMITS = ("_low", "_high")  # ends of the names of metrics that are the confidence limits of another one
+NET_BENEFIT = "net benefit"
 
 AT_THRESHOLD = {
     "accuracy": "accuracy",
@@ -20,7 +22,7 @@ AT_THRESHOLD = {
     "npv": "negative predictive value",
     "f1": "F1",
     "mcc": "MCC",
-    "net_benefit": "net benefit",
+    "net_benefit": NET_BENEFIT,
 }
 USUAL = ("accuracy", "precision", "recall", "specificity", "f1")
 CALIBRATION: dict[str, tuple[str, Literal["", "highest", "lowest"]]] = {
@@ -83,12 +85,18 @@ def tables(finished: Sequence[RunOutputs], comparable: bool) -> list[ScoreTable]
         comparable: whether they were tested on the same images, so that a best one may be marked.
     """
     made = []
+    has_price = shared_risk_threshold(finished) is not None
     for title, columns in _themes(finished).items():
-        shown = _measured(columns, finished)
+        shown = [column if has_price else _unranked_benefit(column) for column in _measured(columns, finished)]
         if shown or title == "Scores":
             groups = [(group, list(members)) for group, members in groupby(shown, key=lambda column: column.group)]
             made.append(ScoreTable(title, groups, _rows(shown, finished, comparable)))
     return made
+
+
+def _unranked_benefit(column: Column) -> Column:
+    """Returns the column without a best run if it is a net benefit: runs have it at prices of their own."""
+    return replace(column, best="") if column.label == NET_BENEFIT else column
 
 
 def _themes(finished: Sequence[RunOutputs]) -> dict[str, list[Column]]:
@@ -116,7 +124,19 @@ def _themes(finished: Sequence[RunOutputs]) -> dict[str, list[Column]]:
         "At the operating threshold": [
             _plain("Operating threshold", "threshold", "threshold/chosen", three_decimals),
             *_at_threshold("Operating threshold", "test/{}_chosen", [*AT_THRESHOLD]),
-            Column("At a given prevalence", "prevalence", _prevalence, "{:g}".format),
+            Column(
+                "Operating threshold",
+                "risk threshold of the net benefit",
+                _stated("evaluate.risk_threshold"),
+                "{:g}".format,
+            ),
+            Column("At a given prevalence", "prevalence", _stated("evaluate.prevalence"), "{:g}".format),
+            _plain(
+                "At a given prevalence",
+                "operating threshold, as a risk",
+                "threshold/chosen_at_prevalence",
+                three_decimals,
+            ),
             _plain("At a given prevalence", "PPV", "test/ppv_at_prevalence", three_decimals),
             _plain("At a given prevalence", "NPV", "test/npv_at_prevalence", three_decimals),
             _plain("At a given prevalence", "net benefit", "test/net_benefit_at_prevalence", three_decimals),
@@ -219,9 +239,14 @@ def _fact(label: str, count: Callable[[RunOutputs], int | None]) -> Column:
     return Column("Training", label, value, whole)
 
 
-def _prevalence(run: RunOutputs) -> float:
-    prevalence = run.summary.setting("evaluate.prevalence")
-    return math.nan if prevalence is None else float(prevalence)
+def _stated(key: str) -> Callable[[RunOutputs], float]:
+    """Returns how to read a number that a run's configuration states; NaN if it states none."""
+
+    def value(run: RunOutputs) -> float:
+        stated = run.summary.setting(key)
+        return math.nan if stated is None else float(stated)
+
+    return value
 
 
 def _feature_cosine(run: RunOutputs) -> float:

@@ -18,7 +18,7 @@ from skinexp.evaluation import (
     roc_points,
     threshold_scores,
 )
-from skinexp.evaluation.intervals.bootstrap import tail
+from skinexp.evaluation.intervals.bootstrap import score_limits, tail
 from skinexp.evaluation.intervals.resampling import group_weights
 from skinexp.evaluation.metrics.weighted_metrics import RATES, RECALLS, Scorer
 
@@ -219,3 +219,19 @@ def test_few_groups_put_the_limits_further_out():
     assert few == pytest.approx(norm.sf(2.7764 * math.sqrt(5 / 4)), rel=1e-3)
     assert few < many < 0.025
     assert many == pytest.approx(0.025, rel=0.03)
+
+
+def test_an_interval_without_a_width_is_none():
+    labels = np.repeat([0, 1], [400, 40])
+    logits = labels + 0.001 * np.arange(440)
+    logits[0] = 5.0  # one benign image above all others: one resample in three has it not
+
+    found = bootstrap(labels, logits, expit(logits), np.arange(440), {"": 0.5}, resamples=200).intervals
+
+    assert not [name for name, (_, low, high) in found.items() if low == high]
+
+
+def test_percentiles_that_agree_though_a_few_resamples_differ_are_no_limits():
+    replicates = np.ones(1_000)
+    replicates[:3] = 0.9
+    assert all(map(math.isnan, score_limits(1.0, replicates, 0.025)))

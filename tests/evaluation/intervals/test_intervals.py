@@ -209,3 +209,12 @@ def test_the_share_of_grouped_images_is_held_as_often_as_promised(share):
         held += low <= share <= high
 
     assert 0.93 <= held / 1_000 <= 0.97
+
+
+def test_the_first_lesion_with_two_right_images_hardly_changes_a_share():
+    hits = np.r_[0, np.ones(99)]
+    alone = grouped_wilson(hits, np.arange(100))
+
+    paired = grouped_wilson(hits, np.r_[np.arange(99), 98])
+
+    assert paired == pytest.approx(alone, abs=0.003)

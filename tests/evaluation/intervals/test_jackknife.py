@@ -48,7 +48,7 @@ def test_limits_stay_within_the_range_of_a_score():
     found = intervals(*cases(lesions=24, seed=2))
 
     assert 0 < found["pauc_isic2024"].low < found["pauc_isic2024"].high < 0.2
-    assert 0 < found["calibration_slope"].low < found["calibration_slope"].estimate < found["calibration_slope"].high
+    assert found["calibration_slope"].low < found["calibration_slope"].estimate < found["calibration_slope"].high
 
 
 def test_a_score_at_the_end_of_its_range_is_not_left_out_group_by_group():
@@ -85,3 +85,13 @@ def test_many_groups_are_left_out_several_at_a_time_and_tell_the_same():
     spread = np.std(resampled.replicates["average_precision"])
 
     assert blocked.high - blocked.low == pytest.approx(2 * 1.96 * spread, rel=0.2)
+
+
+def test_a_model_that_knows_nothing_has_a_slope_whose_interval_holds_0():
+    held = 0
+    for seed in range(60):
+        generator = np.random.default_rng(seed)
+        labels, logits = np.repeat([0, 1], [60, 30]), generator.normal(size=90)
+        slope = intervals(labels, logits, np.arange(90))["calibration_slope"]
+        held += slope.low <= 0 <= slope.high
+    assert held >= 54  # of 60; four standard errors below 95 %

@@ -15,6 +15,7 @@ from skinexp.evaluation import (
     bootstrap,
     compare_pairs,
     compare_seeds,
+    confusion_counts,
     delong_test,
     holm,
     mcnemar,
@@ -125,7 +126,7 @@ def test_differences_come_from_the_same_resamples_for_both(models):
     assert paired["high"] - paired["low"] < 0.7 * unpaired
     both = alone[0].replicates["roc_auc"].mean() - alone[1].replicates["roc_auc"].mean()
     assert paired["difference"] == pytest.approx(both, abs=0.005)
-    assert {"brier", "ece", "mcc", "net_benefit", "pauc_isic2024"} <= set(result.loc[("good", "worse")].index)
+    assert {"brier", "ece", "mcc", "pauc_isic2024"} <= set(result.loc[("good", "worse")].index)
 
 
 def test_a_model_compared_with_itself_does_not_differ(models):
@@ -245,10 +246,30 @@ def test_a_threshold_for_each_image_stays_with_its_image(models):
 
     found = result.differences.set_index("score")["estimate_a"]
     assert found["accuracy"] == 1
-    assert found["net_benefit"] == pytest.approx(first["label"].mean())  # no false positive costs anything
+    assert "net_benefit" not in found  # each image at a price of its own
 
 
 def test_differences_alone_are_those_of_the_whole_comparison(models):
     alone = score_differences(models, {"other": 0.3}, resamples=50)
 
     pd.testing.assert_frame_equal(alone, compare_pairs(models, {"other": 0.3}, resamples=50).differences)
+
+
+def test_net_benefits_are_compared_at_one_stated_price_alone(models):
+    at = {"good": 0.3, "other": 0.6}
+
+    without = score_differences(models, at, resamples=20)
+    found = score_differences(models, at, resamples=20, risk_threshold=0.2).set_index(["a", "b", "score"])
+
+    assert "net_benefit" not in set(without["score"])
+    row = found.loc[("good", "other", "net_benefit")]
+    for name, estimate in (("good", row["estimate_a"]), ("other", row["estimate_b"])):
+        (_, false), (_, true) = confusion_counts(models[name]["label"], models[name]["probability"], at[name])
+        assert estimate == pytest.approx((true - false * 0.25) / 400)
+
+
+def test_differences_of_seeds_that_are_all_the_same_have_no_interval_of_no_width():
+    result = compare_seeds({1: 0.5, 2: 0.75, 3: 0.5}, {1: 0.25, 2: 0.5, 3: 0.25})
+
+    assert (result.difference, result.p_value) == (0.25, 0.25)
+    assert math.isnan(result.low)

@@ -6,7 +6,7 @@ import sys
 
 from sklearn import metrics
 
-from skinexp.evaluation import delong_interval
+from skinexp.evaluation import auc_interval
 from skinexp.runs.run_outputs import read_outputs
 from tests.report.runs import (
     DAY,
@@ -123,7 +123,7 @@ def test_the_page_tells_the_story_in_order(page):
 def test_the_page_shows_scikit_learn_s_area(sweep, page):
     test = sweep[1].predictions.query("split == 'test'")
     area = metrics.roc_auc_score(test["label"], test["logit"])
-    low, high = delong_interval(test["label"], test["logit"])[1:]
+    low, high = auc_interval(test["label"], test["logit"])[1:]
     assert f"model=better {score(area)} ★ (best) ({score(low)} to {score(high)})" in words(page)
 
 

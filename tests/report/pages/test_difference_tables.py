@@ -11,6 +11,10 @@ from skinexp.report.pages.difference_tables import difference_tables
 from tests.comparison.test_pairwise import pair, run
 
 
+def stating(risk_threshold):
+    return {"evaluate": {"risk_threshold": risk_threshold}}
+
+
 def test_a_table_holds_the_best_run_less_each_other_in_every_score():
     runs = [run("weak", 0.5, 1), run("best", 2.5, 2), run("good", 1.5, 3)]
     first, second = difference_tables(pair(runs)).tables
@@ -22,9 +26,17 @@ def test_a_table_holds_the_best_run_less_each_other_in_every_score():
     assert row.text == three_decimals(found["difference"])
     assert row.limits == limits_text(found["low"], found["high"])
     assert row.excludes_0 == (found["high"] < 0 or found["low"] > 0)
-    assert {"MCC", "average precision", "expected calibration error", "calibration slope", "net benefit"} <= {
-        words for words, _ in first.rows
-    }
+    shown = {words for words, _ in first.rows}
+    assert {"MCC", "average precision", "expected calibration error", "calibration slope"} <= shown
+    assert "net benefit" not in shown
+
+
+def test_net_benefits_differ_at_the_risk_threshold_that_all_runs_state():
+    runs = [run("weak", 0.5, 1, config=stating(0.1)), run("best", 2.5, 2, config=stating(0.1))]
+    (table,) = difference_tables(pair(runs)).tables
+    assert "net benefit" in dict(table.rows)
+    other = [runs[0], run("best", 2.5, 2, config=stating(0.2))]
+    assert "net benefit" not in dict(difference_tables(pair(other)).tables[0].rows)
 
 
 def test_of_many_runs_the_best_are_compared_and_the_page_is_told_so():

@@ -151,3 +151,23 @@ def test_p_values_have_the_digits_that_tell_something(value, shown):
 )
 def test_scores_have_their_leading_zero(value, shown):
     assert three_decimals(value) == shown
+
+
+def starred(runs):
+    """The titles of the tables in which a net benefit is marked as the best."""
+    return [
+        table.title
+        for table in tables(runs, True)
+        for _, cells in table.rows
+        for column, cell in zip([one for _, columns in table.groups for one in columns], cells, strict=True)
+        if column.label == "net benefit" and cell.best
+    ]
+
+
+@pytest.mark.parametrize(("stated", "marked"), [((None, None), 0), ((0.1, 0.2), 0), ((0.1, 0.1), 2)])
+def test_net_benefits_have_a_star_only_at_one_stated_price(stated, marked):
+    runs = [
+        predicting(name, signal, seed, config={"evaluate": {"risk_threshold": risk}})
+        for seed, (name, signal, risk) in enumerate(zip(("one", "two"), (0.5, 2.5), stated, strict=True))
+    ]
+    assert len(starred(runs)) == marked

@@ -34,7 +34,9 @@ def roc_and_pr_figures(comparison: Comparison) -> list[Captioned]:
     few = drawn if len(drawn) <= MOST_BANDS else []
     roc_bands, recall_bands = _bands(few, "roc_band"), _bands(few, "precision_recall_band")
     bounded = " Bands are pointwise 95 % confidence bands (bootstrap)." if roc_bands else ""
-    areas = "; ".join(f"{run.name}: ROC-AUC {with_interval(run.interval('roc_auc'), 'DeLong')}" for run in drawn)
+    areas = "; ".join(
+        f"{run.name}: ROC-AUC {with_interval(run.interval('roc_auc'), run.interval_method('roc_auc'))}" for run in drawn
+    )
     precisions = "; ".join(
         f"{run.name}: average precision {with_interval(run.interval('average_precision'))}" for run in drawn
     )
@@ -61,10 +63,18 @@ def decision_curve_figure(comparison: Comparison) -> Captioned:
         at = curve.set_index(curve["threshold"].round(2))["model"]
         points = ", ".join(f"{three_decimals(float(at[p]))} at {p:g}" for p in THRESHOLDS)
         descriptions.append(f"{name}: net benefit {points}")
+    stated = comparison.figures.prevalence
+    population = "The share of malignant lesions is that of the test images."
+    if stated is not None:
+        population = (
+            f"They are for a prevalence of {stated:g} (evaluate.prevalence): threshold probabilities are risks there, "
+            "to which the probabilities of the runs were shifted by the ratio of prior odds."
+        )
     caption = (
-        "Decision curves. Net benefit is the share of images that are malignant and excised, less the share that are "
-        "benign and excised, weighted by the odds of the threshold probability. At a threshold probability, the model "
-        f"with the highest net benefit is the most useful. {calibration_sentence(comparison.decisions)}"
+        f"Decision curves. {population} Net benefit is the share of images that are malignant and excised, less the "
+        "share that are benign and excised, weighted by the odds of the threshold probability. At a threshold "
+        "probability, the model with the highest net benefit is the most useful. "
+        f"{calibration_sentence(comparison.decisions)}"
     )
     return Captioned(caption, embed(decision_curves(curves), f"Decision curves. {'; '.join(descriptions)}."))
 

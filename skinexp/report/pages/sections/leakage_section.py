@@ -11,8 +11,8 @@ from skinexp.report.pages.section import Content, Section
 
 CAPTION = (
     "Test ROC-AUC of the same network on the same images, each of which has changed copies. If copies of an image are "
-    "on both sides of the split, the network is tested on images that it has seen. 95 % CIs (DeLong), with the copies "
-    "of an image as one case."
+    "on both sides of the split, the network is tested on images that it has seen. 95 % CIs (Newcombe), with the "
+    "copies of an image as one case."
 )
 
 

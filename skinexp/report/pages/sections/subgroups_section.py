@@ -12,7 +12,7 @@ from skinexp.report.pages.embedded_figure import embed
 from skinexp.report.pages.section import Content, Section
 
 CAPTION = (
-    "Test ROC-AUC by subgroup, with 95 % CIs (DeLong); the number of images is in parentheses. A subgroup with "
+    "Test ROC-AUC by subgroup, with 95 % CIs (Newcombe); the number of images is in parentheses. A subgroup with "
     "fewer than 10 images of either class has no ROC-AUC. If intervals overlap widely, the subgroups need not differ."
 )
 
