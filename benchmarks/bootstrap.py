@@ -17,7 +17,7 @@ from scipy.special import expit
 from sklearn import metrics
 from threadpoolctl import threadpool_limits
 
-from skinexp.evaluation import EvaluationOptions, bootstrap, evaluate
+from skinexp.evaluation import EvaluationOptions, Resampling, bootstrap, evaluate
 
 OURS, LOOP, EVIDENCE = "skinexp's bootstrap", "a loop over scikit-learn", "evidence of 2,500 test images"
 MOST, MOST_EVIDENCE = 5.0, 2.0  # seconds
@@ -86,10 +86,10 @@ def loop(given: Cases, resamples: int) -> pd.DataFrame:
 
 def memory(images: int, resamples: int) -> float:
     """Peak megabytes of ours, once NumPy and SciPy have been used."""
-    bootstrap(*cases(100), THRESHOLDS, 10)
+    bootstrap(*cases(100), THRESHOLDS, Resampling(10))
     given = cases(images)
     with peak_memory(interval=0.005) as peak:
-        bootstrap(*given, THRESHOLDS, resamples)
+        bootstrap(*given, THRESHOLDS, Resampling(resamples))
     return peak.megabytes
 
 

@@ -22,6 +22,7 @@ from scipy.special import expit
 
 from skinexp.evaluation import (
     Interval,
+    Resampling,
     at_prevalence,
     auc_interval,
     bootstrap,
@@ -96,7 +97,7 @@ def intervals(study: Study, seed: int, resamples: int) -> Iterator[tuple[str, st
     """(way, score, interval) of everything that is asked."""
     labels, logits, groups = study.labels, study.logits, study.lesions
     probabilities = expit(logits)
-    found = bootstrap(labels, logits, probabilities, groups, THRESHOLDS, resamples, seed)
+    found = bootstrap(labels, logits, probabilities, groups, THRESHOLDS, Resampling(resamples, seed))
     for score, interval in found.intervals.items():
         yield "jackknife" if score in found.jackknifed else "bootstrap", score, interval
     beyond = tail(labels, groups)

@@ -8,7 +8,7 @@ from skinexp.evaluation.decision.threshold_rules import ThresholdRule, choose_th
 from skinexp.evaluation.decision.youden import youden_threshold
 from skinexp.evaluation.evaluate import TestEvaluation, evaluate
 from skinexp.evaluation.folds import FoldAreas, fold_areas, pool_folds
-from skinexp.evaluation.intervals.bootstrap import Bootstrap, bootstrap
+from skinexp.evaluation.intervals.bootstrap import Bootstrap, Resampling, bootstrap
 from skinexp.evaluation.intervals.delong import delong_interval
 from skinexp.evaluation.intervals.independent_difference import independent_difference
 from skinexp.evaluation.intervals.interval import Interval
@@ -46,6 +46,7 @@ __all__ = [
     "PairedAuc",
     "PairedComparison",
     "PrecisionRecallPoints",
+    "Resampling",
     "RocPoints",
     "SeedComparison",
     "SeedSummary",

@@ -10,7 +10,7 @@ from scipy.special import logit
 
 from skinexp.evaluation.cases import why_undefined
 from skinexp.evaluation.decision.prevalence import at_prevalence, probabilities_at_prevalence
-from skinexp.evaluation.intervals.bootstrap import Bootstrap, bootstrap
+from skinexp.evaluation.intervals.bootstrap import Bootstrap, Resampling, bootstrap
 from skinexp.evaluation.intervals.fixed_rate import FIXED, fixed_rate_interval
 from skinexp.evaluation.intervals.independent_difference import independent_difference, independent_mean
 from skinexp.evaluation.intervals.interval import UNDEFINED, Interval
@@ -121,16 +121,8 @@ def _resampled(
             )
         if is_calibrated:
             metrics[CALIBRATED] = ProbabilityScorer(test["label"], test["calibrated"])
-    return bootstrap(
-        test["label"],
-        test["logit"],
-        test["probability"],
-        groups,
-        metrics,
-        options.resamples,
-        options.seed,
-        folds_of(test),
-    )
+    cases = test["label"], test["logit"], test["probability"], groups
+    return bootstrap(*cases, metrics, Resampling(options.resamples, options.seed), folds_of(test))
 
 
 def _score_table(

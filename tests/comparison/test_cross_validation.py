@@ -11,10 +11,10 @@ import pytest
 from scipy.special import expit
 from sklearn import metrics
 
-from skinexp.comparison.cross_validation import RESAMPLES, pool, with_pooled_scores
+from skinexp.comparison.cross_validation import pool, with_pooled_scores
 from skinexp.comparison.decisions import run_decisions
 from skinexp.core.terminal import console
-from skinexp.evaluation import bootstrap
+from skinexp.evaluation import Resampling, bootstrap
 from skinexp.report.console import run_table
 from skinexp.runs.run_outputs import RunOutputs, read_outputs
 from tests.report.runs import changed, compare
@@ -165,7 +165,7 @@ def test_every_score_of_a_pooled_configuration_has_an_interval_from_all_folds(tm
         table["probability"],
         table["image_id"],
         {"": 0.5},
-        RESAMPLES,
+        Resampling(RESAMPLES),
         folds=table["fold"],
     )
     for score in ("average_precision", "brier", "f1", "mcc"):

@@ -12,7 +12,7 @@ from scipy.special import expit
 from sklearn.exceptions import UndefinedMetricWarning
 
 from skinexp.evaluation import EvaluationOptions, OperatingPoint, evaluate, fit_calibrator, subgroups
-from skinexp.evaluation.intervals.bootstrap import bootstrap
+from skinexp.evaluation.intervals.bootstrap import Resampling, bootstrap
 from skinexp.evaluation.intervals.jackknife import Error, _interval
 from skinexp.evaluation.metrics.collapse_scores import collapse_scores
 
@@ -78,7 +78,7 @@ def test_any_predictions_are_evaluated_and_what_is_undefined_is_nan(table, thres
 @pytest.mark.parametrize(("images", "seed"), NO_SIGNAL)
 def test_the_interval_of_a_slope_that_is_all_but_0_holds_0(images, seed):
     table = usual(images, seed)
-    found = bootstrap(*(table[name] for name in table), table.index.astype(str), {"": 0.5}, 200, 0)
+    found = bootstrap(*(table[name] for name in table), table.index.astype(str), {"": 0.5}, Resampling(200))
     slope = found.intervals["calibration_slope"]
     assert slope.low < 0 < slope.estimate < slope.high < 10
 

@@ -19,6 +19,7 @@ Reference: Davison & Hinkley, Bootstrap Methods and their Application (1997), ch
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -63,14 +64,23 @@ class Bootstrap:
     precision_recall_band: pd.DataFrame
 
 
+class Resampling(NamedTuple):
+    """The resamples of a bootstrap: how many there are, and the seed of their draws."""
+
+    resamples: int = RESAMPLES
+    seed: int = 0
+
+
+DEFAULT_RESAMPLING = Resampling()
+
+
 def bootstrap(
     labels: ArrayLike,
     logits: ArrayLike,
     probabilities: ArrayLike,
     groups: ArrayLike,
     metrics: Mapping[str, float | WeightedMetric],
-    resamples: int = RESAMPLES,
-    seed: int = 0,
+    resampling: Resampling = DEFAULT_RESAMPLING,
     folds: ArrayLike | None = None,
 ) -> Bootstrap:
     """Returns 95 % intervals of all scores and curves by a cluster bootstrap, stratified by class.
@@ -84,8 +94,7 @@ def bootstrap(
         groups: (n,) names of lesions or patients: images that must not be taken for independent ones.
         metrics: suffix -> threshold, for example `{"": 0.5, "_youden": 0.31}`: `recall_youden` is then a score; or a
             metric of other probabilities of the same images, e.g. calibrated ones.
-        resamples: number of resamples.
-        seed: of the resamples.
+        resampling: how many resamples there are, and their seed.
         folds: (n,) numbers of the folds of a cross-validation: see `Scorer`.
 
     Returns:
@@ -104,7 +113,7 @@ def bootstrap(
         return Bootstrap({}, frozenset(), {}, *undefined)
     scorer, beyond = Scorer(label_array, logit_array, probability_array, metrics, folds), tail(label_array, groups)
     estimates, *curves = scorer.with_curves(np.ones((1, len(label_array))))
-    chunks = [scorer.with_curves(weights) for weights in group_weights(label_array, groups, resamples, seed, folds)]
+    chunks = [scorer.with_curves(weights) for weights in group_weights(label_array, groups, *resampling, folds)]
     replicates = {name: np.concatenate([scores[name] for scores, *_ in chunks]) for name in estimates}
     intervals = _percentile_intervals(estimates, replicates, beyond)
     known = {name: interval.estimate for name, interval in intervals.items()}

@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,7 +16,7 @@ from skinexp.evaluation.intervals.resampling import validated_groups
 from skinexp.evaluation.paired.alignment import Thresholds, align_by_image_id
 from skinexp.evaluation.paired.area_test import UNTESTED, ScoredModel, paired_areas
 from skinexp.evaluation.paired.holm import holm
-from skinexp.evaluation.paired.mcnemar import mcnemar_of_correct
+from skinexp.evaluation.paired.mcnemar import McNemar, mcnemar_of_correct
 from skinexp.evaluation.paired.score_differences import COLUMNS, score_differences
 from skinexp.evaluation.tables import folds_of, groups_of
 
@@ -71,24 +72,27 @@ def compare_pairs(
     correct = {name: _correct(table) for name, table in ordered.items()}
     pairs = []
     for a, b in combinations(ordered, 2):
-        (area_a, area_b), (correct_a, correct_b) = (areas[a], areas[b]), (correct[a], correct[b])
         area, area_test = UNTESTED
-        if area_a and area_b:
+        if (area_a := areas[a]) and (area_b := areas[b]):
             area, area_test = paired_areas(labels, area_a, area_b, group_of_image)
         test = None
-        if correct_a is not None and correct_b is not None:
+        if (correct_a := correct[a]) is not None and (correct_b := correct[b]) is not None:
             test = mcnemar_of_correct(correct_a, correct_b, group_of_image, group_count)
-        pairs.append(
-            {"a": a, "b": b, "test": area_test, **area._asdict()}
-            | {"only_a_right": test.only_a_right if test else math.nan}
-            | {"only_b_right": test.only_b_right if test else math.nan}
-            | {"mcnemar_p_value": test.p_value if test else math.nan}
-            | {"mcnemar_exact": test.exact if test else None}
-        )
+        pairs.append({"a": a, "b": b, "test": area_test, **area._asdict(), **_of_labels(test)})
     table = pd.DataFrame(pairs)
     table = table.assign(p_holm=holm(table["p_value"]), mcnemar_p_holm=holm(table["mcnemar_p_value"]))[PAIR_COLUMNS]
     differences = score_differences(tables, thresholds, resamples, seed) if resamples else pd.DataFrame(columns=COLUMNS)
     return PairedComparison(table, differences)
+
+
+def _of_labels(test: McNemar | None) -> dict[str, Any]:
+    """Returns the entries of a pair about its predicted labels; missing without a test."""
+    return {
+        "only_a_right": test.only_a_right if test else math.nan,
+        "only_b_right": test.only_b_right if test else math.nan,
+        "mcnemar_p_value": test.p_value if test else math.nan,
+        "mcnemar_exact": test.exact if test else None,
+    }
 
 
 def _area(name: str, labels: np.ndarray, table: pd.DataFrame, group_of_image: np.ndarray) -> ScoredModel | None:

@@ -121,28 +121,7 @@ def _themes(finished: Sequence[RunOutputs]) -> dict[str, list[Column]]:
         ],
         "Calibration": [*_calibration("Uncalibrated", ""), *_calibration("Calibrated on validation", "_calibrated")],
         "More at threshold 0.5": _at_threshold("Test, threshold 0.5", "test/{}", [*AT_THRESHOLD], leave_out=USUAL),
-        "At the operating threshold": [
-            _plain("Operating threshold", "threshold", "threshold/chosen", three_decimals),
-            *_at_threshold("Operating threshold", "test/{}_chosen", [*AT_THRESHOLD]),
-            Column(
-                "Operating threshold",
-                "risk threshold of the net benefit",
-                _stated("evaluate.risk_threshold"),
-                "{:g}".format,
-            ),
-            Column("At a given prevalence", "prevalence", _stated("evaluate.prevalence"), "{:g}".format),
-            _plain(
-                "At a given prevalence",
-                "operating threshold, as a risk",
-                "threshold/chosen_at_prevalence",
-                three_decimals,
-            ),
-            _plain("At a given prevalence", "PPV", "test/ppv_at_prevalence", three_decimals),
-            _plain("At a given prevalence", "NPV", "test/npv_at_prevalence", three_decimals),
-            _plain("At a given prevalence", "net benefit", "test/net_benefit_at_prevalence", three_decimals),
-            _plain("Youden threshold", "threshold", "threshold/youden", three_decimals),
-            *_at_threshold("Youden threshold", "test/{}_youden", [*AT_THRESHOLD]),
-        ],
+        "At the operating threshold": _at_operating_threshold(),
         "Training, predictions and features": [
             _fact("seed", lambda run: run.summary.seed),
             _fact("parameters", lambda run: run.summary.model.parameters if run.summary.model else None),
@@ -160,6 +139,32 @@ def _themes(finished: Sequence[RunOutputs]) -> dict[str, list[Column]]:
         ],
     }
     return themes | {"Further metrics": _further(themes, finished)}
+
+
+def _at_operating_threshold() -> list[Column]:
+    """Returns the columns of scores at the threshold that a run has chosen, and at Youden's."""
+    return [
+        _plain("Operating threshold", "threshold", "threshold/chosen", three_decimals),
+        *_at_threshold("Operating threshold", "test/{}_chosen", [*AT_THRESHOLD]),
+        Column(
+            "Operating threshold",
+            "risk threshold of the net benefit",
+            _stated("evaluate.risk_threshold"),
+            "{:g}".format,
+        ),
+        Column("At a given prevalence", "prevalence", _stated("evaluate.prevalence"), "{:g}".format),
+        _plain(
+            "At a given prevalence",
+            "operating threshold, as a risk",
+            "threshold/chosen_at_prevalence",
+            three_decimals,
+        ),
+        _plain("At a given prevalence", "PPV", "test/ppv_at_prevalence", three_decimals),
+        _plain("At a given prevalence", "NPV", "test/npv_at_prevalence", three_decimals),
+        _plain("At a given prevalence", "net benefit", "test/net_benefit_at_prevalence", three_decimals),
+        _plain("Youden threshold", "threshold", "threshold/youden", three_decimals),
+        *_at_threshold("Youden threshold", "test/{}_youden", [*AT_THRESHOLD]),
+    ]
 
 
 def _further(themes: dict[str, list[Column]], finished: Sequence[RunOutputs]) -> list[Column]:

@@ -9,6 +9,7 @@ from scipy.stats import norm
 from sklearn.exceptions import UndefinedMetricWarning
 
 from skinexp.evaluation import (
+    Resampling,
     bootstrap,
     delong_interval,
     net_benefit,
@@ -71,7 +72,7 @@ def test_curves_of_a_weighting_are_those_of_its_images_written_out():
 def test_estimates_are_the_scores_of_the_study_itself():
     labels, logits, probabilities, groups = study()
 
-    result = bootstrap(labels, logits, probabilities, groups, {"": 0.5, "_low": 0.2}, resamples=50)
+    result = bootstrap(labels, logits, probabilities, groups, {"": 0.5, "_low": 0.2}, resampling=Resampling(50))
 
     estimates = {name: interval.estimate for name, interval in result.intervals.items()}
     at_low = threshold_scores(labels, probabilities, 0.2) | {"net_benefit": net_benefit(labels, probabilities, 0.2)}
@@ -117,7 +118,7 @@ def test_memory_is_bounded_by_chunks():
 
 def test_the_same_seed_gives_the_same_numbers():
     cases = study()
-    intervals = [bootstrap(*cases, {"": 0.5}, resamples=60, seed=seed).intervals for seed in (5, 5, 6)]
+    intervals = [bootstrap(*cases, {"": 0.5}, resampling=Resampling(60, seed)).intervals for seed in (5, 5, 6)]
 
     assert intervals[0] == intervals[1]
     assert intervals[0] != intervals[2]
@@ -138,14 +139,14 @@ def test_images_of_one_group_make_intervals_wider():
 
     width = {}
     for name, groups in (("independent", images), ("grouped", five_each)):
-        interval = bootstrap(*repeated, groups, {"": 0.5}, resamples=300).intervals["recall"]
+        interval = bootstrap(*repeated, groups, {"": 0.5}, resampling=Resampling(300)).intervals["recall"]
         width[name] = interval.high - interval.low
 
     assert width["grouped"] / width["independent"] == pytest.approx(math.sqrt(5), rel=0.2)
 
 
 def test_bands_hold_the_curve_and_end_where_it_ends():
-    result = bootstrap(*study(), {}, resamples=200)
+    result = bootstrap(*study(), {}, resampling=Resampling(200))
     roc, precision_recall = result.roc_band, result.precision_recall_band
 
     assert ((roc["low"] <= roc["sensitivity"]) & (roc["sensitivity"] <= roc["high"])).mean() > 0.95
@@ -159,7 +160,7 @@ def test_a_score_that_most_resamples_lack_has_no_interval():
     labels, logits, probabilities, groups = study()
     above_all_but_one = np.sort(probabilities)[-2:].mean()
 
-    result = bootstrap(labels, logits, probabilities, groups, {"": above_all_but_one}, resamples=200)
+    result = bootstrap(labels, logits, probabilities, groups, {"": above_all_but_one}, resampling=Resampling(200))
 
     assert 0.2 < np.isnan(result.replicates["precision"]).mean() < 0.6  # that image is not drawn in a third
     assert (
@@ -175,7 +176,7 @@ def test_a_score_that_all_resamples_share_has_no_limits(answers):
     labels = np.repeat([0, 1], 12)
     logits = np.where(labels == 1, 2.0, -2.0) if answers == "all right" else np.full(24, -0.3)
 
-    found = bootstrap(labels, logits, expit(logits), np.arange(24), {"": 0.5}, resamples=100).intervals
+    found = bootstrap(labels, logits, expit(logits), np.arange(24), {"": 0.5}, resampling=Resampling(100)).intervals
 
     estimates = plain_scores(labels, logits, expit(logits), 0.5)
     for name, interval in found.items():
@@ -186,7 +187,7 @@ def test_the_percentiles_of_scores_that_vary_stay():
     labels = np.repeat([0, 1], 12)
     logits = np.where(labels == 1, 1.0, -1.0) * np.linspace(20, 30, 24)  # all right, and almost certain
 
-    found = bootstrap(labels, logits, expit(logits), np.arange(24), {"": 0.5}, resamples=100).intervals
+    found = bootstrap(labels, logits, expit(logits), np.arange(24), {"": 0.5}, resampling=Resampling(100)).intervals
 
     assert found["log_loss"].low < found["log_loss"].estimate < found["log_loss"].high < 1e-8
     assert math.isnan(found["recall"].low)
@@ -199,7 +200,7 @@ def test_what_cannot_be_scored_has_no_intervals(wrong):
     logits = np.where(wrong == "not finite", np.nan, logits)
 
     with pytest.warns(UndefinedMetricWarning, match="every bootstrap interval is undefined"):
-        result = bootstrap(labels, logits, probabilities, groups, {"": 0.5}, resamples=10)
+        result = bootstrap(labels, logits, probabilities, groups, {"": 0.5}, resampling=Resampling(10))
 
     assert result.intervals == {}
     assert result.roc_band["sensitivity"].isna().all()
@@ -207,7 +208,7 @@ def test_what_cannot_be_scored_has_no_intervals(wrong):
 
 def test_no_resamples_are_refused():
     with pytest.raises(ValueError, match=r"resamples: must be at least 1\. Received: 0"):
-        bootstrap(*study(), {}, resamples=0)
+        bootstrap(*study(), {}, resampling=Resampling(0))
 
 
 def test_few_groups_put_the_limits_further_out():
@@ -226,7 +227,7 @@ def test_an_interval_without_a_width_is_none():
     logits = labels + 0.001 * np.arange(440)
     logits[0] = 5.0  # one benign image above all others: one resample in three has it not
 
-    found = bootstrap(labels, logits, expit(logits), np.arange(440), {"": 0.5}, resamples=200).intervals
+    found = bootstrap(labels, logits, expit(logits), np.arange(440), {"": 0.5}, resampling=Resampling(200)).intervals
 
     assert not [name for name, (_, low, high) in found.items() if low == high]
 

@@ -8,7 +8,7 @@ from scipy.special import expit, logit
 from scipy.stats import t
 from sklearn.metrics import average_precision_score
 
-from skinexp.evaluation import bootstrap
+from skinexp.evaluation import Resampling, bootstrap
 from skinexp.evaluation.intervals.jackknife import BLOCKS, jackknife_intervals
 from skinexp.evaluation.metrics.weighted_metrics import Scorer
 
@@ -55,7 +55,7 @@ def test_a_score_at_the_end_of_its_range_is_not_left_out_group_by_group():
     labels, groups = np.repeat([0, 1], 10), np.arange(20)
     logits = np.linspace(-2, 2, 20)  # the classes are apart: average precision 1, no slope
 
-    found = bootstrap(labels, logits, expit(logits), groups, {}, resamples=50)
+    found = bootstrap(labels, logits, expit(logits), groups, {}, resampling=Resampling(50))
 
     assert found.jackknifed == frozenset()
     assert found.intervals["average_precision"] == pytest.approx((1, math.nan, math.nan), nan_ok=True)
@@ -65,7 +65,7 @@ def test_where_one_image_is_the_whole_error_the_percentiles_stay():
     labels, logits = np.repeat([0, 1], 45), np.linspace(-2, 2, 90)
     logits[0] = 3  # one benign image, ranked above all others
 
-    found = bootstrap(labels, logits, expit(logits), np.arange(90), {}, resamples=200)
+    found = bootstrap(labels, logits, expit(logits), np.arange(90), {}, resampling=Resampling(200))
 
     assert "average_precision" not in found.jackknifed
     area = found.intervals["average_precision"]
@@ -81,7 +81,7 @@ def test_a_single_group_of_a_kind_shows_nothing_of_how_groups_vary():
 def test_many_groups_are_left_out_several_at_a_time_and_tell_the_same():
     labels, logits, groups = cases(lesions=6 * BLOCKS)
     blocked = intervals(labels, logits, groups)["average_precision"]
-    resampled = bootstrap(labels, logits, expit(logits), groups, {}, resamples=400)
+    resampled = bootstrap(labels, logits, expit(logits), groups, {}, resampling=Resampling(400))
     spread = np.std(resampled.replicates["average_precision"])
 
     assert blocked.high - blocked.low == pytest.approx(2 * 1.96 * spread, rel=0.2)

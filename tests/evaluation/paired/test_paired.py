@@ -12,6 +12,7 @@ from scipy.special import expit
 from sklearn.exceptions import UndefinedMetricWarning
 
 from skinexp.evaluation import (
+    Resampling,
     bootstrap,
     compare_pairs,
     compare_seeds,
@@ -119,7 +120,7 @@ def test_differences_come_from_the_same_resamples_for_both(models):
 
     paired = result.loc[("good", "other", "roc_auc")]
     alone = [
-        bootstrap(*(models[name][column] for column in ("label", "logit", "probability", "group")), {}, 300)
+        bootstrap(*(models[name][column] for column in ("label", "logit", "probability", "group")), {}, Resampling(300))
         for name in ("good", "other")
     ]
     unpaired = math.hypot(*(one.intervals["roc_auc"].high - one.intervals["roc_auc"].low for one in alone))
