@@ -11,7 +11,7 @@ import pytest
 from scipy.special import expit
 from sklearn import metrics
 
-from skinexp.comparison.cross_validation import pool, with_pooled_scores
+from skinexp.comparison.cross_validation import RESAMPLES, pool, with_pooled_scores
 from skinexp.comparison.decisions import run_decisions
 from skinexp.core.terminal import console
 from skinexp.evaluation import Resampling, bootstrap
