@@ -16,7 +16,7 @@ STRANGERS = ("WARNING", "oneDNN", "I0000", "mlflow.", "alembic", "absl", "View r
 
 @pytest.mark.parametrize("words", STRANGERS)
 def test_no_other_library_speaks_on_the_terminal(three, broken, stopped, words):
-    for command in (three, broken, *stopped.values()):
+    for command in (three, broken, stopped):
         assert words not in re.sub("sqlite:///mlflow.db", "", command.output)
 
 
@@ -150,24 +150,21 @@ def test_a_failed_run_says_so_in_its_result_also_on_mlflow(broken, tmp_path):
 
 
 def test_a_stopped_sweep_and_its_job_are_killed_everywhere(stopped):
-    command = stopped
-    assert command.code == 130
-    assert command.sweep["status"] == "killed"
-    assert [(job["name"], job["status"]) for job in command.sweep["jobs"]] == [("seed=0", "killed")]
-    assert command.parent.info.status == "KILLED"
-    assert command.run("0").info.status == "KILLED"
-    assert command.result("0")["status"] == "killed"
+    assert stopped.code == 130
+    assert stopped.sweep["status"] == "killed"
+    assert [(job["name"], job["status"]) for job in stopped.sweep["jobs"]] == [("seed=0", "killed")]
+    assert stopped.parent.info.status == "KILLED"
+    assert stopped.run("0").info.status == "KILLED"
+    assert stopped.result("0")["status"] == "killed"
 
 
 def test_a_stopped_sweep_keeps_the_epochs_that_it_had(stopped):
-    command = stopped
-    epochs = command.client.get_metric_history(command.run("0").info.run_id, "val/loss")
+    epochs = stopped.client.get_metric_history(stopped.run("0").info.run_id, "val/loss")
     assert [point.step for point in epochs] == list(range(1, len(epochs) + 1))
     assert len(epochs) >= 2
 
 
 def test_a_stopped_sweep_says_how_to_go_on(stopped):
-    command = stopped
-    place = command.directory.relative_to(command.place)
+    place = stopped.directory.relative_to(stopped.place)
     how = f"{python_command()} -m skinexp.train -m resume={place}"
-    assert command.output.splitlines()[-1] == f"Stopped. To resume: {how}"
+    assert stopped.output.splitlines()[-1] == f"Stopped. To resume: {how}"
