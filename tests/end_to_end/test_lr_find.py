@@ -10,6 +10,7 @@ from PIL import Image
 
 from skinexp.models.backbone_graphs import CONTRACTS, build_backbone
 
+pytestmark = pytest.mark.slow
 LR_FIND = ("-m", "skinexp.lr_find")
 TINY = "experiment=smoke tracking.tensorboard=false data.phantom.images=120 lr_find.steps=40 lr_find.min=1e-6"
 
@@ -36,7 +37,7 @@ def mobilenet(train, backbone):
     return train(f"{TINY} model=mobilenet {weights} optim.schedule=cosine", program=LR_FIND)[0]
 
 
-@pytest.fixture(params=["scratch", pytest.param("mobilenet", marks=pytest.mark.slow)])
+@pytest.fixture(params=["scratch", "mobilenet"])
 def either(request):
     return request.getfixturevalue(request.param)
 
@@ -74,7 +75,6 @@ def test_the_phase_that_is_tested_is_the_first_of_the_training(scratch):
     assert "Range     all layers: 40 steps" in scratch.output
 
 
-@pytest.mark.slow
 def test_the_first_phase_of_a_frozen_backbone_is_its_head(mobilenet):
     assert "Range     the head on a frozen backbone: 40 steps" in mobilenet.output
     assert "Features  of " in mobilenet.output

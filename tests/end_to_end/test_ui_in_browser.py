@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
+pytestmark = pytest.mark.slow
 MODELS = ("scratch", "mobilenet", "efficientnet")
 JOBS = ("0", "1", "2")
 STEP = 10  # pixels that a turn of the mouse wheel scrolls
