@@ -104,13 +104,13 @@ def main() -> None:
     asked = EvaluationOptions("sensitivity>=0.9", "isotonic", 0.02, options.resamples)
     tried = min(TRIED, options.resamples)
     contestants: dict[str, Callable[[], object]] = {
-        OURS: lambda: bootstrap(*given, THRESHOLDS, options.resamples),
+        OURS: lambda: bootstrap(*given, THRESHOLDS, Resampling(options.resamples)),
         LOOP: lambda: loop(given, tried),
         EVIDENCE: lambda: evaluate(predictions, asked),
     }
     with threadpool_limits(1):
         seconds = medians(in_turns(contestants, options.runs))
-    scores = len(bootstrap(*given, THRESHOLDS, 1).intervals)
+    scores = len(bootstrap(*given, THRESHOLDS, Resampling(1)).intervals)
     whole_loop = seconds[LOOP] * options.resamples / tried
     megabytes = in_fresh_process(memory, options.images, options.resamples)
     note = f"{tried} resamples measured, the rest extrapolated; 10 scores, no curves"

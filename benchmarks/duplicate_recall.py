@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
+import documents
 import numpy as np
 import pandas as pd
 from measure import Goal, Row, report
@@ -29,7 +30,7 @@ from skinexp.data.preparation import preprocess
 HALVES = ("chosen", "held-out")
 PRECISION = 0.99
 VERDICTS = Path(__file__).parent / "duplicate_verdicts.csv"
-BEGIN, END = "<!-- duplicate recall: begin -->", "<!-- duplicate recall: end -->"  # about the tables in the docs
+MARK = "duplicate recall"  # about the tables in the docs
 
 
 @dataclass(frozen=True)
@@ -196,12 +197,6 @@ def goals(found: dict[str, Found]) -> list[Goal]:
     return told
 
 
-def write_into(document: Path, text: str) -> None:
-    """Replaces what stands between the two marks."""
-    before, _, rest = document.read_text().partition(BEGIN)
-    document.write_text(f"{before}{BEGIN}\n{text}\n{END}{rest.partition(END)[2]}")
-
-
 def main() -> None:
     """Plants, searches, counts."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -231,7 +226,7 @@ def main() -> None:
     text = f"{recall_table(found)}\n\n{precision_table(found)}"
     print(f"\n{text}")
     if options.markdown:
-        write_into(options.markdown, text)
+        documents.replace(options.markdown, MARK, text)
     rows = [
         Row(f"{name}, {copying}", round(float(share), 4), "of copies found", note=f"of {count}")
         for name, one in found.items()

@@ -15,6 +15,7 @@ from dataclasses import asdict, astuple, dataclass, replace
 from pathlib import Path
 
 import cv2
+import documents
 import numpy as np
 from measure import Goal, Row, figure, report
 
@@ -26,7 +27,7 @@ ORIGINALS = (450, 1024)  # pixels a side
 FINALS = (224, 96)
 SEED = 7
 CHANGED = 8  # grey levels by which a pixel of a real photograph must differ to count as changed
-BEGIN, END = "<!-- hair removal: begin -->", "<!-- hair removal: end -->"  # about the table in the docs
+MARK = "hair removal"  # about the table in the docs
 
 
 def dull_razor_mask(picture: np.ndarray) -> np.ndarray:
@@ -196,12 +197,6 @@ def goal(scores: dict[tuple[int, int, str], Score]) -> Goal:
     )
 
 
-def write_into(document: Path, text: str, begin: str = BEGIN, end: str = END) -> None:
-    """Replaces what stands between the two marks."""
-    before, _, rest = document.read_text().partition(begin)
-    document.write_text(f"{before}{begin}\n{text}\n{end}{rest.partition(end)[2]}")
-
-
 def main() -> None:
     """Measures, prints, keeps."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -216,7 +211,7 @@ def main() -> None:
     text = table(scores, shares)
     print(f"\n{text}")
     if options.docs:
-        write_into(options.docs, text)
+        documents.replace(options.docs, MARK, text)
     report(
         __file__,
         "Error in the lesion after hair removal, against the same generated picture without hair.",

@@ -15,6 +15,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+import documents
 import numpy as np
 import pandas as pd
 from measure import Goal, Row, report
@@ -41,7 +42,7 @@ from skinexp.evaluation.intervals.jackknife import UNBOUNDED
 from skinexp.evaluation.intervals.resampling import group_weights
 from skinexp.evaluation.metrics.weighted_roc import Ranking
 
-BEGIN, END = "<!-- coverage: begin -->", "<!-- coverage: end -->"  # about the table in the docs
+MARK = "coverage"  # about the table in the docs
 LEAST, MOST = 0.93, 0.97
 VERY_LARGE = 300_000  # lesions
 PREVALENCE = 0.02
@@ -204,9 +205,7 @@ def write_docs(file: Path, found: dict[str, dict[str, float]], studies: int, res
         way, _, score = name.rpartition(": ")
         shares = " | ".join(f"{100 * found[setting][name]:.1f} %" for setting in found)
         lines.append(f"| {way} | `{score}` | {shares} |")
-    text = file.read_text()
-    before, after = text[: text.index(BEGIN) + len(BEGIN)], text[text.index(END) :]
-    file.write_text("\n".join([before, *lines, after]))
+    documents.replace(file, MARK, "\n".join(lines))
 
 
 def main() -> None:

@@ -14,8 +14,9 @@ from pathlib import Path
 from unittest import mock
 
 import cv2
+import documents
 import numpy as np
-from hair_removal import enlarged, near_twice, widened, write_into
+from hair_removal import enlarged, near_twice, widened
 from measure import Goal, Row, figure, report
 
 from skinexp.config import schema
@@ -26,7 +27,7 @@ from skinexp.data.preparation import preprocess
 SIDE, FINALS = 450, (224, 64)  # pixels a side of the drawn picture, and of what becomes of it
 SEED = 11
 CLEAN = schema.Phantom(size=SIDE, hair=0.0, light_hair=0.0, border=0.0, ruler=0.0, gel=0.0, ink=0.0, jpeg=0.0)
-BEGIN, END = "<!-- preprocessing: begin -->", "<!-- preprocessing: end -->"  # about the tables in the docs
+MARK = "preprocessing"  # about the tables in the docs
 
 HAIR_SETTINGS: tuple[Mapping[str, float], ...] = (
     {},
@@ -249,7 +250,7 @@ def main() -> None:
     text = tables(hair, borders, kinds)
     print(f"\n{text}")
     if options.docs:
-        write_into(options.docs, text, BEGIN, END)
+        documents.replace(options.docs, MARK, text)
     report(
         __file__,
         "Error in the lesion by settings of hair removal, and fit of the crop, on phantoms.",

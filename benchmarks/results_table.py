@@ -10,10 +10,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import documents
 from measure import RESULTS, figure
 
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
-BEGIN, END = "<!-- benchmarks: begin -->", "<!-- benchmarks: end -->"
+MARK = "benchmarks"
 HEADINGS = ("what", "target", "measured", "compared with, in the same run", "command")
 MOST_FIGURES = 6  # in a cell
 NOT_VERSIONS = ("processor", "cores", "gpu", "python")  # of what a result says about its machine
@@ -27,7 +28,7 @@ def main() -> None:
     parser.add_argument("--results", type=Path, default=RESULTS)
     options = parser.parse_args()
     found = options.page.read_text(encoding="utf-8")
-    wanted = with_table(found, table(read(options.results)))
+    wanted = documents.replaced(found, MARK, table(read(options.results)))
     if options.check:
         if found != wanted:
             sys.exit(f"{options.page}: not what {options.results} says. Run python benchmarks/results_table.py")
@@ -38,19 +39,6 @@ def main() -> None:
 def read(results: Path) -> list[dict[str, Any]]:
     """Returns the results that benchmarks wrote, sorted by the name of the script."""
     return [json.loads(file.read_text(encoding="utf-8")) for file in sorted(results.glob("*.json"))]
-
-
-def with_table(text: str, table: str) -> str:
-    """Returns the text with the table between its markers.
-
-    Raises:
-        ValueError: if the markers do not occur once each and in order.
-    """
-    if text.count(BEGIN) != 1 or text.count(END) != 1 or text.index(BEGIN) > text.index(END):
-        raise ValueError(f"the page needs the lines {BEGIN} and {END}, in this order and once each")
-    before, _, rest = text.partition(BEGIN)
-    after = rest.partition(END)[2]
-    return f"{before}{BEGIN}\n{table}{END}{after}"
 
 
 def table(results: Sequence[dict[str, Any]]) -> str:

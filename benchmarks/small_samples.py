@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import documents
 import numpy as np
 from measure import Goal, Row, report
 from scipy.special import ndtr, ndtri
@@ -28,7 +29,7 @@ from skinexp.evaluation.intervals.fixed_rate import FIXED, fixed_rate_interval
 from skinexp.evaluation.metrics.ranking_scores import RANKING
 from skinexp.evaluation.metrics.weighted_roc import Ranking
 
-BEGIN, END = "<!-- small samples: begin -->", "<!-- small samples: end -->"  # about the table in the docs
+MARK = "small samples"  # about the table in the docs
 COVERS = 0.93, 0.99  # of studies: what an interval that is shown must cover
 ERRS = 0.02, 0.07  # of studies: how often a test may find a difference that is not there
 NOISE = 3.0  # standard errors of a share of studies by which it may miss these bounds
@@ -211,9 +212,7 @@ def write_docs(file: Path, found: dict[str, Found], studies: int) -> None:
         ]
         errs = ["-" if math.isnan(one.errs[name]) else f"{100 * one.errs[name]:.1f} %" for name in ("shown", "DeLong")]
         lines.append(f"| {design} | {' | '.join([*cells, *errs])} |")
-    text = file.read_text()
-    before, after = text[: text.index(BEGIN) + len(BEGIN)], text[text.index(END) :]
-    file.write_text("\n".join([before, *lines, after]))
+    documents.replace(file, MARK, "\n".join(lines))
 
 
 def main() -> None:

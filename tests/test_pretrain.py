@@ -173,7 +173,7 @@ def tiny(tmp_path_factory) -> Path:
 @pytest.mark.slow
 def test_it_leaves_weights_their_card_and_a_log(tiny):
     files = {file.name for file in tiny.iterdir() if file.is_file()}
-    assert files == {f"{NAME}.npz", f"{NAME}.json", "pretrain.log"}
+    assert files == {f"{NAME}.npz", f"{NAME}.json", "pretrain.log", ".run.lock"}
 
 
 @pytest.mark.slow

@@ -3,7 +3,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
+import documents
 import results_table
 
 RESULTS = results_table.PAGE.parents[1] / "benchmarks" / "results"
@@ -36,7 +36,7 @@ def lines(*results):
 
 def test_the_table_is_what_the_results_say():
     found = results_table.PAGE.read_text()
-    assert found == results_table.with_table(found, results_table.table(results_table.read(RESULTS)))
+    assert found == documents.replaced(found, results_table.MARK, results_table.table(results_table.read(RESULTS)))
 
 
 def test_gpu_figures_are_kept_from_gpus_only():
@@ -77,23 +77,10 @@ def test_several_machines_are_named_with_what_ran_on_them():
     ]
 
 
-def test_only_what_lies_between_the_markers_changes():
-    before, after = f"# Title\n\n{results_table.BEGIN}\n", f"{results_table.END}\n\n## Limits\n"
-    assert results_table.with_table(f"{before}an old table\n{after}", "a table\n") == f"{before}a table\n{after}"
-
-
-@pytest.mark.parametrize(
-    "text", ["no markers", f"{results_table.END} {results_table.BEGIN}", results_table.BEGIN * 2 + results_table.END]
-)
-def test_a_page_without_its_markers_is_refused(text):
-    with pytest.raises(ValueError, match="needs the lines"):
-        results_table.with_table(text, "")
-
-
 def test_check_finds_a_page_that_differs_and_writing_mends_it(tmp_path: Path):
     (tmp_path / "speed.json").write_text(json.dumps(result()))
     file = tmp_path / "benchmarks.md"
-    file.write_text(f"{results_table.BEGIN}\n{results_table.END}\n")
+    file.write_text("<!-- benchmarks: begin -->\n<!-- benchmarks: end -->\n")
     command = [sys.executable, results_table.__file__, "--page", str(file), "--results", str(tmp_path)]
     assert subprocess.run([*command, "--check"], stderr=subprocess.DEVNULL).returncode == 1
     assert subprocess.run(command).returncode == 0

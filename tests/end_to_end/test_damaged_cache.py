@@ -15,7 +15,7 @@ TINY = (
     "experiment=smoke", "model=mobilenet", "model.weights=phantom", "data.phantom.images=100", "optim.epochs=2",
     "model.fine_tune.epochs=2", "training.redraw=1", "tracking.tensorboard=false", "tracking.system_metrics=false",
     "tracking.required=false", "tracking.wait=0", "health.preflight=false", "evaluate.resamples=200",
-    "explain.images=2",
+    "explain.images=0", "tracking.model=false",
 )  # fmt: skip
 
 
