@@ -9,6 +9,7 @@ from skinexp.core import run_files
 from skinexp.core.credentials import keep_password
 from skinexp.core.errors import UserError, exit_on_user_error
 from skinexp.core.links import refuse_links_out_of
+from skinexp.core.python_command import skinexp_command
 from skinexp.core.writable import why_unwritable
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def _each_once(records: "list[RunOutputs]") -> "list[RunOutputs]":
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m skinexp.compare", description=__doc__)
+    parser = argparse.ArgumentParser(prog=skinexp_command("compare"), description=__doc__)
     parser.add_argument("runs", nargs="*", help="sweep directories, run directories, or ids of MLflow runs")
     example = "tags.sweep = '12-30-00' and metrics.`test/roc_auc` > 0.8"
     where_help = f'also the runs that this filter finds, in the language of MLflow\'s search: "{example}"'

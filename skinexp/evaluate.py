@@ -7,11 +7,11 @@ from pathlib import Path
 
 from skinexp.cli import help_text
 from skinexp.cli.command import asks_for_help
-from skinexp.cli.commands import typed
 from skinexp.cli.secret_words import without_secrets
 from skinexp.core import invocation
 from skinexp.core.credentials import keep_password
 from skinexp.core.errors import UserError, exit_on_user_error
+from skinexp.core.python_command import skinexp_command
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -27,7 +27,7 @@ def main(arguments: list[str] | None = None) -> None:
         if options.run is None or ("=" in options.run and not Path(options.run).exists()):
             raise UserError(
                 "evaluate: name a run by its directory or its MLflow id, then the images. "
-                f"See {typed('evaluate')} --help"
+                f"See {skinexp_command('evaluate')} --help"
             )
         overrides = without_secrets(options.overrides, os.environ)
         try:
@@ -38,7 +38,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog=typed("evaluate"), description=__doc__, add_help=False)
+    parser = argparse.ArgumentParser(prog=skinexp_command("evaluate"), description=__doc__, add_help=False)
     parser.add_argument("run", nargs="?")
     parser.add_argument("overrides", nargs="*")
     parser.add_argument("--output", type=Path)

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from skinexp.cli import help_text
 from skinexp.cli.command import asks_for_help
-from skinexp.cli.commands import typed
 from skinexp.core import invocation
 from skinexp.core.credentials import keep_password
 from skinexp.core.errors import UserError, exit_on_user_error
+from skinexp.core.python_command import skinexp_command
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -24,7 +24,7 @@ def main(arguments: list[str] | None = None) -> None:
 
     with exit_on_user_error():
         if not options.images:
-            raise UserError(f"predict: name a run, then at least one image. See {typed('predict')} --help")
+            raise UserError(f"predict: name a run, then at least one image. See {skinexp_command('predict')} --help")
         try:
             predicting.run(options.run, options.images, options.output, options.batch_size, options.uri)
         except BrokenPipeError:  # `| head` has seen enough
@@ -34,7 +34,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog=typed("predict"), description=__doc__, add_help=False)
+    parser = argparse.ArgumentParser(prog=skinexp_command("predict"), description=__doc__, add_help=False)
     parser.add_argument("run", nargs="?")
     parser.add_argument("images", nargs="*")
     parser.add_argument("-o", "--output", type=Path)

@@ -13,6 +13,7 @@ from skinexp.core.credentials import HidingFormatter, keep_password
 from skinexp.core.errors import UserError, exit_on_user_error
 from skinexp.core.links import refuse_links_out_of
 from skinexp.core.number_format import counted
+from skinexp.core.python_command import skinexp_command
 from skinexp.core.result_file import note_ids
 from skinexp.core.run_files import UPLOADER_LOG
 from skinexp.core.terminal import from_here
@@ -113,7 +114,7 @@ def _mark_if_killed(outbox: Outbox) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m skinexp.sync", description=__doc__)
+    parser = argparse.ArgumentParser(prog=skinexp_command("sync"), description=__doc__)
     parser.add_argument("directories", nargs="+", type=Path, help="directories of runs or of sweeps")
     uri_help = "MLflow store to deliver to (default: the store that each run began with)"
     parser.add_argument("--uri", type=keep_password, help=uri_help)

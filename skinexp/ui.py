@@ -184,7 +184,7 @@ def _has_screen() -> bool:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m skinexp.ui", description=__doc__)
+    parser = argparse.ArgumentParser(prog=skinexp_command("ui"), description=__doc__)
     parser.add_argument("--uri", type=keep_password, default=Tracking.uri, help="MLflow store (default: %(default)s)")
     parser.add_argument(
         "--port", type=int, default=PORT, help="port (default: %(default)s); if it is taken, the next free port"

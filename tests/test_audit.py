@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+from skinexp.core.python_command import skinexp_command
 from tests.commands import imported, refusal, typed
 
 AUDIT = "skinexp.audit"
@@ -45,7 +46,7 @@ def test_findings_do_not_change_the_exit_code(tmp_path):
     [
         ("data.adit=quick", "data.adit: no such key. Did you mean data.audit?"),
         ("data=folder", "data.path: data=folder needs the directory"),
-        ("-m seed=1,2", "-m: belongs to python -m skinexp.train"),
+        ("-m seed=1,2", f"-m: belongs to {skinexp_command('train')}"),
         ("data.on_conflict=ask", "data.on_conflict: must be one of keep, drop, fail. Received: ask"),
     ],
 )

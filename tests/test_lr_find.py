@@ -10,10 +10,11 @@ from skinexp.config import compose
 from skinexp.config.conf_files import CONF
 from skinexp.config.schema import Config, RangeTest
 from skinexp.core.errors import UserError
+from skinexp.core.python_command import skinexp_command
 from tests.commands import imported, refusal, typed
 
 LR_FIND = "skinexp.lr_find"
-OF_TRAINING = "belongs to python -m skinexp.train"
+OF_TRAINING = f"belongs to {skinexp_command('train')}"
 
 MISTAKES = [  # what is typed, how the message begins, what else it says
     ("lr_find.stps=50", "lr_find.stps: no such key.", "Did you mean lr_find.steps?"),

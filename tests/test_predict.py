@@ -18,6 +18,7 @@ from scipy.special import expit
 
 from skinexp import predict
 from skinexp.config.schema import Preprocess
+from skinexp.core.python_command import skinexp_command
 from skinexp.data.sources.named_images import NamedImage
 from skinexp.evaluation import Calibrator, OperatingPoint
 from skinexp.models.archive import save_model
@@ -30,8 +31,8 @@ PREPROCESS = Preprocess(size=SIZE, crop_border=False, remove_hair=False)
 CALIBRATOR = Calibrator("temperature", {"temperature": 2.0})
 
 REFUSED = [  # what is typed, the sentence
-    ("", "predict: name a run, then at least one image. See python -m skinexp.predict --help"),
-    ("run", "predict: name a run, then at least one image. See python -m skinexp.predict --help"),
+    ("", f"predict: name a run, then at least one image. See {skinexp_command('predict')} --help"),
+    ("run", f"predict: name a run, then at least one image. See {skinexp_command('predict')} --help"),
     ("run typo.jpg", "predict: found no image. typo.jpg: no such file"),
     ("run empty", "predict: found no image. Received: empty"),
     ("run 1.png -o p.txt", "--output: must end in .csv or .parquet. Received: p.txt"),
@@ -170,6 +171,7 @@ def test_the_terminal_counts_what_was_predicted_ignored_repeated_and_not_usable(
     assert predicted.messages == ""
 
 
+@pytest.mark.slow
 def test_without_an_output_the_table_alone_is_on_the_standard_output(place):
     write_model(place / "open.keras", threshold=None)
     shown = typed(place, "open.keras", "-", stdin=b"photos/110.png\nphotos/90.png\n")

@@ -13,6 +13,7 @@ from skinexp.config import compose, schema
 from skinexp.config.schema import Config, Model, Phantom
 from skinexp.config.validation import check
 from skinexp.core.errors import UserError
+from skinexp.core.python_command import skinexp_command
 from skinexp.data import phantom
 from skinexp.data.pipeline import Images
 from skinexp.models import packed_weights
@@ -31,7 +32,7 @@ NAME = "mobilenet_v2_0.35_phantom"
 MISTAKES = [  # what is typed, how the message begins, what else it says
     ("pretrain.small=50", "pretrain.small: no such key.", "Did you mean"),
     ("pretrain.warm_up=1", "pretrain.warm_up: must be at least 0 and below 1.", "Received: 1.0"),
-    ("-m model=mobilenet,efficientnet", "-m: belongs to python -m skinexp.train", "one run"),
+    ("-m model=mobilenet,efficientnet", f"-m: belongs to {skinexp_command('train')}", "one run"),
     ("model=scratch", "model: the scratch CNN has no backbone", "Received: model=scratch"),
     ("data=folder data.path=.", "data: a backbone is pretrained on phantoms", "Received: data=folder"),
     ("data.augmented_copies=2", "data.augmented_copies: a backbone is pretrained on phantoms as they", "Received: 2"),

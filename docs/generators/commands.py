@@ -50,7 +50,9 @@ def read_help(command: Command) -> str:
         CalledProcessError: if the command fails.
     """
     words = [sys.executable, "-m", command.module, "--help"]
-    environment = {**os.environ, "COLUMNS": WIDTH}
+    found_first = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    environment = {**os.environ, "COLUMNS": WIDTH, "PATH": found_first}  # so that `python` is this interpreter
+    environment.pop("UV", None)  # or it would say `uv run python`
     return subprocess.run(words, cwd=ROOT, env=environment, check=True, capture_output=True, text=True).stdout.strip()
 
 

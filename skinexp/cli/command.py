@@ -10,7 +10,6 @@ from typing import Any
 from omegaconf import DictConfig
 
 from skinexp.cli import help_text
-from skinexp.cli.commands import typed
 from skinexp.cli.flags import flags_first
 from skinexp.cli.secret_words import without_secrets
 from skinexp.config.compose import SCHEMAS, as_hydra_reads, mistakes_as_user_errors, register, to_config
@@ -19,6 +18,7 @@ from skinexp.config.schema import Config
 from skinexp.config.validation import check
 from skinexp.core import invocation
 from skinexp.core.errors import UserError, exit_on_user_error
+from skinexp.core.python_command import skinexp_command
 from skinexp.core.terminal import libraries_write_to
 from skinexp.runs import provenance
 
@@ -54,7 +54,7 @@ class Command:
             schema = SCHEMAS[self.name]
             register(schema)
             try:
-                with mistakes_as_user_errors(schema, typed(self.name)):
+                with mistakes_as_user_errors(schema, self.name):
                     call_hydra(self._call_workflow, self.name)
             except KeyboardInterrupt:
                 invocation.stop_at_once("Stopped.")
@@ -63,7 +63,7 @@ class Command:
     def _refuse_what_only_the_training_accepts(self, words: list[str]) -> None:
         for word in words:
             if word.lstrip("+").partition("=")[0] in TRAINING_ONLY:
-                raise UserError(f"{word}: belongs to {typed('train')}. {self.one_call}")
+                raise UserError(f"{word}: belongs to {skinexp_command('train')}. {self.one_call}")
 
     def _call_workflow(self, composed: DictConfig) -> None:
         from hydra.core.hydra_config import HydraConfig

@@ -8,11 +8,6 @@ PACKAGE = Path(__file__).parents[1]
 COMMANDS = ("train", "evaluate", "predict", "compare", "audit", "lr_find", "pretrain", "ui", "sync", "zoo")
 
 
-def typed(name: str) -> str:
-    """Returns a command as it is typed."""
-    return f"python -m skinexp.{name}"
-
-
 def summary(name: str) -> str:
     """Returns the first sentence of a command's docstring, without importing the command.
 

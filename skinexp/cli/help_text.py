@@ -3,15 +3,17 @@
 import textwrap
 from pathlib import Path
 
-from skinexp.cli.commands import COMMANDS, summary, typed
+from skinexp.cli.commands import COMMANDS, summary
 from skinexp.config.conf_files import CONF
 from skinexp.config.option_reference import as_typed, meaning_of, reference
 from skinexp.config.schema import GROUPS, LrFind, Pretrain, Tracking
 from skinexp.contracts.backbones import with_shipped_weights
+from skinexp.core.python_command import python_command, skinexp_command
 
 TEXTS = Path(__file__).parent / "help"
 OWN_KEYS = {"lr_find": LrFind, "pretrain": Pretrain}  # command -> the section that only it reads
 WIDTH = 120  # columns
+AS_WRITTEN = "python -m skinexp."  # in the texts: how a command begins where `python` finds skinexp
 
 
 def render(command: str = "train") -> str:
@@ -21,7 +23,7 @@ def render(command: str = "train") -> str:
         command: one of `skinexp.cli.commands.COMMANDS` that has a file in cli/help.
     """
     text = (TEXTS / f"{command}.txt").read_text(encoding="utf-8")
-    return text.format(
+    return text.replace(AS_WRITTEN, f"{python_command()} -m skinexp.").format(
         summary=f"{summary(command)}.",
         groups=_groups(),
         see_also=_see_also(command),
@@ -44,8 +46,9 @@ def _groups() -> str:
 
 
 def _see_also(command: str) -> str:
-    others = [name for name in COMMANDS if name != command]
-    return "\n".join(_row(typed(name), summary(name), 30) for name in others)
+    others = {skinexp_command(name): summary(name) for name in COMMANDS if name != command}
+    width = max(map(len, others)) + 2
+    return "\n".join(_row(typed, what, width) for typed, what in others.items())
 
 
 def _own_keys(command: str) -> str:

@@ -111,12 +111,12 @@ def register(schema: type[Config] = Config) -> None:
 
 
 @contextmanager
-def mistakes_as_user_errors(schema: type[Config], command: str = "python -m skinexp.train") -> Iterator[None]:
+def mistakes_as_user_errors(schema: type[Config], command: str = "train") -> Iterator[None]:
     """Raises what Hydra and OmegaConf report about wrong overrides as a UserError of one sentence.
 
     Args:
         schema: of what is composed.
-        command: to which the overrides belong.
+        command: name of the one to which the overrides belong.
     """
     from skinexp.config import config_errors
 

@@ -12,8 +12,8 @@ from skinexp.config.conf_files import options
 from skinexp.config.option_reference import reference
 from skinexp.config.override_syntax import ASSIGNMENT, UNDECIDED, class_name, label_overrides, override
 from skinexp.config.schema import GROUPS, Config
+from skinexp.core.python_command import skinexp_command
 
-TRAIN = "python -m skinexp.train"
 OVERRIDE = re.compile(r"override '?\+*(?P<key>[\w./]+)(=(?P<value>[^\n]*))?")  # in Hydra's messages
 NO_OPTION = "Config group override must be a string or a list"  # Hydra's words, in a bare ValueError
 SEVERAL_VALUES = re.compile(r"Ambiguous value for argument '(.*)'")
@@ -35,13 +35,13 @@ def is_mistake(error: Exception) -> bool:
     return isinstance(error, (HydraException, OmegaConfBaseException)) or NO_OPTION in str(error)
 
 
-def explain(error: BaseException, schema: type[Config] = Config, command: str = TRAIN) -> str:
+def explain(error: BaseException, schema: type[Config] = Config, command: str = "train") -> str:
     """Returns one sentence about an error that was raised while composing.
 
     Args:
         error: for which `is_mistake` holds.
         schema: of what was composed.
-        command: to which the overrides belong.
+        command: name of the one to which the overrides belong.
     """
     if isinstance(error, MissingConfigException):
         return _no_such_option(error)
@@ -52,7 +52,7 @@ def _wrong_syntax(error: BaseException, schema: type[Config]) -> str:
     """Returns a sentence about an override that is not one; empty if that is not the error."""
     message = str(error)
     if NO_OPTION in message:
-        return f"A group takes the name of one of its options, not null. All options: {TRAIN} --help"
+        return f"A group takes the name of one of its options, not null. All options: {skinexp_command('train')} --help"
     if isinstance(error, OverrideParseException):
         return _unreadable(str(error.override), schema)
     if several := SEVERAL_VALUES.search(message):
@@ -76,7 +76,7 @@ def _unreadable(word: str, schema: type[Config]) -> str:
         return f"{word}: not KEY=VALUE or GROUP=OPTION. Spaces, commas and brackets in a value need quotes"
     key = typed["key"].lstrip("+")
     if key not in _keys(schema, "") and not key.startswith("hydra."):
-        return _no_such_key(key, schema, TRAIN, key)
+        return _no_such_key(key, schema, "train", key)
     accepted = _accepted(schema).get(key)
     if accepted and not accepted.startswith(TYPES["str"]):
         return f"{typed['key']}: must be {accepted}. Received: {typed['value']}"
@@ -136,7 +136,7 @@ def _no_such_key(key: str, schema: type[Config], command: str, typed: str) -> st
     Args:
         key: the first part of the typed key that does not exist.
         schema: of what was composed.
-        command: to which the override belongs.
+        command: name of the one to which the override belongs.
         typed: the key as it was typed.
     """
     if key.startswith("data.labels."):
@@ -149,7 +149,7 @@ def _no_such_key(key: str, schema: type[Config], command: str, typed: str) -> st
     there = (
         f" Keys of {parent}: {', '.join(name.rpartition('.')[2] for name in siblings)}." if siblings and parent else ""
     )
-    return f"{key}: no such key.{close or there} All keys: {command} --cfg job"
+    return f"{key}: no such key.{close or there} All keys: {skinexp_command(command)} --cfg job"
 
 
 def _perhaps(word: str, known: list[str]) -> str:

@@ -3,6 +3,7 @@
 import json
 import logging
 import math
+import shutil
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 from skinexp.config.schema import Preprocess, Tracking
 from skinexp.core import run_files
 from skinexp.core.errors import UserError
+from skinexp.core.temporary import temporary_directory
 from skinexp.runs.json_fields import from_json, unusable_fields
 from skinexp.runs.run_summary import RunSummary, read_summary
 from skinexp.runs.trusted_model import foreign_code
@@ -32,7 +34,7 @@ class TrainedRun:
     Attributes:
         named: as the command names it.
         name: the run's own.
-        model_file: with the network, and what is needed to use it.
+        model_file: a copy of the file with the network, and what is needed to use it; it ends with this process.
         summary: what the run reports about itself; empty for a model file without its run.
         preprocess: how images are prepared for its network.
         threshold: operating threshold of the calibrated probability; NaN if there is none.
@@ -180,8 +182,9 @@ def _read(
     """Reads the model's file without Keras, so that a mistake is reported at once."""
     from skinexp.evaluation.decision.calibration import Calibrator  # later than --help: it brings scikit-learn
 
+    checked = _private_copy(run, model)
     try:
-        with zipfile.ZipFile(model) as archive:
+        with zipfile.ZipFile(checked) as archive:
             stored, may_run_code = json.loads(archive.read(METADATA)), foreign_code(archive)
         if damaged := unusable_fields(Preprocess, stored["preprocess"]):
             raise ValueError(f"{METADATA}: preprocess.{damaged[0]}")
@@ -202,7 +205,7 @@ def _read(
     return TrainedRun(
         named=run,
         name=summary.name or (model.parent.name if model.name == run_files.MODEL else model.stem),
-        model_file=model,
+        model_file=checked,
         summary=summary,
         preprocess=preprocess,
         threshold=float(value) if isinstance(value, (int, float)) else math.nan,
@@ -211,3 +214,20 @@ def _read(
         tracking=tracking,
         key=key,
     )
+
+
+def _private_copy(run: str, model: Path) -> Path:
+    """Copies a model's file to where nobody can exchange it between its check and its use.
+
+    Raises:
+        UserError: if there is no room.
+    """
+    copy = temporary_directory() / run_files.MODEL
+    try:
+        shutil.copyfile(model, copy)
+    except OSError as error:
+        raise UserError(
+            f"{run}: {model.name} cannot be copied to {copy.parent.parent}: {error.strerror or error}. Free some "
+            "space, or name another directory by the environment variable TMPDIR"
+        ) from error
+    return copy

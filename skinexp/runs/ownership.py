@@ -7,6 +7,7 @@ from filelock import FileLock, Timeout
 
 from skinexp.core import run_files
 from skinexp.core.errors import UserError, listed
+from skinexp.core.links import leads_out_of
 from skinexp.core.machine_limits import require_machine
 from skinexp.core.python_command import skinexp_command
 from skinexp.core.result_file import read_result
@@ -153,11 +154,23 @@ def _clear(directory: Path, key: str, overwrite: bool | None, is_sweep: bool) ->
         return
     if not overwrite and _has_begun(directory):
         raise UserError(f"{key}: {place} already holds {_content(directory)}. {_remedies(directory, overwrite)}")
+    _refuse_linked_folders(directory, key, jobs)
     for job in jobs:
         lock_directory(job, key).release()  # a job may go on although the launcher of its sweep was killed
     for owned in (directory, *jobs):
         _refuse_undelivered(owned, key)
     written_files.remove(directory)
+
+
+def _refuse_linked_folders(directory: Path, key: str, jobs: list[Path]) -> None:
+    """Refuses to remove files through a link to a folder elsewhere; a link to a file is removed as a link."""
+    for owned in (directory, *jobs):
+        for folder in (owned, *written_files.folders_of(owned)):
+            if leads_out_of(folder, directory):
+                raise UserError(
+                    f"{key}: {from_here(folder)} is a link that leads out of the directory, to {folder.resolve()}, "
+                    "whose files overwrite=true would remove. Remove the link"
+                )
 
 
 def _has_begun(directory: Path) -> bool:

@@ -127,7 +127,7 @@ def remove(directory: Path) -> None:
             shutil.rmtree(file)
         else:
             file.unlink(missing_ok=True)
-    for folder in sorted(_folders(directory), reverse=True):  # inner ones first
+    for folder in sorted(folders_of(directory), reverse=True):  # inner ones first
         with suppress(OSError):  # it holds files of others
             folder.rmdir()
 
@@ -159,6 +159,7 @@ def _is_single_run(directory: Path) -> bool:
     return settings.is_file() and "  mode: RUN\n" in settings.read_text(encoding="utf-8", errors="replace")
 
 
-def _folders(directory: Path) -> Iterator[Path]:
+def folders_of(directory: Path) -> Iterator[Path]:
+    """Yields the folders that skinexp makes in a directory of its own, whether they are there or not."""
     yield from (directory / name for name in FOLDERS)
     yield from (folder for folder in (directory / run_files.TENSORBOARD).glob("*") if folder.is_dir())

@@ -38,6 +38,7 @@ class DirectoryCallback(Callback):
         with _errors_end_the_command():
             store_password.take_password(config)
             early_checks.refuse_values(config)
+            directories.refuse_jobs_outside(config)
             directory = directories.take(config, "sweep", command)
             sweep = sweep_run.begin(directory, config, again=directory == command.resumed)
         command.at_end(lambda status: sweep_run.end(sweep, status, command))

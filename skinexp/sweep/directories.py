@@ -1,9 +1,13 @@
 """The directory of a command that Hydra runs: chosen and locked before Hydra or a job writes into it."""
 
+import copy
 import re
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf, flag_override
+from omegaconf.errors import OmegaConfBaseException
 
 from skinexp.config.override_syntax import value_text
 from skinexp.core import run_files
@@ -11,6 +15,7 @@ from skinexp.core.errors import UserError
 from skinexp.core.invocation import Invocation
 from skinexp.core.terminal import from_here
 from skinexp.runs import ownership
+from skinexp.sweep.early_checks import hydra_of
 
 TO_THE_SECOND = re.compile(r"\$\{now:[^}]*%[-_]?[SsTXcf]")  # a directory that is named by the time is a new one
 
@@ -55,6 +60,43 @@ def settle(config: DictConfig, mode: str, directory: Path) -> None:
         if mode == "sweep":
             kept = [word for word in config.hydra.overrides.hydra if word.lstrip("+").partition("=")[0] not in fixed]
             config.hydra.overrides.hydra = kept + [f"{key}={value}" for key, value in fixed.items()]
+
+
+def directory_of(config: DictConfig) -> Path:
+    """Returns the output directory of a job of a sweep."""
+    with hydra_of(config):  # sub-directories may be named by what a job overrides
+        return Path(str(config.hydra.sweep.dir), str(config.hydra.sweep.subdir)).resolve()
+
+
+def refuse_jobs_outside(config: DictConfig) -> None:
+    """Refuses a sweep whose first job would write elsewhere than into its directory, whichever launcher runs the jobs.
+
+    Args:
+        config: that Hydra composed for the sweep, without the overrides of single jobs.
+
+    Raises:
+        UserError: with the directory.
+    """
+    first = copy.deepcopy(config)
+    with flag_override(first.hydra, ["readonly", "struct"], [False, False]), suppress(OmegaConfBaseException):
+        first.hydra.job.num, first.hydra.job.id = 0, "0"
+        sweep, directory = Path(str(first.hydra.sweep.dir)), directory_of(first)
+        if directory != sweep.resolve():  # a name made of a job's overrides is empty here
+            refuse_outside([directory], sweep)
+
+
+def refuse_outside(jobs: Sequence[Path], sweep: Path) -> None:
+    """Refuses jobs that would write elsewhere than into the sweep's directory, where nothing would find them.
+
+    Raises:
+        UserError: with the directory of the first such job.
+    """
+    for directory in jobs:
+        if sweep.resolve() not in directory.parents:
+            raise UserError(
+                f"hydra.sweep.subdir: leads to {directory}, out of the directory of the sweep. Give a name within it, "
+                "such as hydra.sweep.subdir='${hydra.job.num}'"
+            )
 
 
 def _refuse_part_of_sweep(directory: Path, key: str) -> None:

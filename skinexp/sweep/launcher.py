@@ -22,7 +22,8 @@ from skinexp.core.errors import UserError
 from skinexp.core.result_file import damage_of, mark_interrupted, read_result
 from skinexp.runs import ownership
 from skinexp.sweep import jobs
-from skinexp.sweep.early_checks import hydra_of, refuse_jobs
+from skinexp.sweep.directories import directory_of, refuse_outside
+from skinexp.sweep.early_checks import refuse_jobs
 from skinexp.sweep.job_main import GRACE, Task
 from skinexp.sweep.job_process import JobProcess
 from skinexp.sweep.machine_share import Places
@@ -67,7 +68,7 @@ def launch(
     resumed = manifest.lives > 1
     directories = [directory_of(item) for item in composed]
     _refuse_shared(directories, resumed)
-    _refuse_outside(directories, Path(str(config.hydra.sweep.dir)))
+    refuse_outside(directories, Path(str(config.hydra.sweep.dir)))
     processes = [JobProcess(name, place, resumed) for name, place in zip(names, directories, strict=True)]
     state, function = Singleton.get_state(), _name_of(task_function)
     refuse_jobs([item for process, item in zip(processes, composed, strict=True) if not process.finished])
@@ -129,12 +130,6 @@ def _compose(config: DictConfig, context: HydraContext, overrides: list[str], nu
     return composed
 
 
-def directory_of(config: DictConfig) -> Path:
-    """Returns the output directory of a job."""
-    with hydra_of(config):  # sub-directories may be named by what a job overrides
-        return Path(str(config.hydra.sweep.dir), str(config.hydra.sweep.subdir)).resolve()
-
-
 def _refuse_shared(directories: Sequence[Path], resumed: bool) -> None:
     """Refuses jobs that would write into one directory, those of an earlier batch of the sweep included."""
     seen: set[Path] = set()
@@ -142,16 +137,6 @@ def _refuse_shared(directories: Sequence[Path], resumed: bool) -> None:
         if directory in seen or (not resumed and (read_result(directory) or damage_of(directory))):
             raise jobs.SharedDirectory(directory)
         seen.add(directory)
-
-
-def _refuse_outside(directories: Sequence[Path], sweep: Path) -> None:
-    """Refuses jobs that would write elsewhere than into the sweep's directory, where nothing would find them."""
-    for directory in directories:
-        if sweep.resolve() not in directory.parents:
-            raise UserError(
-                f"hydra.sweep.subdir: leads to {directory}, out of the directory of the sweep. Give a name within it, "
-                "such as hydra.sweep.subdir='${hydra.job.num}'"
-            )
 
 
 def _name_of(function: Callable[[Any], Any]) -> tuple[str, str]:

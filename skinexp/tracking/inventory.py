@@ -9,7 +9,7 @@ import mlflow
 from mlflow.entities import FileInfo, Run
 
 from skinexp.tracking.accepted import accepted_name
-from skinexp.tracking.outbox import STATES, Delivered, Outbox, Record
+from skinexp.tracking.outbox import STATES, Delivered, Outbox, OutsideRun, Record
 
 Sizes = dict[str, int | None]  # bytes of files by their paths; None if the store does not know it
 
@@ -37,7 +37,10 @@ class Inventory:
     def has(self, record: Record) -> bool:
         """Returns whether the store has what a record holds; the run itself is its own evidence."""
         look = self._has.get(record["kind"])
-        return look is None or look(record)
+        try:
+            return look is None or look(record)
+        except OutsideRun:
+            return False  # it is sent again, which says why it cannot be
 
     @cached_property
     def _run(self) -> Run:
@@ -72,11 +75,11 @@ class Inventory:
         return any((one.dataset.name, one.dataset.digest) == (record["name"], record["digest"]) for one in used)
 
     def _has_file(self, record: Record) -> bool:
-        file = self._outbox.place / record["path"]
+        file = self._outbox.path_of(record)
         return _same({file.name: _size(file)}, self._artifacts(""))
 
     def _has_folder(self, record: Record) -> bool:
-        folder = self._outbox.place / record["path"]
+        folder = self._outbox.path_of(record)
         return all(
             _same({f"{folder.name}/{name}": size}, self._artifacts(str(Path(folder.name, name).parent)))
             for name, size in _local_files(folder).items()
@@ -87,7 +90,7 @@ class Inventory:
         outputs = self._run.outputs.model_outputs if self._run.outputs else []
         if model_id is None or model_id not in {output.model_id for output in outputs}:
             return False
-        files = _local_files(self._outbox.place / record["path"])
+        files = _local_files(self._outbox.path_of(record))
         folders = {str(Path(name).parent) for name in files}
         stored = [
             found

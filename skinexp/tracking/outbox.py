@@ -11,7 +11,7 @@ import os
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, fields
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -226,10 +226,15 @@ class Outbox:
                 f"{self.directory}: the address of its store has the parameter {name}, by which a driver can load "
                 f"code. If the run is your own, give the address yourself: --uri {shown_uri(opening['uri'])}"
             )
-        settings = self.place / HYDRA / "hydra.yaml"
-        if "cwd" not in opening and settings.is_file():  # written by an earlier version
-            return absolute(opening["uri"], Path(yaml.safe_load(settings.read_text())["hydra"]["runtime"]["cwd"]))
-        return absolute(opening["uri"], Path(opening.get("cwd", Path.cwd())))
+        return absolute(opening["uri"], Path(opening["cwd"]) if "cwd" in opening else self._recorded_place())
+
+    def _recorded_place(self) -> Path:
+        """Returns the working directory of a run of an earlier version, which Hydra recorded; else the present one."""
+        try:
+            settings = yaml.safe_load((self.place / HYDRA / "hydra.yaml").read_text(encoding="utf-8"))
+            return Path(settings["hydra"]["runtime"]["cwd"])
+        except (OSError, ValueError, KeyError, TypeError, RecursionError, yaml.YAMLError):
+            return Path.cwd()
 
     @property
     def left(self) -> int:
@@ -281,12 +286,7 @@ def _record(line: bytes) -> Record | None:
     if not isinstance(record, dict) or record.get("kind") not in KINDS:
         return None
     is_whole = all(isinstance(value, TYPES.get(name, object)) for name, value in record.items())
-    return record if is_whole and _is_inside(record.get("path", "")) else None
-
-
-def _is_inside(path: str) -> bool:
-    """Returns whether a relative path stays in the directory that it starts from."""
-    return not PurePath(path).is_absolute() and ".." not in PurePath(path).parts
+    return record if is_whole else None
 
 
 def find(place: Path) -> list[Outbox]:

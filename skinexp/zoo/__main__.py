@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 
 from skinexp.core.errors import exit_on_user_error
+from skinexp.core.python_command import skinexp_command
 from skinexp.core.terminal import libraries_write_to
 
 
@@ -24,7 +25,7 @@ def main() -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m skinexp.zoo", description=__doc__)
+    parser = argparse.ArgumentParser(prog=skinexp_command("zoo"), description=__doc__)
     parser.add_argument(
         "--photographs",
         type=Path,

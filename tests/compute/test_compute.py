@@ -341,6 +341,7 @@ def test_a_gpu_that_the_backend_does_not_find_is_not_counted_on_and_a_line_says_
     ]
 
 
+@pytest.mark.slow
 def test_a_layout_that_this_tensorflow_cannot_compute_in_is_refused():
     (job,) = configured(("scratch", None, {"layout": "channels_first"}), TF_ENABLE_ONEDNN_OPTS="0")
     assert job["error"].startswith("compute.layout: ")

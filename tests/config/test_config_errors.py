@@ -51,6 +51,7 @@ def test_a_mistake_in_the_command_is_answered_in_one_line_and_leaves_no_store(ar
     assert not list(tmp_path.glob("ml*"))
 
 
+@pytest.mark.slow
 def test_a_mistake_in_one_job_of_a_sweep_leaves_no_run_behind(tmp_path):
     finished = typed(TRAIN, "-m model=scratch,resnet", tmp_path)
     assert finished.returncode == 2

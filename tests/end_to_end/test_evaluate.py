@@ -170,6 +170,7 @@ def test_a_model_is_found_by_the_id_of_its_run(white, trained):
     assert child.data.tags["mlflow.parentRunId"] == trained.result()["run_id"]
 
 
+@pytest.mark.slow
 def test_the_evaluated_run_is_still_compared_as_itself(white, trained, tmp_path):
     command = [sys.executable, "-m", "skinexp.compare", trained.result()["run_id"], "--output", str(tmp_path)]
     subprocess.run(command, cwd=trained.place, check=True, capture_output=True)

@@ -136,12 +136,15 @@ def test_the_graph_is_the_same_wherever_weights_come_from(name, random_weights, 
 
 
 @pytest.mark.filterwarnings("ignore:`input_shape` is undefined:UserWarning")  # there is no MobileNetV2 for 64 px
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] * (name != "mobilenet")) for name in NAMES]
+)
 def test_imagenet_features_equal_those_of_kerass_own_imagenet_graph(name, imagenet, images):
     expected = run(reference(name, None, "imagenet"), PREPROCESS[name](images.astype(np.float32)))
     assert_same_features(features(build(name, "imagenet"), images), expected)
 
 
+@pytest.mark.slow
 def test_the_imagenet_release_as_a_file_gives_the_features_of_kerass_imagenet_graph(random_weights, imagenet, images):
     file, pixels = random_weights / "release.weights.h5", images.astype(np.float32)
     expected = run(reference("efficientnet", None, "imagenet"), pixels)

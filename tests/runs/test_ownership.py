@@ -230,3 +230,18 @@ def test_the_tables_of_an_audit_are_those_that_it_lists(tmp_path):
 def test_a_file_of_a_run_is_known_by_its_name_and_place(file, owner, tmp_path):
     a_run(tmp_path / "exp")
     assert written_files.owner_of(tmp_path / file) == (owner and tmp_path / owner)
+
+
+@pytest.mark.parametrize("name", ["figures", "evidence", "outbox", "tensorboard/train"])
+def test_no_file_is_removed_through_a_link_out_of_the_directory(name, tmp_path):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    for file in ("roc.png", "scores.csv", "writer.lock", "events.out.tfevents.1"):
+        (elsewhere / file).touch()
+    (tmp_path / "exp" / name).parent.mkdir(parents=True)
+    (tmp_path / "exp" / name).symlink_to(elsewhere)
+    (tmp_path / "exp" / "result.json").write_text('{"status": "finished", "stage": "tracking"}')
+    with pytest.raises(UserError, match=f"{name} is a link that leads out of the directory"):
+        take_directory(tmp_path / "exp", KEY, overwrite=True)
+    assert len(list(elsewhere.iterdir())) == 4
+    assert (tmp_path / "exp" / "result.json").is_file()

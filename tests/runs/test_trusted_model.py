@@ -50,6 +50,14 @@ def test_a_layer_that_can_run_code_is_refused_by_name(layer, words, tmp_path):
         locate_run(str(file), None)
 
 
+def test_a_file_that_is_exchanged_after_its_check_is_not_used(tmp_path):
+    plain = model_file(tmp_path / "model.keras", DENSE)
+    checked = plain.read_bytes()
+    run = locate_run(str(plain), None)
+    model_file(plain, HOSTILE[0][0])
+    assert run.model_file.read_bytes() == checked
+
+
 def test_a_network_of_plain_layers_is_taken(tmp_path):
     pixels = keras.Input((8, 8, 3))
     x = keras.layers.Conv2D(2, 3, activation="relu", kernel_regularizer="l2")(keras.layers.Rescaling(1 / 255)(pixels))

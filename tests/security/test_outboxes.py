@@ -1,5 +1,6 @@
 """Delivery of a stranger's outbox: no file of the user is sent to the store that it names, or changed."""
 
+import json
 import os
 from pathlib import Path
 from types import SimpleNamespace
@@ -54,6 +55,30 @@ def test_a_refused_file_is_held_with_its_reason_and_costs_no_other(home, tmp_pat
     assert not held.again
     assert delivery._attempt([{"kind": "file", "path": "outbox/records.jsonl"}], 1, 2) is None
     assert delivered == [str(tmp_path / "sent" / "outbox" / "records.jsonl")]
+
+
+@pytest.mark.parametrize("path", ["/etc/passwd", "../home/id_rsa"])
+def test_a_record_of_a_file_elsewhere_is_left_with_its_reason_not_skipped(path, home, tmp_path):
+    from skinexp.tracking.inventory import Inventory
+
+    box = Outbox(records.outbox(tmp_path / "sent", STORE))
+    box.append("file", path=path)
+    assert [record["path"] for record, _ in box.read() if record["kind"] == "file"][-1] == path
+    inventory = Inventory(SimpleNamespace(), box, box.delivered())
+    assert not inventory.has({"kind": "file", "path": path})  # so that it is attempted, and held
+
+
+@pytest.mark.parametrize("settings", ["", "hydra: [", "a: &a [*a]", "hydra: {runtime: {cwd: 5}}"])
+def test_a_damaged_record_of_the_working_directory_leaves_the_present_one(settings, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    sent = records.outbox(tmp_path / "sent", "sqlite:///mlflow.db")
+    records_file = sent / "outbox" / "records.jsonl"
+    opening = json.loads(records_file.read_text().splitlines()[0])
+    del opening["cwd"]  # as earlier versions wrote it
+    records_file.write_text(json.dumps(opening) + "\n")
+    (sent / ".hydra").mkdir(exist_ok=True)
+    (sent / ".hydra" / "hydra.yaml").write_text(settings)
+    assert Outbox(sent).store == f"sqlite:///{tmp_path}/mlflow.db"
 
 
 @pytest.mark.parametrize("name", ["outbox/courier.log", "outbox/writer.lock", "result.json"])

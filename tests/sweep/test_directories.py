@@ -100,6 +100,19 @@ def test_no_run_begins_inside_a_sweep(tmp_path):
     assert not (tmp_path / "sweep" / "7").exists()
 
 
+@pytest.mark.parametrize("launcher", ["process", "basic", "joblib", "submitit_local"])
+@pytest.mark.parametrize("subdir", ["../x", "/tmp/x", "'a/${hydra.job.num}/../../../x'"])
+def test_no_job_of_a_sweep_begins_outside_its_directory_whatever_launcher_runs_it(subdir, launcher):
+    config = composed("hydra.sweep.dir=sweep", f"hydra.sweep.subdir={subdir}", f"hydra/launcher={launcher}")
+    with pytest.raises(UserError, match=r"hydra\.sweep\.subdir: leads to .*/x, out of the directory of the sweep"):
+        directories.refuse_jobs_outside(config)
+
+
+@pytest.mark.parametrize("subdir", ["'${hydra.job.num}'", "'${hydra.job.override_dirname}'", "'${hydra:job.id}/a'"])
+def test_jobs_have_any_name_within_the_directory_of_their_sweep(subdir):
+    directories.refuse_jobs_outside(composed("hydra.sweep.dir=sweep", f"hydra.sweep.subdir={subdir}"))
+
+
 @pytest.mark.parametrize("name", ["audit", "lr_find", "pretrain"])
 def test_each_command_that_hydra_runs_takes_its_directory(name, tmp_path):
     (tmp_path / "exp").mkdir()

@@ -33,6 +33,7 @@ def files_with(secret: str, directory: Path) -> list[Path]:
     return [file for file in directory.rglob("*") if file.is_file() and secret.encode() in file.read_bytes()]
 
 
+@pytest.mark.slow
 def test_no_file_of_a_run_and_of_its_store_has_the_password(tracked, server, server_directory):
     assert tracked.result["config"]["tracking"]["uri"] == server.replace("://", "://ann:***@")
     working_directory = tracked.directory.parents[2]

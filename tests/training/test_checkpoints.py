@@ -173,6 +173,7 @@ def test_epochs_that_were_not_written_down_are_trained_again(usual, undisturbed,
     assert resumed.told == [2, 3, 4, 5]
 
 
+@pytest.mark.slow
 def test_a_training_that_is_done_is_not_done_again(usual, undisturbed, live, tmp_path, caplog):
     caplog.set_level("INFO")
     live(usual, tmp_path)
@@ -369,6 +370,7 @@ def test_a_checkpoint_of_other_options_is_left_aside(usual, live, killed, caplog
     same(resumed, live(other, killed / "elsewhere"))
 
 
+@pytest.mark.slow
 def test_killed_before_the_new_checkpoint_has_its_name_the_one_before_is_there(
     usual, undisturbed, live, tmp_path, monkeypatch
 ):

@@ -227,6 +227,7 @@ def test_a_plateau_lowers_the_learning_rate(train, standstill):
     assert rates.tolist() == pytest.approx([1, 1, 1, 0.5, 0.5, 0.25, 0.25, 0.125, 0.125], rel=1e-5)
 
 
+@pytest.mark.slow
 def test_a_cosine_takes_the_learning_rate_to_zero_over_each_phase(train, config):
     history = train(replace(config, optim=replace(config.optim, schedule="cosine"))).history
     # Recorded when an epoch is over, a third, two thirds and the whole of the way.

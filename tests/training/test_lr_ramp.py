@@ -27,6 +27,7 @@ def whole(config) -> Config:
     return replace(config, model=replace(config.model, frozen=False))
 
 
+@pytest.mark.slow
 def test_it_leaves_the_network_as_it_was_so_that_a_second_test_gives_the_same_curve(classifier, batches, whole):
     built = classifier()
     before = weights(built.network)

@@ -98,6 +98,7 @@ def test_a_run_without_scores_has_failed_and_keeps_its_network(trained, monkeypa
     assert pd.isna(jobs.score({"metrics": summary.metrics, "config": {"objective": "val/roc_auc"}}))
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_one_sentence_and_leaves_no_half_file(trained, monkeypatch, tmp_path):
     def full(*args, **kwargs):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

@@ -109,7 +109,7 @@ def unfold(page: Page) -> None:
     page.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
 
 
-@pytest.mark.parametrize("which", ["address", "full_address"])
+@pytest.mark.parametrize("which", ["address", pytest.param("full_address", marks=pytest.mark.slow)])
 def test_the_page_loads_nothing_and_logs_nothing(browser, which, request):
     address = request.getfixturevalue(which)
     page = browser.new_page()
