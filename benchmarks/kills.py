@@ -1,10 +1,10 @@
 """Claim: a sweep that is killed at any moment goes on, ends to the bit as one that never was, and leaves no process.
 
-    python benchmarks/kills.py [--kills 100] [--chains 2] [--docs docs/how-to/resume.md]
+    python benchmarks/kills.py [--kills 100] [--first 0] [--chains 2] [--docs docs/how-to/resume.md]
 
 A sweep of two jobs is killed (kill -9 of its launcher) at a moment that is drawn, and resumed, until it finishes; then
 the next sweep begins. It is compared with a sweep that nobody disturbed: logits, epochs, scores, and what MLflow has.
-An hour on two cores.
+An hour on two cores; a call with `--first` adds its kills to those of earlier calls.
 """
 
 import argparse
@@ -13,16 +13,16 @@ import random
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from functools import partial
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import documents
 import pandas as pd
 import psutil
-from measure import Goal, Row, report
+from measure import Goal, Row, earlier, report
 from mlflow import MlflowClient
 
 from skinexp.core.result_file import read_result
@@ -31,10 +31,10 @@ MARK = "kills"  # about the table in the docs
 JOBS = ("0", "1")
 # Two phases, cached features, checkpoints within a phase, and nothing that takes long and says nothing.
 ARGUMENTS = (
-    "experiment=smoke model=mobilenet model.weights=phantom model.alpha=0.35 seed=0,1 data.phantom.images=100 "
+    "experiment=smoke model=mobilenet model.weights=phantom seed=0,1 data.phantom.images=100 "
     "optim.epochs=3 model.fine_tune.epochs=2 tracking.tensorboard=false tracking.system_metrics=false explain.images=2"
 )
-LONGEST = 25.0  # seconds of a life; most of them end before a sweep has finished
+LONGEST = 0.6  # of a life, as a share of the time that the undisturbed sweep takes
 PATIENCE = 120.0  # seconds in which what a launcher leaves must have ended
 
 
@@ -61,7 +61,6 @@ class Sweep:
 
     root: Path
     lives: int = 0
-    kills: list[int] = field(default_factory=list)
 
     @property
     def directory(self) -> Path:
@@ -87,13 +86,18 @@ class Sweep:
         return f"job {begun[-1]}, {results[begun[-1]].get('stage') or 'start'}"
 
 
-def kill(sweep: Sweep, number: int) -> Kill | None:
+def kill(sweep: Sweep, number: int, longest: float) -> Kill | None:
     """Kills the sweep's launcher after seconds that are drawn; None if it finished before.
+
+    Args:
+        sweep: which lives once more.
+        number: of the kill, from which its moment is drawn.
+        longest: seconds of a life.
 
     Raises:
         RuntimeError: if the sweep ended in another way.
     """
-    seconds = random.Random(number).uniform(0.0, LONGEST)
+    seconds = random.Random(number).uniform(0.0, longest)
     process = sweep.start()
     try:
         code = process.wait(seconds)
@@ -160,15 +164,21 @@ def _history(file: Path) -> pd.DataFrame:
     return pd.read_csv(file).drop(columns="seconds")
 
 
-def chain(numbers: Sequence[int], root: Path, reference: Sweep) -> tuple[list[Kill], list[str]]:
+def chain(numbers: Sequence[int], root: Path, reference: Sweep, longest: float) -> tuple[list[Kill], list[str]]:
     """Kills sweeps, one after the other.
+
+    Args:
+        numbers: of the kills.
+        root: where the sweeps are.
+        reference: the sweep that was left alone.
+        longest: seconds of a life.
 
     Returns:
         The kills, and what was different when a sweep had finished.
     """
     sweep, kills, faults = Sweep(root / "0"), [], []
     for number in numbers:
-        while (killed := kill(sweep, number)) is None:  # it finished before the moment came: the next one's
+        while (killed := kill(sweep, number, longest)) is None:  # it finished before the moment came: the next one's
             faults += [f"{root.name}/{sweep.root.name}: {what}" for what in differences(sweep, reference)]
             sweep = Sweep(root / str(number))
         kills.append(killed)
@@ -178,19 +188,17 @@ def chain(numbers: Sequence[int], root: Path, reference: Sweep) -> tuple[list[Ki
     return kills, faults
 
 
-def trial(kills: int, chains: int, root: Path) -> tuple[list[Kill], list[str]]:
-    """Kills so many launchers, some at the same time, and compares each sweep with one that was left alone."""
-    reference = Sweep(root / "reference")
+def trial(numbers: Sequence[int], chains: int, root: Path) -> tuple[list[Kill], list[str]]:
+    """Kills launchers, some at the same time, and compares each sweep with one that was left alone."""
+    reference, start = Sweep(root / "reference"), time.monotonic()
     finish(reference)
-    parts = [range(first, kills, chains) for first in range(chains)]
+    longest = LONGEST * (time.monotonic() - start)
+    parts = [(numbers[first::chains], root / f"chain_{first}") for first in range(chains)]
     with ThreadPoolExecutor(chains) as threads:
-        ended = list(threads.map(partial(_chain_of, root=root, reference=reference), enumerate(parts)))
-    told = sorted((one for kills_of, _ in ended for one in kills_of), key=lambda one: one.number)
+        begun = [threads.submit(chain, part, place, reference, longest) for part, place in parts]
+        ended = [one.result() for one in begun]
+    told = sorted((one for kills, _ in ended for one in kills), key=lambda one: one.number)
     return told, [fault for _, faults in ended for fault in faults]
-
-
-def _chain_of(part: tuple[int, Sequence[int]], root: Path, reference: Sweep) -> tuple[list[Kill], list[str]]:
-    return chain(part[1], root / f"chain_{part[0]}", reference)
 
 
 def table(kills: Sequence[Kill], faults: Sequence[str]) -> str:
@@ -211,11 +219,17 @@ def main() -> None:
     """Kills, resumes, compares, reports."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=100)
+    parser.add_argument("--first", type=int, default=0, help="number of the first one")
     parser.add_argument("--chains", type=int, default=2, help="of sweeps, at the same time")
     parser.add_argument("--docs", type=Path, help="a file whose table is to be replaced")
     options = parser.parse_args()
+    numbers = range(options.first, options.first + options.kills)
     with tempfile.TemporaryDirectory() as directory:
-        kills, faults = trial(options.kills, options.chains, Path(directory))
+        kills, faults = trial(numbers, options.chains, Path(directory))
+    settings = {"sweep": ARGUMENTS, "longest": LONGEST}
+    before = earlier(__file__, settings) if options.first else {}
+    kills = [*(Kill(**one) for one in before.get("kills", ())), *kills]
+    faults = [*before.get("faults", ()), *faults]
     left = [f"kill {one.number} ({one.where}): {process}" for one in kills for process in one.left]
     goal = Goal(
         f"{len(kills)} kills of a sweep of two jobs at moments that were drawn",
@@ -225,7 +239,9 @@ def main() -> None:
         "a sweep that was left alone",
     )
     rows = [Row(f"kill {one.number}: {one.where}", round(one.seconds, 1), "s") for one in kills]
-    report(__file__, "Sweeps that are killed go on as if nothing had been", rows, goals=[goal], longest=LONGEST)
+    claim = "Sweeps that are killed go on as if nothing had been"
+    kept = {"kills": [asdict(one) for one in kills], "faults": faults}
+    report(__file__, claim, rows, goals=[goal], typed=[], settings=settings, **kept)
     if options.docs:
         documents.replace(options.docs, MARK, table(kills, [*faults, *left]))
 
