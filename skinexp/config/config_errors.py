@@ -77,6 +77,9 @@ def _unreadable(word: str, schema: type[Config]) -> str:
     key = typed["key"].lstrip("+")
     if key not in _keys(schema, "") and not key.startswith("hydra."):
         return _no_such_key(key, schema, TRAIN, key)
+    if inner := [name for name in _keys(schema, "") if name.startswith(f"{key}.")]:
+        keys = ", ".join(inner)
+        return f"{key}: the mapping cannot be read. Set its keys one by one: {keys}. Received: {typed['value']}"
     accepted = _accepted(schema).get(key)
     if accepted and not accepted.startswith(TYPES["str"]):
         return f"{typed['key']}: must be {accepted}. Received: {typed['value']}"
