@@ -8,7 +8,7 @@ from skinexp.config.schema import Config, Plan
 from skinexp.core.number_format import three_decimals
 from skinexp.data.precision import planned_precision, planned_precision_or_reason, precision_sentence
 from skinexp.evaluation.intervals.planning import Cases, planned_interval, width
-from skinexp.report.pages.precision_table import HEAD, precision_rows
+from skinexp.report.pages.precision_table import HEAD, precision_rows, without_interval
 
 
 def images(malignant: int, benign: int, **columns: object) -> pd.DataFrame:
@@ -26,6 +26,10 @@ def test_the_test_part_comes_first_and_then_each_subgroup_that_the_evaluation_re
     assert {row.column for row in rows[3:]} == {"age"}
     assert rows[4].note == "fewer than 10 images of a class"  # all malignant images are in the youngest band
     assert {len(row) for row in precision_rows(rows)} == {len(HEAD)}
+    assert [row[0] for row in precision_rows(rows)] == ["test part", "sex female", "sex male", "age 0 to 29.75"]
+    assert without_interval(rows).startswith(
+        "No interval, because there are fewer than 10 images of a class: age 29.75 to"
+    )
 
 
 def test_the_sentence_names_the_width_and_the_images_for_the_wanted_one():

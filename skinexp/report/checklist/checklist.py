@@ -116,7 +116,15 @@ def _to_add(item: Item, sources: Sequence[Source]) -> str:
         for name in item.stated
         if not any(source.directory.has(Place(run_files.DATA_CARD_VALUES, f"stated.{name}")) for source in sources)
     ]
-    return "; ".join([*unknown, *([item.people] if item.people else [])])
+    missing = _not_recorded(sources) if item.needs_table_1 else ""
+    return "; ".join(part for part in (*unknown, missing, item.people) if part)
+
+
+def _not_recorded(sources: Sequence[Source]) -> str:
+    """Returns what no Table 1 of the sources records; empty if there is no Table 1."""
+    lacking = [names for source in sources if (names := source.directory.not_recorded()) is not None]
+    always = [name for name in (lacking[0] if lacking else []) if all(name in names for names in lacking)]
+    return f"what the data do not record: {', '.join(always)}" if always else ""
 
 
 def _words(name: str) -> str:

@@ -20,6 +20,7 @@ class Item:
         places: where runs and comparisons fill it in.
         people: what people must add; empty if nothing is left to add.
         stated: fields of `data.card` that fill it in if people state them.
+        needs_table_1: whether characteristics that the data do not record are left to people.
     """
 
     number: str
@@ -27,6 +28,7 @@ class Item:
     places: tuple[Place, ...] = ()
     people: str = ""
     stated: tuple[str, ...] = ()
+    needs_table_1: bool = False
 
 
 def _result(at: str, what: str) -> Place:
@@ -126,6 +128,7 @@ METHODS = (
         "missing data, and reasons for omitting data",
         (_values("table_1", "values that are unknown"), FLOW),
         "why values are missing",
+        needs_table_1=True,
     ),
     Item(
         "12a",
@@ -229,8 +232,14 @@ OPEN_SCIENCE = (
 )
 RESULTS = (
     Item("20a", "flow of participants, with and without the outcome", (FLOW, COUNTS), "a diagram"),
-    Item("20b", "characteristics of participants, missing data", (TABLE_1,), "treatments, key dates, differences"),
-    Item("20c", "comparison with the development data", (TABLE_1, SHIFT)),
+    Item(
+        "20b",
+        "characteristics of participants, missing data",
+        (TABLE_1,),
+        "treatments, key dates, differences",
+        needs_table_1=True,
+    ),
+    Item("20c", "comparison with the development data", (TABLE_1, SHIFT), needs_table_1=True),
     Item("21", "participants and outcome events in each analysis", (COUNTS, _page("data", "images of each data set"))),
     Item(
         "22", "the full model, and restrictions on its use", (NETWORK,), "where the model can be obtained, and by whom"

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from skinexp.core import run_files
 from skinexp.core.strict_json import read_json
+from skinexp.data.characteristics import NOT_RECORDED
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,13 @@ class Directory:
         if not place.at:
             return True
         return place.at in self._content(place.file)
+
+    def not_recorded(self) -> list[str] | None:
+        """Returns the characteristics that Table 1 has no column for; None if there is no Table 1."""
+        rows = _entry(self._content(run_files.DATA_CARD_VALUES), "table_1")
+        if not isinstance(rows, list):
+            return None
+        return [str(row.get("name")) for row in rows if isinstance(row, Mapping) and row.get("level") == NOT_RECORDED]
 
     def _content(self, name: str) -> Any:
         if name not in self._read:

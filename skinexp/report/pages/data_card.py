@@ -119,7 +119,8 @@ def _planned(content: CardContent) -> list[str]:
     if not content.precision:
         return []
     table = _table(precision_table.HEAD, precision_table.precision_rows(content.precision))
-    return ["## Precision planning", table, precision_table.NOTE.format(**content.plan)]
+    missing = _plain(precision_table.without_interval(content.precision))
+    return ["## Precision planning", table, missing, precision_table.NOTE.format(**content.plan)]
 
 
 def _by_split(frame: pd.DataFrame) -> str:

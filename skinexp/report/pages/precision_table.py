@@ -19,17 +19,27 @@ NOTE = (
 
 
 def precision_rows(planned: Sequence[PlannedPrecision]) -> list[list[str]]:
-    """Returns a row for the test part and for each subgroup, with the columns of `HEAD`."""
-    return [_row(row) for row in planned]
+    """Returns a row for the test part and for each subgroup that has an interval, with the columns of `HEAD`."""
+    return [_row(row) for row in planned if not row.note]
+
+
+def without_interval(planned: Sequence[PlannedPrecision]) -> str:
+    """Returns which subgroups have no interval, in a sentence; empty if all have one."""
+    reasons: dict[str, list[str]] = {}
+    for row in planned:
+        if row.note:
+            reasons.setdefault(row.note, []).append(_name(row))
+    return " ".join(f"No interval, because there are {note}: {', '.join(names)}." for note, names in reasons.items())
+
+
+def _name(row: PlannedPrecision) -> str:
+    return f"{row.column} {row.level}" if row.column else row.level
 
 
 def _row(row: PlannedPrecision) -> list[str]:
-    name = f"{row.column}: {row.level}" if row.column else row.level
-    counts = [name, whole(row.malignant), whole(row.benign)]
-    if row.note:
-        return [*counts, row.note, *[ABSENT] * (len(HEAD) - len(counts) - 1)]
     return [
-        *(*counts, limits_text(row.low, row.high), three_decimals(row.width)),
+        *(_name(row), whole(row.malignant), whole(row.benign)),
+        *(limits_text(row.low, row.high), three_decimals(row.width)),
         *(_count(row.malignant_needed), _count(row.benign_needed)),
         *(f"{row.effective_malignant:,.1f}", f"{row.effective_benign:,.1f}", three_decimals(row.effective_width)),
         *(_count(row.effective_malignant_needed), _count(row.effective_benign_needed)),

@@ -75,6 +75,15 @@ def test_a_field_that_people_stated_is_named_and_one_that_they_did_not_is_asked_
     assert "centres: `data.card.centres`" in rows["6a"]
 
 
+def test_characteristics_that_the_data_do_not_record_are_left_to_people(tmp_path):
+    rows = [{"name": "age", "level": "not recorded"}, {"name": "sex", "level": "male"}]
+    (tmp_path / "data_card.json").write_text(json.dumps({"table_1": rows}))
+    write_run_checklist(tmp_path)
+    lines = (tmp_path / "checklist.md").read_text().splitlines()
+    assert [line[2:5].strip() for line in lines if "do not record: age" in line] == ["11", "20b", "20c"]
+    assert not any("do not record: age, sex" in line for line in lines)
+
+
 def test_a_damaged_file_fills_in_nothing(tmp_path):
     (tmp_path / "result.json").write_text("{")
     assert not Directory(tmp_path).has(Place("result.json", "data.counts"))
