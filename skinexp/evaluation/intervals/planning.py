@@ -14,12 +14,13 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.optimize import brentq
 
 from skinexp.evaluation.cases import validated_labels_scores
 from skinexp.evaluation.intervals.interval import QUANTILE, UNDEFINED, Interval
 from skinexp.evaluation.intervals.newcombe import score_limits
 
-MOST = 10**7  # images of a class up to which a width is solved for
+FEWEST, MOST = 1e-6, 1e7  # images of the larger class between which a width is solved for
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Cases:
 
     def times(self, factor: float) -> "Cases":
         """Returns so many times these images, each number rounded up."""
-        return Cases(math.ceil(factor * self.malignant - 1e-9), math.ceil(factor * self.benign - 1e-9))
+        return Cases(math.ceil(factor * self.malignant - 1e-6), math.ceil(factor * self.benign - 1e-6))
 
 
 def cases_of(labels: ArrayLike) -> Cases:
@@ -108,14 +109,13 @@ def cases_for_width(area: float, wanted: float, cases: Cases, effective: Cases |
         return None
     counted = effective or cases
 
-    def is_enough(factor: float) -> bool:
+    def too_wide(log_factor: float) -> float:
+        factor = math.exp(log_factor)
         scaled = Cases(counted.malignant * factor, counted.benign * factor)
-        return width(planned_interval(area, scaled)) <= wanted
+        return width(planned_interval(area, scaled)) - wanted
 
-    low, high = 0.0, MOST / max(cases.malignant, cases.benign)
-    if not is_enough(high):
+    fewest, most = (math.log(images / max(cases.malignant, cases.benign)) for images in (FEWEST, MOST))
+    if too_wide(most) > 0:
         return None
-    while high - low > 1e-6 * high:
-        middle = (low + high) / 2
-        low, high = (low, middle) if is_enough(middle) else (middle, high)
-    return cases.times(high)
+    factor = math.exp(brentq(too_wide, fewest, most, xtol=1e-9))
+    return cases.times(factor)
