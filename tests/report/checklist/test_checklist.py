@@ -2,18 +2,23 @@
 
 import json
 import re
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 
 import pytest
 
 from skinexp.comparison.analyse import analyse
+from skinexp.config import Config, reference
 from skinexp.config.schema import DataCard
 from skinexp.core.temporary import temporary_directory
+from skinexp.data.card_content import CardContent
 from skinexp.report.checklist.checklist import write_comparison_checklist, write_run_checklist
 from skinexp.report.checklist.items import PARTS
 from skinexp.report.checklist.places import Directory, Place
 from skinexp.report.pages.comparison_files import write_comparison
+from skinexp.report.pages.sections import SECTIONS
+from skinexp.runs import written_files
+from skinexp.runs.run_summary import RunSummary
 from tests.report.checklist.links import broken_links, filled_in
 from tests.report.gathered import write_sweep
 
@@ -40,8 +45,19 @@ def test_all_items_are_there_once_and_in_their_order():
 
 def test_each_item_is_filled_in_by_a_run_or_left_to_people():
     assert [item.number for item in ITEMS if not (item.places or item.people or item.stated)] == []
-    fields = set(asdict(DataCard()))
-    assert {name for item in ITEMS for name in item.stated} == fields
+    assert {name for item in ITEMS for name in item.stated} == set(asdict(DataCard()))
+
+
+def test_each_place_is_one_that_skinexp_writes():
+    places = {place for item in ITEMS for place in item.places}
+    at = {file: {place.at for place in places if place.file == file} for file in {place.file for place in places}}
+    assert at["comparison.html"] <= {section.id for section in SECTIONS}
+    assert {key.split(".")[0] for key in at["result.json"]} <= {item.name for item in fields(RunSummary)}
+    known = {option.key for option in reference(Config)}
+    keys = {key.removeprefix("config.") for key in at["result.json"] if key.startswith("config.")}
+    assert {key for key in keys if not any(name == key or name.startswith(f"{key}.") for name in known)} == set()
+    assert at["data_card.json"] <= {item.name for item in fields(CardContent)}
+    assert {place.file for place in places} <= {*written_files.FILES}
 
 
 def test_each_place_that_is_named_exists(sweep):
