@@ -24,6 +24,8 @@ def main(arguments: list[str] | None = None) -> None:
     from skinexp.workflows import external_validation_job
 
     with exit_on_user_error():
+        if options.pool and not options.multirun:
+            raise UserError("--pool: pools several external sets; name them with -m: data.path=A,B")
         if options.run is None or ("=" in options.run and not Path(options.run).exists()):
             raise UserError(
                 "evaluate: name a run by its directory or its MLflow id, then the images. "
@@ -31,7 +33,12 @@ def main(arguments: list[str] | None = None) -> None:
             )
         overrides = without_secrets(options.overrides, os.environ)
         try:
-            external_validation_job.run(options.run, overrides, options.output, options.uri)
+            if options.multirun:
+                from skinexp.workflows import external_sets  # later than a mistake: it brings pandas
+
+                external_sets.run(options.run, overrides, options.output, options.uri, options.pool)
+            else:
+                external_validation_job.run(options.run, overrides, options.output, options.uri)
         except KeyboardInterrupt:
             invocation.stop_at_once("Stopped.")
     sys.exit(invocation.current().exit_code)
@@ -41,6 +48,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog=skinexp_command("evaluate"), description=__doc__, add_help=False)
     parser.add_argument("run", nargs="?")
     parser.add_argument("overrides", nargs="*")
+    parser.add_argument("-m", "--multirun", action="store_true")
+    parser.add_argument("--pool", action="store_true")
     parser.add_argument("--output", type=Path)
     parser.add_argument("--uri", type=keep_password)
     return parser

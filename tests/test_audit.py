@@ -28,7 +28,7 @@ def test_it_leaves_its_files(sound):
     place, _ = sound
     (directory,) = place.glob("outputs/*/*")
     files = {file.name for file in directory.iterdir() if file.is_file()}
-    assert files == {".run.lock", "audit.html", "audit.json", "audit.log", "data_card.md"}
+    assert files == {".run.lock", "audit.html", "audit.json", "audit.log", "data_card.md", "data_card.json"}
     values = json.loads((directory / "audit.json").read_text())
     assert (values["mode"], values["verdict"], values["images"]) == ("full", "ok", 80)
     assert values["command"].startswith("python -m skinexp.audit data.phantom.images=80")

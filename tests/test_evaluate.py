@@ -33,6 +33,10 @@ REFUSED = [  # what is typed, how the sentence begins, what else it says
     ("data=phantom", "evaluate: name a run", "--help"),
     ("", "evaluate: name a run", "--help"),
     ("run data=phantom evaluate.threshold=0.1", "evaluate.threshold=0.1: ", "as it is"),
+    ("run data=phantom --pool", "--pool: pools several external sets", "-m: data.path=A,B"),
+    ("run -m data=phantom", "-m: names several external sets", "Leave it out for one set"),
+    ("run -m data=phantom optim.lr=1,2", "optim.lr=1: ", "only data=OPTION"),
+    ("run -m data=folder data.path=/nowhere,/else", "data.path: no such directory.", "Received: /nowhere"),
     ("run data=phantom evaluate.prevalence=2", "evaluate.prevalence: ", "Received: 2"),
     ("run data=foldr", "data=foldr: no such option.", "Did you mean folder?"),
     ("run data=folder", "data.path: ", "Received: null"),
@@ -161,12 +165,12 @@ def test_an_evaluation_has_the_configuration_of_its_run_on_other_images():
 def test_an_evaluation_does_not_join_the_files_of_another_command(file, tmp_path):
     (tmp_path / file).write_text('{"status": "finished"}')
     with pytest.raises(UserError, match=r"--output: .* already holds .*\. Name another directory"):
-        external_validation_job._directory(tmp_path)
+        external_validation_job.own_directory(tmp_path)
 
 
 def test_evaluations_that_begin_in_one_second_have_directories_of_their_own(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    directories = {external_validation_job._directory(None) for _ in range(3)}
+    directories = {external_validation_job.own_directory(None) for _ in range(3)}
     assert len(directories) == 3
     assert all(map(is_in_use, directories))
 

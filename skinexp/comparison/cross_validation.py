@@ -13,6 +13,8 @@ from skinexp.comparison.decisions import PREVALENCE, RISK_THRESHOLD, is_calibrat
 from skinexp.comparison.swept_keys import settings
 from skinexp.core.digest import digest
 from skinexp.core.number_format import ABSENT, three_decimals
+from skinexp.data.card_content import CardContent
+from skinexp.data.characteristics import ALL
 from skinexp.evaluation.folds import fold_scores, pool_folds
 from skinexp.evaluation.options import EvaluationOptions
 from skinexp.evaluation.scores_with_intervals import scores_with_intervals
@@ -143,7 +145,8 @@ def _pool(name: str, members: Sequence[RunOutputs]) -> RunOutputs:
         seconds={"total": sum(record.summary.total_seconds for record in by_fold.values())},
         metrics=fold_scores(table, thresholds) | _validation(by_fold),
     )
-    return RunOutputs(name, by_fold[0].directory.parent, summary, predictions=table, pooled_folds=len(by_fold))
+    directory, card = by_fold[0].directory.parent, _card(by_fold[0])
+    return RunOutputs(name, directory, summary, predictions=table, pooled_folds=len(by_fold), card=card)
 
 
 def _complete(members: Sequence[RunOutputs]) -> dict[int, RunOutputs]:
@@ -189,6 +192,14 @@ def _data(by_fold: Mapping[int, RunOutputs]) -> DataSummary | None:
     if data is None or len(known) < len(by_fold):
         return data
     return replace(data, counts={"test": {name: sum(part[name] for part in known) for name in known[0]}})
+
+
+def _card(fold: RunOutputs) -> CardContent | None:
+    """Returns the data card of all folds: their images are the same, and their splits are not."""
+    if fold.card is None:
+        return None
+    whole = [replace(row, values={ALL: row.values[ALL]} if ALL in row.values else {}) for row in fold.card.table_1]
+    return replace(fold.card, table_1=whole)
 
 
 def _worst_health(by_fold: Mapping[int, RunOutputs]) -> HealthSummary | None:

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from skinexp.core.number_format import ABSENT, listing, whole
+from skinexp.data.card_content import CardContent
 from skinexp.runs.provenance import GitState
 from skinexp.runs.run_outputs import RunOutputs
 from skinexp.runs.run_summary import DataSummary
@@ -22,12 +23,14 @@ class DatasetSummary:
         sentences: how many images there are, which were left out, and how they were split.
         facts: topic -> sentence: what the runs said of files, labels, groups and leaks.
         counts: images by split and class.
+        card: the numbers and fields of the data card; None if the runs left none.
     """
 
     runs: list[str]
     sentences: list[str]
     facts: Mapping[str, str]
     counts: Mapping[str, Mapping[str, int]]
+    card: CardContent | None = None
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,8 @@ def dataset_summaries(finished: Sequence[RunOutputs]) -> list[DatasetSummary]:
     users: dict[str, list[RunOutputs]] = {}
     for record in finished:
         if (data := record.summary.data) is not None:
-            facts = [asdict(data), record.summary.data_digest, record.summary.test_digest, record.evaluates]
+            card = record.card and asdict(record.card)
+            facts = [asdict(data), record.summary.data_digest, record.summary.test_digest, record.evaluates, card]
             users.setdefault(json.dumps(facts, sort_keys=True, default=str), []).append(record)
     return [_dataset_summary(sharing) for sharing in users.values()]
 
@@ -70,6 +74,7 @@ def _dataset_summary(sharing: Sequence[RunOutputs]) -> DatasetSummary:
         _data_sentences(sharing[0], data) + _shift_sentences(sharing),
         data.facts,
         {part: of for part, of in data.counts.items() if any(of.values())},
+        sharing[0].card,
     )
 
 

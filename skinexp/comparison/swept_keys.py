@@ -8,7 +8,8 @@ from skinexp.runs.run_outputs import RunOutputs
 
 Value: TypeAlias = str | int | float | bool | None
 
-# Keys that make no other experiment of a run: its repetition, its bookkeeping, the place of what it prepares.
+# Keys that make no other experiment of a run: its repetition, its bookkeeping, the place of what it prepares,
+# and what is only said of its images.
 NOT_SWEPT = (
     "seed",
     "data.split.fold",
@@ -19,6 +20,9 @@ NOT_SWEPT = (
     "explain",
     "data.cache",
     "data.workers",
+    "data.card",
+    "data.licence",
+    "plan",
 )
 
 

@@ -77,6 +77,8 @@ def _unreadable(word: str, schema: type[Config]) -> str:
     key = typed["key"].lstrip("+")
     if key not in _keys(schema, "") and not key.startswith("hydra."):
         return _no_such_key(key, schema, "train", key)
+    if inner := _inner_keys(key, schema):
+        return f"{key}: the mapping cannot be read. Set its keys one by one: {inner}. Received: {typed['value']}"
     accepted = _accepted(schema).get(key)
     if accepted and not accepted.startswith(TYPES["str"]):
         return f"{typed['key']}: must be {accepted}. Received: {typed['value']}"
@@ -84,6 +86,11 @@ def _unreadable(word: str, schema: type[Config]) -> str:
         f"{word}: the value cannot be read. Put it into quotation marks: {override(typed['key'], typed['value'])}; "
         "each of several values into its own"
     )
+
+
+def _inner_keys(key: str, schema: type[Config]) -> str:
+    """Returns the keys of a section in words; empty if the key is none of a section."""
+    return ", ".join(name for name in _keys(schema, "") if name.startswith(f"{key}."))
 
 
 def _as_one_text(word: str, schema: type[Config]) -> str:
@@ -104,8 +111,10 @@ def _wrong_key_or_value(error: BaseException, schema: type[Config], command: str
     if isinstance(cause, ValidationError) and key.startswith("data.labels."):
         given = named["value"] if named and typed == key else UNDECIDED
         return f"{class_name(key)}: replace the value by 0 (benign) or 1 (malignant). Received: {given}"
-    if isinstance(cause, ValidationError) and named and typed == key and key in _accepted(schema):
+    if isinstance(cause, ValidationError) and named and key in _accepted(schema):
         return f"{key}: must be {_accepted(schema)[key]}. Received: {named['value']}"
+    if isinstance(cause, ValidationError) and named and typed == key and (inner := _inner_keys(key, schema)):
+        return f"{key}: is a mapping. Set its keys one by one: {inner}. Received: {named['value']}"
     first = " ".join(line.strip() for line in message.splitlines() if not DETAILS.match(line))
     return f"{key}: {first}" if key else first
 

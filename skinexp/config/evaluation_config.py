@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from importlib.util import find_spec
+from itertools import product
 from typing import Any
 
-from skinexp.config.compose import compose
+from skinexp.config.compose import as_hydra_reads, compose, mistakes_as_user_errors
 from skinexp.config.schema import Config, Preprocess
 from skinexp.core.errors import UserError
 
@@ -34,6 +35,31 @@ def compose_evaluation(overrides: Sequence[str]) -> Config:
     if not any(word.startswith("data=") for word in overrides):
         raise UserError(SOURCE)
     return compose(overrides)
+
+
+def split_sets(overrides: Sequence[str]) -> list[list[str]]:
+    """Returns the overrides of each external set, of which some have several values: `data.path=A,B`.
+
+    Several keys with several values name all combinations, as in a sweep.
+
+    Raises:
+        UserError: if an override cannot be read, or if none has several values.
+    """
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+
+    words = as_hydra_reads(["-m", *overrides], Config)[1:]
+    with mistakes_as_user_errors(Config):
+        parsed = OverridesParser.create().parse_overrides(words)
+    values = [
+        [f"{item.get_key_element()}={value}" for value in item.sweep_string_iterator()]
+        if item.is_discrete_sweep()
+        else [word]
+        for word, item in zip(words, parsed, strict=True)
+    ]
+    sets = [list(words) for words in product(*values)]
+    if len(sets) < 2:
+        raise UserError("-m: names several external sets, separated by commas: data.path=A,B. Leave it out for one set")
+    return sets
 
 
 def match_run(config: Config, overrides: Sequence[str], preprocess: Preprocess, result: Mapping[str, Any]) -> Config:

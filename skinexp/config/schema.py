@@ -80,6 +80,24 @@ class Phantom:
 
 
 @dataclass(frozen=True)
+class DataCard:
+    """What only people know of the images: stated on the data card, and what is null is listed there as unknown."""
+
+    reference_standard: str | None = option(
+        None, "how the diagnosis of a lesion was established, such as histopathology or follow-up"
+    )
+    assessors: str | None = option(
+        None, "who made the diagnoses: profession, experience, and what was hidden from them"
+    )
+    devices: str | None = option(None, "dermatoscopes and cameras that took the images")
+    dates: str | None = option(None, "when the images were taken: first and last day or year")
+    centres: str | None = option(None, "where the images were taken: number, kind and country of the centres")
+    eligibility: str | None = option(None, "which patients and lesions were eligible")
+    enrolment: str | None = option(None, "how patients were enrolled: consecutively, at random, or selected")
+    consent: str | None = option(None, "ethics committee that approved the study, and consent of the patients")
+
+
+@dataclass(frozen=True)
 class Data:
     """The images, the meaning of their labels, their split and their preparation."""
 
@@ -127,6 +145,7 @@ class Data:
         0, "changed copies of each image, made before the split: a leak on purpose", ge=0, le=50
     )
     licence: str | None = option(None, "licence of the images, for the data card; null: as the source states it")
+    card: DataCard = field(default_factory=DataCard)
     cache: str = option(".cache", "directory of prepared images; safe to delete")
     workers: int | None = number(None, "processes that prepare images; null: one per CPU core", ge=1)
     phantom: Phantom = field(default_factory=Phantom)
@@ -318,6 +337,14 @@ class Evaluate:
 
 
 @dataclass(frozen=True)
+class Plan:
+    """The precision that is planned for the test, from which the number of test images follows."""
+
+    auc: float = number(0.85, "ROC-AUC that is assumed when the width of its 95 % CI is planned", ge=0.5, lt=1)
+    width: float = number(0.1, "width of the 95 % CI that is wanted: upper limit less lower limit", gt=0, lt=1)
+
+
+@dataclass(frozen=True)
 class Health:
     """The doctor, which searches for the cause of a training that goes wrong."""
 
@@ -355,6 +382,7 @@ class Config:
     explain: Explain = field(default_factory=Explain)
     evaluate: Evaluate = field(default_factory=Evaluate)
     health: Health = field(default_factory=Health)
+    plan: Plan = field(default_factory=Plan)
 
 
 @dataclass(frozen=True)

@@ -20,12 +20,16 @@ MAPS = "gradcam.npz"
 HEALTH = "health.json"
 AUDIT = "audit.json"
 DATA_CARD = "data_card.md"
+DATA_CARD_VALUES = "data_card.json"
+CHECKLIST = "checklist.md"  # of a comparison too
 PACKAGES = "packages.txt"
 TENSORBOARD = "tensorboard"  # folder
 CHECKPOINTS = "checkpoints"  # folder: where an interrupted training continues
 
 # Written by an evaluation.
 EVALUATE_LOG = "evaluate.log"
+EXTERNAL_SETS = "external_sets.csv"  # of several sets, each in a directory of its own
+EXTERNAL_SETS_VALUES = "external_sets.json"
 
 # Written by a learning-rate range test, and by an audit.
 LR_CURVE = "lr_find.csv"

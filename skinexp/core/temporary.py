@@ -25,3 +25,8 @@ def _remove_abandoned(place: Path) -> None:
         made_by = NAME.fullmatch(directory.name)
         if made_by and not directory.is_symlink() and not psutil.pid_exists(int(made_by[1])):
             shutil.rmtree(directory, ignore_errors=True)  # a stranger's cannot be removed, and stays
+
+
+def is_temporary(path: Path) -> bool:
+    """Returns whether a path lies in a directory that `temporary_directory` made, and will be removed."""
+    return any(NAME.fullmatch(part) for part in path.parts)

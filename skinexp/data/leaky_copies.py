@@ -47,10 +47,10 @@ def add_leaky_copies(table: Table, copies: int, seed: int, grouped: bool) -> Tab
             for name, number in zip(frame["sha256"], version, strict=True)
         ],
     )
-    reader = CopyingReader(table.reader, versions, seed)
+    reader, added = CopyingReader(table.reader, versions, seed), len(copied) - len(table.frame)
     if grouped:
-        return replace(table, frame=copied, reader=reader, grouped_by=table.grouped_by or ORIGINAL)
-    return replace(table, frame=copied.assign(group=copied["image_id"]), reader=reader)
+        return replace(table, frame=copied, reader=reader, grouped_by=table.grouped_by or ORIGINAL, copies=added)
+    return replace(table, frame=copied.assign(group=copied["image_id"]), reader=reader, copies=added)
 
 
 @dataclass(frozen=True)

@@ -38,6 +38,8 @@ class Table:
         joined_with_copies: whether groups were joined because they contain copies of the same image.
         unused: files that the source holds besides these images.
         pixel_range: how the values of files with more than 8 bits a channel are scaled; None if there is no such file.
+        left_out: reason -> images that were left out after the excluded classes, in the order of these steps.
+        copies: changed copies among the rows, which were added on purpose.
     """
 
     name: str
@@ -50,6 +52,8 @@ class Table:
     joined_with_copies: bool = False
     unused: tuple[UnusedFile, ...] = ()
     pixel_range: PixelRange | None = None
+    left_out: dict[str, int] = field(default_factory=dict)
+    copies: int = 0
 
     @property
     def digest(self) -> str:
@@ -79,13 +83,15 @@ class Table:
         joined = groups.nunique() < self.frame["group"].astype(str).nunique()
         return replace(self, frame=self.frame.assign(group=groups), joined_with_copies=bool(joined))
 
-    def without(self, images: npt.NDArray[np.bool_]) -> "Table":
-        """Returns the table without some images.
+    def without(self, images: npt.NDArray[np.bool_], reason: str) -> "Table":
+        """Returns the table without some images, which are counted in `left_out`.
 
         Args:
             images: (images,) whether to leave out each row.
+            reason: why, for the flow of images.
         """
-        return replace(self, frame=self.frame[~images].reset_index(drop=True))
+        frame = self.frame[~images].reset_index(drop=True)
+        return replace(self, frame=frame, left_out={**self.left_out, reason: int(images.sum())})
 
     def __str__(self) -> str:
         counts = ", ".join(f"{count:,} {name}" for name, count in self.counts().items())

@@ -1,6 +1,7 @@
 """Files below a directory of images that no row of its table is: what every place says of them."""
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 MOST_REASONS = 6  # in the sentence; the rest is one number
@@ -17,6 +18,11 @@ class UnusedFile:
 def counts_by_reason(files: tuple[UnusedFile, ...]) -> dict[str, int]:
     """Returns the number of files for each reason, the most frequent first."""
     return dict(Counter(sorted(file.reason for file in files)).most_common())
+
+
+def unusable_by_reason(reasons: Iterable[str]) -> dict[str, int]:
+    """Returns how many images cannot be used for each reason, without its details in parentheses."""
+    return dict(Counter(sorted(f"cannot be used: {reason.partition(' (')[0]}" for reason in reasons)).most_common())
 
 
 def unused_sentence(files: tuple[UnusedFile, ...]) -> str:

@@ -189,3 +189,13 @@ def _covariance(one: Components, other: Components, names_one: np.ndarray, names
     if groups < 2:
         return math.nan  # all images of both levels are of one group, which shows no variation
     return groups / (groups - 1) * float(shared.sum())
+
+
+def levels_by_column(table: pd.DataFrame) -> dict[str, pd.Series]:
+    """Returns, for each metadata column that `subgroups` looks at by default, the level of each row.
+
+    Args:
+        table: one row per image, with metadata; predictions are not needed.
+    """
+    rows = table.reset_index(drop=True)
+    return {column: _levels(rows[column]) for column in _informative(rows)}

@@ -14,10 +14,12 @@ import pandas as pd
 from skinexp.core import run_files
 from skinexp.core.result_file import damage_of, read_result
 from skinexp.core.strict_json import read_json
+from skinexp.data.card_content import CardContent
 from skinexp.evaluation import Interval, auc_interval
 from skinexp.evaluation.scores_with_intervals import NEWCOMBE
 from skinexp.evaluation.tables import groups_of
 from skinexp.runs.health_summary import HealthSummary
+from skinexp.runs.json_fields import from_json, unusable_fields
 from skinexp.runs.run_summary import RunSummary
 
 Content = TypeVar("Content")
@@ -145,6 +147,7 @@ class RunOutputs(Derived):
         evidence: the tables of the folder of that name that are there, by the keys of `EVIDENCE`.
         unreadable: files, and parts of result.json, that are there and cannot be used.
         pooled_folds: how many folds of a cross-validation were pooled to make this; None if it is one run.
+        card: the numbers and fields of its data card.
     """
 
     name: str
@@ -156,6 +159,7 @@ class RunOutputs(Derived):
     evidence: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     unreadable: tuple[str, ...] = ()
     pooled_folds: int | None = None
+    card: CardContent | None = None
 
     @property
     def status(self) -> str:
@@ -236,6 +240,7 @@ def read_outputs(directory: Path, name: str | None = None) -> RunOutputs:
         history=_read(directory / run_files.HISTORY, partial(_read_history, epochs=summary.epochs), unreadable),
         gradcam=_read(directory / run_files.MAPS, _read_arrays, unreadable),
         evidence=_read_evidence(directory / run_files.EVIDENCE, unreadable),
+        card=_read(directory / run_files.DATA_CARD_VALUES, read_card, unreadable),
         unreadable=tuple(unreadable),
     )
 
@@ -337,6 +342,23 @@ def read_audit(path: Path) -> dict[str, Any]:
     if not all(isinstance(word, str) for word in words) or not isinstance(audit.get("images", 0), int):
         raise ValueError("an entry of another type")
     return audit
+
+
+def read_card(path: Path) -> CardContent:
+    """Returns the content of data_card.json.
+
+    Raises:
+        OSError: if it cannot be read.
+        ValueError: if an entry is of another type.
+    """
+    values = read_json(path)
+    card = from_json(CardContent, values)
+    cells = [cell for row in card.table_1 for of_part in row.values.values() for cell in of_part.values()]
+    if unusable_fields(CardContent, values) or not all(
+        isinstance(cell, (int, float, list, type(None))) for cell in cells
+    ):
+        raise ValueError("an entry of another type")
+    return card
 
 
 def _read_arrays(path: Path) -> dict[str, np.ndarray]:

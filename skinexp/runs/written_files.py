@@ -14,7 +14,9 @@ from skinexp.runs.lookup import job_directories
 EVIDENCE = ("scores", "reliability", "roc_band", "precision_recall_band", "subgroups", "subgroup_gaps")
 FIGURES = ("augmentation", "confusion", "curves", "gradcam", "lr_find", "precision_recall", "preprocessing", "roc")
 THRESHOLDS = ("0.5", "youden", "chosen")  # of classification reports
-MARKS = (run_files.RESULT, run_files.SWEEP, run_files.AUDIT, run_files.LR_SUGGESTION)  # only skinexp writes these
+MARKS = (  # only skinexp writes these
+    *(run_files.RESULT, run_files.SWEEP, run_files.AUDIT, run_files.LR_SUGGESTION, run_files.EXTERNAL_SETS_VALUES),
+)
 AUDIT_TABLES = "audit"  # folder of an audit: one table for each finding
 OUTBOX_FILES = ("records.jsonl", "delivered.json", "writer.lock", "deliverer.lock", run_files.UPLOADER_LOG)
 MODEL_COPY = f"{run_files.OUTBOX}/model"  # folder that MLflow writes before it is delivered
@@ -32,8 +34,11 @@ FILES = (
     run_files.MAPS,
     run_files.HEALTH,
     run_files.DATA_CARD,
+    run_files.DATA_CARD_VALUES,
+    run_files.CHECKLIST,
     run_files.PACKAGES,
     run_files.EVALUATE_LOG,
+    run_files.EXTERNAL_SETS,
     run_files.LR_CURVE,
     run_files.AUDIT_PAGE,
     run_files.MULTIRUN,

@@ -40,6 +40,7 @@ COMPARISON_FILES = (
     run_files.COMPARISON_TABLE,
     run_files.COMPARISON_VALUES,
     run_files.FOLDS,
+    run_files.CHECKLIST,
     run_files.SWEEP,
 )
 

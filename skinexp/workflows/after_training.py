@@ -25,6 +25,7 @@ from skinexp.models.archive import replace_metadata, save_model
 from skinexp.models.classifier import Classifier
 from skinexp.models.prediction import Predictions, predict
 from skinexp.models.training_statistics import training_statistics
+from skinexp.report.checklist.checklist import write_run_checklist
 from skinexp.report.figures import run_figures, style
 from skinexp.report.figures.learning_curves import learning_curves
 from skinexp.runs.run_log import RunLog
@@ -82,6 +83,7 @@ class AfterTraining:
         maps = stages.attempt_on(evaluation, "explanation", self.maps)
         for draw in self.figures(evaluation, maps, verdict):
             stages.attempt("figures", self.save_figures, draw)
+        stages.attempt("checklist", self.write_checklist)
         stages.attempt("tracking", self.run_log.run_directory)
         if self.config.tracking.model:
             stages.attempt_on(predictions, "tracking", self.track_model)
@@ -156,6 +158,10 @@ class AfterTraining:
     def save_figures(self, draw: Draw) -> None:
         for file, figure in draw().items():
             style.save(figure, self.directory / run_files.FIGURES / f"{file}.png")
+
+    def write_checklist(self) -> None:
+        self.run_log.save()  # what it points to in result.json
+        write_run_checklist(self.directory)
 
     def track_model(self, predictions: Predictions) -> None:
         """Logs the network, with one test image and its logit as the example of its input and output."""

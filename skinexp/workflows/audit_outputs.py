@@ -1,8 +1,8 @@
-"""The outputs of a run's audit: audit.json, data_card.md, a log line, metrics and a tag."""
+"""The outputs of a run's audit: audit.json, data_card.md and data_card.json, a log line, metrics and a tag."""
 
 import dataclasses
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from skinexp.config.schema import Config
@@ -10,6 +10,8 @@ from skinexp.core import run_files
 from skinexp.core.atomic_files import replace_text
 from skinexp.core.strict_json import write_json
 from skinexp.data.audit import SERIOUS, Findings
+from skinexp.data.card_content import card_content
+from skinexp.data.precision import PlannedPrecision
 from skinexp.data.table import Table
 from skinexp.report.pages import data_card
 from skinexp.runs import provenance
@@ -30,7 +32,8 @@ def write_audit_outputs(dataset: Dataset, config: Config, directory: Path, run_l
         run_log: gains the entry `audit`.
     """
     findings = dataset.findings
-    write_card(dataset.prepared.table, findings, config, directory, all_facts(dataset), dataset.prepared.bad)
+    prepared, facts = dataset.prepared, all_facts(dataset, config)
+    write_card(prepared.table, findings, config, directory, facts, prepared.bad, dataset.precision)
     if findings.mode == "off":
         log.info("Audit     off: copies, contradictory labels and confounds are not searched for")
         return
@@ -48,23 +51,27 @@ def write_card(
     directory: Path,
     facts: Mapping[str, str],
     bad: Mapping[str, str] | None = None,
+    precision: Sequence[PlannedPrecision] = (),
 ) -> None:
-    """Writes data_card.md.
+    """Writes data_card.md, and data_card.json with its numbers and named fields.
 
     Args:
-        table: the images.
+        table: the images that are used.
         findings: of their audit.
         config: the experiment.
         directory: to write into.
         facts: topic -> sentence, as they are logged.
         bad: path and reason of each image that cannot be used; None if the images were not prepared.
+        precision: that the test part gives to the planned ROC-AUC; empty if none is planned.
     """
     data = config.data
     source = data.path or f"data={data.name} seed={config.seed}"
     options = {} if bad is None else dataclasses.asdict(data.preprocess)
-    about = data_card.About(source, provenance.command_line(), facts, bad or {})
-    card = data_card.render(table, findings, options, about)
-    replace_text(directory / run_files.DATA_CARD, card)
+    content = card_content(table, source, data.card)
+    content = dataclasses.replace(content, plan=dataclasses.asdict(config.plan), precision=list(precision))
+    about = data_card.About(source, provenance.command_line(), facts, bad or {}, content)
+    replace_text(directory / run_files.DATA_CARD, data_card.render(table, findings, options, about))
+    write_json(directory / run_files.DATA_CARD_VALUES, dataclasses.asdict(content))
 
 
 def write_findings(findings: Findings, directory: Path, more: Mapping[str, object] | None = None) -> None:

@@ -1,7 +1,7 @@
 """The images of an experiment: loaded, prepared, audited, split and batched, in the same way for every workflow."""
 
 import logging
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,6 +10,7 @@ from skinexp.config.schema import Config, Data
 from skinexp.data import audit, facts, pipeline
 from skinexp.data.audit import Findings
 from skinexp.data.pipeline import Batches
+from skinexp.data.precision import PlannedPrecision, planned_precision, precision_sentence
 from skinexp.data.preparation import image_cache
 from skinexp.data.preparation.cache_lock import require_usable
 from skinexp.data.preparation.image_cache import Prepared
@@ -29,10 +30,12 @@ class Dataset:
     Attributes:
         prepared: the pixels, and the table with the run's split in column `split`.
         findings: of the audit, about these images and this split.
+        precision: that the test part gives to the planned ROC-AUC.
     """
 
     prepared: Prepared
     findings: Findings
+    precision: Sequence[PlannedPrecision]
 
 
 def load_dataset(
@@ -44,7 +47,7 @@ def load_dataset(
     """Loads, prepares, audits and splits the images of an experiment.
 
     Args:
-        config: the experiment; `data`, `seed` and nothing else is read.
+        config: the experiment; `data`, `plan`, `seed` and nothing else is read.
         stage: encloses each of the steps `data`, `prepare`, `audit` and `split`, for instance to measure its time.
         load: reads the table of the images; the second argument is the seed.
         prepare: decodes and preprocesses the images of a table.
@@ -65,8 +68,9 @@ def load_dataset(
         prepared = prepared.with_split(parts)
         findings = audit.with_split_findings(findings, prepared.table.frame, config.data)
         audit.refuse_leakage(findings, config.data)
-        dataset = Dataset(prepared, findings)
-        log_facts(split_facts(dataset), warnings=["Leakage"] if audit.leaks_of(findings) else ())
+        frame = prepared.table.frame
+        dataset = Dataset(prepared, findings, planned_precision(frame[frame["split"] == "test"], config.plan))
+        log_facts(split_facts(dataset, config), warnings=["Leakage"] if audit.leaks_of(findings) else ())
         return dataset
 
 
@@ -88,16 +92,18 @@ def log_facts(sentences: Mapping[str, str], warnings: Collection[str] = ()) -> N
         log.log(logging.WARNING if topic in warnings else logging.INFO, "%-10s%s", topic, sentence)
 
 
-def split_facts(dataset: Dataset) -> dict[str, str]:
-    """Returns topic -> sentence: groups of images, and leakage across the run's own split."""
+def split_facts(dataset: Dataset, config: Config) -> dict[str, str]:
+    """Returns topic -> sentence: groups of images, leakage across the run's own split, and planned precision."""
     findings = dataset.findings
     leaks = [leak.sentence for leak in audit.leaks_of(findings)]
-    return facts.split_facts(dataset.prepared.table, leaks, findings.mode != "off")
+    said = facts.split_facts(dataset.prepared.table, leaks, findings.mode != "off")
+    planned = precision_sentence(dataset.precision, config.plan, config.data.split.folds or None)
+    return said | {"Precision": planned}
 
 
-def all_facts(dataset: Dataset) -> dict[str, str]:
+def all_facts(dataset: Dataset, config: Config) -> dict[str, str]:
     """Returns topic -> sentence: all that a training says of its images, for the data card and result.json."""
-    return facts.table_facts(dataset.prepared.table) | split_facts(dataset)
+    return facts.table_facts(dataset.prepared.table) | split_facts(dataset, config)
 
 
 def prepare_test_set(table: Table, data: Data) -> Prepared:

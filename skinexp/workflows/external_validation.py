@@ -11,6 +11,7 @@ from sklearn.exceptions import UndefinedMetricWarning
 
 from skinexp.config.schema import Config
 from skinexp.core import run_files
+from skinexp.data.audit import Findings
 from skinexp.data.facts import table_facts
 from skinexp.data.pipeline import Images
 from skinexp.data.preparation.image_cache import Prepared
@@ -20,12 +21,14 @@ from skinexp.models.archive import load_reference
 from skinexp.models.prediction import Predictions
 from skinexp.models.predictor import load_predictor
 from skinexp.models.training_statistics import colour_statistics, image_fingerprints
+from skinexp.report.checklist.checklist import write_run_checklist
 from skinexp.report.console import external_validation_table
 from skinexp.report.figures import run_figures, style
+from skinexp.report.pages.data_card import UNAUDITED
 from skinexp.runs.lookup import TrainedRun
 from skinexp.runs.run_log import RunLog
 from skinexp.runs.run_summary import ShiftSummary
-from skinexp.workflows import dataset, dataset_outputs, evaluation_outputs
+from skinexp.workflows import audit_outputs, dataset, dataset_outputs, evaluation_outputs
 from skinexp.workflows.later_stages import LaterStages
 
 log = logging.getLogger(__name__)
@@ -45,7 +48,10 @@ def run(run: TrainedRun, table: Table, config: Config, directory: Path, run_log:
     dataset.log_table(table)
     with run_log.stage("prepare"):
         prepared = dataset.prepare_test_set(table, config.data)
-        run_log.add(**dataset_outputs.summarise_dataset(prepared, table_facts(prepared.table)))
+        facts = table_facts(prepared.table)
+        run_log.add(**dataset_outputs.summarise_dataset(prepared, facts))
+        no_audit = Findings(UNAUDITED, len(prepared.table.frame))
+        audit_outputs.write_card(prepared.table, no_audit, config, directory, facts, prepared.bad)
         dataset_outputs.log_dataset(run_log, prepared, config.data.path)
     with run_log.stage("evaluation"), warnings.catch_warnings():
         warnings.simplefilter("ignore", UndefinedMetricWarning)  # a sentence says so below
@@ -61,6 +67,8 @@ def run(run: TrainedRun, table: Table, config: Config, directory: Path, run_log:
     sentences += later.attempt("domain shift", _report_shift, run, prepared, predicted, run_log) or []
     run_log.add(sentences=tuple(sentences))
     later.attempt("figures", _draw_figures, f"{run.model} on {table.name}", evaluation, directory)
+    run_log.save()  # what the checklist points to in result.json
+    later.attempt("checklist", write_run_checklist, directory)
     later.attempt("tracking", run_log.run_directory)
     images = len(prepared.table.frame)
     external_validation_table.show(table.name, images, evaluation.metrics, run.threshold, run.summary.metrics)

@@ -1,7 +1,7 @@
 """One call of the command `evaluate`: run, images, directory, record, backend, and then the external validation."""
 
 import logging
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -38,21 +38,62 @@ def run(name: str, overrides: list[str], output: Path | None = None, uri: str | 
     """
     config = evaluation_config.compose_evaluation(overrides)
     trained = lookup.locate_run(name, uri)
+    images = load_images(trained, config, overrides)
+    directory = own_directory(output)
+    evaluate_on(trained, images, directory)
+    if read_result(directory).get("status") == "finished":
+        _show_next_steps(directory, trained)
+    return directory
+
+
+@dataclass(frozen=True)
+class ExternalImages:
+    """Images that a network is tested on.
+
+    Attributes:
+        config: of the evaluation on them.
+        table: the images, loaded.
+        overrides: that name them.
+    """
+
+    config: Config
+    table: "Table"
+    overrides: list[str]
+
+
+def load_images(trained: TrainedRun, config: Config, overrides: list[str]) -> ExternalImages:
+    """Loads the images of an evaluation.
+
+    Args:
+        trained: the run that is evaluated.
+        config: composed from the overrides.
+        overrides: which images.
+
+    Raises:
+        UserError: if there are no usable images.
+    """
     config = evaluation_config.match_run(config, overrides, trained.preprocess, _reported(trained))
 
-    from skinexp.core import terminal
     from skinexp.data.preparation.cache_lock import require_usable
     from skinexp.data.sources import registry
 
     require_usable(Path(config.data.cache))
-    table = registry.load(config.data, config.seed, one_class=True)
-    directory = _directory(output)
+    return ExternalImages(config, registry.load(config.data, config.seed, one_class=True), overrides)
+
+
+def evaluate_on(trained: TrainedRun, images: ExternalImages, directory: Path) -> None:
+    """Evaluates a run's model on images, and writes the log of that into the directory as well.
+
+    Args:
+        trained: the run.
+        images: that were loaded.
+        directory: to write into; this process holds its lock.
+    """
+    from skinexp.core import terminal
+
     log = directory / run_files.EVALUATE_LOG
     with terminal.messages_shown(log), invocation.log_failure(log), terminal.libraries_write_to(log):
-        _validate(trained, config, table, directory, overrides)
-    if read_result(directory).get("status") == "finished":
-        _show_next_steps(directory, trained)
-    return directory
+        _validate(trained, images.config, images.table, directory, images.overrides)
 
 
 def _validate(run: TrainedRun, config: Config, table: "Table", directory: Path, overrides: list[str]) -> None:
@@ -88,7 +129,7 @@ def _reported(run: TrainedRun) -> dict[str, Any]:
     return run.summary.to_dict() | {"config": run.summary.requested_config}
 
 
-def _directory(output: Path | None) -> Path:
+def own_directory(output: Path | None) -> Path:
     """Returns a new directory, or the given one, which is locked until the command ends."""
     if output is not None:
         directory = output.resolve()

@@ -8,7 +8,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from skinexp.config.compose import as_hydra_reads, compose
 from skinexp.config.override_syntax import class_name, label_overrides, override
-from skinexp.config.schema import Config
+from skinexp.config.schema import Config, DataCard
 from skinexp.core.errors import UserError
 
 JARGON = ("mismatched", "LexerNoViableAlt", "expecting", "token recognition", "viable alternative", "HydraException")
@@ -84,6 +84,20 @@ def test_the_home_directory_is_meant_by_a_tilde(tmp_path, monkeypatch):
         ("data.labels.nævus=0", "'+data.labels={n%C3%A6vus: 0}'"),
         ("+data.labels={xyz: ?}", "data.labels.xyz: replace the value by 0 (benign) or 1 (malignant). Received: ?"),
         ("data.exclude=[a", "data.exclude: must be a list, such as [A,B]. Received: [a"),
+        (
+            "data.card={devices: Delta (30)}",
+            "data.card: the mapping cannot be read. Set its keys one by one: data.card.ref",
+        ),
+        (
+            "data.split={train: 0.7 (x)}",
+            "data.split: the mapping cannot be read. Set its keys one by one: data.split.train",
+        ),
+        ("data.card=histology", "data.card: is a mapping. Set its keys one by one: data.card.reference_standard"),
+        ("plan=0.9", "plan: is a mapping. Set its keys one by one: plan.auc, plan.width. Received: 0.9"),
+        ("data.card=null", "data.card: is a mapping. Set its keys one by one: data.card.reference_standard"),
+        ("data.card={devices: [a]}", "data.card.devices: must be a word or null. Received: {devices: [a]}"),
+        ("data.card={device: x}", "data.card.device: no such key. Did you mean data.card.devices?"),
+        ("data.card.device=x", "data.card.device: no such key. Did you mean data.card.devices?"),
         ("é", "é: not KEY=VALUE"),
     ],
 )
@@ -92,3 +106,9 @@ def test_what_cannot_be_read_is_answered_without_a_parsers_words(word, says):
         compose([word])
     assert says in str(refusal.value)
     assert not any(jargon in str(refusal.value) for jargon in JARGON)
+
+
+def test_fields_of_the_data_card_are_stated_one_by_one_or_in_a_mapping():
+    together = compose(['data.card={devices: "dermatoscope, x10", dates: 2019}', "data.card.centres=two (Vienna)"])
+    assert together.data.card == DataCard(devices="dermatoscope, x10", dates="2019", centres="two (Vienna)")
+    assert compose([]).data.card == DataCard()

@@ -80,6 +80,8 @@ def test_folds_are_off_or_one_of_them_is_named(overrides):
         ("optim.patience=0", "optim.patience", "0"),
         ("optim.reduce_lr.factor=1", "optim.reduce_lr.factor", "1.0"),
         ("training.views=0", "training.views", "0"),
+        ("plan.auc=0.4", "plan.auc", "0.4"),
+        ("plan.width=0", "plan.width", "0.0"),
         ("compute.threads=0", "compute.threads", "0"),
         ("explain.images=65", "explain.images", "65"),
         ("explain.images=-1", "explain.images", "-1"),

@@ -20,6 +20,7 @@ from PIL import Image
 from skinexp.core.strict_json import to_strict_json
 from skinexp.evaluation.decision.calibration import Calibrator
 from skinexp.runs.run_summary import RunSummary
+from tests.report.checklist.links import broken_links
 
 
 @dataclass(frozen=True)
@@ -210,6 +211,29 @@ def test_each_field_of_a_summary_is_written_by_a_training_or_an_evaluation(train
 def test_what_a_run_writes_reads_and_writes_back_the_same(trained, three, broken, same):
     for result in (trained.result(), three.result("1"), broken.result("0"), same.result):
         assert to_strict_json(RunSummary.from_dict(result).to_dict()) == result
+
+
+def test_an_evaluation_has_a_data_card_and_a_checklist_that_points_to_what_is_there(same):
+    card = json.loads((same.directory / "data_card.json").read_text())
+    assert [step["images"] for step in card["flow"]] == [80, 80]
+    assert "An evaluation makes no audit." in (same.directory / "data_card.md").read_text()
+    assert broken_links(same.directory) == []
+    assert "`shift`: distance of these images from the training images" in (same.directory / "checklist.md").read_text()
+
+
+@pytest.mark.slow
+def test_several_sets_have_a_row_and_an_evaluation_each(evaluate, trained):
+    images = "data=phantom data.phantom.images=60 data.phantom.size=48"
+    found = evaluate(trained.place, f"{trained.directory} -m {images} seed=5,6 --pool")
+    table = pd.read_csv(found.directory / "external_sets.csv")
+    assert table["images"].tolist() == [60, 60]
+    for number, area in enumerate(table["roc_auc"]):
+        result = json.loads((found.directory / str(number) / "result.json").read_text())
+        assert result["metrics"]["test/roc_auc"] == pytest.approx(area)
+        child = trained.client.get_run(result["run_id"])
+        assert child.data.tags["mlflow.parentRunId"] == trained.result()["run_id"]
+    assert "Cochran's Q = " in found.output
+    assert "Random-effects mean" in found.output
 
 
 def _kind(section: str) -> type:

@@ -140,10 +140,12 @@ def test_log_card_and_result_say_the_same_of_files_labels_groups_and_leaks(with_
     config = replace(with_given_split, data=options)
     with caplog.at_level("INFO", logger="skinexp"):
         dataset = load_dataset(config)
-    write_card(dataset.prepared.table, dataset.findings, config, tmp_path, all_facts(dataset), dataset.prepared.bad)
+    write_card(
+        dataset.prepared.table, dataset.findings, config, tmp_path, all_facts(dataset, config), dataset.prepared.bad
+    )
     card = (tmp_path / "data_card.md").read_text()
-    said = summarise_dataset(dataset.prepared, all_facts(dataset))["data"].facts
-    assert list(said) == ["Unused", "Groups", "Leakage"]
+    said = summarise_dataset(dataset.prepared, all_facts(dataset, config))["data"].facts
+    assert list(said) == ["Unused", "Groups", "Leakage", "Precision"]
     for topic, sentence in said.items():
         assert f"{topic:<10}{sentence}" in caplog.messages
         assert f"* {topic}: {sentence}" in card

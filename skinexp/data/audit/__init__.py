@@ -1,7 +1,13 @@
 """The audit of a data set: finds what makes scores on it unreliable, before anything is trained."""
 
 from skinexp.data.audit.finding import NOTE, SERIOUS, SEVERITIES, WARNING, Finding, Findings
-from skinexp.data.audit.image_audit import apply_findings, audit, audit_prepared, with_split_findings
+from skinexp.data.audit.image_audit import (
+    apply_findings,
+    audit,
+    audit_prepared,
+    with_copies_joined,
+    with_split_findings,
+)
 from skinexp.data.audit.leaks import leaks_of, refuse_leakage, split_leakage
 
 __all__ = [
@@ -17,5 +23,6 @@ __all__ = [
     "leaks_of",
     "refuse_leakage",
     "split_leakage",
+    "with_copies_joined",
     "with_split_findings",
 ]

@@ -128,10 +128,22 @@ def apply_findings(prepared: Prepared, findings: Findings, options: Data) -> tup
     if (conflicting := copies.conflicting(table.frame, findings.pairs)).any():
         _report_conflicts(table.frame[conflicting], options.on_conflict)
         if options.on_conflict == "drop":
-            table, findings = table.without(conflicting), findings.without(conflicting)
-    if options.split.group is not None and options.split.copies:
-        table = table.with_groups(joined(table.frame["group"], findings.clusters))
-    return replace(prepared, table=table), findings
+            reason = "contradictory labels (data.on_conflict=drop)"
+            table, findings = table.without(conflicting, reason), findings.without(conflicting)
+    return replace(prepared, table=with_copies_joined(table, findings, options)), findings
+
+
+def with_copies_joined(table: Table, findings: Findings, options: Data) -> Table:
+    """Returns the table whose groups are joined with copies of their images, if the split keeps copies together.
+
+    Args:
+        table: the images.
+        findings: of their audit.
+        options: `split` says whether groups and copies are kept together.
+    """
+    if options.split.group is None or not options.split.copies:
+        return table
+    return table.with_groups(joined(table.frame["group"], findings.clusters))
 
 
 def with_split_findings(findings: Findings, frame: pd.DataFrame, options: Data) -> Findings:

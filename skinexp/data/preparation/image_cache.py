@@ -24,6 +24,7 @@ from skinexp.data.preparation.chunks import Chunk, Written, prepare_one
 from skinexp.data.preparation.pixel_depth import FULL
 from skinexp.data.preparation.resumable_cache import ResumableCache
 from skinexp.data.table import Reader, Table
+from skinexp.data.unused import unusable_by_reason
 
 __all__ = ["Prepared", "prepare", "prepare_one", "read"]
 
@@ -82,7 +83,8 @@ def prepare(table: Table, options: Data) -> Prepared:
     readable = np.setdiff1d(np.arange(files.rows), list(reasons))
     frame = table.frame.iloc[readable].reset_index(drop=True)
     # Bad images leave rows of zeros behind: `row` skips them without a copy of the rest.
-    return Prepared(images, replace(table, frame=frame.assign(row=readable)), bad, files.directory)
+    left_out = table.left_out | unusable_by_reason(bad.values())
+    return Prepared(images, replace(table, frame=frame.assign(row=readable), left_out=left_out), bad, files.directory)
 
 
 def _written(files: CacheFiles) -> tuple[np.ndarray, dict[int, str]]:

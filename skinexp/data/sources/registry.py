@@ -48,6 +48,7 @@ def load(options: Data, seed: int, one_class: bool = False) -> Table:
     scale = pixel_range(listing.reader, deep["position"].tolist(), deep["sha256"].tolist(), options)
     grouping = with_groups(frame, options.split.group)
     frame = grouping.frame
+    eligible = len(frame)
     if options.limit is not None:
         frame = limited(frame, options.limit, seed)
     licence = options.licence or licence_column(frame) or listing.licence
@@ -62,6 +63,7 @@ def load(options: Data, seed: int, one_class: bool = False) -> Table:
         licence,
         unused=listing.unused,
         pixel_range=scale,
+        left_out={f"not drawn (data.limit={options.limit})": eligible - len(frame)} if len(frame) < eligible else {},
     )
     table = source.finish(table, options, seed, all_tested=one_class)
     if options.augmented_copies:

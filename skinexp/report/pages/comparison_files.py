@@ -11,6 +11,7 @@ import pandas as pd
 
 from skinexp.comparison.analyse import Comparison
 from skinexp.core import run_files
+from skinexp.report.checklist.checklist import write_comparison_checklist
 from skinexp.report.pages import comparison_page
 from skinexp.runs.run_outputs import RunOutputs
 
@@ -18,7 +19,7 @@ FIRST_METRICS = ("test/roc_auc", "val/roc_auc", "test/average_precision", "test/
 
 
 def write_comparison(comparison: Comparison, directory: Path, *, day: datetime.date | None = None) -> Path:
-    """Writes the comparison of some runs: `comparison.html`, `comparison.csv` and `comparison.json`.
+    """Writes the comparison of some runs: `comparison.html`, `.csv` and `.json`, and `checklist.md`.
 
     Runs that are the folds of one cross-validation become one row, a line per fold in `folds.csv`.
 
@@ -44,6 +45,7 @@ def write_comparison(comparison: Comparison, directory: Path, *, day: datetime.d
 
     path = directory / run_files.COMPARISON_PAGE
     path.write_text(comparison_page.render(comparison, day or datetime.date.today()), encoding="utf-8")
+    write_comparison_checklist(comparison, directory)
     return path
 
 

@@ -11,12 +11,16 @@ from typing import Any
 import pandas as pd
 
 from skinexp.data.audit import Findings
+from skinexp.data.card_content import CardContent
 from skinexp.data.table import CLASS_NAMES, GIVEN_SPLIT, Table, metadata_columns
+from skinexp.report.pages import precision_table
 from skinexp.report.pages.audit_page import title_of
+from skinexp.report.pages.table_1 import flow_sentences, how_to_state, stated_fields, wide
 
 MOST_LEVELS = 12  # of a column that the card counts
 CONFOUNDS = ("confounded", "linked")  # findings that are listed as confounds
 UNKNOWN = "not stated"
+UNAUDITED = "none"  # the mode of findings about images that no audit has seen
 
 
 @dataclass(frozen=True)
@@ -28,12 +32,14 @@ class About:
         command: that wrote the card.
         facts: topic -> sentence, as `skinexp.data.facts` words them.
         bad: path and reason of each image that could not be used.
+        content: numbers and named fields; None: the card has none.
     """
 
     source: str
     command: str
     facts: Mapping[str, str]
     bad: Mapping[str, str]
+    content: CardContent | None = None
 
 
 def render(table: Table, findings: Findings, preprocess: Mapping[str, Any], about: About) -> str:
@@ -63,6 +69,7 @@ def render(table: Table, findings: Findings, preprocess: Mapping[str, Any], abou
         _composition(table, about),
         _by_split(frame),
         _by_column(frame),
+        *_described(about.content),
         "## Preprocessing",
         _list({name: str(value) for name, value in preprocess.items()}) if preprocess else "None: files as they are.",
         "## Audit",
@@ -87,6 +94,33 @@ def _composition(table: Table, about: About) -> str:
     if about.bad:
         facts["Excluded because they cannot be used"] = f"{len(about.bad):,} (audit.json lists them)"
     return _list(facts | {topic: _plain(sentence) for topic, sentence in about.facts.items()})
+
+
+def _described(content: CardContent | None) -> list[str]:
+    """Returns the flow of images, Table 1, and what only people know."""
+    if content is None:
+        return []
+    table = wide(content.table_1)
+    return [
+        "## Flow of images",
+        "\n".join(f"* {_plain(line)}" for line in flow_sentences(content.flow)),
+        "## Table 1",
+        _table(table.head, table.rows),
+        "Counted in images, with their share of the images of the column. A patient or lesion with images of both "
+        "classes counts in both.",
+        *_planned(content),
+        "## Stated by people",
+        _list({name: _plain(text) for name, text in stated_fields(content.stated).items()}),
+        how_to_state(content.stated),
+    ]
+
+
+def _planned(content: CardContent) -> list[str]:
+    if not content.precision:
+        return []
+    table = _table(precision_table.HEAD, precision_table.precision_rows(content.precision))
+    missing = _plain(precision_table.without_interval(content.precision))
+    return ["## Precision planning", table, missing, precision_table.NOTE.format(**content.plan)]
 
 
 def _by_split(frame: pd.DataFrame) -> str:
@@ -116,6 +150,8 @@ def _by_column(frame: pd.DataFrame) -> str:
 
 
 def _audit(findings: Findings) -> str:
+    if findings.mode == UNAUDITED:
+        return "An evaluation makes no audit."
     if findings.mode == "off":
         return "No audit was made (data.audit=off)."
     how = "all files" if findings.mode == "full" else "the prepared images, quickly"
@@ -126,7 +162,7 @@ def _audit(findings: Findings) -> str:
 
 
 def _confounds(findings: Findings) -> str:
-    if findings.mode == "off":
+    if findings.mode in ("off", UNAUDITED):
         return "No audit was made."
     rows = [
         [str(row["column"]), str(row["measure"]), f"{row['value']:.2f}", str(row["detail"])]
