@@ -12,6 +12,12 @@ from skinexp.evaluation.decision.calibration import Calibrator
 from skinexp.runs.run_outputs import RunOutputs
 
 HALF = 0.5
+METHODS = {
+    "logistic": "logistic recalibration",
+    "temperature": "temperature scaling",
+    "isotonic": "isotonic regression",
+    "beta": "beta calibration",
+}
 PREVALENCE, RISK_THRESHOLD = "evaluate.prevalence", "evaluate.risk_threshold"
 
 
@@ -24,11 +30,13 @@ class Decisions:
             predicted malignant if it is at least `threshold`.
         is_calibrated: whether these probabilities differ from the uncalibrated ones.
         is_chosen: whether the threshold was chosen on validation images; else it is 0.5.
+        method: of the calibration, in words; empty if it is not known.
     """
 
     table: pd.DataFrame
     is_calibrated: bool
     is_chosen: bool
+    method: str = ""
 
     @property
     def predicted(self) -> pd.DataFrame:
@@ -57,6 +65,15 @@ def with_calibrated(record: RunOutputs) -> pd.DataFrame | None:
     return table.assign(calibrated=probabilities, threshold=threshold)
 
 
+def calibration_method(record: RunOutputs) -> str:
+    """Returns the method of a run's calibration in words; empty if it is not known.
+
+    The folds of a cross-validation have calibrations of their own, by the method that their configuration names.
+    """
+    method = record.summary.calibration.get("method") or record.summary.setting("evaluate.calibration")
+    return METHODS.get(str(method), "")
+
+
 def is_calibrated(test: pd.DataFrame) -> bool:
     """Returns whether calibrated probabilities differ from the uncalibrated ones."""
     return not np.allclose(test["calibrated"], test["probability"], atol=1e-6, equal_nan=True)
@@ -70,16 +87,19 @@ def run_decisions(records: Sequence[RunOutputs]) -> dict[str, Decisions]:
             test = table[table["split"] == "test"]
             decided = test.assign(probability=test["calibrated"], threshold=test["threshold"].fillna(HALF))
             is_chosen = bool(test["threshold"].notna().all())
-            found[record.name] = Decisions(decided.drop(columns="calibrated"), is_calibrated(test), is_chosen)
+            method = calibration_method(record)
+            found[record.name] = Decisions(decided.drop(columns="calibrated"), is_calibrated(test), is_chosen, method)
     return found
 
 
 def calibration_sentence(found: Mapping[str, Decisions]) -> str:
-    """Returns a sentence for a caption: whether these probabilities are calibrated."""
+    """Returns a sentence for a caption: whether these probabilities are calibrated, by what and on what."""
     uncalibrated = [name for name, one in found.items() if not one.is_calibrated]
     if len(uncalibrated) == len(found):
         return "Probabilities are uncalibrated."
-    return f"Probabilities are calibrated on validation images{_except('uncalibrated', uncalibrated)}."
+    methods = dict.fromkeys(one.method for one in found.values() if one.is_calibrated)
+    by = f"by {listing(list(methods))} " if all(methods) else ""
+    return f"Probabilities are calibrated {by}on validation images{_except('uncalibrated', uncalibrated)}."
 
 
 def threshold_text(found: Mapping[str, Decisions]) -> str:

@@ -300,7 +300,14 @@ class Evaluate:
         "youden",
         "rule for the operating threshold: youden, sensitivity:0.9, specificity:0.9, cost:10, or a probability",
     )
-    calibration: str = choice("temperature", "isotonic", "none", help="calibration of the probabilities")
+    calibration: str = choice(
+        "logistic",
+        "temperature",
+        "isotonic",
+        "beta",
+        "none",
+        help="calibration: slope and intercept, one divisor, a rising line, three parameters, or none",
+    )
     prevalence: float | None = number(
         None,
         "share of malignant lesions where the model is to be used, for predictive values; null: no such scores",

@@ -10,7 +10,7 @@ from scipy.special import logit
 
 from skinexp.evaluation.cases import why_undefined
 from skinexp.evaluation.decision.prevalence import at_prevalence, probabilities_at_prevalence
-from skinexp.evaluation.intervals.bootstrap import Bootstrap, Resampling, bootstrap
+from skinexp.evaluation.intervals.bootstrap import Bootstrap, Resampling, bootstrap, score_limits, tail
 from skinexp.evaluation.intervals.fixed_rate import FIXED, fixed_rate_interval
 from skinexp.evaluation.intervals.independent_difference import independent_difference, independent_mean
 from skinexp.evaluation.intervals.interval import UNDEFINED, Interval
@@ -35,6 +35,7 @@ NO_THRESHOLD = "none: too few images of the other class to bound the threshold"
 NO_VARIATION = "none: these images do not show how the score varies"
 SHARES_OF_PREDICTED = ("precision", "npv")  # shares of the images with one predicted label
 COMBINED = ("f1", "balanced_accuracy", "mcc")  # scores of counts that are no share of images
+LOSS_CHANGE = "log_loss_change"  # log loss of calibrated probabilities, less that of uncalibrated ones
 
 ScoreIntervals = dict[str, tuple[Interval, str]]  # score -> interval, method of the interval
 
@@ -143,11 +144,23 @@ def _score_table(
     if resampled.intervals:  # else the bootstrap has warned already
         found["roc_auc"] = auc_interval(test["label"], test["logit"], groups, folds=folds_of(test)), NEWCOMBE
         found |= _at_fixed_rates(test, groups, resampled)
+    if is_calibrated:
+        found[LOSS_CHANGE] = _loss_change(test["label"], groups, resampled), BOOTSTRAP
     for suffix, labels in predicted.items():
         if not np.isnan(labels).any():  # else all are NaN, as in `threshold_scores`
             found |= _of_counts(test["label"].to_numpy(), labels, groups, suffix, resampled)
     rows = [(name, *interval, _method(interval, method)) for name, (interval, method) in found.items()]
     return pd.DataFrame(rows, columns=["score", "estimate", "low", "high", "method"])
+
+
+def _loss_change(labels: pd.Series, groups: NDArray[np.str_], resampled: Bootstrap) -> Interval:
+    """Returns by how much calibration changed the log loss of the same images: below 0, it helped."""
+    after, before = f"log_loss{CALIBRATED}", "log_loss"
+    if not {after, before} <= resampled.replicates.keys():
+        return UNDEFINED
+    change = resampled.intervals[after].estimate - resampled.intervals[before].estimate
+    replicates = resampled.replicates[after] - resampled.replicates[before]
+    return Interval(change, *score_limits(change, replicates, tail(labels, groups)))
 
 
 def _method(interval: Interval, method: str) -> str:

@@ -217,3 +217,14 @@ def test_few_malignant_images_are_simulated_and_written_between_their_marks(tmp_
     assert text.startswith("before\n")
     assert text.endswith("<!-- small samples: end -->\nafter\n")
     assert "| 8 + 8, AUC 0.96 |" in text
+
+
+@pytest.mark.slow
+def test_methods_of_calibration_are_compared_and_written_between_their_marks(tmp_path):
+    page = tmp_path / "thresholds.md"
+    page.write_text("before\n<!-- calibration: begin -->\nold\n<!-- calibration: end -->\nafter\n")
+    kept("calibration", f"--studies 2 --docs {page}", tmp_path)
+    text = page.read_text()
+    assert text.startswith("before\n")
+    assert text.endswith("<!-- calibration: end -->\nafter\n")
+    assert "| none: calibrated | 60 |" in text
