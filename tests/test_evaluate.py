@@ -22,8 +22,8 @@ REFUSED = [  # what is typed, how the sentence begins, what else it says
     (
         "run optim.lr=1 data=phantom",
         "optim.lr=1: ",
-        "only data=OPTION, data.KEY=VALUE, seed=N, evaluate.prevalence=SHARE and "
-        "evaluate.risk_threshold=RISK are accepted",
+        "only data=OPTION, data.KEY=VALUE, seed=N, evaluate.prevalence=SHARE, "
+        "evaluate.risk_threshold=RISK and evaluate.sampling=DESIGN are accepted",
     ),
     ("run model=mobilenet data=phantom", "model=mobilenet: ", "only data=OPTION"),
     ("run data=phantom data.preprocess.size=64", "data.preprocess.size=64: ", "as the model's training images were"),
@@ -182,3 +182,12 @@ def test_the_price_of_a_false_positive_is_that_of_the_run_unless_the_command_sta
         config = match_run(compose_evaluation(words), words, Preprocess(), trained)
         assert (config.evaluate.risk_threshold, config.evaluate.threshold) == (expected, "cost:10")
         assert evaluation_config.settings(config, trained)["evaluate"]["risk_threshold"] == expected
+
+
+@pytest.mark.parametrize(("words", "expected"), [([], "auto"), (["evaluate.sampling=cohort"], "cohort")])
+def test_how_images_were_collected_is_not_taken_from_the_run_which_had_others(words, expected):
+    trained = {"config": {"evaluate": {"sampling": "case_control"}}}
+    words = ["data=phantom", *words]
+    config = match_run(compose_evaluation(words), words, Preprocess(), trained)
+    assert config.evaluate.sampling == expected
+    assert evaluation_config.settings(config, trained)["evaluate"]["sampling"] == expected

@@ -9,7 +9,7 @@ from copy import deepcopy
 from dataclasses import dataclass, replace
 from typing import Any
 
-from skinexp.comparison.decisions import PREVALENCE, RISK_THRESHOLD, is_calibrated, with_calibrated
+from skinexp.comparison.decisions import PREVALENCE, RISK_THRESHOLD, is_calibrated, sampling_of, with_calibrated
 from skinexp.comparison.swept_keys import settings
 from skinexp.core.digest import digest
 from skinexp.core.number_format import ABSENT, three_decimals
@@ -84,6 +84,7 @@ def with_pooled_scores(record: RunOutputs) -> RunOutputs:
         prevalence=stated(PREVALENCE),
         resamples=RESAMPLES,
         risk_threshold=stated(RISK_THRESHOLD),
+        sampling=sampling_of([record]),
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what is undefined is shown as such

@@ -9,6 +9,7 @@ import pandas as pd
 from skinexp.core.number_format import listing, three_decimals
 from skinexp.evaluation import calibrated_probabilities, predicted_labels
 from skinexp.evaluation.decision.calibration import Calibrator
+from skinexp.evaluation.intervals.resampling import CASE_CONTROL, COHORT
 from skinexp.runs.run_outputs import RunOutputs
 
 HALF = 0.5
@@ -124,3 +125,28 @@ def shared_setting(records: Sequence[RunOutputs], key: str) -> float | None:
 def shared_risk_threshold(records: Sequence[RunOutputs]) -> float | None:
     """Returns the risk threshold of all runs, at whose odds their net benefits can be compared; None without one."""
     return shared_setting(records, RISK_THRESHOLD)
+
+
+def sampling_of(records: Sequence[RunOutputs]) -> str:
+    """Returns how resamples of these runs' test images are drawn: `cohort` if any run says so, else `case_control`.
+
+    The intervals of a cohort are the wider ones. Runs of earlier versions fixed the number of malignant images.
+    """
+    said = {record.summary.data.sampling for record in records if record.finished and record.summary.data}
+    return COHORT if COHORT in said else CASE_CONTROL
+
+
+def sampling_sentence(records: Sequence[RunOutputs]) -> str:
+    """Returns a sentence for the page: what varies in the resamples of these runs' test images."""
+    designs = dict.fromkeys(sampling_of([record]) for record in records if record.finished)
+    sentences = {
+        CASE_CONTROL: "resamples hold as many malignant images as the test set (case-control sampling)",
+        COHORT: "the number of malignant images varies from resample to resample (cohort sampling)",
+    }
+    if len(designs) == 1:
+        return f"In intervals, {sentences[next(iter(designs))]}; evaluate.sampling states another one."
+    by_design = {
+        design: listing([record.name for record in records if record.finished and sampling_of([record]) == design])
+        for design in designs
+    }
+    return "In intervals, " + "; ".join(f"{sentences[design]}: {names}" for design, names in by_design.items()) + "."

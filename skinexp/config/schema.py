@@ -322,6 +322,13 @@ class Evaluate:
         lt=1,
     )
     resamples: int = number(2000, "bootstrap resamples of the test images, for intervals", ge=200)
+    sampling: str = choice(
+        "auto",
+        "case_control",
+        "cohort",
+        help="how the data were collected: so many malignant and benign lesions, or one after the other, as resamples "
+        "are then drawn; auto: what the data say of themselves",
+    )
 
 
 @dataclass(frozen=True)

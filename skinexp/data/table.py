@@ -38,6 +38,7 @@ class Table:
         joined_with_copies: whether groups were joined because they contain copies of the same image.
         unused: files that the source holds besides these images.
         pixel_range: how the values of files with more than 8 bits a channel are scaled; None if there is no such file.
+        sampling: `case_control` or `cohort` if the source knows how its images are collected; None if it does not.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Table:
     joined_with_copies: bool = False
     unused: tuple[UnusedFile, ...] = ()
     pixel_range: PixelRange | None = None
+    sampling: str | None = None
 
     @property
     def digest(self) -> str:

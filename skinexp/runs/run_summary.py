@@ -33,6 +33,8 @@ class DataSummary:
         grouped_by: column whose equal values stay in one split; None if images were split one by one.
         truth: what is known of generated images, for example `bayes_auc`.
         facts: topic -> sentence: what the run said of its images' files, labels, groups and leaks.
+        sampling: `case_control` or `cohort`: how resamples were drawn; None in earlier versions, which fixed the number
+            of malignant images.
     """
 
     name: str | None = None
@@ -44,6 +46,7 @@ class DataSummary:
     grouped_by: str | None = None
     truth: dict[str, Any] = field(default_factory=dict, metadata=OPTIONAL)
     facts: dict[str, str] = field(default_factory=dict, metadata=OPTIONAL)
+    sampling: str | None = field(default=None, metadata=OPTIONAL)
 
 
 @dataclass(frozen=True)

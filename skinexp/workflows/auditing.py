@@ -13,10 +13,11 @@ from skinexp.data.audit import Findings, audit
 from skinexp.data.facts import table_facts
 from skinexp.data.preparation import image_cache
 from skinexp.data.preparation.preprocess import ImageError
+from skinexp.data.sampling import sampling_of
 from skinexp.data.table import Table
 from skinexp.report.pages import audit_page
 from skinexp.workflows import audit_outputs
-from skinexp.workflows.dataset import log_table
+from skinexp.workflows.dataset import log_table, sampling_facts
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +35,8 @@ def run(config: Config, table: Table, directory: Path, about: dict[str, Any]) ->
     findings = audit(table, config.data)
     audit_outputs.write_findings(findings, directory, {"name": table.name, "data_digest": table.digest} | about)
     write_tables({finding.name: finding.rows for finding in findings if len(finding.rows)}, directory / "audit")
-    audit_outputs.write_card(table, findings, config, directory, table_facts(table))
+    facts = table_facts(table) | sampling_facts(sampling_of(table, config.evaluate.sampling))
+    audit_outputs.write_card(table, findings, config, directory, facts)
     page = audit_page.render(findings, table, _image_reader(table), str(about["command"]))
     replace_text(directory / run_files.AUDIT_PAGE, page)
     audit_page.show(findings)

@@ -13,6 +13,7 @@ from skinexp.data.pipeline import Batches
 from skinexp.data.preparation import image_cache
 from skinexp.data.preparation.cache_lock import require_usable
 from skinexp.data.preparation.image_cache import Prepared
+from skinexp.data.sampling import Sampling, sampling_of
 from skinexp.data.sources import registry
 from skinexp.data.split import split
 from skinexp.data.table import Table
@@ -29,10 +30,12 @@ class Dataset:
     Attributes:
         prepared: the pixels, and the table with the run's split in column `split`.
         findings: of the audit, about these images and this split.
+        sampling: how the images were collected; None if that was not asked.
     """
 
     prepared: Prepared
     findings: Findings
+    sampling: Sampling | None = None
 
 
 def load_dataset(
@@ -44,7 +47,7 @@ def load_dataset(
     """Loads, prepares, audits and splits the images of an experiment.
 
     Args:
-        config: the experiment; `data`, `seed` and nothing else is read.
+        config: the experiment; `data`, `seed` and `evaluate.sampling` are read.
         stage: encloses each of the steps `data`, `prepare`, `audit` and `split`, for instance to measure its time.
         load: reads the table of the images; the second argument is the seed.
         prepare: decodes and preprocesses the images of a table.
@@ -65,8 +68,10 @@ def load_dataset(
         prepared = prepared.with_split(parts)
         findings = audit.with_split_findings(findings, prepared.table.frame, config.data)
         audit.refuse_leakage(findings, config.data)
-        dataset = Dataset(prepared, findings)
-        log_facts(split_facts(dataset), warnings=["Leakage"] if audit.leaks_of(findings) else ())
+        sampling = sampling_of(prepared.table, config.evaluate.sampling)
+        dataset = Dataset(prepared, findings, sampling)
+        facts_of_split = split_facts(dataset) | sampling_facts(sampling)
+        log_facts(facts_of_split, warnings=["Leakage"] if audit.leaks_of(findings) else ())
         return dataset
 
 
@@ -97,7 +102,12 @@ def split_facts(dataset: Dataset) -> dict[str, str]:
 
 def all_facts(dataset: Dataset) -> dict[str, str]:
     """Returns topic -> sentence: all that a training says of its images, for the data card and result.json."""
-    return facts.table_facts(dataset.prepared.table) | split_facts(dataset)
+    return facts.table_facts(dataset.prepared.table) | split_facts(dataset) | sampling_facts(dataset.sampling)
+
+
+def sampling_facts(sampling: Sampling | None) -> dict[str, str]:
+    """Returns topic -> sentence: how the images were collected; nothing if that was not asked."""
+    return {} if sampling is None else {"Sampling": sampling.sentence}
 
 
 def prepare_test_set(table: Table, data: Data) -> Prepared:

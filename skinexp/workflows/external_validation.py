@@ -14,6 +14,7 @@ from skinexp.core import run_files
 from skinexp.data.facts import table_facts
 from skinexp.data.pipeline import Images
 from skinexp.data.preparation.image_cache import Prepared
+from skinexp.data.sampling import sampling_of
 from skinexp.data.table import Table
 from skinexp.evaluation import EvaluationOptions, OperatingPoint, TestEvaluation, domain_shift, evaluate
 from skinexp.models.archive import load_reference
@@ -45,7 +46,10 @@ def run(run: TrainedRun, table: Table, config: Config, directory: Path, run_log:
     dataset.log_table(table)
     with run_log.stage("prepare"):
         prepared = dataset.prepare_test_set(table, config.data)
-        run_log.add(**dataset_outputs.summarise_dataset(prepared, table_facts(prepared.table)))
+        sampling = sampling_of(prepared.table, config.evaluate.sampling)
+        said = table_facts(prepared.table) | dataset.sampling_facts(sampling)
+        dataset.log_facts(dataset.sampling_facts(sampling))
+        run_log.add(**dataset_outputs.summarise_dataset(prepared, said, sampling))
         dataset_outputs.log_dataset(run_log, prepared, config.data.path)
     with run_log.stage("evaluation"), warnings.catch_warnings():
         warnings.simplefilter("ignore", UndefinedMetricWarning)  # a sentence says so below
@@ -53,7 +57,7 @@ def run(run: TrainedRun, table: Table, config: Config, directory: Path, run_log:
         predictor = load_predictor(run.model_file, run.preprocess, point)
         predicted = predictor.predict_table(prepared.images, prepared.table.frame)
         predicted.table.to_parquet(directory / run_files.PREDICTIONS, index=False, write_page_checksum=True)
-        options = EvaluationOptions(**dataclasses.asdict(config.evaluate))
+        options = EvaluationOptions(**dataclasses.asdict(config.evaluate) | {"sampling": sampling.design})
         evaluation = evaluate(predicted.table, options, predictor.operating_point)
         evaluation_outputs.write_evaluation(evaluation, directory, run_log)
     later = LaterStages(run_log)

@@ -228,3 +228,14 @@ def test_methods_of_calibration_are_compared_and_written_between_their_marks(tmp
     assert text.startswith("before\n")
     assert text.endswith("<!-- calibration: end -->\nafter\n")
     assert "| none: calibrated | 60 |" in text
+
+
+@pytest.mark.slow
+def test_consecutive_cohorts_are_simulated_and_written_between_their_marks(tmp_path):
+    page = tmp_path / "intervals.md"
+    page.write_text("before\n<!-- sampling: begin -->\nold\n<!-- sampling: end -->\nafter\n")
+    kept("sampling", f"--studies 2 --only 200 --docs {page}", tmp_path)
+    text = page.read_text()
+    assert text.startswith("before\n")
+    assert text.endswith("<!-- sampling: end -->\nafter\n")
+    assert "| `calibration_intercept` |" in text

@@ -62,6 +62,7 @@ def load(options: Data, seed: int, one_class: bool = False) -> Table:
         licence,
         unused=listing.unused,
         pixel_range=scale,
+        sampling=listing.sampling,
     )
     table = source.finish(table, options, seed, all_tested=one_class)
     if options.augmented_copies:

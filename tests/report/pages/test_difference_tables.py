@@ -58,7 +58,8 @@ def test_predicted_classes_are_of_calibrated_probabilities_at_the_threshold_that
     assert found.table["only_a_right"].item() == (right[0] & ~right[1]).sum()
     assert found.basis == (
         "Probabilities are calibrated by temperature scaling on validation images (except old: uncalibrated). Classes "
-        "are predicted at the operating threshold that each run chose on its validation images (except old: threshold 0.5)."
+        "are predicted at the operating threshold that each run chose on its validation images (except old: "
+        "threshold 0.5)."
     )
 
 
