@@ -95,9 +95,9 @@ def with_pooled_scores(record: RunOutputs) -> RunOutputs:
 
 
 def _configuration(record: RunOutputs) -> str:
-    """Returns what all folds of a cross-validation have in common, the seed included."""
+    """Returns what all folds of a cross-validation have in common, the seeds included."""
     own = {key: value for key, value in settings(record).items() if key != KEY}
-    return json.dumps([own, record.summary.seed])
+    return json.dumps([own, record.summary.seed, record.summary.split_seed])
 
 
 def _name(record: RunOutputs) -> str:

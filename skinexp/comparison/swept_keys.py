@@ -11,6 +11,8 @@ Value: TypeAlias = str | int | float | bool | None
 # Keys that make no other experiment of a run: its repetition, its bookkeeping, the place of what it prepares.
 NOT_SWEPT = (
     "seed",
+    "data.split.seed",
+    "trained_on.split.seed",
     "data.split.fold",
     "objective",
     "resume",

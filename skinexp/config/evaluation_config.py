@@ -16,7 +16,7 @@ STORED = "data.preprocess"
 # Keys of the run's configuration that do not describe its network.
 NOT_THE_NETWORKS = ("data", "tracking", "resume", "overwrite")
 NOT_THE_IMAGES = ("preprocess", "cache", "workers")  # keys of its data that are the evaluation's too, or have no effect
-SPLIT = tuple(f"data.split.{key}" for key in ("train", "val", "test", "copies", "folds", "fold"))
+SPLIT = tuple(f"data.split.{key}" for key in ("train", "val", "test", "seed", "copies", "folds", "fold"))
 SOURCE = "evaluate: name the images: data=folder data.path=DIRECTORY, data=hub data.path=OWNER/NAME or data=phantom"
 
 

@@ -27,6 +27,12 @@ class Split:
         "column whose equal values stay in one part; auto: all columns that name lesions or patients, joined; "
         "null: no groups",
     )
+    seed: int | None = number(
+        None,
+        "seed of which images there are and in which part: generated images, data.limit, copies, and the split; null: "
+        "the run's seed, so that each seed has another split",
+        ge=0,
+    )
     copies: bool = option(True, "with groups, copies of an image that the audit finds stay in one part as well")
     folds: int | None = option(None, "number of folds of a cross-validation, 2 or more; null or 0: a single split")
     fold: int | None = option(None, "the fold that is tested, counted from 0; all of them in a sweep: fold=0,1,2,3,4")
@@ -345,7 +351,11 @@ class Health:
 class Config:
     """All settings of an experiment."""
 
-    seed: int = number(0, "seed of everything random: split, initial weights, order, augmentation", ge=0)
+    seed: int = number(
+        0,
+        "seed of everything random: split (unless data.split.seed is set), initial weights, order, augmentation",
+        ge=0,
+    )
     objective: str = choice(
         "val/roc_auc",
         "val/average_precision",
@@ -369,6 +379,11 @@ class Config:
     explain: Explain = field(default_factory=Explain)
     evaluate: Evaluate = field(default_factory=Evaluate)
     health: Health = field(default_factory=Health)
+
+    @property
+    def data_seed(self) -> int:
+        """The seed of the images and their split: `data.split.seed`, or else `seed`."""
+        return self.seed if self.data.split.seed is None else self.data.split.seed
 
 
 @dataclass(frozen=True)

@@ -248,6 +248,12 @@ class RunSummary:
         return seed if isinstance(seed, int) else None
 
     @property
+    def split_seed(self) -> int | None:
+        """The seed of the split that the network was trained on: `data.split.seed`, or else the run's seed."""
+        own = self.setting("trained_on.split.seed" if self.evaluates else "data.split.seed")
+        return own if isinstance(own, int) else self.seed
+
+    @property
     def folds(self) -> int | None:
         """How many folds the cross-validation has that the run belongs to; None if it belongs to none."""
         folds = self.setting("data.split.folds")

@@ -60,7 +60,7 @@ def write_card(
         bad: path and reason of each image that cannot be used; None if the images were not prepared.
     """
     data = config.data
-    source = data.path or f"data={data.name} seed={config.seed}"
+    source = data.path or f"data={data.name} seed={config.data_seed}"
     options = {} if bad is None else dataclasses.asdict(data.preprocess)
     about = data_card.About(source, provenance.command_line(), facts, bad or {})
     card = data_card.render(table, findings, options, about)

@@ -57,14 +57,14 @@ def load_dataset(
     """
     with stage("data"):
         require_usable(Path(config.data.cache))
-        table = load_table(config.data, config.seed, load)
+        table = load_table(config.data, config.data_seed, load)
     with stage("prepare"):
         prepared = prepare(table, config.data)
     with stage("audit"):
         findings = audit.audit_prepared(prepared, config.data)
         prepared, findings = audit.apply_findings(prepared, findings, config.data)
     with stage("split"):
-        parts = split(prepared.table.frame, config.data.split, config.seed)
+        parts = split(prepared.table.frame, config.data.split, config.data_seed)
         prepared = prepared.with_split(parts)
         findings = audit.with_split_findings(findings, prepared.table.frame, config.data)
         audit.refuse_leakage(findings, config.data)

@@ -45,7 +45,7 @@ def run(name: str, overrides: list[str], output: Path | None = None, uri: str | 
     from skinexp.data.sources import registry
 
     require_usable(Path(config.data.cache))
-    table = registry.load(config.data, config.seed, one_class=True)
+    table = registry.load(config.data, config.data_seed, one_class=True)
     directory = _directory(output)
     log = directory / run_files.EVALUATE_LOG
     with terminal.messages_shown(log), invocation.log_failure(log), terminal.libraries_write_to(log):

@@ -239,3 +239,14 @@ def test_consecutive_cohorts_are_simulated_and_written_between_their_marks(tmp_p
     assert text.startswith("before\n")
     assert text.endswith("<!-- sampling: end -->\nafter\n")
     assert "| `calibration_intercept` |" in text
+
+
+@pytest.mark.slow
+def test_configurations_over_seeds_are_simulated_and_written_between_their_marks(tmp_path):
+    page = tmp_path / "intervals.md"
+    page.write_text("before\n<!-- seed tests: begin -->\nold\n<!-- seed tests: end -->\nafter\n")
+    kept("seed_tests", f"--studies 2 --only resplits --docs {page}", tmp_path)
+    text = page.read_text()
+    assert text.startswith("before\n")
+    assert text.endswith("<!-- seed tests: end -->\nafter\n")
+    assert "| resplits of one data set | luck of seeds |" in text
