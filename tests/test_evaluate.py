@@ -28,6 +28,7 @@ REFUSED = [  # what is typed, how the sentence begins, what else it says
     ("run model=mobilenet data=phantom", "model=mobilenet: ", "only data=OPTION"),
     ("run data=phantom data.preprocess.size=64", "data.preprocess.size=64: ", "as the model's training images were"),
     ("run data=phantom data.split.folds=5", "data.split.folds=5: ", "nothing is split"),
+    ("run data=phantom data.split.seed=5", "data.split.seed=5: ", "nothing is split"),
     ("run data.path=somewhere", "evaluate: name the images", "data=folder data.path=DIRECTORY"),
     ("run", "evaluate: name the images", "data=phantom"),
     ("data=phantom", "evaluate: name a run", "--help"),
