@@ -69,7 +69,7 @@ class RepeatedRun:
 
 
 def repetition(record: RunOutputs) -> Repetition | None:
-    """Returns what tells runs of one configuration apart; None if the run's seed is unknown."""
+    """Returns in what runs of one configuration differ; None if the run's seed is unknown."""
     seed = record.summary.seed
     return None if seed is None else (seed, record.summary.split_seed)
 

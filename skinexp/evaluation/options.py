@@ -24,7 +24,7 @@ class EvaluationOptions:
         seed: of the resamples.
         risk_threshold: the risk from which on a lesion should be excised, 0 to 1, exclusive: the price of a false
             positive in every net benefit. Without, a net benefit has the price of its own threshold.
-        sampling: `case_control` (the test images have so many malignant ones because somebody chose so) or `cohort`
+        sampling: `case_control` (a study chose how many malignant images there are) or `cohort`
             (they were found so: another sample has another number): what varies in resamples.
 
     Raises:

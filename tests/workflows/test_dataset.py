@@ -99,7 +99,7 @@ def test_all_images_of_an_external_set_are_test_images(with_given_split):
     assert "split" not in table.frame
 
 
-def tested(config):
+def images_of_test(config):
     """The images of the test part, with their content."""
     rows = frame(load_dataset(without_audit(config)))
     return rows.loc[rows["split"] == "test", "sha256"].tolist()
@@ -108,7 +108,7 @@ def tested(config):
 def test_with_a_seed_of_its_own_the_split_is_that_of_another_seed(phantoms):
     split = replace(phantoms.data.split, seed=0)
     fixed = replace(phantoms, seed=1, data=replace(phantoms.data, split=split))
-    assert tested(fixed) == tested(phantoms) != tested(replace(phantoms, seed=1))
+    assert images_of_test(fixed) == images_of_test(phantoms) != images_of_test(replace(phantoms, seed=1))
 
 
 def test_what_is_said_of_the_sampling_is_what_intervals_make_of_it(phantoms):
