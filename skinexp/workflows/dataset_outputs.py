@@ -54,7 +54,7 @@ def summarise_dataset(prepared: Prepared, facts: Mapping[str, str], sampling: Sa
             grouped_by=table.grouped_by,
             truth=table.truth or {},
             facts=dict(facts),
-            sampling=sampling and sampling.design,
+            sampling=None if sampling is None else sampling.design,
         ),
     }
 

@@ -36,15 +36,17 @@ class Calibrator:
         """Returns calibrated probabilities, of the shape of the logits; NaN stays NaN."""
         array, given = np.asarray(logits, dtype=np.float64), self.parameters
         if self.method == "logistic":
-            return expit(given["slope"] * array + given["intercept"])
+            return expit(np.asarray(given["slope"]) * array + np.asarray(given["intercept"]))
         if self.method == "temperature":
             return expit(array / given["temperature"])
         if self.method == "isotonic":
             return np.interp(array, np.array(given["logits"]), np.array(given["probabilities"]))
         if self.method == "beta":
-            # The logarithm of the probability, and minus that of its complement.
-            parts = (given["a"], -np.logaddexp(0, -array)), (given["b"], np.logaddexp(0, array))
-            return expit(sum(weight * part for weight, part in parts if weight) + given["c"])
+            below, above, shift = (np.asarray(given[name]) for name in "abc")
+            # The logarithm of the probability, and minus that of its complement; 0 times infinity would be NaN.
+            low = -np.logaddexp(0, -array) * below if below else np.zeros_like(array)
+            high = np.logaddexp(0, array) * above if above else np.zeros_like(array)
+            return expit(low + high + shift)
         return expit(array)
 
     def to_dict(self) -> dict[str, Any]:
@@ -152,7 +154,9 @@ def _beta(labels: NDArray[np.int64], logits: NDArray[np.float64]) -> Calibrator:
 
     start = np.array([line[0], line[0], line[1]]) * unit
     bounds = [(0, None), (0, None), (None, None)]  # a negative a or b would turn images round
-    found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options=CLOSE_ENOUGH).x
+    found: NDArray[np.float64] = minimize(  # type: ignore[call-overload]
+        loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options=CLOSE_ENOUGH
+    ).x
     best = found if np.isfinite(found).all() and found[:2].sum() > 0 and loss(found)[0] <= loss(start)[0] else start
     return Calibrator("beta", dict(zip("abc", (best / unit).tolist(), strict=True)))
 
