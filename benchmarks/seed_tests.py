@@ -24,6 +24,7 @@ from skinexp.evaluation.intervals.delong import auc_components, difference_compo
 from skinexp.evaluation.paired.configuration_test import (
     ConfigurationTest,
     independent_test,
+    on_all_groups,
     resplit_test,
     same_images_test,
 )
@@ -73,7 +74,7 @@ def study(design: Design, generator: np.random.Generator) -> tuple[Configuration
     malignant, benign = SIZES[design.situation]
     labels = np.repeat([0, 1], [benign, malignant])
     shared, lucky = generator.normal(size=len(labels)), generator.normal(size=(2, len(labels)))
-    differences, components = [], []
+    differences, components, parts = [], [], []
     for _ in range(design.seeds):
         part = _test_part(labels, generator) if design.situation == RESPLITS else np.arange(len(labels))
         found = []
@@ -85,8 +86,10 @@ def study(design: Design, generator: np.random.Generator) -> tuple[Configuration
         (area_a, of_a), (area_b, of_b) = found
         differences.append(area_a - area_b)
         components.append(difference_components(of_a, of_b))
+        parts.append(np.char.zfill(part.astype(str), 6))
     if design.situation == RESPLITS:
-        return resplit_test(differences, TEST / TRAIN), independent_test(differences)
+        on_all = on_all_groups(components, parts)
+        return resplit_test(differences, TEST, TRAIN, on_all), independent_test(differences)
     return same_images_test(differences, components), independent_test(differences)
 
 
@@ -96,7 +99,7 @@ def _test_part(labels: np.ndarray, generator: np.random.Generator) -> np.ndarray
         generator.permutation(np.flatnonzero(labels == label))[: round(TEST * int((labels == label).sum()))]
         for label in (0, 1)
     ]
-    return np.concatenate(drawn)
+    return np.sort(np.concatenate(drawn))
 
 
 def simulate(design: Design, studies: int) -> dict[str, float]:

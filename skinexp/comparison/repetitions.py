@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
 from skinexp.evaluation.cases import why_undefined
 from skinexp.evaluation.intervals.delong import Components, auc_components, difference_components
@@ -13,6 +14,7 @@ from skinexp.evaluation.paired.configuration_test import (
     TOO_FEW_SEEDS,
     ConfigurationTest,
     independent_test,
+    on_all_groups,
     resplit_test,
     same_images_test,
     untested,
@@ -43,7 +45,7 @@ class RepeatedRun:
 
     @cached_property
     def components(self) -> Components | None:
-        """What each group of test images adds to the error of the area; None if there is no area."""
+        """What each group of test images adds to the error of the area, by name; None if there is no area."""
         test = self.record.test
         if test is None or why_undefined(test["label"], test["logit"]):
             return None
@@ -60,12 +62,18 @@ class RepeatedRun:
         """Digests of the data set and of the test images; None if they are unknown."""
         return self.record.summary.data_digest, self.record.summary.test_digest
 
+    @cached_property
+    def groups(self) -> NDArray[np.str_]:
+        """The names of the groups of test images, in the order of `components`."""
+        return np.unique(groups_of(self.record.test)) if self.record.test is not None else np.array([], dtype=str)
+
     @property
-    def test_to_train(self) -> float:
-        """Number of test images over number of training images; NaN if it is unknown."""
+    def shares(self) -> tuple[float, float]:
+        """Shares of the images in test and training; NaN if they are unknown."""
         counts = self.record.summary.data.counts if self.record.summary.data else {}
-        test, train = (sum(counts.get(part, {}).values()) for part in ("test", "train"))
-        return test / train if test and train else math.nan
+        test, val, train = (sum(counts.get(part, {}).values()) for part in ("test", "val", "train"))
+        images = test + val + train
+        return (test / images, train / images) if test and train else (math.nan, math.nan)
 
 
 def repetition(record: RunOutputs) -> Repetition | None:
@@ -91,15 +99,28 @@ def compare_configurations(
         return same_images_test(differences, components)
     if _are_independent(pairs):
         return independent_test(differences)
-    by_split: dict[tuple[str | None, ...], list[float]] = {}
-    for pair, difference in zip(pairs, differences, strict=True):
-        by_split.setdefault(tuple(one.images[1] for one in pair), []).append(difference)
-    ratios = [one.test_to_train for pair in pairs for one in pair]
-    if any(map(math.isnan, ratios)) or any(None in digests for digests in by_split):
+    if any(math.isnan(share) for pair in pairs for one in pair for share in one.shares):
+        return untested(differences, UNKNOWN_IMAGES)
+    by_split: dict[tuple[str | None, ...], list[int]] = {}
+    for place, pair in enumerate(pairs):
+        by_split.setdefault(tuple(one.images[1] for one in pair), []).append(place)
+    if any(None in digests for digests in by_split):
         return untested(differences, UNKNOWN_IMAGES)
     if len(by_split) == 1:  # their spread does not show the luck of the images, and nothing else does
         return untested(differences, NOT_COMPARABLE)
-    return resplit_test([float(np.mean(of_split)) for of_split in by_split.values()], max(ratios))
+    means = [float(np.mean([differences[place] for place in places])) for places in by_split.values()]
+    test_share, train_share = pairs[0][0].shares
+    return resplit_test(means, test_share, train_share, _by_split(pairs) if len(means) == len(pairs) else None)
+
+
+def _by_split(pairs: list[tuple[RepeatedRun, RepeatedRun]]) -> list[Components] | None:
+    """Returns the components of each split's difference of areas; None if they are not known for every split."""
+    found = []
+    for a, b in pairs:
+        if a.cases is None or a.cases != b.cases or a.components is None or b.components is None:
+            return None
+        found.append(difference_components(a.components, b.components))
+    return on_all_groups(found, [a.groups for a, _ in pairs])
 
 
 def _on_the_same_images(pairs: list[tuple[RepeatedRun, RepeatedRun]]) -> list[Components] | None:

@@ -85,24 +85,54 @@ def _mean_covariance(components: Sequence[Components]) -> float:
     return (together.variance() - sum(one.variance() for one in components)) / (seeds * (seeds - 1))
 
 
-def resplit_test(differences: ArrayLike, test_to_train: float) -> ConfigurationTest:
+def resplit_test(
+    differences: ArrayLike, test_share: float, train_share: float, components: Sequence[Components] | None = None
+) -> ConfigurationTest:
     """Tests whether two configurations differ, from several random splits of one data set.
+
+    Parts of different splits overlap, so that the differences are correlated: the variance of their mean has a part
+    that more splits do not lower. Nadeau & Bengio estimate it as the variance between splits times test over training
+    images. That is too much if the luck of seeds makes most of this variance, because seeds have nothing in common.
+    What test parts have in common shows in their shared images (DeLong's components), and what training parts have in
+    common adds to it, by Nadeau & Bengio's ratio of both: the inverse of the training share. The smaller one counts.
 
     Args:
         differences: (splits,) area of a less area of b.
-        test_to_train: number of test images over number of training images. As parts of different splits overlap, the
-            variance of the mean does not fall below this share of the variance between splits.
+        test_share: share of the images in the test part of each split.
+        train_share: share of the images in its training part.
+        components: of each split's difference of areas, by the same groups: see `on_all_groups`. Without, the
+            correction is Nadeau & Bengio's.
 
     Returns:
         A `ConfigurationTest`; without a test of fewer than two splits.
 
-    Reference: Nadeau & Bengio, Machine Learning 52 (2003).
+    Reference: Nadeau & Bengio, Machine Learning 52 (2003); DeLong et al., Biometrics 44 (1988) (covariance).
     """
     values = np.asarray(differences, dtype=np.float64)
     splits = len(values)
     if splits < 2:
         return untested(values, TOO_FEW_SEEDS)
-    return _tested(values, (1 / splits + test_to_train) * float(values.var(ddof=1)), splits - 1, RESPLITS)
+    between = float(values.var(ddof=1))
+    in_common = test_share / train_share * between
+    if components is not None and not math.isnan(shared := _mean_covariance(components)):
+        in_common = min(in_common, max(0.0, shared) / train_share)
+    return _tested(values, between / splits + in_common, splits - 1, RESPLITS)
+
+
+def on_all_groups(components: Sequence[Components], names: Sequence[NDArray[np.str_]]) -> list[Components]:
+    """Returns components of different test parts by the same groups: those of all parts together.
+
+    Args:
+        components: of each test part.
+        names: of its groups, sorted, as the components have them.
+    """
+    everyone = np.unique(np.concatenate(names))
+    found = []
+    for one, own in zip(components, names, strict=True):
+        parts = np.zeros((2, len(everyone)))
+        parts[:, np.searchsorted(everyone, own)] = one.malignant, one.benign
+        found.append(Components(parts[0], parts[1], one.with_malignant, one.with_benign))
+    return found
 
 
 def independent_test(differences: ArrayLike) -> ConfigurationTest:

@@ -10,8 +10,13 @@ import pytest
 from scipy import stats
 
 from skinexp.evaluation import delong_test
-from skinexp.evaluation.intervals.delong import auc_components, difference_components
-from skinexp.evaluation.paired.configuration_test import independent_test, resplit_test, same_images_test
+from skinexp.evaluation.intervals.delong import Components, auc_components, difference_components
+from skinexp.evaluation.paired.configuration_test import (
+    independent_test,
+    on_all_groups,
+    resplit_test,
+    same_images_test,
+)
 
 SCRIPTS = Path(__file__).parents[3] / "benchmarks"
 LABELS = np.repeat([0, 1], [60, 40])
@@ -74,13 +79,29 @@ def test_many_test_images_leave_the_paired_t_test_of_the_seeds():
 
 def test_the_corrected_resampled_t_test_is_nadeaus_and_bengios():
     differences = np.array([0.02, 0.05, 0.01, 0.04, 0.03])
-    found = resplit_test(differences, 15 / 70)
+    found = resplit_test(differences, 0.15, 0.70)
     statistic = differences.mean() / math.sqrt((1 / 5 + 15 / 70) * differences.var(ddof=1))
     assert found.p_value == pytest.approx(2 * stats.t.sf(statistic, 4))
     assert independent_test(differences).p_value == pytest.approx(stats.ttest_1samp(differences, 0).pvalue)
 
 
-@pytest.mark.parametrize("test", [lambda values: resplit_test(values, 0.2), independent_test])
+def test_splits_that_share_no_luck_of_images_have_the_t_test_and_those_that_do_at_most_nadeaus_correction():
+    differences, none = [0.02, 0.05, 0.01], np.zeros(4)
+    apart = [Components(part, none, 4, 4) for part in np.eye(4)[:3]]
+    alike = [Components(np.ones(4), none, 4, 4)] * 3
+    plain, corrected = independent_test(differences), resplit_test(differences, 0.15, 0.70)
+    assert resplit_test(differences, 0.15, 0.70, apart).p_value == pytest.approx(plain.p_value)
+    assert resplit_test(differences, 0.15, 0.70, alike).p_value == pytest.approx(corrected.p_value)
+
+
+def test_components_of_other_test_parts_are_put_under_the_same_groups():
+    parts = [Components(np.array([1.0, 2.0]), np.array([3.0, 4.0]), 2, 2) for _ in range(2)]
+    one, other = on_all_groups(parts, [np.array(["a", "c"]), np.array(["b", "c"])])
+    assert (one.malignant.tolist(), other.malignant.tolist()) == ([1, 0, 2], [0, 1, 2])
+    assert (one.benign.tolist(), other.benign.tolist()) == ([3, 0, 4], [0, 3, 4])
+
+
+@pytest.mark.parametrize("test", [lambda values: resplit_test(values, 0.2, 0.7), independent_test])
 def test_without_spread_there_is_no_statement_but_on_equal_configurations(test):
     assert math.isnan(test([0.1, 0.1, 0.1]).p_value)
     assert test([0.0, 0.0]).p_value == 1
