@@ -154,7 +154,7 @@ def _tested(values: NDArray[np.float64], variance: float, freedom: float, test: 
         return _without_spread(values)
     half = float(t.ppf((1 + LEVEL) / 2, freedom)) * error
     p_value = float(2 * t.sf(abs(mean) / error, freedom))
-    return ConfigurationTest(mean, mean - half, mean + half, p_value, len(values), test)
+    return ConfigurationTest(mean, max(-1.0, mean - half), min(1.0, mean + half), p_value, len(values), test)
 
 
 def _without_spread(values: NDArray[np.float64]) -> ConfigurationTest:
