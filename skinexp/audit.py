@@ -12,7 +12,7 @@ def audit(config: Config, directory: Path, about: dict[str, Any]) -> None:
     """Audits the images of a configuration; see `workflows.auditing`."""
     from skinexp.data.sources import registry  # later than --help: this brings pandas
 
-    table = registry.load(config.data, config.seed)  # before what takes long to import
+    table = registry.load(config.data, config.data_seed)  # before what takes long to import
 
     from skinexp.workflows import auditing
 

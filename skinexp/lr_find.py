@@ -12,7 +12,7 @@ def find_learning_rate(config: RangeTest, directory: Path, about: dict[str, Any]
     """Runs a learning-rate range test; see `workflows.lr_range_test`."""
     from skinexp.data.sources import registry
 
-    table = registry.load(config.data, config.seed)  # before the backend, whose import takes long
+    table = registry.load(config.data, config.data_seed)  # before the backend, whose import takes long
 
     from skinexp import compute
 

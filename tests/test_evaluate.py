@@ -22,12 +22,13 @@ REFUSED = [  # what is typed, how the sentence begins, what else it says
     (
         "run optim.lr=1 data=phantom",
         "optim.lr=1: ",
-        "only data=OPTION, data.KEY=VALUE, seed=N, evaluate.prevalence=SHARE and "
-        "evaluate.risk_threshold=RISK are accepted",
+        "only data=OPTION, data.KEY=VALUE, seed=N, evaluate.prevalence=SHARE, "
+        "evaluate.risk_threshold=RISK and evaluate.sampling=DESIGN are accepted",
     ),
     ("run model=mobilenet data=phantom", "model=mobilenet: ", "only data=OPTION"),
     ("run data=phantom data.preprocess.size=64", "data.preprocess.size=64: ", "as the model's training images were"),
     ("run data=phantom data.split.folds=5", "data.split.folds=5: ", "nothing is split"),
+    ("run data=phantom data.split.seed=5", "data.split.seed=5: ", "nothing is split"),
     ("run data.path=somewhere", "evaluate: name the images", "data=folder data.path=DIRECTORY"),
     ("run", "evaluate: name the images", "data=phantom"),
     ("data=phantom", "evaluate: name a run", "--help"),
@@ -186,3 +187,12 @@ def test_the_price_of_a_false_positive_is_that_of_the_run_unless_the_command_sta
         config = match_run(compose_evaluation(words), words, Preprocess(), trained)
         assert (config.evaluate.risk_threshold, config.evaluate.threshold) == (expected, "cost:10")
         assert evaluation_config.settings(config, trained)["evaluate"]["risk_threshold"] == expected
+
+
+@pytest.mark.parametrize(("words", "expected"), [([], "auto"), (["evaluate.sampling=cohort"], "cohort")])
+def test_how_images_were_collected_is_not_taken_from_the_run_which_had_others(words, expected):
+    trained = {"config": {"evaluate": {"sampling": "case_control"}}}
+    words = ["data=phantom", *words]
+    config = match_run(compose_evaluation(words), words, Preprocess(), trained)
+    assert config.evaluate.sampling == expected
+    assert evaluation_config.settings(config, trained)["evaluate"]["sampling"] == expected

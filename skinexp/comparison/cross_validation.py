@@ -9,7 +9,7 @@ from copy import deepcopy
 from dataclasses import dataclass, replace
 from typing import Any
 
-from skinexp.comparison.decisions import PREVALENCE, RISK_THRESHOLD, is_calibrated, with_calibrated
+from skinexp.comparison.decisions import PREVALENCE, RISK_THRESHOLD, is_calibrated, sampling_of, with_calibrated
 from skinexp.comparison.swept_keys import settings
 from skinexp.core.digest import digest
 from skinexp.core.number_format import ABSENT, three_decimals
@@ -86,6 +86,7 @@ def with_pooled_scores(record: RunOutputs) -> RunOutputs:
         prevalence=stated(PREVALENCE),
         resamples=RESAMPLES,
         risk_threshold=stated(RISK_THRESHOLD),
+        sampling=sampling_of([record]),
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what is undefined is shown as such
@@ -96,9 +97,9 @@ def with_pooled_scores(record: RunOutputs) -> RunOutputs:
 
 
 def _configuration(record: RunOutputs) -> str:
-    """Returns what all folds of a cross-validation have in common, the seed included."""
+    """Returns what all folds of a cross-validation have in common, the seeds included."""
     own = {key: value for key, value in settings(record).items() if key != KEY}
-    return json.dumps([own, record.summary.seed])
+    return json.dumps([own, record.summary.seed, record.summary.split_seed])
 
 
 def _name(record: RunOutputs) -> str:

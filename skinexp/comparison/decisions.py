@@ -9,9 +9,16 @@ import pandas as pd
 from skinexp.core.number_format import listing, three_decimals
 from skinexp.evaluation import calibrated_probabilities, predicted_labels
 from skinexp.evaluation.decision.calibration import Calibrator
+from skinexp.evaluation.intervals.resampling import CASE_CONTROL, COHORT
 from skinexp.runs.run_outputs import RunOutputs
 
 HALF = 0.5
+METHODS = {
+    "logistic": "logistic recalibration",
+    "temperature": "temperature scaling",
+    "isotonic": "isotonic regression",
+    "beta": "beta calibration",
+}
 PREVALENCE, RISK_THRESHOLD = "evaluate.prevalence", "evaluate.risk_threshold"
 
 
@@ -24,11 +31,13 @@ class Decisions:
             predicted malignant if it is at least `threshold`.
         is_calibrated: whether these probabilities differ from the uncalibrated ones.
         is_chosen: whether the threshold was chosen on validation images; else it is 0.5.
+        method: of the calibration, in words; empty if it is not known.
     """
 
     table: pd.DataFrame
     is_calibrated: bool
     is_chosen: bool
+    method: str = ""
 
     @property
     def predicted(self) -> pd.DataFrame:
@@ -57,6 +66,15 @@ def with_calibrated(record: RunOutputs) -> pd.DataFrame | None:
     return table.assign(calibrated=probabilities, threshold=threshold)
 
 
+def calibration_method(record: RunOutputs) -> str:
+    """Returns the method of a run's calibration in words; empty if it is not known.
+
+    The folds of a cross-validation have calibrations of their own, by the method that their configuration names.
+    """
+    method = record.summary.calibration.get("method") or record.summary.setting("evaluate.calibration")
+    return METHODS.get(str(method), "")
+
+
 def is_calibrated(test: pd.DataFrame) -> bool:
     """Returns whether calibrated probabilities differ from the uncalibrated ones."""
     return not np.allclose(test["calibrated"], test["probability"], atol=1e-6, equal_nan=True)
@@ -70,16 +88,19 @@ def run_decisions(records: Sequence[RunOutputs]) -> dict[str, Decisions]:
             test = table[table["split"] == "test"]
             decided = test.assign(probability=test["calibrated"], threshold=test["threshold"].fillna(HALF))
             is_chosen = bool(test["threshold"].notna().all())
-            found[record.name] = Decisions(decided.drop(columns="calibrated"), is_calibrated(test), is_chosen)
+            method = calibration_method(record)
+            found[record.name] = Decisions(decided.drop(columns="calibrated"), is_calibrated(test), is_chosen, method)
     return found
 
 
 def calibration_sentence(found: Mapping[str, Decisions]) -> str:
-    """Returns a sentence for a caption: whether these probabilities are calibrated."""
+    """Returns a sentence for a caption: whether these probabilities are calibrated, by what and on what."""
     uncalibrated = [name for name, one in found.items() if not one.is_calibrated]
     if len(uncalibrated) == len(found):
         return "Probabilities are uncalibrated."
-    return f"Probabilities are calibrated on validation images{_except('uncalibrated', uncalibrated)}."
+    methods = dict.fromkeys(one.method for one in found.values() if one.is_calibrated)
+    by = f"by {listing(list(methods))} " if all(methods) else ""
+    return f"Probabilities are calibrated {by}on validation images{_except('uncalibrated', uncalibrated)}."
 
 
 def threshold_text(found: Mapping[str, Decisions]) -> str:
@@ -104,3 +125,28 @@ def shared_setting(records: Sequence[RunOutputs], key: str) -> float | None:
 def shared_risk_threshold(records: Sequence[RunOutputs]) -> float | None:
     """Returns the risk threshold of all runs, at whose odds their net benefits can be compared; None without one."""
     return shared_setting(records, RISK_THRESHOLD)
+
+
+def sampling_of(records: Sequence[RunOutputs]) -> str:
+    """Returns how resamples of these runs' test images are drawn: `cohort` if any run says so, else `case_control`.
+
+    The intervals of a cohort are the wider ones. Runs of earlier versions fixed the number of malignant images.
+    """
+    said = {record.summary.data.sampling for record in records if record.finished and record.summary.data}
+    return COHORT if COHORT in said else CASE_CONTROL
+
+
+def sampling_sentence(records: Sequence[RunOutputs]) -> str:
+    """Returns a sentence for the page: what varies in the resamples of these runs' test images."""
+    designs = dict.fromkeys(sampling_of([record]) for record in records if record.finished)
+    sentences = {
+        CASE_CONTROL: "resamples hold as many malignant images as the test set (case-control sampling)",
+        COHORT: "the number of malignant images varies from resample to resample (cohort sampling)",
+    }
+    if len(designs) == 1:
+        return f"In intervals, {sentences[next(iter(designs))]}; evaluate.sampling states another one."
+    by_design = {
+        design: listing([record.name for record in records if record.finished and sampling_of([record]) == design])
+        for design in designs
+    }
+    return "In intervals, " + "; ".join(f"{sentences[design]}: {names}" for design, names in by_design.items()) + "."

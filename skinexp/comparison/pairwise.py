@@ -7,7 +7,13 @@ from dataclasses import dataclass, field
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from skinexp.comparison.decisions import Decisions, calibration_sentence, shared_risk_threshold, threshold_text
+from skinexp.comparison.decisions import (
+    Decisions,
+    calibration_sentence,
+    sampling_of,
+    shared_risk_threshold,
+    threshold_text,
+)
 from skinexp.evaluation import compare_pairs, score_differences
 from skinexp.evaluation.paired.model_pairs import PAIR_COLUMNS
 from skinexp.evaluation.paired.score_differences import COLUMNS
@@ -68,14 +74,16 @@ def pairwise_tests(records: Sequence[RunOutputs], decisions: Mapping[str, Decisi
     if len(found) < 2:
         return PairwiseTests()
     best = dict(list(found.items())[:MOST_RUNS])
-    risk_threshold = shared_risk_threshold(records)
+    risk_threshold, sampling = shared_risk_threshold(records), sampling_of(records)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what is undefined is shown as such
             # Resamples are for the best runs alone; DeLong's interval needs none.
             tests = compare_pairs(*_tables(found), resamples=0)
             with threadpool_limits(1):  # small products: threads wait for each other longer than they compute
-                differences = score_differences(*_tables(best), resamples=RESAMPLES, risk_threshold=risk_threshold)
+                differences = score_differences(
+                    *_tables(best), resamples=RESAMPLES, risk_threshold=risk_threshold, sampling=sampling
+                )
     except ValueError as error:
         return PairwiseTests(refusal=str(error))
     basis = f"{calibration_sentence(found)} Classes are predicted at {threshold_text(found)}."

@@ -1,15 +1,18 @@
-"""Runs that differ in their seed alone: a summary of each configuration, and configurations compared seed by seed."""
+"""Runs that differ in their seeds alone: a summary of each configuration, and all pairs of configurations compared."""
 
 import json
 import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 from skinexp.comparison.pairwise import ALPHA
+from skinexp.comparison.repetitions import RepeatedRun, Repetition, compare_configurations, repetition
 from skinexp.comparison.swept_keys import Value, settings, swept_keys
-from skinexp.core.number_format import limits_text, p_value_equation, three_decimals
-from skinexp.evaluation import SeedComparison, SeedSummary, compare_seeds, holm, summarise_seeds
+from skinexp.core.number_format import counted, limits_text, p_value_equation, three_decimals
+from skinexp.evaluation import SeedSummary, holm, summarise_seeds
+from skinexp.evaluation.paired.configuration_test import ConfigurationTest
 from skinexp.runs.run_outputs import RunOutputs
 
 
@@ -21,13 +24,16 @@ class RepeatedConfiguration:
         name: the runs' name, without the seed.
         summary: of the test ROC-AUC.
         behind: the best configuration less this one, seed by seed; None for the best itself.
-        p_holm: of that difference, adjusted for all comparisons; NaN if there is none.
+        p_holm: of that difference, adjusted for all pairs of configurations, because the best one was picked by the
+            same images and seeds; NaN if there is none.
+        tested: how many pairs of configurations were tested.
     """
 
     name: str
     summary: SeedSummary
-    behind: SeedComparison | None = None
+    behind: ConfigurationTest | None = None
     p_holm: float = math.nan
+    tested: int = 0
 
     @property
     def is_significant(self) -> bool:
@@ -37,18 +43,21 @@ class RepeatedConfiguration:
 
 def repeated_configurations(records: Sequence[RunOutputs]) -> list[RepeatedConfiguration]:
     """Returns configurations over their seeds, the highest mean first; none if no configuration has two seeds."""
-    areas = _areas(records)
-    if not any(len(by_seed) > 1 for by_seed in areas.values()):
+    runs = _runs(records)
+    if not any(len(by_seed) > 1 for by_seed in runs.values()):
         return []
-    summaries = {name: summarise_seeds(list(by_seed.values())) for name, by_seed in areas.items()}
-    best, *others = sorted(summaries, key=lambda name: -summaries[name].mean)
-    behind = [compare_seeds(areas[best], areas[name]) for name in others]
-    adjusted = holm([comparison.p_value for comparison in behind])
+    summaries = {
+        name: summarise_seeds([run.record.roc_auc for run in by_seed.values()]) for name, by_seed in runs.items()
+    }
+    best, *others = ranked = sorted(summaries, key=lambda name: -summaries[name].mean)
+    pairs = {(a, b): compare_configurations(runs[a], runs[b]) for a, b in combinations(ranked, 2)}
+    adjusted = dict(zip(pairs, holm([found.p_value for found in pairs.values()]).tolist(), strict=True))
+    tested = sum(not math.isnan(found.p_value) for found in pairs.values())
     return [
         RepeatedConfiguration(best, summaries[best]),
         *(
-            RepeatedConfiguration(name, summaries[name], comparison, float(p_holm))
-            for name, comparison, p_holm in zip(others, behind, adjusted, strict=True)
+            RepeatedConfiguration(name, summaries[name], pairs[best, name], adjusted[best, name], tested)
+            for name in others
         ),
     ]
 
@@ -65,30 +74,28 @@ def seed_sentences(repeated: Sequence[RepeatedConfiguration]) -> list[str]:
         return [f"{first}."]
     second = others[0]
     if second.behind is None or math.isnan(second.behind.p_value):
-        return [f"{first}, the highest; {second.name} shares too few seeds with it for a test."]
-    adjusted = f", Holm-adjusted for {len(others)} comparisons" if len(others) > 1 else ""
+        why = second.behind.test.removeprefix("none: ") if second.behind else ""
+        return [f"{first}, the highest; its difference from {second.name} was not tested: {why}."]
+    adjusted = f", Holm-adjusted for {counted(second.tested, 'pair')} of configurations" if second.tested > 1 else ""
     limits = limits_text(second.behind.low, second.behind.high)
     interval = f", 95 % CI {limits}" if limits else ""
     verdict = "significantly higher than" if second.is_significant else "not significantly different from"
     return [
         f"{first}, {verdict} that of {second.name} (mean difference between runs of the same seed "
         f"{three_decimals(second.behind.difference)}{interval}; "
-        f"{p_value_equation(second.p_holm)}, paired t-test on {second.behind.seeds} seeds{adjusted})."
+        f"{p_value_equation(second.p_holm)}, {second.behind.test}, {second.behind.seeds} seeds{adjusted})."
     ]
 
 
-def _areas(records: Sequence[RunOutputs]) -> dict[str, dict[int, float]]:
-    """Returns the test ROC-AUC of each seed by the name of its configuration."""
-    groups: dict[str, dict[int, RunOutputs]] = {}
+def _runs(records: Sequence[RunOutputs]) -> dict[str, dict[Repetition, RepeatedRun]]:
+    """Returns the run of each seed by the name of its configuration."""
+    groups: dict[str, dict[Repetition, RepeatedRun]] = {}
     for record in records:
-        own, seed = settings(record), record.summary.seed
-        if record.finished and record.fold is None and own and isinstance(seed, int) and not math.isnan(record.roc_auc):
-            groups.setdefault(json.dumps(own, sort_keys=True), {})[seed] = record
-    names = _names([next(iter(members.values())) for members in groups.values()])
-    return {
-        name: {seed: record.roc_auc for seed, record in members.items()}
-        for name, members in zip(names, groups.values(), strict=True)
-    }
+        own, seeds = settings(record), repetition(record)
+        if record.finished and record.fold is None and own and seeds and not math.isnan(record.roc_auc):
+            groups.setdefault(json.dumps(own, sort_keys=True), {})[seeds] = RepeatedRun(record)
+    names = _names([next(iter(members.values())).record for members in groups.values()])
+    return dict(zip(names, groups.values(), strict=True))
 
 
 def _names(records: Sequence[RunOutputs]) -> list[str]:
@@ -124,7 +131,7 @@ def _typed(value: Value) -> str:
 
 
 def _name(record: RunOutputs) -> str:
-    """Returns the run's overrides without its seed, or its model's name if none are left; on which images, at the end.
+    """Returns the run's overrides without its seeds, or its model's name if none are left; on which images, at the end.
 
     It begins with the run's own name: that of the record may be numbered, and this one stands for several.
     """
@@ -132,6 +139,6 @@ def _name(record: RunOutputs) -> str:
     evaluated, model = record.summary.evaluates, record.summary.model
     overrides = (evaluated and evaluated.name) or name
     images = name.removeprefix(overrides)
-    rest = re.sub(r"(^|[\s,])\+*seed=[^\s,]+", r"\1", overrides)
+    rest = re.sub(r"(^|[\s,])\+*(data\.split\.)?seed=[^\s,]+", r"\1", overrides)
     rest = re.sub(r"([\s,])[\s,]+", r"\1", rest).strip(" ,")
     return f"{rest or (model and model.name) or overrides}{images}"

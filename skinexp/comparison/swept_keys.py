@@ -12,6 +12,8 @@ Value: TypeAlias = str | int | float | bool | None
 # and what is only said of its images.
 NOT_SWEPT = (
     "seed",
+    "data.split.seed",
+    "trained_on.split.seed",
     "data.split.fold",
     "objective",
     "resume",

@@ -11,13 +11,13 @@ from skinexp.config.schema import Config, Preprocess
 from skinexp.core.errors import UserError
 
 ACCEPTED = ("data", "seed")  # sections and keys of an experiment
-PREVALENCE, RISK_THRESHOLD = "evaluate.prevalence", "evaluate.risk_threshold"
-SCORED_AT = (PREVALENCE, RISK_THRESHOLD)  # accepted as well: they decide scores, and no prediction
+PREVALENCE, RISK_THRESHOLD, SAMPLING = "evaluate.prevalence", "evaluate.risk_threshold", "evaluate.sampling"
+SCORED_AT = (PREVALENCE, RISK_THRESHOLD, SAMPLING)  # accepted as well: they decide scores, and no prediction
 STORED = "data.preprocess"
 # Keys of the run's configuration that do not describe its network.
 NOT_THE_NETWORKS = ("data", "tracking", "resume", "overwrite")
 NOT_THE_IMAGES = ("preprocess", "cache", "workers")  # keys of its data that are the evaluation's too, or have no effect
-SPLIT = tuple(f"data.split.{key}" for key in ("train", "val", "test", "copies", "folds", "fold"))
+SPLIT = tuple(f"data.split.{key}" for key in ("train", "val", "test", "seed", "copies", "folds", "fold"))
 SOURCE = "evaluate: name the images: data=folder data.path=DIRECTORY, data=hub data.path=OWNER/NAME or data=phantom"
 
 
@@ -95,9 +95,11 @@ def settings(config: Config, result: Mapping[str, Any]) -> dict[str, Any]:
     trained = _trained(result)
     own = {key: value for key, value in trained.items() if key not in NOT_THE_NETWORKS}
     trained_on = {key: value for key, value in trained.get("data", {}).items() if key not in NOT_THE_IMAGES}
-    scored = {"prevalence": config.evaluate.prevalence, "risk_threshold": config.evaluate.risk_threshold}
+    scored = {
+        name: getattr(config.evaluate, name) for name in ("prevalence", "risk_threshold", "resamples", "sampling")
+    }
     return own | {
-        "evaluate": trained.get("evaluate", {}) | scored | {"resamples": config.evaluate.resamples},
+        "evaluate": trained.get("evaluate", {}) | scored,
         "data": asdict(config.data) | {"seed": config.seed},
         "trained_on": trained_on,
     }
@@ -114,7 +116,7 @@ def _refuse_other_keys(word: str) -> None:
     if name.split(".")[0].split("@")[0] not in ACCEPTED and name not in SCORED_AT:
         raise UserError(
             f"{word}: a trained model is evaluated as it is; only data=OPTION, data.KEY=VALUE, seed=N, "
-            f"{PREVALENCE}=SHARE and {RISK_THRESHOLD}=RISK are accepted"
+            f"{PREVALENCE}=SHARE, {RISK_THRESHOLD}=RISK and {SAMPLING}=DESIGN are accepted"
         )
 
 

@@ -27,6 +27,12 @@ class Split:
         "column whose equal values stay in one part; auto: all columns that name lesions or patients, joined; "
         "null: no groups",
     )
+    seed: int | None = number(
+        None,
+        "seed of which images there are and in which part: generated images, data.limit, copies, and the split; null: "
+        "the run's seed, so that each seed has another split",
+        ge=0,
+    )
     copies: bool = option(True, "with groups, copies of an image that the audit finds stay in one part as well")
     folds: int | None = option(None, "number of folds of a cross-validation, 2 or more; null or 0: a single split")
     fold: int | None = option(None, "the fold that is tested, counted from 0; all of them in a sweep: fold=0,1,2,3,4")
@@ -319,7 +325,14 @@ class Evaluate:
         "youden",
         "rule for the operating threshold: youden, sensitivity:0.9, specificity:0.9, cost:10, or a probability",
     )
-    calibration: str = choice("temperature", "isotonic", "none", help="calibration of the probabilities")
+    calibration: str = choice(
+        "logistic",
+        "temperature",
+        "isotonic",
+        "beta",
+        "none",
+        help="calibration: slope and intercept, one divisor, a rising line, three parameters, or none",
+    )
     prevalence: float | None = number(
         None,
         "share of malignant lesions where the model is to be used, for predictive values; null: no such scores",
@@ -334,6 +347,13 @@ class Evaluate:
         lt=1,
     )
     resamples: int = number(2000, "bootstrap resamples of the test images, for intervals", ge=200)
+    sampling: str = choice(
+        "auto",
+        "case_control",
+        "cohort",
+        help="how the data were collected: so many malignant and benign lesions, or one after the other, as resamples "
+        "are then drawn; auto: what the data say of themselves",
+    )
 
 
 @dataclass(frozen=True)
@@ -358,7 +378,11 @@ class Health:
 class Config:
     """All settings of an experiment."""
 
-    seed: int = number(0, "seed of everything random: split, initial weights, order, augmentation", ge=0)
+    seed: int = number(
+        0,
+        "seed of everything random: split (unless data.split.seed is set), initial weights, order, augmentation",
+        ge=0,
+    )
     objective: str = choice(
         "val/roc_auc",
         "val/average_precision",
@@ -383,6 +407,11 @@ class Config:
     evaluate: Evaluate = field(default_factory=Evaluate)
     health: Health = field(default_factory=Health)
     plan: Plan = field(default_factory=Plan)
+
+    @property
+    def data_seed(self) -> int:
+        """The seed of the images and their split: `data.split.seed`, or else `seed`."""
+        return self.seed if self.data.split.seed is None else self.data.split.seed
 
 
 @dataclass(frozen=True)

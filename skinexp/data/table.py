@@ -40,6 +40,7 @@ class Table:
         pixel_range: how the values of files with more than 8 bits a channel are scaled; None if there is no such file.
         left_out: reason -> images that were left out after the excluded classes, in the order of these steps.
         copies: changed copies among the rows, which were added on purpose.
+        sampling: `case_control` or `cohort` if the source knows how its images are collected; None if it does not.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Table:
     pixel_range: PixelRange | None = None
     left_out: dict[str, int] = field(default_factory=dict)
     copies: int = 0
+    sampling: str | None = None
 
     @property
     def digest(self) -> str:

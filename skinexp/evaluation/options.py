@@ -8,6 +8,7 @@ from skinexp.evaluation.decision.net_benefit import validate_risk_threshold
 from skinexp.evaluation.decision.prevalence import validate_prevalence
 from skinexp.evaluation.decision.threshold_rules import parse_rule
 from skinexp.evaluation.intervals.bootstrap import RESAMPLES
+from skinexp.evaluation.intervals.resampling import CASE_CONTROL, validate_sampling
 
 
 @dataclass(frozen=True)
@@ -23,9 +24,12 @@ class EvaluationOptions:
         seed: of the resamples.
         risk_threshold: the risk from which on a lesion should be excised, 0 to 1, exclusive: the price of a false
             positive in every net benefit. Without, a net benefit has the price of its own threshold.
+        sampling: `case_control` (a study chose how many malignant images there are) or `cohort`
+            (they were found so: another sample has another number): what varies in resamples.
 
     Raises:
-        ValueError: if the rule or the method is unknown, or the prevalence or the risk threshold is out of range.
+        ValueError: if the rule, the method or the sampling is unknown, or the prevalence or the risk threshold is out
+            of range.
     """
 
     threshold: str | float = "youden"
@@ -34,11 +38,13 @@ class EvaluationOptions:
     resamples: int = RESAMPLES
     seed: int = 0
     risk_threshold: float | None = None
+    sampling: str = CASE_CONTROL
 
     def __post_init__(self) -> None:
         """Refuses a mistake before anything is computed."""
         parse_rule(self.threshold)
         validate_calibration_method(self.calibration)
+        validate_sampling(self.sampling)
         if self.prevalence is not None:
             validate_prevalence(self.prevalence)
         if self.risk_threshold is not None:

@@ -10,11 +10,12 @@ from scipy.special import logit
 
 from skinexp.evaluation.cases import why_undefined
 from skinexp.evaluation.decision.prevalence import at_prevalence, probabilities_at_prevalence
-from skinexp.evaluation.intervals.bootstrap import Bootstrap, Resampling, bootstrap
+from skinexp.evaluation.intervals.bootstrap import Bootstrap, Resampling, bootstrap, score_limits, tail
 from skinexp.evaluation.intervals.fixed_rate import FIXED, fixed_rate_interval
 from skinexp.evaluation.intervals.independent_difference import independent_difference, independent_mean
 from skinexp.evaluation.intervals.interval import UNDEFINED, Interval
 from skinexp.evaluation.intervals.newcombe import auc_interval
+from skinexp.evaluation.intervals.resampling import COHORT
 from skinexp.evaluation.intervals.wilson import grouped_wilson
 from skinexp.evaluation.metrics.count_scores import COUNT_SCORES
 from skinexp.evaluation.metrics.probability_scores import CLOSEST, PROBABILITY_SCORES, ProbabilityScorer
@@ -35,6 +36,7 @@ NO_THRESHOLD = "none: too few images of the other class to bound the threshold"
 NO_VARIATION = "none: these images do not show how the score varies"
 SHARES_OF_PREDICTED = ("precision", "npv")  # shares of the images with one predicted label
 COMBINED = ("f1", "balanced_accuracy", "mcc")  # scores of counts that are no share of images
+LOSS_CHANGE = "log_loss_change"  # log loss of calibrated probabilities, less that of uncalibrated ones
 
 ScoreIntervals = dict[str, tuple[Interval, str]]  # score -> interval, method of the interval
 
@@ -85,7 +87,7 @@ def scores_with_intervals(
     test = test.reset_index(drop=True)
     groups = groups_of(test)
     resampled = _resampled(test, groups, is_calibrated, options)
-    table = _score_table(test, groups, is_calibrated, resampled)
+    table = _score_table(test, groups, is_calibrated, resampled, options.sampling)
     if options.prevalence is not None:
         risk_threshold = _risk_threshold(test["threshold"], options, reference)
         rows = _rows_at_prevalence(table, options.prevalence, risk_threshold)
@@ -122,11 +124,12 @@ def _resampled(
         if is_calibrated:
             metrics[CALIBRATED] = ProbabilityScorer(test["label"], test["calibrated"])
     cases = test["label"], test["logit"], test["probability"], groups
-    return bootstrap(*cases, metrics, Resampling(options.resamples, options.seed), folds_of(test))
+    resampling = Resampling(options.resamples, options.seed, options.sampling)
+    return bootstrap(*cases, metrics, resampling, folds_of(test))
 
 
 def _score_table(
-    test: pd.DataFrame, groups: NDArray[np.str_], is_calibrated: bool, resampled: Bootstrap
+    test: pd.DataFrame, groups: NDArray[np.str_], is_calibrated: bool, resampled: Bootstrap, sampling: str
 ) -> pd.DataFrame:
     """Returns one row per score, with the interval of the method that covers best."""
     predicted = {
@@ -143,11 +146,23 @@ def _score_table(
     if resampled.intervals:  # else the bootstrap has warned already
         found["roc_auc"] = auc_interval(test["label"], test["logit"], groups, folds=folds_of(test)), NEWCOMBE
         found |= _at_fixed_rates(test, groups, resampled)
+    if is_calibrated:
+        found[LOSS_CHANGE] = _loss_change(test["label"], groups, resampled), BOOTSTRAP
     for suffix, labels in predicted.items():
         if not np.isnan(labels).any():  # else all are NaN, as in `threshold_scores`
-            found |= _of_counts(test["label"].to_numpy(), labels, groups, suffix, resampled)
+            found |= _of_counts(test["label"].to_numpy(), labels, groups, suffix, resampled, sampling)
     rows = [(name, *interval, _method(interval, method)) for name, (interval, method) in found.items()]
     return pd.DataFrame(rows, columns=["score", "estimate", "low", "high", "method"])
+
+
+def _loss_change(labels: pd.Series, groups: NDArray[np.str_], resampled: Bootstrap) -> Interval:
+    """Returns by how much calibration changed the log loss of the same images: below 0, it helped."""
+    after, before = f"log_loss{CALIBRATED}", "log_loss"
+    if not {after, before} <= resampled.replicates.keys():
+        return UNDEFINED
+    change = resampled.intervals[after].estimate - resampled.intervals[before].estimate
+    replicates = resampled.replicates[after] - resampled.replicates[before]
+    return Interval(change, *score_limits(change, replicates, tail(labels, groups)))
 
 
 def _method(interval: Interval, method: str) -> str:
@@ -180,15 +195,17 @@ def _of_counts(
     groups: NDArray[np.str_],
     suffix: str,
     resampled: Bootstrap,
+    sampling: str,
 ) -> ScoreIntervals:
     """Returns the scores of a confusion matrix whose interval is not from resamples."""
     shares = _shares(labels, predicted == 1, groups)
     found: ScoreIntervals = {}
     for name, share in shares.items():
-        # Wilson takes the number of images with one predicted label for fixed, and is too wide for their shares. But
-        # if all predictions of a label are correct they are so in all resamples, which then have no width.
-        certain = share.estimate in (0.0, 1.0)
-        if name not in SHARES_OF_PREDICTED or certain or not resampled.intervals:
+        # Of the images with one predicted label a cohort has as many malignant ones as chance gives it, which is what
+        # Wilson takes for granted. A case-control study fixes malignant images, and Wilson is too wide for these
+        # shares. But if all predictions of a label are correct they are so in all resamples, which have no width then.
+        by_chance = sampling == COHORT or share.estimate in (0.0, 1.0)
+        if name not in SHARES_OF_PREDICTED or by_chance or not resampled.intervals:
             found[f"{name}{suffix}"] = share, WILSON
     balanced = f"balanced_accuracy{suffix}"
     if not resampled.intervals:  # nothing to resample, as in images of one class; but the counts are known

@@ -31,7 +31,7 @@ def card(config: Pretraining, digest: str, counts: dict[str, int]) -> dict[str, 
         "data": {
             "name": "phantom",
             "version": phantom.VERSION,
-            "seed": config.seed,
+            "seed": config.data_seed,
             "digest": digest,
             **counts,
             **asdict(config.data.phantom),

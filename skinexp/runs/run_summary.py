@@ -33,6 +33,8 @@ class DataSummary:
         grouped_by: column whose equal values stay in one split; None if images were split one by one.
         truth: what is known of generated images, for example `bayes_auc`.
         facts: topic -> sentence: what the run said of its images' files, labels, groups and leaks.
+        sampling: `case_control` or `cohort`: how resamples were drawn; None in earlier versions, which fixed the number
+            of malignant images.
     """
 
     name: str | None = None
@@ -44,6 +46,7 @@ class DataSummary:
     grouped_by: str | None = None
     truth: dict[str, Any] = field(default_factory=dict, metadata=OPTIONAL)
     facts: dict[str, str] = field(default_factory=dict, metadata=OPTIONAL)
+    sampling: str | None = field(default=None, metadata=OPTIONAL)
 
 
 @dataclass(frozen=True)
@@ -243,6 +246,12 @@ class RunSummary:
         """The run's seed."""
         seed = self.setting("seed")
         return seed if isinstance(seed, int) else None
+
+    @property
+    def split_seed(self) -> int | None:
+        """The seed of the split that the network was trained on: `data.split.seed`, or else the run's seed."""
+        own = self.setting("trained_on.split.seed" if self.evaluates else "data.split.seed")
+        return own if isinstance(own, int) else self.seed
 
     @property
     def folds(self) -> int | None:

@@ -49,11 +49,11 @@ def log_objective(objective: Objective, calibration: str) -> None:
             objective.loss,
             benign,
             malignant,
-            "" if calibration == "isotonic" else ". Recommended: evaluate.calibration=isotonic",
+            ". Recommended: evaluate.calibration=logistic" if calibration in ("none", "temperature") else "",
         )
     elif objective.loss != "cross_entropy":
         log.info(
             "Loss      %s: uncalibrated probabilities are biased towards 0.5%s",
             objective.loss,
-            ". Recommended: evaluate.calibration=temperature" if calibration == "none" else "",
+            ". Recommended: evaluate.calibration=logistic" if calibration == "none" else "",
         )

@@ -17,6 +17,7 @@ from skinexp import health
 from skinexp.config.schema import Config
 from skinexp.core import run_files
 from skinexp.data.pipeline import Batches
+from skinexp.data.sampling import sampling_of
 from skinexp.data.table import Table
 from skinexp.evaluation import Calibrator, EvaluationOptions, TestEvaluation, evaluate
 from skinexp.evaluation.domain_shift import Reference
@@ -115,7 +116,9 @@ class AfterTraining:
         predictions.table.to_parquet(self.directory / run_files.PREDICTIONS, index=False, write_page_checksum=True)
 
     def evaluate(self, predictions: Predictions) -> TestEvaluation:
-        options = EvaluationOptions(**dataclasses.asdict(self.config.evaluate), seed=self.config.seed)
+        stated = dataclasses.asdict(self.config.evaluate)
+        sampling = sampling_of(self.table, self.config.evaluate.sampling).design
+        options = EvaluationOptions(**stated | {"sampling": sampling}, seed=self.config.seed)
         return evaluate(predictions.table, options)
 
     def write_evaluation(self, evaluation: TestEvaluation) -> None:

@@ -65,7 +65,7 @@ def write_card(
         precision: that the test part gives to the planned ROC-AUC; empty if none is planned.
     """
     data = config.data
-    source = data.path or f"data={data.name} seed={config.seed}"
+    source = data.path or f"data={data.name} seed={config.data_seed}"
     options = {} if bad is None else dataclasses.asdict(data.preprocess)
     content = card_content(table, source, data.card)
     content = dataclasses.replace(content, plan=dataclasses.asdict(config.plan), precision=list(precision))

@@ -15,11 +15,12 @@ from skinexp.data.facts import table_facts
 from skinexp.data.precision import planned_precision_or_reason
 from skinexp.data.preparation import image_cache
 from skinexp.data.preparation.preprocess import ImageError
+from skinexp.data.sampling import sampling_of
 from skinexp.data.table import Table
 from skinexp.data.unused import unusable_by_reason
 from skinexp.report.pages import audit_page
 from skinexp.workflows import audit_outputs
-from skinexp.workflows.dataset import log_facts, log_table
+from skinexp.workflows.dataset import log_facts, log_table, sampling_facts
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +41,8 @@ def run(config: Config, table: Table, directory: Path, about: dict[str, Any]) ->
     log_facts({"Precision": precision})
     audit_outputs.write_findings(findings, directory, {"name": table.name, "data_digest": table.digest} | about)
     write_tables({finding.name: finding.rows for finding in findings if len(finding.rows)}, directory / "audit")
-    facts = table_facts(table) | {"Precision": precision}
+    said = sampling_facts(sampling_of(table, config.evaluate.sampling)) | {"Precision": precision}
+    facts = table_facts(table) | said
     audit_outputs.write_card(usable, findings, config, directory, facts, precision=planned)
     page = audit_page.render(findings, table, _image_reader(table), str(about["command"]))
     replace_text(directory / run_files.AUDIT_PAGE, page)

@@ -14,6 +14,7 @@ from skinexp.data.precision import PlannedPrecision, planned_precision, precisio
 from skinexp.data.preparation import image_cache
 from skinexp.data.preparation.cache_lock import require_usable
 from skinexp.data.preparation.image_cache import Prepared
+from skinexp.data.sampling import Sampling, sampling_of
 from skinexp.data.sources import registry
 from skinexp.data.split import split
 from skinexp.data.table import Table
@@ -31,11 +32,13 @@ class Dataset:
         prepared: the pixels, and the table with the run's split in column `split`.
         findings: of the audit, about these images and this split.
         precision: that the test part gives to the planned ROC-AUC.
+        sampling: how the images were collected; None if that was not asked.
     """
 
     prepared: Prepared
     findings: Findings
     precision: Sequence[PlannedPrecision]
+    sampling: Sampling | None = None
 
 
 def load_dataset(
@@ -47,7 +50,7 @@ def load_dataset(
     """Loads, prepares, audits and splits the images of an experiment.
 
     Args:
-        config: the experiment; `data`, `plan`, `seed` and nothing else is read.
+        config: the experiment; `data`, `plan`, `seed` and `evaluate.sampling` are read.
         stage: encloses each of the steps `data`, `prepare`, `audit` and `split`, for instance to measure its time.
         load: reads the table of the images; the second argument is the seed.
         prepare: decodes and preprocesses the images of a table.
@@ -57,19 +60,20 @@ def load_dataset(
     """
     with stage("data"):
         require_usable(Path(config.data.cache))
-        table = load_table(config.data, config.seed, load)
+        table = load_table(config.data, config.data_seed, load)
     with stage("prepare"):
         prepared = prepare(table, config.data)
     with stage("audit"):
         findings = audit.audit_prepared(prepared, config.data)
         prepared, findings = audit.apply_findings(prepared, findings, config.data)
     with stage("split"):
-        parts = split(prepared.table.frame, config.data.split, config.seed)
+        parts = split(prepared.table.frame, config.data.split, config.data_seed)
         prepared = prepared.with_split(parts)
         findings = audit.with_split_findings(findings, prepared.table.frame, config.data)
         audit.refuse_leakage(findings, config.data)
-        frame = prepared.table.frame
-        dataset = Dataset(prepared, findings, planned_precision(frame[frame["split"] == "test"], config.plan))
+        frame, sampling = prepared.table.frame, sampling_of(prepared.table, config.evaluate.sampling)
+        precision = planned_precision(frame[frame["split"] == "test"], config.plan)
+        dataset = Dataset(prepared, findings, precision, sampling)
         log_facts(split_facts(dataset, config), warnings=["Leakage"] if audit.leaks_of(findings) else ())
         return dataset
 
@@ -93,17 +97,22 @@ def log_facts(sentences: Mapping[str, str], warnings: Collection[str] = ()) -> N
 
 
 def split_facts(dataset: Dataset, config: Config) -> dict[str, str]:
-    """Returns topic -> sentence: groups of images, leakage across the run's own split, and planned precision."""
+    """Returns topic -> sentence: groups, leakage across the run's own split, sampling, planned precision."""
     findings = dataset.findings
     leaks = [leak.sentence for leak in audit.leaks_of(findings)]
     said = facts.split_facts(dataset.prepared.table, leaks, findings.mode != "off")
     planned = precision_sentence(dataset.precision, config.plan, config.data.split.folds or None)
-    return said | {"Precision": planned}
+    return said | sampling_facts(dataset.sampling) | {"Precision": planned}
 
 
 def all_facts(dataset: Dataset, config: Config) -> dict[str, str]:
     """Returns topic -> sentence: all that a training says of its images, for the data card and result.json."""
     return facts.table_facts(dataset.prepared.table) | split_facts(dataset, config)
+
+
+def sampling_facts(sampling: Sampling | None) -> dict[str, str]:
+    """Returns topic -> sentence: how the images were collected; nothing if that was not asked."""
+    return {} if sampling is None else {"Sampling": sampling.sentence}
 
 
 def prepare_test_set(table: Table, data: Data) -> Prepared:

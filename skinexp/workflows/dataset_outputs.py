@@ -14,6 +14,7 @@ from skinexp.data import augment
 from skinexp.data.pipeline import TrainingBatches
 from skinexp.data.preparation import image_cache, preprocess
 from skinexp.data.preparation.image_cache import Prepared
+from skinexp.data.sampling import Sampling
 from skinexp.data.split import NAMES
 from skinexp.data.table import CLASS_NAMES
 from skinexp.report.figures.image_grids import augmentation_sheet, preprocessing_sheet
@@ -24,12 +25,13 @@ PREPROCESSED, CONSIDERED = 5, 40  # images of the preprocessing figure: of 40 tr
 AUGMENTED = 3  # pairs of the augmentation figure
 
 
-def summarise_dataset(prepared: Prepared, facts: Mapping[str, str]) -> dict[str, Any]:
+def summarise_dataset(prepared: Prepared, facts: Mapping[str, str], sampling: Sampling | None = None) -> dict[str, Any]:
     """Returns the entries of result.json about the data: counts by split and class, excluded images, digests.
 
     Args:
         prepared: images whose table has column `split`.
         facts: topic -> sentence, as they are logged.
+        sampling: how the images were collected; None if that is unknown.
     """
     table, frame = prepared.table, prepared.table.frame
     counts = {
@@ -52,6 +54,7 @@ def summarise_dataset(prepared: Prepared, facts: Mapping[str, str]) -> dict[str,
             grouped_by=table.grouped_by,
             truth=table.truth or {},
             facts=dict(facts),
+            sampling=None if sampling is None else sampling.design,
         ),
     }
 

@@ -15,6 +15,7 @@ from skinexp.data.audit import Findings
 from skinexp.data.facts import table_facts
 from skinexp.data.pipeline import Images
 from skinexp.data.preparation.image_cache import Prepared
+from skinexp.data.sampling import sampling_of
 from skinexp.data.table import Table
 from skinexp.evaluation import EvaluationOptions, OperatingPoint, TestEvaluation, domain_shift, evaluate
 from skinexp.models.archive import load_reference
@@ -48,8 +49,10 @@ def run(run: TrainedRun, table: Table, config: Config, directory: Path, run_log:
     dataset.log_table(table)
     with run_log.stage("prepare"):
         prepared = dataset.prepare_test_set(table, config.data)
-        facts = table_facts(prepared.table)
-        run_log.add(**dataset_outputs.summarise_dataset(prepared, facts))
+        sampling = sampling_of(prepared.table, config.evaluate.sampling)
+        facts = table_facts(prepared.table) | dataset.sampling_facts(sampling)
+        dataset.log_facts(dataset.sampling_facts(sampling))
+        run_log.add(**dataset_outputs.summarise_dataset(prepared, facts, sampling))
         no_audit = Findings(UNAUDITED, len(prepared.table.frame))
         audit_outputs.write_card(prepared.table, no_audit, config, directory, facts, prepared.bad)
         dataset_outputs.log_dataset(run_log, prepared, config.data.path)
@@ -59,7 +62,7 @@ def run(run: TrainedRun, table: Table, config: Config, directory: Path, run_log:
         predictor = load_predictor(run.model_file, run.preprocess, point)
         predicted = predictor.predict_table(prepared.images, prepared.table.frame)
         predicted.table.to_parquet(directory / run_files.PREDICTIONS, index=False, write_page_checksum=True)
-        options = EvaluationOptions(**dataclasses.asdict(config.evaluate))
+        options = EvaluationOptions(**dataclasses.asdict(config.evaluate) | {"sampling": sampling.design})
         evaluation = evaluate(predicted.table, options, predictor.operating_point)
         evaluation_outputs.write_evaluation(evaluation, directory, run_log)
     later = LaterStages(run_log)

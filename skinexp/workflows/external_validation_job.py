@@ -78,7 +78,7 @@ def load_images(trained: TrainedRun, config: Config, overrides: list[str]) -> Ex
     from skinexp.data.sources import registry
 
     require_usable(Path(config.data.cache))
-    return ExternalImages(config, registry.load(config.data, config.seed, one_class=True), overrides)
+    return ExternalImages(config, registry.load(config.data, config.data_seed, one_class=True), overrides)
 
 
 def evaluate_on(trained: TrainedRun, images: ExternalImages, directory: Path) -> None:

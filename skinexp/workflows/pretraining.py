@@ -46,7 +46,7 @@ def run(config: Pretraining, directory: Path, about: dict[str, Any]) -> Path:
     prepared = load_dataset(without_audit(config)).prepared  # phantoms have no copies
     frame = prepared.table.frame
     is_training = (frame["split"] == "train").to_numpy()
-    truth = phantom_targets.factor_targets(frame["position"], config.seed, config.data.phantom)
+    truth = phantom_targets.factor_targets(frame["position"], config.data_seed, config.data.phantom)
     training, held_out = (
         Images(prepared.images, frame["row"].to_numpy()[part], truth[part]) for part in (is_training, ~is_training)
     )

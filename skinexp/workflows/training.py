@@ -61,7 +61,7 @@ class _Training:
         config, prepared = self.config, dataset.prepared
         with self.run_log.stage("split"):
             write_audit_outputs(dataset, config, self.directory, self.run_log)
-            self.run_log.add(**summarise_dataset(prepared, all_facts(dataset, config)))
+            self.run_log.add(**summarise_dataset(prepared, all_facts(dataset, config), dataset.sampling))
             log_dataset(self.run_log, prepared, config.data.path)
             frame, size = prepared.table.frame, config.optim.batch_size
             return self.steps.make_batches(prepared.images, frame, config.augment, size, config.seed)

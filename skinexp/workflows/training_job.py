@@ -97,7 +97,7 @@ def _train(config: Config, job: Job, run_log: RunLog) -> float:
 
     with run_log.stage("data"):  # before the backend, whose import takes long: most mistakes are found here
         require_usable(Path(config.data.cache))
-        table = registry.load(config.data, config.seed)
+        table = registry.load(config.data, config.data_seed)
 
     from skinexp import compute
 

@@ -217,3 +217,36 @@ def test_few_malignant_images_are_simulated_and_written_between_their_marks(tmp_
     assert text.startswith("before\n")
     assert text.endswith("<!-- small samples: end -->\nafter\n")
     assert "| 8 + 8, AUC 0.96 |" in text
+
+
+@pytest.mark.slow
+def test_methods_of_calibration_are_compared_and_written_between_their_marks(tmp_path):
+    page = tmp_path / "thresholds.md"
+    page.write_text("before\n<!-- calibration: begin -->\nold\n<!-- calibration: end -->\nafter\n")
+    kept("calibration", f"--studies 2 --docs {page}", tmp_path)
+    text = page.read_text()
+    assert text.startswith("before\n")
+    assert text.endswith("<!-- calibration: end -->\nafter\n")
+    assert "| none: calibrated | 60 |" in text
+
+
+@pytest.mark.slow
+def test_consecutive_cohorts_are_simulated_and_written_between_their_marks(tmp_path):
+    page = tmp_path / "intervals.md"
+    page.write_text("before\n<!-- sampling: begin -->\nold\n<!-- sampling: end -->\nafter\n")
+    kept("sampling", f"--studies 2 --only 200 --docs {page}", tmp_path)
+    text = page.read_text()
+    assert text.startswith("before\n")
+    assert text.endswith("<!-- sampling: end -->\nafter\n")
+    assert "| `calibration_intercept` |" in text
+
+
+@pytest.mark.slow
+def test_configurations_over_seeds_are_simulated_and_written_between_their_marks(tmp_path):
+    page = tmp_path / "intervals.md"
+    page.write_text("before\n<!-- seed tests: begin -->\nold\n<!-- seed tests: end -->\nafter\n")
+    kept("seed_tests", f"--studies 2 --only resplits --docs {page}", tmp_path)
+    text = page.read_text()
+    assert text.startswith("before\n")
+    assert text.endswith("<!-- seed tests: end -->\nafter\n")
+    assert "| resplits of one data set | luck of seeds |" in text

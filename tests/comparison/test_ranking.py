@@ -165,5 +165,5 @@ def test_repeated_seeds_are_told_before_single_runs():
     sentences = verdict(runs)
     assert sentences[0].startswith("Over 3 seeds, model=mobilenet has a mean test ROC-AUC of 0.")
     assert "significantly higher than that of model=scratch (mean difference" in sentences[0]
-    assert "paired t-test on 3 seeds)" in sentences[0]
+    assert "t-test over seeds and test images, 3 seeds)" in sentences[0]
     assert "not significantly different" in sentences[1]

@@ -8,15 +8,35 @@ import pytest
 from scipy import stats
 
 from skinexp.comparison.seed_summary import repeated_configurations, seed_sentences
+from skinexp.evaluation import holm
 from skinexp.report.pages.sections.seeds_section import row
 from tests.report.runs import changed
 
 AREAS = {"a": [0.80, 0.84, 0.82], "b": [0.70, 0.75, 0.71], "c": [0.79, 0.85, 0.80]}
+COUNTS = {"train": {"benign": 50, "malignant": 20}, "test": {"benign": 10, "malignant": 5}}
+PAIRS = [("a", "c"), ("a", "b"), ("c", "b")]
 
 
 @pytest.fixture
 def runs(run):
-    return [run({"model.name": name}, area, seed=seed) for name, of in AREAS.items() for seed, area in enumerate(of, 1)]
+    return [
+        resplit(run({"model.name": name}, area, seed=seed))
+        for name, of in AREAS.items()
+        for seed, area in enumerate(of, 1)
+    ]
+
+
+def resplit(record):
+    """The run on a split of its own seed of one data set."""
+    images = {"data_digest": "one set", "test_digest": f"split {record.summary.seed}", "data": {"counts": COUNTS}}
+    return changed(record, **images)
+
+
+def corrected_p_value(a, b):
+    """Nadeau & Bengio's."""
+    differences = np.subtract(AREAS[a], AREAS[b])
+    error = math.sqrt((1 / 3 + 15 / 70) * differences.var(ddof=1))
+    return 2 * stats.t.sf(abs(differences.mean()) / error, 2)
 
 
 def test_each_configuration_is_one_line_with_mean_and_spread_the_best_first(runs):
@@ -24,22 +44,24 @@ def test_each_configuration_is_one_line_with_mean_and_spread_the_best_first(runs
     assert [one.name for one in found] == ["model.name=a", "model.name=c", "model.name=b"]
     assert found[0].summary[:2] == pytest.approx((np.mean(AREAS["a"]), np.std(AREAS["a"], ddof=1)))
     assert row(found[0]) == {
-        "name": "model.name=a", "seeds": 3, "area": "0.820 ± 0.020", "difference": "", "limits": "", "p_value": ""
+        "name": "model.name=a", "seeds": 3, "area": "0.820 ± 0.020", "difference": "", "limits": "", "p_value": "",
+        "test": "",
     }  # fmt: skip
 
 
-def test_others_are_compared_with_the_best_seed_by_seed_and_corrected_for_being_two(runs):
+def test_others_are_compared_with_the_best_by_split_and_corrected_for_all_pairs_as_it_was_picked(runs):
     _, close, far = repeated_configurations(runs)
-    p_values = [stats.ttest_rel(AREAS["a"], AREAS[name]).pvalue for name in ("c", "b")]
+    adjusted = dict(zip(PAIRS, holm([corrected_p_value(*pair) for pair in PAIRS]), strict=True))
     assert far.behind.difference == pytest.approx(0.1)
-    assert far.p_holm == pytest.approx(min(p_values) * 2)
-    assert close.p_holm == pytest.approx(max(p_values))
+    assert far.behind.test == row(far)["test"] == "corrected resampled t-test"
+    assert far.p_holm == pytest.approx(adjusted["a", "b"])
+    assert close.p_holm == pytest.approx(adjusted["a", "c"])
 
 
 def test_the_sentence_says_whether_the_best_is_significantly_better(runs):
     (close,) = seed_sentences(repeated_configurations(runs))
     assert "not significantly different from that of model.name=c" in close
-    assert "Holm-adjusted for 2 comparisons" in close
+    assert "corrected resampled t-test, 3 seeds, Holm-adjusted for 3 pairs of configurations)" in close
     (far,) = seed_sentences(repeated_configurations([one for one in runs if "name=c" not in one.name]))
     assert far.startswith(
         "Over 3 seeds, model.name=a has a mean test ROC-AUC of 0.820 (standard deviation 0.020), significantly"
@@ -59,10 +81,10 @@ def test_one_configuration_alone_is_summarised(run):
 
 def test_configurations_that_share_no_two_seeds_are_not_compared(run):
     runs = [run({"model.name": "a"}, 0.9, seed=seed) for seed in (1, 2)] + [run({"model.name": "b"}, 0.8, seed=1)]
-    best, other = repeated_configurations(runs)
+    best, other = repeated_configurations([resplit(one) for one in runs])
     assert (row(other)["limits"], row(other)["p_value"]) == ("", "n/a")
     assert math.isnan(best.p_holm)
-    assert "shares too few seeds" in seed_sentences([best, other])[0]
+    assert "was not tested: fewer than two seeds in common." in seed_sentences([best, other])[0]
 
 
 def evaluated(run, rate, seed, images, area=0.8):

@@ -102,3 +102,17 @@ def test_the_reference_has_every_key_of_a_configuration_once():
     assert len(keys) == len(set(keys))
     assert set(GROUPS) <= {key.partition(".")[0] for key in keys}
     assert {"seed", "objective", "resume"} <= set(keys)
+
+
+def test_the_seed_of_the_data_follows_the_seed_unless_it_is_set():
+    assert compose(["seed=3"]).data_seed == 3
+    assert compose(["seed=3", "data.split.seed=0"]).data_seed == 0
+
+
+@pytest.mark.parametrize("recipe", ["collapse", "leakage", "lr_sweep", "seed_study"])
+def test_recipes_that_compare_configurations_have_one_split_for_all_seeds(recipe):
+    assert compose([f"experiment={recipe}", "seed=3"]).data_seed == 0
+
+
+def test_logistic_recalibration_is_the_default():
+    assert compose().evaluate.calibration == "logistic"

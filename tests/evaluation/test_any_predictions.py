@@ -56,7 +56,7 @@ def predictions(draw) -> pd.DataFrame:
 @given(
     predictions(),
     st.sampled_from(["youden", "sensitivity:0.9", "cost:10", "1"]),
-    st.sampled_from(["none", "temperature", "isotonic"]),
+    st.sampled_from(["none", "logistic", "temperature", "isotonic", "beta"]),
 )
 @example(usual(17, 44).assign(split="test"), "youden", "none")
 @settings(max_examples=25, deadline=None)

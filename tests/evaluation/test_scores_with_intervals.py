@@ -114,7 +114,7 @@ def test_the_area_has_newcombes_interval_with_lesions_taken_together():
 
 
 @pytest.mark.parametrize("rule", ["youden", "sensitivity>=0.9", "cost=10", "0.2"])
-@pytest.mark.parametrize("calibration", ["none", "temperature", "isotonic"])
+@pytest.mark.parametrize("calibration", ["none", "logistic", "isotonic"])
 def test_threshold_and_calibration_are_learned_on_validation_alone(rule, calibration):
     predictions = study()
     val, test = (predictions[predictions["split"] == split] for split in ("val", "test"))
@@ -133,6 +133,26 @@ def test_threshold_and_calibration_are_learned_on_validation_alone(rule, calibra
     chosen = threshold_scores(test["label"], calibrator.apply(test["logit"]), result.operating_threshold)
     assert result.metrics["test/recall_chosen"] == pytest.approx(chosen["recall"])
     assert result.metrics["test/f1_chosen"] == pytest.approx(chosen["f1"])
+
+
+def test_the_change_of_the_log_loss_is_that_of_the_same_images_and_has_an_interval():
+    predictions = study(400)
+    predictions["logit"] += 1.5
+    predictions["probability"] = expit(predictions["logit"])
+    result = evaluate(predictions, EvaluationOptions(calibration="logistic", resamples=200))
+    scores = result.tables["scores"].set_index("score")
+
+    change = scores.loc["log_loss_change"]
+    assert change["estimate"] == pytest.approx(
+        result.metrics["test/log_loss_calibrated"] - result.metrics["test/log_loss"]
+    )
+    assert change["low"] < change["estimate"] < change["high"] < 0  # it helped
+    widths = scores["high"] - scores["low"]
+    assert widths["log_loss_change"] < widths["log_loss"] + widths["log_loss_calibrated"]
+    assert (
+        "log_loss_change"
+        not in evaluate(predictions, EvaluationOptions(resamples=20)).tables["scores"]["score"].tolist()
+    )
 
 
 def test_calibration_shows_before_and_after():

@@ -99,6 +99,31 @@ def test_all_images_of_an_external_set_are_test_images(with_given_split):
     assert "split" not in table.frame
 
 
+def images_of_test(config):
+    """The images of the test part, with their content."""
+    rows = frame(load_dataset(without_audit(config)))
+    return rows.loc[rows["split"] == "test", "sha256"].tolist()
+
+
+def test_with_a_seed_of_its_own_the_split_is_that_of_another_seed(phantoms):
+    split = replace(phantoms.data.split, seed=0)
+    fixed = replace(phantoms, seed=1, data=replace(phantoms.data, split=split))
+    assert images_of_test(fixed) == images_of_test(phantoms) != images_of_test(replace(phantoms, seed=1))
+
+
+def test_what_is_said_of_the_sampling_is_what_intervals_make_of_it(phantoms):
+    own = load_dataset(without_audit(phantoms))
+    stated = replace(phantoms, evaluate=replace(phantoms.evaluate, sampling="cohort"))
+    changed = load_dataset(without_audit(stated))
+    summary = summarise_dataset(own.prepared, all_facts(own), own.sampling)["data"]
+    assert (summary.sampling, own.sampling.design, changed.sampling.design) == (
+        "case_control",
+        "case_control",
+        "cohort",
+    )
+    assert summary.facts["Sampling"].startswith("case-control: ")
+
+
 def test_without_an_audit_nothing_is_searched_for(with_given_split):
     dataset = load_dataset(without_audit(with_given_split))
     assert (dataset.findings.mode, dataset.findings.found) == ("off", ())
@@ -145,7 +170,7 @@ def test_log_card_and_result_say_the_same_of_files_labels_groups_and_leaks(with_
     )
     card = (tmp_path / "data_card.md").read_text()
     said = summarise_dataset(dataset.prepared, all_facts(dataset, config))["data"].facts
-    assert list(said) == ["Unused", "Groups", "Leakage", "Precision"]
+    assert list(said) == ["Unused", "Groups", "Leakage", "Sampling", "Precision"]
     for topic, sentence in said.items():
         assert f"{topic:<10}{sentence}" in caplog.messages
         assert f"* {topic}: {sentence}" in card

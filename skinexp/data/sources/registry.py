@@ -64,6 +64,7 @@ def load(options: Data, seed: int, one_class: bool = False) -> Table:
         unused=listing.unused,
         pixel_range=scale,
         left_out={f"not drawn (data.limit={options.limit})": eligible - len(frame)} if len(frame) < eligible else {},
+        sampling=listing.sampling,
     )
     table = source.finish(table, options, seed, all_tested=one_class)
     if options.augmented_copies:

@@ -37,6 +37,7 @@ class Listing:
         truth: areas under the ROC curve that are known in advance; see `Table`.
         deep: positions of the files that store more than 8 bits a channel.
         unused: files that the source holds besides these images.
+        sampling: `case_control` or `cohort` if the source knows how its images are collected.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Listing:
     truth: dict[str, float] = field(default_factory=dict)
     deep: tuple[int, ...] = ()
     unused: tuple[UnusedFile, ...] = ()
+    sampling: str | None = None
 
 
 class Source(ABC):

@@ -34,7 +34,7 @@ from skinexp.evaluation.cases import (
 )
 from skinexp.evaluation.intervals.interval import LEVEL, Interval
 from skinexp.evaluation.intervals.jackknife import jackknife_intervals
-from skinexp.evaluation.intervals.resampling import group_weights, validated_groups
+from skinexp.evaluation.intervals.resampling import CASE_CONTROL, group_weights, validated_groups
 from skinexp.evaluation.metrics.probability_scores import NOISE
 from skinexp.evaluation.metrics.weighted_metrics import RATES, RECALLS, Scorer, WeightedMetric
 
@@ -65,10 +65,11 @@ class Bootstrap:
 
 
 class Resampling(NamedTuple):
-    """The resamples of a bootstrap: how many there are, and the seed of their draws."""
+    """The resamples of a bootstrap: how many there are, the seed of their draws, and what a study fixes."""
 
     resamples: int = RESAMPLES
     seed: int = 0
+    sampling: str = CASE_CONTROL
 
 
 DEFAULT_RESAMPLING = Resampling()
@@ -83,7 +84,7 @@ def bootstrap(
     resampling: Resampling = DEFAULT_RESAMPLING,
     folds: ArrayLike | None = None,
 ) -> Bootstrap:
-    """Returns 95 % intervals of all scores and curves by a cluster bootstrap, stratified by class.
+    """Returns 95 % intervals of all scores and curves by a cluster bootstrap; of case-control studies, by class.
 
     Memory is bounded: resamples come in chunks.
 
@@ -94,7 +95,7 @@ def bootstrap(
         groups: (n,) names of lesions or patients: images that must not be taken for independent ones.
         metrics: suffix -> threshold, for example `{"": 0.5, "_youden": 0.31}`: `recall_youden` is then a score; or a
             metric of other probabilities of the same images, e.g. calibrated ones.
-        resampling: how many resamples there are, and their seed.
+        resampling: how many resamples there are, their seed, and whether the number of malignant cases is fixed.
         folds: (n,) numbers of the folds of a cross-validation: see `Scorer`.
 
     Returns:
@@ -113,11 +114,13 @@ def bootstrap(
         return Bootstrap({}, frozenset(), {}, *undefined)
     scorer, beyond = Scorer(label_array, logit_array, probability_array, metrics, folds), tail(label_array, groups)
     estimates, *curves = scorer.with_curves(np.ones((1, len(label_array))))
-    chunks = [scorer.with_curves(weights) for weights in group_weights(label_array, groups, *resampling, folds)]
+    resamples, seed, sampling = resampling
+    drawn = group_weights(label_array, groups, resamples, seed, folds, sampling)
+    chunks = [scorer.with_curves(weights) for weights in drawn]
     replicates = {name: np.concatenate([scores[name] for scores, *_ in chunks]) for name in estimates}
     intervals = _percentile_intervals(estimates, replicates, beyond)
     known = {name: interval.estimate for name, interval in intervals.items()}
-    smooth = jackknife_intervals(scorer, known, label_array, groups)
+    smooth = jackknife_intervals(scorer, known, label_array, groups, sampling)
     bands = [
         np.stack([curve[0], *limits(np.concatenate([chunk[1 + which] for chunk in chunks]), beyond)])
         for which, curve in enumerate(curves)

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit, logit, stdtrit
 
 from skinexp.evaluation.intervals.interval import LEVEL, Interval
-from skinexp.evaluation.intervals.resampling import CHUNK, validated_groups
+from skinexp.evaluation.intervals.resampling import CASE_CONTROL, CHUNK, COHORT, validated_groups
 from skinexp.evaluation.metrics.weighted_metrics import WeightedMetric
 
 BLOCKS = 100  # of groups with a malignant image, and of others, at most: more are left out several at a time
@@ -34,18 +34,23 @@ class Error:
 
 
 def jackknife_intervals(
-    score: WeightedMetric, estimates: dict[str, float], labels: ArrayLike, groups: ArrayLike
+    score: WeightedMetric,
+    estimates: dict[str, float],
+    labels: ArrayLike,
+    groups: ArrayLike,
+    sampling: str = CASE_CONTROL,
 ) -> dict[str, Interval]:
     """Returns 95 % intervals of the scores that are smooth, as long as they are not at an end of their range.
 
-    Groups with a malignant image and others are left out apart, as they are drawn apart in resamples: each is compared
-    with its like.
+    Of a case-control study, groups with a malignant image and others are left out apart, as they are drawn apart in
+    resamples: each is compared with its like. Of a cohort, all groups are compared with each other.
 
     Args:
         score: (weightings, n) weights of images -> scores.
         estimates: what they are of all images.
         labels: (n,) array of 0/1.
         groups: (n,) names of lesions or patients.
+        sampling: `case_control` or `cohort`.
 
     Returns:
         By score; without those whose error cannot be known, as where there is but one group of a kind, or where all of
@@ -58,7 +63,7 @@ def jackknife_intervals(
     (transformed scales); Satterthwaite, Biometrics Bulletin 2 (1946) (degrees of freedom).
     """
     names = [name for name in (*SHARES, *UNBOUNDED) if name in estimates]
-    blocks = _blocks(labels, groups)
+    blocks = _blocks(labels, groups, sampling)
     if not names or min(map(len, blocks), default=1) < 2:
         return {}
     left_out = [_scored(score, block, names) for block in blocks]
@@ -70,15 +75,20 @@ def jackknife_intervals(
     return found
 
 
-def _blocks(labels: ArrayLike, groups: ArrayLike) -> list[NDArray[np.bool_]]:
-    """For either kind of groups that is there, (blocks, n) which images each block leaves out."""
+def _blocks(labels: ArrayLike, groups: ArrayLike, sampling: str) -> list[NDArray[np.bool_]]:
+    """For each kind of groups that is there, (blocks, n) which images each block leaves out."""
     label_array, group_of_image, group_count = validated_groups(labels, groups)
     malignant = np.bincount(group_of_image, weights=label_array, minlength=group_count) > 0
+    order = np.arange(group_count)
+    if sampling == COHORT:
+        # One kind. Its order must be chance: if names begin with the class, all blocks would hold as many of each.
+        order = np.random.default_rng(0x1ACC).permutation(group_count)
+        malignant = np.ones_like(malignant)
     found = []
     for kind in (malignant, ~malignant):
         if size := int(kind.sum()):
             block = np.full(group_count, -1)
-            block[kind] = np.arange(size) % min(size, BLOCKS)
+            block[order[kind]] = np.arange(size) % min(size, BLOCKS)
             found.append(block[group_of_image] == np.arange(min(size, BLOCKS))[:, None])
     return found
 

@@ -52,6 +52,11 @@ class Recalibration:
         """
         return self._line(weights)[:, 1] / self._spread, self._shift(weights)[:, 0] * self._far
 
+    def line(self) -> tuple[float, float]:
+        """Returns slope and intercept of the logistic regression of all outcomes on logits; NaN if there is none."""
+        intercept, slope = self._line(np.ones((1, len(self._labels))))[0] / (1.0, self._spread)
+        return float(slope), float(intercept - slope * self._centre)
+
     def _line(self, weights: NDArray[np.float64]) -> NDArray[np.float64]:
         columns = np.column_stack([np.ones_like(self._standard), self._standard])
         return self._fit(weights, columns, np.zeros_like(self._logits), self._line_start, self._overlap(weights))

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from skinexp.evaluation.cases import warn_undefined, why_undefined
 from skinexp.evaluation.intervals.bootstrap import RESAMPLES, score_limits, tail
-from skinexp.evaluation.intervals.resampling import group_weights
+from skinexp.evaluation.intervals.resampling import CASE_CONTROL, group_weights
 from skinexp.evaluation.metrics.probability_scores import NOISE
 from skinexp.evaluation.metrics.weighted_metrics import Scorer, ThresholdScorer
 from skinexp.evaluation.paired.alignment import Thresholds, align_by_image_id
@@ -26,6 +26,7 @@ def score_differences(
     resamples: int = RESAMPLES,
     seed: int = 0,
     risk_threshold: float | None = None,
+    sampling: str = CASE_CONTROL,
 ) -> pd.DataFrame:
     """Returns the paired cluster bootstrap of every score, for every pair of models.
 
@@ -39,6 +40,7 @@ def score_differences(
         seed: the same seed gives the same numbers.
         risk_threshold: the risk from which on a lesion should be excised, whose odds are the price of a false positive
             in the net benefit of all models. Without one, each has a price of its own, and none is compared.
+        sampling: `case_control` or `cohort`: see `group_weights`.
 
     Returns:
         One row per pair and score: `a`, `b`, `score`, `estimate_a`, `estimate_b`, `difference` (a - b), `low`, `high`.
@@ -54,9 +56,8 @@ def score_differences(
     scorers = _scorers(ordered, math.nan if risk_threshold is None else risk_threshold)
     once = np.ones((1, len(labels)))
     estimates = {name: scorer(once) for name, scorer in scorers.items()}
-    replicates = (
-        _replicates(scorers, group_weights(labels, groups, resamples, seed, folds_of(first))) if scorers else {}
-    )
+    weights = group_weights(labels, groups, resamples, seed, folds_of(first), sampling)
+    replicates = _replicates(scorers, weights) if scorers else {}
     beyond = tail(labels, groups)
     left_out = {"net_benefit"} if risk_threshold is None else set()
     rows = []

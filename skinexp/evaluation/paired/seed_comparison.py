@@ -50,7 +50,8 @@ def compare_seeds(a: Mapping[int, float], b: Mapping[int, float], test: str = "t
 
     Runs of one seed share their split and order of images, so they are compared with each other. The question is
     another than that of `delong_test`: there, whether two trained models differ on other images; here, whether two
-    configurations differ when they are trained again.
+    configurations differ when they are trained again. It is right for seeds with images of their own alone: the luck of
+    test images that seeds share does not show in their spread. See `skinexp.evaluation.paired.configuration_test`.
 
     Args:
         a: seed -> score of the first configuration; NaN if it has none.

@@ -119,7 +119,11 @@ def _themes(finished: Sequence[RunOutputs]) -> dict[str, list[Column]]:
             _score("Validation", "ROC-AUC", "val/roc_auc"),
             _score("Validation", "average precision", "val/average_precision"),
         ],
-        "Calibration": [*_calibration("Uncalibrated", ""), *_calibration("Calibrated on validation", "_calibrated")],
+        "Calibration": [
+            *_calibration("Uncalibrated", ""),
+            *_calibration("Calibrated on validation", "_calibrated"),
+            _plain("Calibrated on validation", "change of the log loss", "test/log_loss_change", three_decimals),
+        ],
         "More at threshold 0.5": _at_threshold("Test, threshold 0.5", "test/{}", [*AT_THRESHOLD], leave_out=USUAL),
         "At the operating threshold": _at_operating_threshold(),
         "Training, predictions and features": [

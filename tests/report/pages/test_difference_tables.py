@@ -57,8 +57,9 @@ def test_predicted_classes_are_of_calibrated_probabilities_at_the_threshold_that
         right.append((probability >= at) == (record.test["label"] == 1))
     assert found.table["only_a_right"].item() == (right[0] & ~right[1]).sum()
     assert found.basis == (
-        "Probabilities are calibrated on validation images (except old: uncalibrated). Classes are predicted at the "
-        "operating threshold that each run chose on its validation images (except old: threshold 0.5)."
+        "Probabilities are calibrated by temperature scaling on validation images (except old: uncalibrated). Classes "
+        "are predicted at the operating threshold that each run chose on its validation images (except old: "
+        "threshold 0.5)."
     )
 
 

@@ -73,7 +73,7 @@ def test_runs_whose_scores_are_at_an_end_or_undefined_have_a_page(tmp_path, imag
         table = predicted(1.0, 0, images, flat=False)
         table["logit"] = logit(table["label"].to_numpy())
         table["probability"] = expit(table["logit"])
-        evaluation = evaluate(table, EvaluationOptions(calibration="temperature", resamples=5))
+        evaluation = evaluate(table, EvaluationOptions(calibration="logistic", resamples=5))
         for file, found in evaluation.tables.items():
             found.to_csv(place / "evidence" / f"{file}.csv", index=False)
         table.to_parquet(place / "predictions.parquet")

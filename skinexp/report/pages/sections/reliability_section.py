@@ -5,6 +5,7 @@ import math
 import pandas as pd
 
 from skinexp.comparison.analyse import Comparison
+from skinexp.comparison.calibration_notes import calibration_notes
 from skinexp.core.number_format import three_decimals, whole
 from skinexp.report.figures import reliability_diagram
 from skinexp.report.pages.captioned import Captioned, panels_note, with_panel
@@ -22,7 +23,10 @@ CAPTION = (
 def content(comparison: Comparison) -> Content | None:
     """Returns the figure; None if no run left predictions."""
     figure = reliability_figure(comparison)
-    return None if figure is None else {"figures": [figure], "note": panels_note(comparison.finished)}
+    if figure is None:
+        return None
+    drawn = with_panel(comparison.finished)
+    return {"figures": [figure], "note": panels_note(comparison.finished), "notes": calibration_notes(drawn)}
 
 
 def reliability_figure(comparison: Comparison) -> Captioned | None:

@@ -24,6 +24,7 @@ def row(one: RepeatedConfiguration) -> dict[str, object]:
         "difference": three_decimals(behind.difference) if behind else "",
         "limits": limits_text(behind.low, behind.high) if behind else "",
         "p_value": p_value_text(one.p_holm) if behind else "",
+        "test": behind.test if behind else "",
     }
 
 
