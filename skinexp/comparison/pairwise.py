@@ -21,7 +21,7 @@ ALPHA = 0.05  # a difference is significant if its adjusted p-value is below thi
 FEW_DIGESTS = 3  # that a sentence names
 MOST_RUNS = 5  # that are compared in every score: each costs a bootstrap
 RESAMPLES = 500  # at first; their luck moves a limit by 3 % of the width of an interval
-MOST_RESAMPLES = 8_000  # of two runs, while another seed could decide otherwise whether an interval excludes 0
+MOST_RESAMPLES = 2_000  # of two runs, while another seed could decide otherwise whether an interval excludes 0
 
 
 @dataclass(frozen=True, eq=False)

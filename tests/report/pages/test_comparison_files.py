@@ -9,12 +9,16 @@ import pandas as pd
 import pytest
 from sklearn import metrics
 
+from skinexp.comparison.analyse import analyse
 from skinexp.comparison.standing import Standing
 from skinexp.comparison.verdict import CASES
+from skinexp.core.strict_json import to_strict_json
 from skinexp.evaluation import delong_test
 from skinexp.report.pages.comparison_files import comparison_table
+from skinexp.report.pages.comparison_values import comparison_values
+from skinexp.report.pages.sections import scores_section
 from tests.comparison.constructed import constructed, labels, logits
-from tests.report.runs import DAY, compare, in_memory, predicted, with_area, words
+from tests.report.runs import DAY, compare, in_memory, predicted, with_area
 
 
 def test_the_table_has_a_row_for_each_run_and_scikit_learn_s_numbers(sweep):
@@ -137,12 +141,13 @@ def test_the_tables_beside_it_say_the_same(values, page):
     assert {row["excludes_0"] for row in values["differences"]} <= {"yes", "no", "undecided", ""}
 
 
-def test_runs_that_cannot_be_compared_are_written_with_the_reason(tmp_path, schema):
+def test_runs_that_cannot_be_compared_have_a_reason_and_no_star(schema):
     runs = [constructed("a", logits(2.0, 1)), constructed("b", logits(1.0, 2), np.roll(labels(), 3))]
-    compare(runs, tmp_path, day=DAY)
-    found = json.loads((tmp_path / "comparison.json").read_text())
+    comparison = analyse(runs)
+    found = to_strict_json(comparison_values(comparison, comparison_table(comparison.runs)))
     assert found["verdict"]["case"] == "refused_pairs"
     assert "6 images have another label" in found["pairs_refused"]
     assert found["pairs"] == found["differences"] == []
-    assert "★" not in words(tmp_path / "comparison.html")
+    shown = scores_section.content(comparison)
+    assert not any(cell.best for table in shown["tables"] for _, cells in table.rows for cell in cells)
     pytest.importorskip("jsonschema").Draft202012Validator(schema).validate(found)
