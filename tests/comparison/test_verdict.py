@@ -2,7 +2,9 @@
 
 import dataclasses
 import math
+import re
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -428,3 +430,10 @@ def test_an_interval_without_0_among_many_pairs_is_explained():
     first, second, *_ = verdict(runs, PairwiseTests(pd.DataFrame([row]))).sentences
     assert "from that of next (difference 0.010, 95 % CI 0.001 to 0.020; p = 0.40, DeLong" in first
     assert second.startswith("The 95 % CI of this difference excludes 0")
+
+
+def test_the_documentation_lists_each_case():
+    text = (Path(__file__).parents[2] / "docs" / "reference" / "files.md").read_text()
+    assert re.findall(r"^\| `(\w+)` \|", text.partition("### comparison.json")[2], re.MULTILINE) == [
+        c.name for c in CASES
+    ]
