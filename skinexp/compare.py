@@ -62,7 +62,7 @@ def compare(runs: list[str], uri: str, output: Path | None, where: str | None = 
     records = _each_once([read_outputs(directory) for directory in lookup.locate_runs(runs, uri, where)])
     comparison = analyse(records)
     page = comparison_files.write_comparison(comparison, directory)
-    run_table.show(comparison.folds)
+    run_table.show(comparison.folds, comparison)
     run_table.show_next_steps(page, uri)
     return page
 

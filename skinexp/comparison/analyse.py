@@ -17,9 +17,10 @@ from skinexp.comparison.figure_data import FigureData, figure_data
 from skinexp.comparison.leakage import LeakagePair, leakage_pairs
 from skinexp.comparison.learning_rate_trials import learning_rate_trials
 from skinexp.comparison.pairwise import PairwiseTests, pairwise_tests, same_test_images
-from skinexp.comparison.ranking import best_on_validation, verdict
+from skinexp.comparison.ranking import best_on_validation
 from skinexp.comparison.reproduction import DatasetSummary, Reproduction, dataset_summaries, reproduction
 from skinexp.comparison.seed_summary import RepeatedConfiguration, repeated_configurations
+from skinexp.comparison.verdict import Verdict, names_best, verdict
 from skinexp.runs.health_summary import Ailment, ailments
 from skinexp.runs.run_outputs import RunOutputs
 
@@ -31,11 +32,12 @@ class Comparison:
     Attributes:
         runs: with distinct names, in the order in which they were given; the folds of a cross-validation are one run.
         folds: what was pooled, and what could not be.
-        comparable: whether the finished runs were tested on the same images.
+        comparable: whether the finished runs were tested on the same images and labels, and no pair was refused.
         decisions: calibrated probabilities and predicted classes of each run that left predictions, by its name.
         pairs: paired tests of the finished runs.
         seeds: configurations over several seeds.
-        verdict: the result in sentences.
+        conclusion: the result: its case, its sentences, and the runs that it names.
+        verdict: the sentences of the conclusion, and those about folds and incomplete runs.
         best: the run with the highest validation ROC-AUC; None if none has one.
         diagnosis: outcomes by swept settings; None if there are too few settings.
         collapses: what the collapsed runs have in common.
@@ -55,6 +57,7 @@ class Comparison:
     decisions: dict[str, Decisions]
     pairs: PairwiseTests
     seeds: Sequence[RepeatedConfiguration]
+    conclusion: Verdict
     verdict: Sequence[str]
     best: RunOutputs | None
     diagnosis: DiagnosisMatrix | None
@@ -77,6 +80,11 @@ class Comparison:
     def unfinished(self) -> list[RunOutputs]:
         """The runs that have none."""
         return [run for run in self.runs if not run.finished]
+
+    @property
+    def may_mark_best(self) -> bool:
+        """Whether tables may mark the best scores: the runs are comparable, and the verdict does not refuse a best."""
+        return self.comparable and names_best(self.conclusion.case)
 
     def is_pooled(self, run: RunOutputs) -> bool:
         """Returns whether a run stands for the folds of a cross-validation."""
@@ -101,16 +109,18 @@ def analyse(runs: Sequence[RunOutputs]) -> Comparison:
     decisions = run_decisions(finished)
     pairs = pairwise_tests(finished, decisions)
     seeds = repeated_configurations(finished)
+    conclusion = verdict(shown, pairs, seeds)
     diagnosis = diagnosis_matrix(trained)
     has_collapses = diagnosis is not None or any(run.collapsed for run in shown)
     return Comparison(
         runs=shown,
         folds=folds,
-        comparable=same_test_images(shown),
+        comparable=same_test_images(shown) and not pairs.refusal,
         decisions=decisions,
         pairs=pairs,
         seeds=seeds,
-        verdict=[*verdict(shown, pairs, seeds), *folds.sentences, *_incomplete(runs)],
+        conclusion=conclusion,
+        verdict=[*conclusion.sentences, *folds.sentences, *_incomplete(runs)],
         best=best_on_validation(folds.records),
         diagnosis=diagnosis,
         collapses=explain_collapses(shown) if has_collapses else [],

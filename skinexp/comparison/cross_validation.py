@@ -11,12 +11,12 @@ from typing import Any
 
 from skinexp.comparison.decisions import PREVALENCE, RISK_THRESHOLD, is_calibrated, sampling_of, with_calibrated
 from skinexp.comparison.swept_keys import settings
-from skinexp.core.digest import digest
 from skinexp.core.number_format import ABSENT, three_decimals
 from skinexp.data.card_content import CardContent
 from skinexp.data.characteristics import ALL
 from skinexp.evaluation.folds import fold_scores, pool_folds
 from skinexp.evaluation.options import EvaluationOptions
+from skinexp.evaluation.paired.alignment import test_set_digest
 from skinexp.evaluation.scores_with_intervals import scores_with_intervals
 from skinexp.runs.health_summary import HealthSummary
 from skinexp.runs.run_outputs import RunOutputs
@@ -137,7 +137,7 @@ def _pool(name: str, members: Sequence[RunOutputs]) -> RunOutputs:
         config=_without_fold(first.config),
         compute=first.compute,
         data_digest=first.data_digest,
-        test_digest=digest(sorted(table["image_id"])),
+        test_digest=test_set_digest(table),
         data=_data(by_fold),
         git=first.git,
         command=first.command,

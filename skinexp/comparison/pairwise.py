@@ -14,15 +14,20 @@ from skinexp.comparison.decisions import (
     shared_risk_threshold,
     threshold_text,
 )
+from skinexp.core.digest import digest
 from skinexp.evaluation import compare_pairs, score_differences
+from skinexp.evaluation.intervals.monte_carlo import UNDECIDED, YES
+from skinexp.evaluation.paired.alignment import test_set_digest
 from skinexp.evaluation.paired.model_pairs import PAIR_COLUMNS
 from skinexp.evaluation.paired.score_differences import COLUMNS
+from skinexp.evaluation.paired.simultaneous import SimultaneousAreas, simultaneous_areas
 from skinexp.runs.run_outputs import RunOutputs, by_area
 
 ALPHA = 0.05  # a difference is significant if its adjusted p-value is below this
 FEW_DIGESTS = 3  # that a sentence names
 MOST_RUNS = 5  # that are compared in every score: each costs a bootstrap
-RESAMPLES = 500  # their luck moves a limit by 3 % of the width of an interval, that of 1,000 by 2 %
+RESAMPLES = 500  # at first; their luck moves a limit by 3 % of the width of an interval
+MOST_RESAMPLES = 2_000  # of two runs, while another seed could decide otherwise whether an interval excludes 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,12 +41,14 @@ class PairwiseTests:
         differences: one row per pair and score with the columns of `score_differences`, of the runs with the highest
             ROC-AUC.
         basis: a sentence that says which probabilities and thresholds the predicted classes come from.
+        simultaneous: ROC-AUC of all paired runs, with limits that hold for all of them at once.
     """
 
     table: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=PAIR_COLUMNS))
     refusal: str = ""
     differences: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=COLUMNS))
     basis: str = ""
+    simultaneous: SimultaneousAreas = field(default_factory=lambda: SimultaneousAreas({}))
 
     def between(self, a: str, b: str) -> "pd.Series | None":
         """Returns the row of two runs, of which the first has the higher ROC-AUC."""
@@ -60,12 +67,15 @@ def same_test_images(records: Sequence[RunOutputs]) -> bool:
     return len(_users_of_digests(records)) <= 1
 
 
-def pairwise_tests(records: Sequence[RunOutputs], decisions: Mapping[str, Decisions]) -> PairwiseTests:
+def pairwise_tests(
+    records: Sequence[RunOutputs], decisions: Mapping[str, Decisions], resamples: int = RESAMPLES
+) -> PairwiseTests:
     """Tests every pair of finished runs that left predictions.
 
     Args:
         records: the runs, with distinct names.
         decisions: of these runs, by name.
+        resamples: of the test images at first, for the differences of scores; 0 leaves these out.
     """
     if not same_test_images(records):
         return PairwiseTests(refusal=_different_images(_users_of_digests(records)))
@@ -80,19 +90,42 @@ def pairwise_tests(records: Sequence[RunOutputs], decisions: Mapping[str, Decisi
             warnings.simplefilter("ignore")  # what is undefined is shown as such
             # Resamples are for the best runs alone; DeLong's interval needs none.
             tests = compare_pairs(*_tables(found), resamples=0)
-            with threadpool_limits(1):  # small products: threads wait for each other longer than they compute
-                differences = score_differences(
-                    *_tables(best), resamples=RESAMPLES, risk_threshold=risk_threshold, sampling=sampling
-                )
+            simultaneous = simultaneous_areas(_tables(found)[0])
+            differences = pd.DataFrame(columns=COLUMNS)
+            if resamples:
+                differences = _differences(best, resamples, risk_threshold, sampling)
     except ValueError as error:
         return PairwiseTests(refusal=str(error))
     basis = f"{calibration_sentence(found)} Classes are predicted at {threshold_text(found)}."
-    return PairwiseTests(tests.pairs, "", differences, basis)
+    return PairwiseTests(tests.pairs, "", differences, basis, simultaneous)
 
 
 def is_significant(row: pd.Series) -> bool:
     """Returns whether the 95 % CI of a pair's difference excludes 0 and its Holm-adjusted p-value is below 0.05."""
     return bool((row["low"] > 0 or row["high"] < 0) and row["p_holm"] < ALPHA)
+
+
+def _differences(
+    best: Mapping[str, Decisions], resamples: int, risk_threshold: float | None, sampling: str
+) -> pd.DataFrame:
+    with threadpool_limits(1):  # small products: threads wait for each other longer than they compute
+        return score_differences(
+            *_tables(best),
+            resamples=resamples,
+            risk_threshold=risk_threshold,
+            sampling=sampling,
+            most=MOST_RESAMPLES,
+        )
+
+
+def excludes_zero(row: pd.Series) -> bool:
+    """Returns whether the 95 % CI of a difference of two scores excludes 0, whatever the seed of the resamples."""
+    return bool(row["excludes_0"] == YES)
+
+
+def is_undecided(row: pd.Series) -> bool:
+    """Returns whether it depends on the seed of the resamples if the 95 % CI of a difference excludes 0."""
+    return bool(row["excludes_0"] == UNDECIDED)
 
 
 def _tables(found: Mapping[str, Decisions]) -> tuple[dict[str, pd.DataFrame], dict[str, pd.Series]]:
@@ -101,12 +134,24 @@ def _tables(found: Mapping[str, Decisions]) -> tuple[dict[str, pd.DataFrame], di
 
 
 def _users_of_digests(records: Sequence[RunOutputs]) -> dict[str, list[str]]:
-    """Returns the names of runs by the digest of their test images."""
+    """Returns the names of runs by the digest of their test images and labels."""
+    finished = [record for record in records if record.finished]
+    are_old = any(_is_without_labels(record) for record in finished)
     users: dict[str, list[str]] = {}
-    for record in records:
-        if record.finished and (digest := record.summary.test_digest):
-            users.setdefault(str(digest), []).append(record.name)
+    for record in finished:
+        # Runs of earlier versions recorded a digest of names alone: it is compared with no other.
+        test = record.test
+        found = test_set_digest(test) if are_old and test is not None else record.summary.test_digest
+        if found:
+            users.setdefault(str(found), []).append(record.name)
     return users
+
+
+def _is_without_labels(record: RunOutputs) -> bool:
+    """Returns whether a run recorded a digest of its test images that labels do not change."""
+    if record.test is None or record.summary.test_digest is None:
+        return False
+    return record.summary.test_digest == digest(sorted(record.test["image_id"].astype(str)))
 
 
 def _different_images(users: dict[str, list[str]]) -> str:

@@ -42,6 +42,9 @@ MULTIRUN = "multirun.yaml"  # the sweep's composed configuration, as Hydra write
 COMPARISON_PAGE = "comparison.html"
 COMPARISON_TABLE = "comparison.csv"
 COMPARISON_VALUES = "comparison.json"
+COMPARISON_SCORES = "comparison_scores.csv"
+COMPARISON_PAIRS = "comparison_pairs.csv"
+COMPARISON_DIFFERENCES = "comparison_differences.csv"
 FOLDS = "folds.csv"
 
 

@@ -145,7 +145,7 @@ def _evaluate_test(test: pd.DataFrame, point: OperatingPoint, options: Evaluatio
 
 def _validation_metrics(val: pd.DataFrame, youden: float) -> dict[str, float]:
     scores = ranking_scores(val["label"], val["logit"])
-    scores |= probability_scores(val["label"], val["probability"])
+    scores |= probability_scores(val["label"], val["probability"], val["logit"])
     scores |= threshold_scores(val["label"], val["probability"], HALF)
     return _named("val", scores) | _at_youden("val", val, youden)
 

@@ -39,6 +39,9 @@ COMPARISON_FILES = (
     run_files.COMPARISON_PAGE,
     run_files.COMPARISON_TABLE,
     run_files.COMPARISON_VALUES,
+    run_files.COMPARISON_SCORES,
+    run_files.COMPARISON_PAIRS,
+    run_files.COMPARISON_DIFFERENCES,
     run_files.FOLDS,
     run_files.CHECKLIST,
     run_files.SWEEP,
@@ -156,7 +159,7 @@ def end(sweep: Sweep, status: str, command: Invocation) -> None:
     manifest.status = status
     manifest.save(directory)
     scores: dict[str, float] = {}
-    folds, page = None, directory
+    folds, comparison, page = None, None, directory
     try:
         folds = pool(records)
         comparison = analyse(records)
@@ -175,7 +178,7 @@ def end(sweep: Sweep, status: str, command: Invocation) -> None:
         record.metrics(scores)
         record.close(status, None, *(file for name in COMPARISON_FILES if (file := directory / name).is_file()))
     if folds is not None:
-        run_table.show(folds)
+        run_table.show(folds, comparison)
     run_table.show_next_steps(page, manifest.tracking["uri"])
 
 

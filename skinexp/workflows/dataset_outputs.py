@@ -5,6 +5,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import pandas as pd
 from matplotlib.figure import Figure
 
 from skinexp.config.schema import Config, Preprocess
@@ -43,7 +44,7 @@ def summarise_dataset(prepared: Prepared, facts: Mapping[str, str], sampling: Sa
     }
     return {
         "data_digest": table.digest,
-        "test_digest": digest(sorted(frame.loc[frame["split"] == "test", "image_id"])),
+        "test_digest": _test_digest(frame),
         "data": DataSummary(
             name=table.name,
             images=len(frame),
@@ -57,6 +58,12 @@ def summarise_dataset(prepared: Prepared, facts: Mapping[str, str], sampling: Sa
             sampling=None if sampling is None else sampling.design,
         ),
     }
+
+
+def _test_digest(frame: pd.DataFrame) -> str:
+    """Returns a digest that changes with any test image, its file or its label."""
+    test = frame.loc[frame["split"] == "test", ["image_id", "label", "sha256"]]
+    return digest(sorted(test.astype(str).to_numpy().tolist()))
 
 
 def log_dataset(run_log: RunLog, prepared: Prepared, source: str | None) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from sklearn.exceptions import UndefinedMetricWarning
 
-from skinexp.config.schema import Config
+from skinexp.config.schema import Config, Data
 from skinexp.core import run_files
 from skinexp.data.audit import Findings
 from skinexp.data.facts import table_facts
@@ -31,6 +31,7 @@ from skinexp.runs.run_log import RunLog
 from skinexp.runs.run_summary import ShiftSummary
 from skinexp.workflows import audit_outputs, dataset, dataset_outputs, evaluation_outputs
 from skinexp.workflows.later_stages import LaterStages
+from skinexp.workflows.training_copies import find_training_copies
 
 log = logging.getLogger(__name__)
 
@@ -67,34 +68,44 @@ def run(run: TrainedRun, table: Table, config: Config, directory: Path, run_log:
         evaluation_outputs.write_evaluation(evaluation, directory, run_log)
     later = LaterStages(run_log)
     sentences = external_validation_table.undefined(prepared.table.counts())
-    sentences += later.attempt("domain shift", _report_shift, run, prepared, predicted, run_log) or []
+    sentences += later.attempt("domain shift", _report_shift, run, prepared, predicted, config.data, run_log) or []
     run_log.add(sentences=tuple(sentences))
     later.attempt("figures", _draw_figures, f"{run.model} on {table.name}", evaluation, directory)
     run_log.save()  # what the checklist points to in result.json
     later.attempt("checklist", write_run_checklist, directory)
     later.attempt("tracking", run_log.run_directory)
     images = len(prepared.table.frame)
-    external_validation_table.show(table.name, images, evaluation.metrics, run.threshold, run.summary.metrics)
+    limits = evaluation.tables["scores"].set_index("score")[["low", "high"]]
+    intervals = {str(score): (float(low), float(high)) for score, low, high in limits.itertuples()}
+    external_validation_table.show(
+        table.name, images, evaluation.metrics, run.threshold, run.summary.metrics, intervals
+    )
     for sentence in sentences:
         log.info("%s", sentence)
 
 
-def _report_shift(run: TrainedRun, prepared: Prepared, predicted: Predictions, run_log: RunLog) -> list[str]:
+def _report_shift(
+    run: TrainedRun, prepared: Prepared, predicted: Predictions, options: Data, run_log: RunLog
+) -> list[str]:
     """Records how far the images are from the training images, and returns it in sentences."""
-    shift = _domain_shift(run, prepared, predicted)
+    shift, limitation = _domain_shift(run, prepared, predicted, options)
     run_log.add(shift=shift and ShiftSummary(**shift))
-    return external_validation_table.sentences(shift)
+    return external_validation_table.sentences(shift) + ([limitation] if limitation else [])
 
 
-def _domain_shift(run: TrainedRun, prepared: Prepared, predicted: Predictions) -> dict[str, Any] | None:
-    """Returns how far the images are from the training images; None if that is unknown."""
+def _domain_shift(
+    run: TrainedRun, prepared: Prepared, predicted: Predictions, options: Data
+) -> tuple[dict[str, Any] | None, str]:
+    """Returns how far the images are from the training images (None if that is unknown), and what was not searched."""
     reference = load_reference(run.model_file)
     if reference is None or not np.isfinite(predicted.features).all():
-        return None
+        return None, ""
     frame = prepared.table.frame
     images = Images(prepared.images, frame["row"].to_numpy(), frame["label"].to_numpy())
     colours, fingerprints = colour_statistics(images), image_fingerprints(frame["sha256"])
-    return dataclasses.asdict(domain_shift.shift(reference, predicted.features, colours, fingerprints))
+    shift = domain_shift.shift(reference, predicted.features, colours, fingerprints)
+    copies = find_training_copies(run, reference, prepared, options)
+    return dataclasses.asdict(dataclasses.replace(shift, seen=copies.images)), copies.limitation
 
 
 def _draw_figures(name: str, evaluation: TestEvaluation, directory: Path) -> None:

@@ -54,7 +54,8 @@ def test_the_store_holds_the_parent_and_its_children_alone(three):
 def test_the_parent_holds_the_comparison_and_the_scores_of_the_best_on_validation(three):
     parent = three.parent
     assert (parent.info.status, parent.info.run_name) == ("FINISHED", COMMAND)
-    assert three.artifacts(parent) == {"comparison.html", "comparison.csv", "comparison.json", "sweep.json"}
+    tables = {f"comparison{of}.csv" for of in ("", "_scores", "_pairs", "_differences")}
+    assert three.artifacts(parent) == {"comparison.html", "comparison.json", "sweep.json"} | tables
     children = [three.run(job).data.metrics for job in JOBS]
     best = max(children, key=lambda metrics: metrics["val/roc_auc"])
     assert parent.data.metrics
@@ -77,7 +78,7 @@ def test_the_comparison_has_a_row_a_model_with_its_scores(three):
     assert table["name"].tolist() == [f"model={model}" for model in MODELS]
     for job, (_, row) in zip(JOBS, table.iterrows(), strict=True):
         assert row["test/roc_auc"] == pytest.approx(three.result(job)["metrics"]["test/roc_auc"])
-    rows = json.loads((three.directory / "comparison.json").read_text())
+    rows = json.loads((three.directory / "comparison.json").read_text())["runs"]
     assert [row["name"] for row in rows] == table["name"].tolist()
 
 

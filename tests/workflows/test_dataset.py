@@ -174,3 +174,19 @@ def test_log_card_and_result_say_the_same_of_files_labels_groups_and_leaks(with_
     for topic, sentence in said.items():
         assert f"{topic:<10}{sentence}" in caplog.messages
         assert f"* {topic}: {sentence}" in card
+
+
+def test_the_digest_of_the_test_images_changes_with_a_label_or_a_file_and_with_no_order(phantoms):
+    prepared = load_dataset(phantoms).prepared
+
+    def digest_of(table: pd.DataFrame) -> str:
+        changed = replace(prepared, table=replace(prepared.table, frame=table))
+        return summarise_dataset(changed, {})["test_digest"]
+
+    table = prepared.table.frame
+    row = table.index[table["split"] == "test"][0]
+    relabelled, exchanged = table.copy(), table.copy()
+    relabelled.loc[row, "label"] = 1 - table.loc[row, "label"]
+    exchanged.loc[row, "sha256"] = "0" * 64
+    assert digest_of(table.sample(frac=1, random_state=0)) == digest_of(table)
+    assert len({digest_of(table), digest_of(relabelled), digest_of(exchanged)}) == 3

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import expit
 
 from skinexp.evaluation.cases import validated_labels_probabilities, warn_undefined, why_undefined
 from skinexp.evaluation.metrics.recalibration import Recalibration
@@ -12,6 +13,7 @@ BINS = 15  # of equal width in 0..1, as most papers on neural networks have it
 PROBABILITY_SCORES = ("brier", "log_loss", "ece", "calibration_slope", "calibration_intercept")
 NOISE = "ece_noise"
 CLOSEST = float(np.finfo(np.float64).eps)  # to 0 and 1: log loss and logit are finite from here on
+SAME = 1e-4  # difference of a probability from that of its logit, by rounding in the network
 
 
 def probability_bins(probabilities: NDArray[np.float64]) -> NDArray[np.int64]:
@@ -22,24 +24,26 @@ def probability_bins(probabilities: NDArray[np.float64]) -> NDArray[np.int64]:
 class ProbabilityScorer:
     """The scores of the same probabilities under many weightings at once."""
 
-    def __init__(self, labels: ArrayLike, probabilities: ArrayLike) -> None:
+    def __init__(self, labels: ArrayLike, probabilities: ArrayLike, logits: ArrayLike | None = None) -> None:
         """Works out each image's part in each score.
 
         Args:
             labels: (n,) array of 0/1.
             probabilities: (n,) array in 0..1, without NaN.
+            logits: (n,) whose logistic function the probabilities are, if they are known: a float32 probability of a
+                logit above 17 is 1, and its log loss unknown. Logits of other probabilities are not used.
 
         Raises:
             ValueError: if a label is not 0 or 1, a probability lies outside 0..1, or the lengths differ.
         """
         label_array, probability_array = validated_labels_probabilities(labels, probabilities)
-        inside = np.clip(probability_array, CLOSEST, 1 - CLOSEST)  # one certain and wrong image is not infinitely bad
+        logit_array = _logits(probability_array, logits)
         gap = probability_array - label_array
         in_bin = probability_bins(probability_array)[:, None] == np.arange(BINS)
-        surprise = -np.log(np.where(label_array == 1, inside, 1 - inside))
+        surprise = np.logaddexp(0.0, np.where(label_array == 1, -logit_array, logit_array))
         self._parts = np.column_stack([np.ones(len(gap)), gap**2, surprise, in_bin * gap[:, None]])
         self._bin_means = self._parts[:, 3:].mean(axis=0) if len(gap) else np.full(BINS, np.nan)
-        self._recalibration = Recalibration(label_array, np.log(inside) - np.log1p(-inside))
+        self._recalibration = Recalibration(label_array, logit_array)
 
     def __call__(self, weights: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
         """Returns each score as a (weightings,) array, and how far a weighting's bins are from those of all images.
@@ -61,16 +65,20 @@ class ProbabilityScorer:
         }
 
 
-def probability_scores(labels: ArrayLike, probabilities: ArrayLike) -> dict[str, float]:
+def probability_scores(
+    labels: ArrayLike, probabilities: ArrayLike, logits: ArrayLike | None = None
+) -> dict[str, float]:
     """Returns how far probabilities are from outcomes.
 
     Args:
         labels: (n,) array of 0/1.
         probabilities: (n,) array in 0..1.
+        logits: (n,) whose logistic function the probabilities are: see `ProbabilityScorer`.
 
     Returns:
         `brier` (mean squared difference), `log_loss` (mean negative logarithm of the probability given to what came
-        true, clipped at 2e-16), `ece` (expected calibration error over 15 bins of equal width), `calibration_slope`
+        true, from logits if they are given, else clipped at 2e-16), `ece` (expected calibration error over 15 bins of
+        equal width), `calibration_slope`
         (1 where logits are as far apart as they should be, below 1 where they are too extreme) and
         `calibration_intercept` (0 where probabilities are right on average; above 0 where they are too low). NaN,
         with a warning, if a class is absent or a probability is NaN. Slope and intercept may be NaN by themselves:
@@ -86,5 +94,14 @@ def probability_scores(labels: ArrayLike, probabilities: ArrayLike) -> dict[str,
     if reason is not None:
         warn_undefined("calibration", reason)
         return dict.fromkeys(PROBABILITY_SCORES, math.nan)
-    scores = ProbabilityScorer(label_array, probability_array)(np.ones((1, len(label_array))))
+    scores = ProbabilityScorer(label_array, probability_array, logits)(np.ones((1, len(label_array))))
     return {name: float(scores[name][0]) for name in PROBABILITY_SCORES}
+
+
+def _logits(probabilities: NDArray[np.float64], logits: ArrayLike | None) -> NDArray[np.float64]:
+    """Returns the logits of probabilities: those that are given, if they belong to them."""
+    given = None if logits is None else np.asarray(logits, dtype=np.float64)
+    if given is not None and np.isfinite(given).all() and np.allclose(expit(given), probabilities, rtol=0, atol=SAME):
+        return given
+    inside = np.clip(probabilities, CLOSEST, 1 - CLOSEST)  # one certain and wrong image is not infinitely bad
+    return np.log(inside) - np.log1p(-inside)

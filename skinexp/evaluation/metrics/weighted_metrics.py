@@ -84,7 +84,7 @@ class Scorer:
         """
         self._ranking = Ranking(labels, logits)
         self._by_fold = None if folds is None else FoldRanking(labels, logits, folds)
-        self._metrics: dict[str, list[WeightedMetric]] = {"": [ProbabilityScorer(labels, probabilities)]}
+        self._metrics: dict[str, list[WeightedMetric]] = {"": [ProbabilityScorer(labels, probabilities, logits)]}
         for suffix, metric in metrics.items():
             if callable(metric):
                 self._metrics.setdefault(suffix, []).append(metric)

@@ -59,9 +59,11 @@ def _refuse_different(tables: Mapping[str, pd.DataFrame]) -> None:
     (first, expected), *others = tables.items()
     groups = groups_of(expected)
     for name, table in others:
-        if len(table) != len(expected) or any((table[key] != expected[key]).any() for key in ("image_id", "label")):
+        are_same = len(table) == len(expected) and bool((table["image_id"] == expected["image_id"]).all())
+        if not are_same or (table["label"] != expected["label"]).any():
             raise ValueError(
-                f"{first} and {name} were tested on different images or labels, so no test can pair them. Received: "
+                f"{first} and {name} were tested on different images or labels, so no test can pair them"
+                f"{_example(expected, table)}. Received: "
                 f"{len(expected)} images with digest {test_set_digest(expected)} ({first}), "
                 f"{len(table)} images with digest {test_set_digest(table)} ({name})"
             )
@@ -70,3 +72,13 @@ def _refuse_different(tables: Mapping[str, pd.DataFrame]) -> None:
                 f"{first} and {name} put the same images into different groups; intervals depend on them. "
                 "Received: two different columns `group`"
             )
+
+
+def _example(one: pd.DataFrame, other: pd.DataFrame) -> str:
+    """Returns how two test sets differ, with an image for example, as the end of a sentence."""
+    both = one.merge(other, on="image_id", suffixes=("", "_other"))
+    unlike = both.loc[both["label"] != both["label_other"], "image_id"]
+    if len(unlike):
+        return f": {len(unlike):,} images have another label, {unlike.iloc[0]} among them"
+    alone = sorted({*one["image_id"]} ^ {*other["image_id"]})
+    return f": {len(alone):,} images are in one of both only, {alone[0]} among them"

@@ -1,7 +1,7 @@
 """How far models differ in each score, with intervals from resamples that all of them share."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from itertools import combinations
 
 import numpy as np
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from skinexp.evaluation.cases import warn_undefined, why_undefined
 from skinexp.evaluation.intervals.bootstrap import RESAMPLES, score_limits, tail
+from skinexp.evaluation.intervals.monte_carlo import UNDECIDED, excludes_zero, limits_error
 from skinexp.evaluation.intervals.resampling import CASE_CONTROL, group_weights
 from skinexp.evaluation.metrics.probability_scores import NOISE
 from skinexp.evaluation.metrics.weighted_metrics import Scorer, ThresholdScorer
@@ -17,7 +18,11 @@ from skinexp.evaluation.paired.alignment import Thresholds, align_by_image_id
 from skinexp.evaluation.tables import folds_of, groups_of
 
 COLUMNS = ["a", "b", "score", "estimate_a", "estimate_b", "difference", "low", "high"]
+COLUMNS += ["excludes_0", "monte_carlo_error", "resamples"]
+LARGEST_ERROR = 0.1  # of a limit by the luck of drawing, as a share of the width of the interval
+
 Replicates = NDArray[np.float64]
+Pair = tuple[str, str]
 
 
 def score_differences(
@@ -27,6 +32,7 @@ def score_differences(
     seed: int = 0,
     risk_threshold: float | None = None,
     sampling: str = CASE_CONTROL,
+    most: int = 0,
 ) -> pd.DataFrame:
     """Returns the paired cluster bootstrap of every score, for every pair of models.
 
@@ -41,32 +47,98 @@ def score_differences(
         risk_threshold: the risk from which on a lesion should be excised, whose odds are the price of a false positive
             in the net benefit of all models. Without one, each has a price of its own, and none is compared.
         sampling: `case_control` or `cohort`: see `group_weights`.
+        most: up to how many resamples are drawn of two models as long as it depends on the seed whether an interval
+            excludes 0, or a limit has a Monte Carlo error of a tenth of the interval; 0: no more than `resamples`.
 
     Returns:
-        One row per pair and score: `a`, `b`, `score`, `estimate_a`, `estimate_b`, `difference` (a - b), `low`, `high`.
-        Limits are NaN if no resample has another difference than all images: it then shows nothing of how far off
-        that is. A model whose predictions cannot be scored is left out, with a warning.
+        One row per pair and score: `a`, `b`, `score`, `estimate_a`, `estimate_b`, `difference` (a - b), `low`, `high`,
+        `excludes_0` (`yes`, `no`, or `undecided`: more resamples are needed; empty without limits),
+        `monte_carlo_error` (the standard error of the limits from drawing resamples), `resamples`. Limits are NaN if no
+        resample has another difference than all images: it then shows nothing of how far off that is. A model whose
+        predictions cannot be scored is left out, with a warning.
 
     Raises:
         ValueError: as `compare_pairs`.
+
+    Reference: Davidson & MacKinnon, Econometric Reviews 19 (2000) (resamples until the decision is certain).
     """
     ordered = align_by_image_id(tables, thresholds)
     first = next(iter(ordered.values()))
     labels, groups = first["label"].to_numpy(), groups_of(first)
     scorers = _scorers(ordered, math.nan if risk_threshold is None else risk_threshold)
-    once = np.ones((1, len(labels)))
-    estimates = {name: scorer(once) for name, scorer in scorers.items()}
-    weights = group_weights(labels, groups, resamples, seed, folds_of(first), sampling)
-    replicates = _replicates(scorers, weights) if scorers else {}
-    beyond = tail(labels, groups)
-    left_out = {"net_benefit"} if risk_threshold is None else set()
-    rows = []
-    for a, b in combinations(scorers, 2):
-        for score in sorted(replicates[a].keys() & replicates[b].keys() - left_out):
-            of_a, of_b = (float(estimates[name][score][0]) for name in (a, b))
-            found = score_limits(of_a - of_b, replicates[a][score] - replicates[b][score], beyond)
-            rows.append((a, b, score, of_a, of_b, of_a - of_b, *found))
-    return pd.DataFrame(rows, columns=COLUMNS)
+    left_out = {NOISE} if risk_threshold is not None else {NOISE, "net_benefit"}
+    models = _Resampled(
+        scorers,
+        group_weights(labels, groups, max(resamples, most), seed, folds_of(first), sampling),
+        tail(labels, groups),
+        frozenset(left_out),
+    )
+    found: dict[Pair, pd.DataFrame] = {}
+    open_pairs: list[Pair] = list(combinations(scorers, 2))
+    wanted = resamples
+    while open_pairs:
+        models.draw(wanted, {name for pair in open_pairs for name in pair})
+        found |= {pair: models.differences(pair) for pair in open_pairs}
+        open_pairs = [pair for pair in open_pairs if wanted < most and not _is_settled(found[pair])]
+        wanted = min(2 * wanted, most)
+    tables_of_pairs = [found[pair] for pair in combinations(scorers, 2)]
+    return pd.concat(tables_of_pairs, ignore_index=True) if tables_of_pairs else pd.DataFrame(columns=COLUMNS)
+
+
+class _Resampled:
+    """Models that are scored in the same resamples, of which more can be drawn for some of them.
+
+    Args:
+        scorers: of the models, by name.
+        weights: the resamples, in chunks.
+        beyond: share of resamples on either side of an interval.
+        left_out: scores that are not compared.
+    """
+
+    def __init__(
+        self, scorers: Mapping[str, Scorer], weights: Iterator[Replicates], beyond: float, left_out: frozenset[str]
+    ) -> None:
+        self._scorers, self._weights, self._beyond, self._left_out = scorers, weights, beyond, left_out
+        self._drawn = 0
+        self._replicates: dict[str, dict[str, list[Replicates]]] = {name: {} for name in scorers}
+        self._estimates: dict[str, dict[str, Replicates]] = {}
+
+    def draw(self, wanted: int, names: Collection[str]) -> None:
+        """Draws resamples until there are so many, and scores these models in them.
+
+        A model that is left out once cannot be scored in later resamples.
+        """
+        while self._drawn < wanted and (chunk := next(self._weights, None)) is not None:
+            if not self._estimates:
+                once = np.ones((1, chunk.shape[1]))
+                self._estimates = {name: scorer(once) for name, scorer in self._scorers.items()}
+            for name in names:
+                for score, values in self._scorers[name](chunk).items():
+                    self._replicates[name].setdefault(score, []).append(values)
+            self._drawn += len(chunk)
+
+    def differences(self, pair: Pair) -> pd.DataFrame:
+        """Returns the rows of two models that are scored in all resamples."""
+        of_a, of_b = (self._replicates[name] for name in pair)
+        rows = []
+        for score in sorted(of_a.keys() & of_b.keys() - self._left_out):
+            estimates = [float(self._estimates[name][score][0]) for name in pair]
+            difference = estimates[0] - estimates[1]
+            values = np.concatenate(of_a[score]) - np.concatenate(of_b[score])
+            low, high = score_limits(difference, values, self._beyond)
+            decision = "" if math.isnan(low) or math.isnan(high) else excludes_zero(values, self._beyond)
+            error = limits_error(values, self._beyond) if decision else math.nan
+            rows.append((*pair, score, *estimates, difference, low, high, decision, error, len(values)))
+        return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def _is_settled(rows: pd.DataFrame) -> bool:
+    """Returns whether another seed would decide all scores alike, with limits that are nearly the same."""
+    is_certain = rows["excludes_0"] != UNDECIDED
+    is_precise = rows["monte_carlo_error"].isna() | (
+        rows["monte_carlo_error"] < LARGEST_ERROR * (rows["high"] - rows["low"])
+    )
+    return bool((is_certain & is_precise).all())
 
 
 def _scorers(tables: Mapping[str, pd.DataFrame], risk_threshold: float) -> dict[str, Scorer]:
@@ -81,14 +153,3 @@ def _scorers(tables: Mapping[str, pd.DataFrame], risk_threshold: float) -> dict[
         else:
             warn_undefined(f"every difference from {name}", reason)
     return scorers
-
-
-def _replicates(
-    scorers: Mapping[str, Scorer], resamples: Iterable[NDArray[np.float64]]
-) -> dict[str, dict[str, Replicates]]:
-    """Returns each score of each model in each resample."""
-    chunks = [{name: scorer(weights) for name, scorer in scorers.items()} for weights in resamples]
-    return {
-        name: {score: np.concatenate([chunk[name][score] for chunk in chunks]) for score in scores if score != NOISE}
-        for name, scores in chunks[0].items()
-    }

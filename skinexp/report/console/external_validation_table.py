@@ -26,6 +26,7 @@ COLUMNS = {  # score -> heading
     "f1": "F1",
 }
 WORDS = {"brightness": ("darker", "brighter"), "contrast": ("less contrast", "more contrast")}
+NO_INTERVALS: dict[str, tuple[float, float]] = {}
 
 
 def sentences(shift: Mapping[str, Any] | None) -> list[str]:
@@ -64,29 +65,50 @@ def undefined(counts: Mapping[str, int]) -> list[str]:
     ]
 
 
-def show(name: str, images: int, metrics: Mapping[str, float], threshold: float, own: Mapping[str, Any] | None) -> None:
+def show(
+    name: str,
+    images: int,
+    metrics: Mapping[str, float],
+    threshold: float,
+    own: Mapping[str, Any] | None,
+    intervals: Mapping[str, tuple[float, float]] = NO_INTERVALS,
+) -> None:
     """Prints the scores at both thresholds, and beside them those on the run's own test images.
 
     Args:
         name: of the images.
         own: metrics of the run whose model was evaluated; None if they are unknown.
+        intervals: score of these images -> limits of its 95 % CI, NaN if it has none; shown below the score.
     """
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    # Limits leave no room for more in 80 characters.
+    padding = (0, 0 if intervals else 1)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True, padding=padding)
     table.add_column("images", overflow="fold", min_width=12)
-    table.add_column("threshold", justify="right")
+    table.add_column("thres-\nhold", justify="right")
     for heading in COLUMNS.values():
         table.add_column(heading, justify="right", no_wrap=True)
-    rows = [(f"{name} ({whole(images)})", metrics)]
+    rows = [(f"{name} ({whole(images)})", metrics, intervals)]
     if own:
-        rows.append(("[dim]the run's own test images[/dim]", own))
-    for words, scores in rows:
+        rows.append(("[dim]the run's own test images[/dim]", own, NO_INTERVALS))
+    for words, scores, limits in rows:
         for at, suffix in ((0.5, ""), (threshold, "_chosen")):
             ranked = {"roc_auc": "", "average_precision": ""}
-            cells = [_number(scores.get(f"test/{score}{ranked.get(score, suffix)}")) for score in COLUMNS]
+            names = [f"{score}{ranked.get(score, suffix)}" for score in COLUMNS]
+            cells = [_number(scores.get(f"test/{score}")) + _limits(limits.get(score)) for score in names]
             shown = words if words.startswith("[") else escape(words)
             table.add_row("" if suffix else shown, three_decimals(at), *(cells if not suffix else ["", "", *cells[2:]]))
-    console.print("\n[bold]External validation[/bold] (second line: at the operating threshold, chosen in training)")
+    below = "; below each score: 95 % CI" if intervals else ""
+    console.print(
+        f"\n[bold]External validation[/bold] (second row: at the operating threshold, chosen in training{below})"
+    )
     console.print(table)
+
+
+def _limits(limits: tuple[float, float] | None) -> str:
+    """Returns a 95 % CI in a line of its own; empty if there is none."""
+    if limits is None or any(map(math.isnan, limits)):
+        return ""
+    return f"\n[dim]{limits[0]:.2f}-{limits[1]:.2f}[/dim]"
 
 
 def _number(value: Any) -> str:

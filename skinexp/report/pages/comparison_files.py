@@ -3,25 +3,34 @@
 import datetime
 import json
 import math
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 from skinexp.comparison.analyse import Comparison
 from skinexp.core import run_files
+from skinexp.core.strict_json import to_strict_json
 from skinexp.report.checklist.checklist import write_comparison_checklist
 from skinexp.report.pages import comparison_page
+from skinexp.report.pages.comparison_values import comparison_values, evidence_tables
 from skinexp.runs.run_outputs import RunOutputs
 
 FIRST_METRICS = ("test/roc_auc", "val/roc_auc", "test/average_precision", "test/accuracy")
+TABLES = {
+    "scores": run_files.COMPARISON_SCORES,
+    "pairs": run_files.COMPARISON_PAIRS,
+    "differences": run_files.COMPARISON_DIFFERENCES,
+}
 
 
 def write_comparison(comparison: Comparison, directory: Path, *, day: datetime.date | None = None) -> Path:
-    """Writes the comparison of some runs: `comparison.html`, `.csv` and `.json`, and `checklist.md`.
+    """Writes the comparison of some runs: `comparison.html`, `comparison.json`, tables, and `checklist.md`.
 
-    Runs that are the folds of one cross-validation become one row, a line per fold in `folds.csv`.
+    `comparison.csv` has a line per run, `comparison_scores.csv` one per score with its interval,
+    `comparison_pairs.csv` and `comparison_differences.csv` one per test and difference of two runs. `comparison.json`
+    has all of these and the verdict, as `schemas/comparison.schema.json` describes them. Runs that are the folds of one
+    cross-validation become one row, a line per fold in `folds.csv`.
 
     Args:
         comparison: the analysed runs.
@@ -40,7 +49,11 @@ def write_comparison(comparison: Comparison, directory: Path, *, day: datetime.d
     (directory / run_files.FOLDS).unlink(missing_ok=True)  # of an earlier comparison
     if comparison.folds.folds:
         _fold_table(comparison.folds.folds).to_csv(directory / run_files.FOLDS, index=False)
-    text = json.dumps(_strict(rows), indent=2, allow_nan=False, ensure_ascii=False)
+    tables = evidence_tables(comparison)
+    for name, file in TABLES.items():
+        tables[name].to_csv(directory / file, index=False)
+    values = comparison_values(comparison, rows)
+    text = json.dumps(to_strict_json(values), indent=2, allow_nan=False, ensure_ascii=False)
     (directory / run_files.COMPARISON_VALUES).write_text(text + "\n", encoding="utf-8")
 
     path = directory / run_files.COMPARISON_PAGE
@@ -95,9 +108,3 @@ def _fold_table(pooled: Mapping[str, Sequence[RunOutputs]]) -> pd.DataFrame:
     named = [part.assign(configuration=name) for name, part in zip(pooled, rows, strict=True)]
     frame = pd.concat(named, ignore_index=True)
     return frame[["configuration", *(column for column in frame.columns if column != "configuration")]]
-
-
-def _strict(rows: pd.DataFrame) -> list[dict[Hashable, Any]]:
-    """Returns rows with NaN and infinity, which JSON does not have, as None."""
-    unbounded = rows.replace([math.inf, -math.inf], math.nan).astype(object)
-    return unbounded.where(unbounded.notna(), None).to_dict(orient="records")

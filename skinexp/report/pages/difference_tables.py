@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from skinexp.comparison.pairwise import MOST_RUNS, PairwiseTests
+from skinexp.comparison.pairwise import MOST_RESAMPLES, MOST_RUNS, PairwiseTests, excludes_zero, is_undecided
 from skinexp.core.number_format import limits_text, three_decimals
 from skinexp.report.pages.score_table import AT_THRESHOLD, CALIBRATION
 
@@ -25,11 +25,12 @@ LABELS = {  # of the scores that are shown, in this order; ROC-AUC has a table o
 
 @dataclass(frozen=True)
 class Difference:
-    """A difference as text, and whether its 95 % CI excludes 0."""
+    """A difference as text, and whether its 95 % CI excludes 0, which may depend on the seed of the resamples."""
 
     text: str
     limits: str
     excludes_0: bool
+    is_undecided: bool
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,12 @@ class Differences:
     tables: list[DifferenceTable]
     is_restricted: bool
     most: int = MOST_RUNS
+    resamples: int = MOST_RESAMPLES
+
+    @property
+    def has_undecided(self) -> bool:
+        """Whether an interval is marked as undecided."""
+        return any(cell.is_undecided for table in self.tables for _, cells in table.rows for cell in cells)
 
 
 def difference_tables(pairs: PairwiseTests) -> Differences:
@@ -76,5 +83,6 @@ def _difference(row: pd.Series) -> Difference:
     return Difference(
         three_decimals(row["difference"]),
         limits_text(row["low"], row["high"]),
-        bool(row["low"] > 0 or row["high"] < 0),
+        excludes_zero(row),
+        is_undecided(row),
     )

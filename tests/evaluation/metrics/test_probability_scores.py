@@ -108,3 +108,17 @@ def test_what_cannot_be_judged_is_nan_with_a_warning(labels, probabilities):
 def test_logits_are_refused_as_probabilities():
     with pytest.raises(ValueError, match="these look like logits"):
         probability_scores([0, 1], [-2, 3])
+
+
+def test_log_loss_is_that_of_the_logits_where_float32_probabilities_are_1():
+    labels, logits = np.array([0, 1, 1, 0]), np.array([25.0, 30.0, -20.0, -40.0])
+    rounded = expit(logits).astype(np.float32)
+    expected = np.logaddexp(0, np.where(labels == 1, -logits, logits)).mean()
+    assert probability_scores(labels, rounded, logits)["log_loss"] == pytest.approx(expected)
+    assert probability_scores(labels, rounded)["log_loss"] != pytest.approx(expected, rel=0.01)
+
+
+def test_logits_of_other_probabilities_are_not_used():
+    labels, logits = study()
+    calibrated = expit(0.5 * logits)
+    assert probability_scores(labels, calibrated, logits) == probability_scores(labels, calibrated)

@@ -33,7 +33,7 @@ def content(comparison: Comparison) -> Content | None:
     """Returns the rows of the table of pairs, or why there are none; None if there is nothing to pair."""
     pairs = comparison.pairs
     shown, folded = pair_rows(pairs)
-    if not shown and not (pairs.refusal and comparison.comparable):
+    if not shown and comparison.conclusion.case != "refused_pairs":
         return None
     return {"shown": shown, "folded": folded, "differences": difference_tables(pairs)}
 

@@ -14,7 +14,7 @@ def content(comparison: Comparison) -> Content | None:
     if not finished:
         return None
     return {
-        "tables": score_table.tables(finished, comparable=comparison.comparable),
+        "tables": score_table.tables(finished, comparable=comparison.may_mark_best),
         "has_health": any(run.health for run in finished),
         "without_evidence": [run.name for run in finished if "scores" not in run.evidence],
         "unreadable": [(run.name, file) for run in finished for file in run.unreadable],
