@@ -80,12 +80,12 @@ def show(name: str, images: int, metrics: Mapping[str, float], threshold: float,
     if own:
         rows.append(("[dim]the run's own test images[/dim]", own))
     for words, scores in rows:
-        for at, suffix in ((0.5, ""), (threshold, "_chosen")):
+        for at, suffix in ((threshold, "_chosen"), (0.5, "")):
             ranked = {"roc_auc": "", "average_precision": ""}
             cells = [_number(scores.get(f"test/{score}{ranked.get(score, suffix)}")) for score in COLUMNS]
             shown = words if words.startswith("[") else escape(words)
-            table.add_row("" if suffix else shown, three_decimals(at), *(cells if not suffix else ["", "", *cells[2:]]))
-    console.print("\n[bold]External validation[/bold] (second line: at the operating threshold, chosen in training)")
+            table.add_row(shown if suffix else "", three_decimals(at), *(cells if suffix else ["", "", *cells[2:]]))
+    console.print("\n[bold]External validation[/bold] (first line: at the operating threshold, chosen in training)")
     console.print(table)
 
 
