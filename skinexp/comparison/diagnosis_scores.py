@@ -1,6 +1,6 @@
 """Sensitivity by malignant diagnosis, specificity by benign one: a table of all runs, and the worst ones in words."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -50,19 +50,30 @@ def worst_diagnosis_sentences(runs: Sequence[RunOutputs]) -> list[str]:
     if not measured:
         return []
     run = best_on_validation(measured) or by_area(measured)[0]
-    return [_sentence(run, row) for _, row in worst_diagnoses(_table(run)).iterrows()]
+    return diagnosis_sentences(run.name, _table(run), run.intervals)
 
 
-def _sentence(run: RunOutputs, row: pd.Series) -> str:
+def diagnosis_sentences(name: str, table: pd.DataFrame, intervals: Mapping[str, Interval]) -> list[str]:
+    """Returns on which malignant diagnosis sensitivity is lowest, and on which benign one specificity is.
+
+    Args:
+        name: of the run, or of the images.
+        table: as `scores_by_diagnosis` returns it.
+        intervals: of the scores of all test images, by name.
+    """
+    return [_sentence(name, row, intervals) for _, row in worst_diagnoses(table).iterrows()]
+
+
+def _sentence(name: str, row: pd.Series, intervals: Mapping[str, Interval]) -> str:
     score, images = WORDS[row["score"]], int(row["images"])
     correct = f"{whole(row['estimate'] * images)} of {whole(images)} images"
     limits = limits_text(row["adjusted_low"], row["adjusted_high"])
     interval = f"; 95 % CI {limits}, Wilson, Bonferroni-adjusted for {int(row['among'])} diagnoses" if limits else ""
-    overall = with_interval(run.interval(f"{row['score']}_chosen"))
+    overall = intervals.get(f"{row['score']}_chosen")
+    of_class = f"; on all {row['class']} images it is {with_interval(overall)}" if overall is not None else ""
     return (
-        f"{run.name} has its lowest {score} at the operating threshold on {row['class']} images with the diagnosis "
-        f"{row['diagnosis']}: {three_decimals(row['estimate'])} ({correct}{interval}); on all {row['class']} images it "
-        f"is {overall}."
+        f"{name} has its lowest {score} at the operating threshold on {row['class']} images with the diagnosis "
+        f"{row['diagnosis']}: {three_decimals(row['estimate'])} ({correct}{interval}){of_class}."
     )
 
 

@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 from sklearn.exceptions import UndefinedMetricWarning
 
+from skinexp.comparison.diagnosis_scores import diagnosis_sentences
 from skinexp.config.schema import Config
 from skinexp.core import run_files
 from skinexp.data.facts import table_facts
 from skinexp.data.pipeline import Images
 from skinexp.data.preparation.image_cache import Prepared
 from skinexp.data.table import Table
-from skinexp.evaluation import EvaluationOptions, OperatingPoint, TestEvaluation, domain_shift, evaluate
+from skinexp.evaluation import EvaluationOptions, Interval, OperatingPoint, TestEvaluation, domain_shift, evaluate
 from skinexp.models.archive import load_reference
 from skinexp.models.prediction import Predictions
 from skinexp.models.predictor import load_predictor
@@ -64,8 +65,15 @@ def run(run: TrainedRun, table: Table, config: Config, directory: Path, run_log:
     later.attempt("tracking", run_log.run_directory)
     images = len(prepared.table.frame)
     external_validation_table.show(table.name, images, evaluation.metrics, run.threshold, run.summary.metrics)
-    for sentence in sentences:
+    for sentence in [*sentences, *_worst_diagnoses(run.model, evaluation)]:
         log.info("%s", sentence)
+
+
+def _worst_diagnoses(name: str, evaluation: TestEvaluation) -> list[str]:
+    """Returns on which diagnoses the network is worst; a comparison of evaluations says so itself."""
+    scores = evaluation.tables["scores"].set_index("score")[["estimate", "low", "high"]]
+    intervals = {str(score): Interval(*map(float, row)) for score, row in scores.iterrows()}
+    return diagnosis_sentences(name, evaluation.tables["diagnoses"], intervals)
 
 
 def _report_shift(run: TrainedRun, prepared: Prepared, predicted: Predictions, run_log: RunLog) -> list[str]:

@@ -9,6 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from skinexp.comparison.cross_validation import PooledFolds
+from skinexp.comparison.diagnosis_scores import worst_diagnosis_sentences
 from skinexp.comparison.operating_rules import has_operating_threshold, threshold_sentences
 from skinexp.config.schema import Tracking
 from skinexp.core.credentials import hidden
@@ -54,7 +55,7 @@ def show(pooled: PooledFolds) -> None:
             console.print(_incomplete(record), style="red", markup=False, soft_wrap=True)
         if not record.finished and (trace := record.directory / TRACEBACK).is_file():
             console.print(trace.read_text(), style="dim", markup=False, soft_wrap=True)
-    for sentence in pooled.sentences:
+    for sentence in [*worst_diagnosis_sentences(finished), *pooled.sentences]:
         console.print(sentence, markup=False, soft_wrap=True)
 
 

@@ -2,11 +2,13 @@
 
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from skinexp.comparison.cross_validation import pool
 from skinexp.config.schema import Tracking
 from skinexp.core.python_command import python_command
+from skinexp.evaluation.diagnoses import DIAGNOSIS_COLUMNS
 from skinexp.report.console import external_validation_table
 from skinexp.report.console.run_table import show, show_next_steps
 from tests.report.runs import outputs
@@ -76,3 +78,16 @@ def test_an_external_validation_has_the_line_of_the_operating_threshold_first(ca
     assert ["lesions" in line for line in lines] == [True, False]
     assert "0.800" in lines[0]
     assert "0.300" in lines[1]
+
+
+def test_the_worst_diagnosis_is_named_below_the_table(capsys):
+    rows = [
+        ("dx", name, "malignant", "recall", 20, 20, share, share - 0.1, share + 0.1, share - 0.2, share + 0.2)
+        for name, share in (("carcinoma", 0.8), ("melanoma", 0.4))
+    ]
+    evidence = {"diagnoses": pd.DataFrame(rows, columns=DIAGNOSIS_COLUMNS)}
+    show(pool([outputs("one", {"metrics": {"test/roc_auc": 0.9}}, evidence=evidence)]))
+    assert (
+        "one has its lowest sensitivity at the operating threshold on malignant images with the diagnosis melanoma: "
+        "0.400 (8 of 20 images; 95 % CI 0.200 to 0.600" in capsys.readouterr().out
+    )
