@@ -140,12 +140,13 @@ def _subgroups(test: pd.DataFrame) -> Subgroups:
 def _calibration_bands(
     test: pd.DataFrame, groups: NDArray[np.str_], is_calibrated: bool, options: EvaluationOptions
 ) -> dict[str, CalibrationBand | None]:
-    """Returns the smooth calibration curve of each stage, from the resamples of all scores; None if it is undefined."""
+    """Returns the smooth calibration curve of each stage, from the resamples of all scores; None if it is unknown."""
     columns = {"before": "probability"} | ({"after": "calibrated"} if is_calibrated else {})
+    is_few = has_few_cases(test["label"], groups)
     known = {
         stage: test[column]
         for stage, column in columns.items()
-        if why_undefined(test["label"], test["logit"]) is None and why_undefined(test["label"], test[column]) is None
+        if not is_few and all(why_undefined(test["label"], test[name]) is None for name in ("logit", column))
     }
     resampling = Resampling(options.resamples, options.seed)
     found = calibration_bands(test["label"], known, groups, resampling, folds_of(test)) if known else {}

@@ -316,3 +316,19 @@ def test_smooth_calibration_has_its_errors_with_intervals_and_its_curve():
     assert curve["stage"].unique().tolist() == ["before", "after"]
     assert curve.groupby("stage")["images"].sum().unique().tolist() == [(study()["split"] == "test").sum()]
     assert result.intervals["ici"] == {name: scores.loc["ici", name] for name in ("low", "high", "method")}
+
+
+def test_few_cases_have_no_smooth_curve_and_no_interval_that_would_not_cover():
+    few = drawn(24, 200, 2.0, "graded", seed=1)
+    point = OperatingPoint(0.5, Calibrator(), 0.5)
+    tables = evaluate(few, EvaluationOptions(resamples=50), point).tables
+    scores = tables["scores"].set_index("score")
+
+    assert scores.loc[["ici", "e50", "e90"], "estimate"].isna().all()
+    assert scores.loc[["brier_skill_score", "cohen_kappa", "cohen_kappa_chosen"], "estimate"].notna().all()
+    withheld = scores.loc[["ici", "e90", "brier_skill_score", "cohen_kappa_chosen"]]
+    assert withheld["low"].isna().all()
+    assert set(withheld["method"]) == {"none: fewer than 25 lesions or patients of a class"}
+    assert tables["calibration_curve"].empty
+    enough = evaluate(drawn(25, 200, 2.0, "graded", seed=1), EvaluationOptions(resamples=50), point).tables["scores"]
+    assert enough.set_index("score").loc[["ici", "cohen_kappa"], "low"].notna().all()

@@ -11,7 +11,7 @@ limit of 0 means that there is no evidence of miscalibration.
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -31,7 +31,7 @@ from skinexp.evaluation.metrics.calibration_curve import CALIBRATION_ERRORS, Cal
 
 COLUMNS = ["probability", "images", "observed", "low", "high"]
 LIMITED_BY = {"ici": "ici", "e50": "e90", "e90": "e90"}  # error -> by how much noise moves it at most, but for a tail
-FEWEST = 25  # lesions or patients of a class, below which there are no intervals
+FEWEST = 25  # lesions or patients of a class, below which a smooth curve shows noise only
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +41,7 @@ class CalibrationBand:
     Attributes:
         curve: one row per probability: `probability`, `images` (how many it stands for), `observed` (share of malignant
             images), `low`, `high` (95 %, point by point).
-        intervals: `ici`, `e50`, `e90` -> interval; without limits if there are few cases, see `has_few_cases`.
+        intervals: `ici`, `e50`, `e90` -> interval.
     """
 
     curve: pd.DataFrame
@@ -75,17 +75,15 @@ def calibration_bands(
         for name, curve in curves.items():
             drawn[name].append(_chunk(curve, whole[name][0], weights))
     beyond = tail(labels, groups)
-    found = {name: _band(curves[name], *whole[name], drawn[name], beyond) for name in curves}
-    if not has_few_cases(labels, groups):
-        return found
-    return {name: replace(band, intervals=_without_limits(band.intervals)) for name, band in found.items()}
+    return {name: _band(curves[name], *whole[name], drawn[name], beyond) for name in curves}
 
 
 def has_few_cases(labels: ArrayLike, groups: ArrayLike) -> bool:
     """Returns whether a class has fewer lesions or patients than resamples of smooth scores need to cover.
 
     Resamples repeat the cases that there are. With 8 malignant ones the interval of a score that hangs on them covers
-    in 80 to 90 % of studies, with `FEWEST` in 93 % or more (see benchmarks/calibration_coverage.py).
+    in 80 to 90 % of studies, with `FEWEST` in 93 % or more (see benchmarks/calibration_coverage.py). A smooth curve of
+    so few images follows their noise, and its errors are too large.
     """
     label_array, group_of_image, _ = validated_groups(labels, groups)
     return min(len(np.unique(group_of_image[label_array == label])) for label in (0, 1)) < FEWEST
@@ -127,13 +125,9 @@ def _band(
 
 
 def _interval(estimate: float, errors: NDArray[np.float64], noise: NDArray[np.float64], beyond: float) -> Interval:
-    """Returns the interval of an error, which noise can only have made larger; without limits if nothing varies."""
+    """Returns the interval of an error; without limits if these images do not show how the curve varies."""
     _, high = score_limits(estimate, errors, beyond)
     most = float(limits(noise, beyond)[1])
-    low, high = max(0.0, estimate - most), max(estimate + most, high)
+    low, high = max(0.0, estimate - most), min(1.0, max(estimate + most, high))
     has_width = not (math.isnan(high) or math.isnan(most)) and min(most, high - low) > ROUNDING[0]
     return Interval(estimate, low, high) if has_width else UNDEFINED._replace(estimate=estimate)
-
-
-def _without_limits(intervals: Mapping[str, Interval]) -> dict[str, Interval]:
-    return {name: UNDEFINED._replace(estimate=interval.estimate) for name, interval in intervals.items()}
