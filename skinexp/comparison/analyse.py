@@ -12,6 +12,7 @@ from skinexp.comparison.cross_validation import PooledFolds, pool, with_pooled_s
 from skinexp.comparison.data_warnings import DataWarnings, data_warnings
 from skinexp.comparison.decisions import Decisions, run_decisions
 from skinexp.comparison.diagnosis_matrix import DiagnosisMatrix, diagnosis_matrix
+from skinexp.comparison.diagnosis_scores import worst_diagnosis_sentences
 from skinexp.comparison.disagreement import SharedImages, shared_images
 from skinexp.comparison.figure_data import FigureData, figure_data
 from skinexp.comparison.leakage import LeakagePair, leakage_pairs
@@ -120,7 +121,12 @@ def analyse(runs: Sequence[RunOutputs]) -> Comparison:
         pairs=pairs,
         seeds=seeds,
         conclusion=conclusion,
-        verdict=[*conclusion.sentences, *folds.sentences, *_incomplete(runs)],
+        verdict=[
+            *conclusion.sentences,
+            *worst_diagnosis_sentences(finished),
+            *folds.sentences,
+            *_incomplete(runs),
+        ],
         best=best_on_validation(folds.records),
         diagnosis=diagnosis,
         collapses=explain_collapses(shown) if has_collapses else [],

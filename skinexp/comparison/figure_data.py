@@ -22,6 +22,8 @@ class FigureData:
             runs state the same one and the probabilities of each can be shifted to it.
         prevalence: at which decision curves are; None: that of the test images.
         reliability: points of the reliability diagram, columns as `reliability_points` and `stage`.
+        calibration_curves: smooth calibration curves with their bands, columns `stage`, `probability`, `images`,
+            `observed`, `low`, `high`; without runs of earlier versions.
         confusion_at_half: of uncalibrated probabilities at threshold 0.5.
         confusion_at_threshold: of the run's decisions at its operating threshold; empty if no run chose one.
     """
@@ -30,6 +32,7 @@ class FigureData:
     net_benefit: dict[str, pd.DataFrame] = field(default_factory=dict)
     prevalence: float | None = None
     reliability: dict[str, pd.DataFrame] = field(default_factory=dict)
+    calibration_curves: dict[str, pd.DataFrame] = field(default_factory=dict)
     confusion_at_half: dict[str, ConfusionMatrix] = field(default_factory=dict)
     confusion_at_threshold: dict[str, ConfusionMatrix] = field(default_factory=dict)
 
@@ -55,6 +58,9 @@ def figure_data(finished: Sequence[RunOutputs], decisions: Mapping[str, Decision
         net_benefit={name: _decision_curve(own[name], prevalence, references[name]) for name in own},
         prevalence=prevalence,
         reliability={name: _reliability(evidence[name], test) for name, test in tests.items()},
+        calibration_curves={
+            name: curve for name in tests if (curve := evidence[name].get("calibration_curve")) is not None
+        },
         confusion_at_half={name: confusion_matrix(table, HALF) for name, table in tables.items()},
         confusion_at_threshold={
             name: confusion_matrix(one.predicted, HALF) for name, one in own.items() if has_thresholds

@@ -341,8 +341,8 @@ class Evaluate:
     )
     risk_threshold: float | None = number(
         None,
-        "risk from which on a lesion should be excised, whose odds are the price of a false positive in net benefits; "
-        "null: each run has the price of its own threshold, and net benefits are not compared",
+        "risk from which on a lesion should be excised, whose odds are the price of a false positive in net benefits "
+        "and expected costs; null: each run has the price of its own threshold, and net benefits are not compared",
         gt=0,
         lt=1,
     )

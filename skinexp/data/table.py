@@ -116,6 +116,7 @@ TRUTHS = {  # wording of each known area
 
 GIVEN_SPLIT = "given_split"  # the column of the split that a source comes with
 MASK = "mask"  # the column with the path of the mask of each image's lesion
+DIAGNOSIS = "diagnosis"  # the column of the classes of a source, in tables of predictions
 METADATA_RESERVED = (
     *("image_id", "label", "class", MASK, "group", "sha256", "path", "position", GIVEN_SPLIT, "split", "row"),
     SOURCE_GROUP,
@@ -125,3 +126,15 @@ METADATA_RESERVED = (
 def metadata_columns(frame: pd.DataFrame) -> list[str]:
     """Returns the columns that describe an image beyond what every table has (age, sex, site, source, ...)."""
     return [column for column in frame.columns if column not in METADATA_RESERVED]
+
+
+def with_diagnosis(frame: pd.DataFrame) -> pd.DataFrame:
+    """Returns the rows with the class in column `diagnosis`, if the source has more classes than the two labels.
+
+    Args:
+        frame: one row per image, optionally with column `class`. A column `diagnosis` that it has stays as it is.
+    """
+    has_own = any(str(column).strip().lower() == DIAGNOSIS for column in frame.columns)
+    if has_own or "class" not in frame or frame["class"].nunique() <= len(CLASS_NAMES):
+        return frame
+    return frame.assign(**{DIAGNOSIS: frame["class"]})

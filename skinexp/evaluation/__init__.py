@@ -6,8 +6,10 @@ from skinexp.evaluation.decision.net_benefit import decision_curve, net_benefit
 from skinexp.evaluation.decision.prevalence import at_prevalence, probabilities_at_prevalence
 from skinexp.evaluation.decision.threshold_rules import ThresholdRule, choose_threshold, parse_rule
 from skinexp.evaluation.decision.youden import youden_threshold
+from skinexp.evaluation.diagnoses import scores_by_diagnosis, worst_diagnoses
 from skinexp.evaluation.evaluate import TestEvaluation, evaluate
 from skinexp.evaluation.folds import FoldAreas, fold_areas, pool_folds
+from skinexp.evaluation.group_level import scores_by_unit
 from skinexp.evaluation.intervals.bootstrap import Bootstrap, Resampling, bootstrap
 from skinexp.evaluation.intervals.delong import delong_interval
 from skinexp.evaluation.intervals.independent_difference import independent_difference
@@ -83,10 +85,13 @@ __all__ = [
     "reliability_points",
     "roc_points",
     "score_differences",
+    "scores_by_diagnosis",
+    "scores_by_unit",
     "subgroups",
     "summarise_seeds",
     "threshold_scores",
     "why_undefined",
     "wilson",
+    "worst_diagnoses",
     "youden_threshold",
 ]

@@ -1,6 +1,7 @@
 """The evaluation pass: from predictions to all scores, with what was chosen on validation and measured on test."""
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import pandas as pd
 
@@ -35,8 +36,8 @@ class TestEvaluation:
         calibrator: fitted on validation, or given.
         metrics: `<split>/<score>` and `threshold/<name>`, ready to be logged; NaN if undefined.
         reports: classification reports of the test images, by threshold: `0.5`, `youden` and `chosen`.
-        tables: by file name, `scores` (each test score with its 95 % interval), `reliability`, `roc_band`,
-            `precision_recall_band`, `subgroups`, `subgroup_gaps`.
+        tables: by file name, `scores` (each test score with its 95 % interval), `reliability`, `calibration_curve`,
+            `roc_band`, `precision_recall_band`, `subgroups`, `subgroup_gaps`, `diagnoses`, `units`.
         decisions: the predictions of the test images with the columns `calibrated` (probability), `threshold` and
             `predicted` (0/1). Without an operating threshold, `threshold` is 0.5 here, so that each image has a label.
     """
@@ -54,6 +55,12 @@ class TestEvaluation:
     def operating_threshold(self) -> float:
         """Returns from which calibrated probability on an image is predicted malignant; NaN if none could be chosen."""
         return self.thresholds["chosen"]
+
+    @property
+    def intervals(self) -> dict[str, dict[str, Any]]:
+        """Returns the limits of each test score and their method; NaN limits if it has none."""
+        rows = self.tables["scores"].set_index("score")[["low", "high", "method"]]
+        return {str(score): dict(row) for score, row in rows.iterrows()}
 
     @property
     def curves(self) -> SplitCurves:

@@ -62,18 +62,22 @@ def fold_scores(pooled: pd.DataFrame, thresholds: Mapping[int, float]) -> dict[s
     are not compared. Scores at a threshold, and those of probabilities, count all images together.
 
     Args:
-        pooled: what `pool_folds` returns, with label, logit and probability.
+        pooled: what `pool_folds` returns, with label, logit and probability; optionally `calibrated` (probability) and
+            `threshold` (the operating threshold of each image's fold).
         thresholds: by fold, the one chosen on that fold's validation images.
 
     Returns:
-        `test/<score>`: of ranking scores the mean over folds, of others that of all images, the `_youden` ones with
-        each fold's own threshold; and for each that does not end so `test/<score>_mean` and `test/<score>_sd`, mean and
-        standard deviation (n - 1) of the folds' scores. NaN if undefined.
+        `test/<score>`: of ranking scores the mean over folds, of others that of all images, the `_youden` and `_chosen`
+        ones with each fold's own threshold; and for each that does not end so `test/<score>_mean` and
+        `test/<score>_sd`, mean and standard deviation (n - 1) of the folds' scores. NaN if undefined.
     """
     scores = threshold_scores(pooled["label"], pooled["probability"], 0.5)
     predicted = predicted_labels(pooled["probability"], pooled["fold"].map(thresholds))
     at_youden = threshold_scores(pooled["label"], predicted, 0.5)
     by_fold = pd.DataFrame([_scores(part) for _, part in pooled.groupby("fold")])
+    if {"calibrated", "threshold"} <= set(pooled):
+        chosen = threshold_scores(pooled["label"], predicted_labels(pooled["calibrated"], pooled["threshold"]), 0.5)
+        scores |= {f"{name}_chosen": score for name, score in chosen.items()}
     found = {f"test/{name}": score for name, score in scores.items()}
     found |= {f"test/{name}_youden": score for name, score in at_youden.items()}
     for name in by_fold:

@@ -10,14 +10,25 @@ from scipy.special import logit
 
 from skinexp.evaluation.cases import why_undefined
 from skinexp.evaluation.decision.prevalence import at_prevalence, probabilities_at_prevalence
+from skinexp.evaluation.diagnoses import diagnosis_column, scores_by_diagnosis
+from skinexp.evaluation.group_level import scores_by_unit
 from skinexp.evaluation.intervals.bootstrap import Bootstrap, Resampling, bootstrap, score_limits, tail
+from skinexp.evaluation.intervals.calibration_band import (
+    COLUMNS,
+    FEWEST,
+    CalibrationBand,
+    calibration_bands,
+    has_few_cases,
+)
 from skinexp.evaluation.intervals.fixed_rate import FIXED, fixed_rate_interval
 from skinexp.evaluation.intervals.independent_difference import independent_difference, independent_mean
-from skinexp.evaluation.intervals.interval import UNDEFINED, Interval
+from skinexp.evaluation.intervals.independent_ratio import independent_ratio
+from skinexp.evaluation.intervals.interval import UNDEFINED, Interval, complement
 from skinexp.evaluation.intervals.newcombe import auc_interval
 from skinexp.evaluation.intervals.resampling import COHORT
 from skinexp.evaluation.intervals.wilson import grouped_wilson
-from skinexp.evaluation.metrics.count_scores import COUNT_SCORES
+from skinexp.evaluation.metrics.calibration_curve import CALIBRATION_ERRORS
+from skinexp.evaluation.metrics.count_scores import COUNT_SCORES, LIKELIHOOD_RATIOS
 from skinexp.evaluation.metrics.probability_scores import CLOSEST, PROBABILITY_SCORES, ProbabilityScorer
 from skinexp.evaluation.metrics.ranking_scores import RANKING
 from skinexp.evaluation.metrics.reliability_points import reliability_points
@@ -26,7 +37,7 @@ from skinexp.evaluation.metrics.weighted_metrics import ThresholdScorer, Weighte
 from skinexp.evaluation.metrics.weighted_roc import Ranking
 from skinexp.evaluation.operating_point import predicted_labels
 from skinexp.evaluation.options import DEFAULTS, EvaluationOptions
-from skinexp.evaluation.subgroups import subgroups
+from skinexp.evaluation.subgroups import Subgroups, subgroups
 from skinexp.evaluation.tables import folds_of, groups_of
 
 CHOSEN, CALIBRATED = "_chosen", "_calibrated"  # ends of the names of scores
@@ -34,8 +45,12 @@ MOVER, WILSON, NEWCOMBE = "MOVER of Wilson", "Wilson", "Newcombe"  # methods of 
 BOOTSTRAP, JACKKNIFE, RANKS = "bootstrap", "jackknife", "MOVER of Wilson and order statistics"
 NO_THRESHOLD = "none: too few images of the other class to bound the threshold"
 NO_VARIATION = "none: these images do not show how the score varies"
+TOO_FEW = f"none: fewer than {FEWEST} lesions or patients of a class"
+NEED_CASES = ("brier_skill_score", "cohen_kappa", "expected_cost")  # their intervals cover with so many only
+STAGES = {"before": "", "after": CALIBRATED}  # stage of calibration -> end of the names of its scores
+SCORE_COLUMNS = ["score", "estimate", "low", "high", "method"]
 SHARES_OF_PREDICTED = ("precision", "npv")  # shares of the images with one predicted label
-COMBINED = ("f1", "balanced_accuracy", "mcc")  # scores of counts that are no share of images
+COMBINED = ("f1", "balanced_accuracy", "mcc", "cohen_kappa")  # scores of counts that are no share of images
 LOSS_CHANGE = "log_loss_change"  # log loss of calibrated probabilities, less that of uncalibrated ones
 
 ScoreIntervals = dict[str, tuple[Interval, str]]  # score -> interval, method of the interval
@@ -50,8 +65,9 @@ class ScoresWithIntervals:
             `test/roc_auc_high`.
         tables: by file name: `scores` (one row per score: `score`, `estimate`, `low`, `high`, `method` of the
             interval, or `none: ` and why there is none), `reliability` (points before and after calibration, column
-            `stage`), `roc_band` and `precision_recall_band` (the curves, point by point), `subgroups` and
-            `subgroup_gaps`.
+            `stage`), `calibration_curve` (smooth, with its band), `roc_band` and `precision_recall_band` (the curves,
+            point by point), `subgroups`, `subgroup_gaps`, `diagnoses` (see `scores_by_diagnosis`) and `units` (see
+            `scores_by_unit`).
     """
 
     metrics: dict[str, float]
@@ -87,27 +103,72 @@ def scores_with_intervals(
     test = test.reset_index(drop=True)
     groups = groups_of(test)
     resampled = _resampled(test, groups, is_calibrated, options)
-    table = _score_table(test, groups, is_calibrated, resampled, options.sampling)
+    bands = _calibration_bands(test, groups, is_calibrated, options)
+    errors = _calibration_rows(bands, has_few_cases(test["label"], groups))
+    rows = [_score_table(test, groups, is_calibrated, resampled, options), errors]
     if options.prevalence is not None:
         risk_threshold = _risk_threshold(test["threshold"], options, reference)
-        rows = _rows_at_prevalence(table, options.prevalence, risk_threshold)
-        table = pd.concat([table, rows], ignore_index=True)
-    predicted = predicted_labels(test["calibrated"], test["threshold"])
-    # A subgroup has too few images of a fold: calibrated probabilities are on one scale, which logits are not.
-    logits = test["logit"] if folds_of(test) is None else logit(test["calibrated"].clip(CLOSEST, 1 - CLOSEST))
-    by_subgroup = subgroups(
-        test.assign(probability=predicted, logit=logits).drop(columns=["calibrated", "threshold"]),
-        math.nan if test["threshold"].isna().any() else 0.5,
-    )
+        rows.append(_rows_at_prevalence(rows[0], options.prevalence, risk_threshold, options.stated_risk_threshold))
+    table = pd.concat(rows, ignore_index=True)
+    by_subgroup = _subgroups(test)
     tables = {
         "scores": table,
         "reliability": _reliability(test, groups),
+        "calibration_curve": _curves(bands),
         "roc_band": resampled.roc_band,
         "precision_recall_band": resampled.precision_recall_band,
         "subgroups": by_subgroup.levels,
         "subgroup_gaps": by_subgroup.gaps,
+        "diagnoses": scores_by_diagnosis(test),
+        "units": scores_by_unit(test),
     }
     return ScoresWithIntervals(_metrics(table), tables)
+
+
+def _subgroups(test: pd.DataFrame) -> Subgroups:
+    """Returns the scores by subgroup; diagnoses, in each of which all images have one label, have a table of theirs."""
+    predicted = predicted_labels(test["calibrated"], test["threshold"])
+    # A subgroup has too few images of a fold: calibrated probabilities are on one scale, which logits are not.
+    logits = test["logit"] if folds_of(test) is None else logit(test["calibrated"].clip(CLOSEST, 1 - CLOSEST))
+    diagnosis = diagnosis_column(test)
+    finer = diagnosis is not None and test.groupby(diagnosis)["label"].nunique().max() == 1
+    left_out = ["calibrated", "threshold", *([diagnosis] if finer else [])]
+    return subgroups(
+        test.assign(probability=predicted, logit=logits).drop(columns=left_out),
+        math.nan if test["threshold"].isna().any() else 0.5,
+    )
+
+
+def _calibration_bands(
+    test: pd.DataFrame, groups: NDArray[np.str_], is_calibrated: bool, options: EvaluationOptions
+) -> dict[str, CalibrationBand | None]:
+    """Returns the smooth calibration curve of each stage, from the resamples of all scores; None if it is unknown."""
+    columns = {"before": "probability"} | ({"after": "calibrated"} if is_calibrated else {})
+    is_few = has_few_cases(test["label"], groups)
+    known = {
+        stage: test[column]
+        for stage, column in columns.items()
+        if not is_few and all(why_undefined(test["label"], test[name]) is None for name in ("logit", column))
+    }
+    resampling = Resampling(options.resamples, options.seed, options.sampling)
+    found = calibration_bands(test["label"], known, groups, resampling, folds_of(test)) if known else {}
+    return {stage: found.get(stage) for stage in columns}
+
+
+def _calibration_rows(bands: dict[str, CalibrationBand | None], is_few: bool) -> pd.DataFrame:
+    """Returns one row per error of a smooth calibration curve."""
+    rows = []
+    for stage, band in bands.items():
+        for name in CALIBRATION_ERRORS:
+            interval = UNDEFINED if band is None else band.intervals[name]
+            rows.append((f"{name}{STAGES[stage]}", *interval, _method(interval, TOO_FEW if is_few else BOOTSTRAP)))
+    return pd.DataFrame(rows, columns=SCORE_COLUMNS)
+
+
+def _curves(bands: dict[str, CalibrationBand | None]) -> pd.DataFrame:
+    """Returns the smooth calibration curves, one row per stage and probability."""
+    found = [band.curve.assign(stage=stage) for stage, band in bands.items() if band is not None]
+    return pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=[*COLUMNS, "stage"])
 
 
 def _resampled(
@@ -129,7 +190,11 @@ def _resampled(
 
 
 def _score_table(
-    test: pd.DataFrame, groups: NDArray[np.str_], is_calibrated: bool, resampled: Bootstrap, sampling: str
+    test: pd.DataFrame,
+    groups: NDArray[np.str_],
+    is_calibrated: bool,
+    resampled: Bootstrap,
+    options: EvaluationOptions,
 ) -> pd.DataFrame:
     """Returns one row per score, with the interval of the method that covers best."""
     predicted = {
@@ -139,6 +204,8 @@ def _score_table(
     names = [*RANKING, *PROBABILITY_SCORES]
     names += [f"{name}{CALIBRATED}" for name in PROBABILITY_SCORES if is_calibrated]
     names += [f"{name}{suffix}" for suffix in predicted for name in (*COUNT_SCORES, "net_benefit")]
+    prices = {"": options.common_risk_threshold, CHOSEN: options.stated_risk_threshold}
+    names += [f"expected_cost{suffix}" for suffix, price in prices.items() if not math.isnan(price)]
     found: ScoreIntervals = {
         name: (resampled.intervals.get(name, UNDEFINED), JACKKNIFE if name in resampled.jackknifed else BOOTSTRAP)
         for name in names
@@ -150,9 +217,12 @@ def _score_table(
         found[LOSS_CHANGE] = _loss_change(test["label"], groups, resampled), BOOTSTRAP
     for suffix, labels in predicted.items():
         if not np.isnan(labels).any():  # else all are NaN, as in `threshold_scores`
-            found |= _of_counts(test["label"].to_numpy(), labels, groups, suffix, resampled, sampling)
+            found |= _of_counts(test["label"].to_numpy(), labels, groups, suffix, resampled, options.sampling)
+    if has_few_cases(test["label"], groups):
+        few = [name for name in found if name.removesuffix(CHOSEN).removesuffix(CALIBRATED) in NEED_CASES]
+        found |= {name: (found[name][0]._replace(low=math.nan, high=math.nan), TOO_FEW) for name in few}
     rows = [(name, *interval, _method(interval, method)) for name, (interval, method) in found.items()]
-    return pd.DataFrame(rows, columns=["score", "estimate", "low", "high", "method"])
+    return pd.DataFrame(rows, columns=SCORE_COLUMNS)
 
 
 def _loss_change(labels: pd.Series, groups: NDArray[np.str_], resampled: Bootstrap) -> Interval:
@@ -168,7 +238,7 @@ def _loss_change(labels: pd.Series, groups: NDArray[np.str_], resampled: Bootstr
 def _method(interval: Interval, method: str) -> str:
     """Returns the method of an interval, or why a score that is known has none."""
     is_withheld = math.isnan(interval.low) and not math.isnan(interval.estimate)
-    return NO_VARIATION if is_withheld and method != NO_THRESHOLD else method
+    return NO_VARIATION if is_withheld and not method.startswith("none") else method
 
 
 def _at_fixed_rates(test: pd.DataFrame, groups: NDArray[np.str_], resampled: Bootstrap) -> ScoreIntervals:
@@ -207,6 +277,8 @@ def _of_counts(
         by_chance = sampling == COHORT or share.estimate in (0.0, 1.0)
         if name not in SHARES_OF_PREDICTED or by_chance or not resampled.intervals:
             found[f"{name}{suffix}"] = share, WILSON
+    ratios = _likelihood_ratios(shares["recall"], shares["specificity"])
+    found |= {f"{name}{suffix}": (ratio, MOVER) for name, ratio in ratios.items()}
     balanced = f"balanced_accuracy{suffix}"
     if not resampled.intervals:  # nothing to resample, as in images of one class; but the counts are known
         scores = threshold_scores(labels, predicted, 0.5)
@@ -229,6 +301,13 @@ def _shares(labels: NDArray[np.int64], predicted: NDArray[np.bool_], groups: NDA
     return {name: grouped_wilson(correct[which], groups[which]) for name, which in among.items()}
 
 
+def _likelihood_ratios(recall: Interval, specificity: Interval) -> dict[str, Interval]:
+    """Returns both likelihood ratios, from shares of different images; NaN if one has no upper bound."""
+    ratios = independent_ratio(recall, complement(specificity)), independent_ratio(complement(recall), specificity)
+    bounded = [ratio if all(map(math.isfinite, ratio)) else UNDEFINED for ratio in ratios]
+    return dict(zip(LIKELIHOOD_RATIOS, bounded, strict=True))
+
+
 def _mean(one: Interval, other: Interval) -> Interval:
     """Returns the mean of two shares of different images."""
     difference = independent_difference(one, Interval(-other.estimate, -other.high, -other.low))
@@ -249,11 +328,23 @@ def _risk_threshold(thresholds: pd.Series, options: EvaluationOptions, reference
     return float(probabilities_at_prevalence(float(different[0]), reference, options.prevalence))
 
 
-def _rows_at_prevalence(table: pd.DataFrame, prevalence: float, risk_threshold: float) -> pd.DataFrame:
-    """Returns rows of predictive values and net benefit at a prevalence, at the operating threshold."""
+def _rows_at_prevalence(table: pd.DataFrame, prevalence: float, risk_threshold: float, stated: float) -> pd.DataFrame:
+    """Returns rows of predictive values, net benefit and cost at a prevalence, at the operating threshold.
+
+    Args:
+        table: the scores of the test images.
+        prevalence: share of malignant lesions.
+        risk_threshold: whose odds are the price of a false positive in the net benefit.
+        stated: the risk threshold that was stated, which says what a missed malignant lesion costs; NaN if none was.
+    """
     limits = table.set_index("score")[["estimate", "low", "high"]]
     recall, specificity = (Interval(*map(float, limits.loc[f"{name}{CHOSEN}"])) for name in ("recall", "specificity"))
     expected = at_prevalence(recall, specificity, prevalence, risk_threshold)
+    if 0 < stated < 1:
+        benefit, odds = expected["net_benefit"], stated / (1 - stated)
+        # The cost, in true positives, is what is missing from the benefit of finding all malignant lesions.
+        ends = (benefit.estimate, benefit.high, benefit.low)
+        expected["expected_cost"] = Interval(*((prevalence - end) / odds for end in ends))
     rows = [(f"{name}_at_prevalence", *interval, MOVER) for name, interval in expected.items()]
     return pd.DataFrame(rows, columns=table.columns)
 

@@ -9,7 +9,7 @@ from scipy.special import expit
 
 from skinexp.data.pipeline import Batches, Images, evaluation_batches
 from skinexp.data.skin_tone import SKIN_TONE, skin_tones
-from skinexp.data.table import metadata_columns
+from skinexp.data.table import metadata_columns, with_diagnosis
 from skinexp.models.classifier import FEATURES, Classifier
 from skinexp.models.extractor import CompiledGraph
 
@@ -59,7 +59,7 @@ def predict(classifier: Classifier, batches: Batches, frame: pd.DataFrame) -> Pr
         batches: of the validation and test images.
         frame: one row an image, in the order of the batches: image_id, group, label, split and metadata.
     """
-    forward = ForwardPass(classifier.network, batches.batch_size)
+    frame, forward = with_diagnosis(frame), ForwardPass(classifier.network, batches.batch_size)
     parts = [
         to_table(frame[frame["split"] == name], images, forward)
         for name, images in (("val", batches.val), ("test", batches.test))

@@ -15,7 +15,7 @@ from skinexp.data.pipeline import Images
 from skinexp.data.preparation.chunks import prepare_one
 from skinexp.data.preparation.pixel_range import is_deep
 from skinexp.data.preparation.preprocess import decode
-from skinexp.data.table import CLASS_NAMES
+from skinexp.data.table import CLASS_NAMES, with_diagnosis
 from skinexp.evaluation import OperatingPoint, calibrated_probabilities, predicted_labels
 from skinexp.models.archive import load_metadata
 from skinexp.models.prediction import ForwardPass, Predictions, to_table
@@ -96,7 +96,7 @@ class Predictor:
             frame: one row an image: image_id, group, label, split, row (its position in `pixels`) and metadata.
         """
         images = Images(pixels, frame["row"].to_numpy(), frame["label"].to_numpy())
-        return to_table(frame, images, self.forward)
+        return to_table(with_diagnosis(frame), images, self.forward)
 
 
 def load_predictor(model_file: Path, preprocess: Preprocess, operating_point: OperatingPoint) -> Predictor:

@@ -32,12 +32,19 @@ COLLAPSED_BELOW = 0.05
 EVIDENCE = {
     "scores": ("score", "estimate", "low", "high", "method"),
     "reliability": ("stage", "images", "probability", "malignant", "low", "high"),
+    "calibration_curve": ("stage", "probability", "images", "observed", "low", "high"),
     "roc_band": ("false_positive_rate", "low", "high"),
     "precision_recall_band": ("recall", "low", "high"),
     "subgroups": ("column", "level", "images", "malignant", "roc_auc", "roc_auc_low", "roc_auc_high", "note"),
     "subgroup_gaps": ("column", "best", "worst", "gap", "low", "high"),
+    "diagnoses": (
+        *("diagnosis", "class", "score", "images", "estimate", "low", "high", "adjusted_low", "adjusted_high"),
+    ),
+    "units": ("unit", "rule", "score", "units", "malignant", "images", "estimate", "low", "high"),
 }
-TEXT = frozenset({"score", "method", "stage", "column", "level", "best", "worst", "note"})  # columns without numbers
+TEXT = frozenset(  # columns without numbers
+    {"score", "method", "stage", "column", "level", "best", "worst", "note", "diagnosis", "class", "unit", "rule"}
+)
 PARTS = ("train", "val", "test")
 
 

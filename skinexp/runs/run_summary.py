@@ -150,6 +150,8 @@ class RunSummary:
         epochs: that were trained.
         phases: of the training, in order.
         metrics: name -> score.
+        intervals: score of the test images -> `low` and `high` of its 95 % interval and its `method`, as in
+            evidence/scores.csv; null if there is none, and the method then says why.
         calibration: method and parameters, as evaluation.decision.calibration.Calibrator reads them.
         evaluates: the run whose network was tested; None for a training.
         sentences: what an evaluation reports about its images.
@@ -180,6 +182,7 @@ class RunSummary:
     epochs: int | None = field(default=None, metadata=OPTIONAL)
     phases: tuple[str, ...] = field(default=(), metadata=OPTIONAL)
     metrics: dict[str, float] = field(default_factory=dict, metadata=OPTIONAL)
+    intervals: dict[str, Any] = field(default_factory=dict, metadata=OPTIONAL)
     thresholds: ThresholdSummary = field(default_factory=ThresholdSummary, metadata=OPTIONAL)
     calibration: dict[str, Any] = field(default_factory=dict, metadata=OPTIONAL)
     health: HealthSummary | None = field(default=None, metadata=OPTIONAL)

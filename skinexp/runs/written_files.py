@@ -11,7 +11,10 @@ from skinexp.core import run_files
 from skinexp.core.strict_json import read_json
 from skinexp.runs.lookup import job_directories
 
-EVIDENCE = ("scores", "reliability", "roc_band", "precision_recall_band", "subgroups", "subgroup_gaps")
+EVIDENCE = (
+    *("scores", "reliability", "calibration_curve", "roc_band", "precision_recall_band"),
+    *("subgroups", "subgroup_gaps", "diagnoses", "units"),
+)
 FIGURES = ("augmentation", "confusion", "curves", "gradcam", "lr_find", "precision_recall", "preprocessing", "roc")
 THRESHOLDS = ("0.5", "youden", "chosen")  # of classification reports
 MARKS = (  # only skinexp writes these

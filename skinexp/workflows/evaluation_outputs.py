@@ -15,10 +15,11 @@ def write_evaluation(evaluation: TestEvaluation, directory: Path, run_log: RunLo
     Args:
         evaluation: of the run's predictions.
         directory: of the run.
-        run_log: gains the entries `metrics`, `thresholds` and `calibration`.
+        run_log: gains the entries `metrics`, `intervals`, `thresholds` and `calibration`.
     """
     thresholds = ThresholdSummary(**evaluation.thresholds)
     run_log.add(metrics=evaluation.metrics, thresholds=thresholds, calibration=evaluation.calibrator.to_dict())
+    run_log.add(intervals=evaluation.intervals)
     write_tables(evaluation.tables, directory / run_files.EVIDENCE)
     for name, report in evaluation.reports.items():
         report.to_csv(directory / run_files.classification_report(name), index_label="class")

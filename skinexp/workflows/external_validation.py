@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from sklearn.exceptions import UndefinedMetricWarning
 
+from skinexp.comparison.diagnosis_scores import diagnosis_sentences
 from skinexp.config.schema import Config, Data
 from skinexp.core import run_files
 from skinexp.data.audit import Findings
@@ -17,7 +18,7 @@ from skinexp.data.pipeline import Images
 from skinexp.data.preparation.image_cache import Prepared
 from skinexp.data.sampling import sampling_of
 from skinexp.data.table import Table
-from skinexp.evaluation import EvaluationOptions, OperatingPoint, TestEvaluation, domain_shift, evaluate
+from skinexp.evaluation import EvaluationOptions, Interval, OperatingPoint, TestEvaluation, domain_shift, evaluate
 from skinexp.models.archive import load_reference
 from skinexp.models.prediction import Predictions
 from skinexp.models.predictor import load_predictor
@@ -80,8 +81,15 @@ def run(run: TrainedRun, table: Table, config: Config, directory: Path, run_log:
     external_validation_table.show(
         table.name, images, evaluation.metrics, run.threshold, run.summary.metrics, intervals
     )
-    for sentence in sentences:
+    for sentence in [*sentences, *_worst_diagnoses(run.model, evaluation)]:
         log.info("%s", sentence)
+
+
+def _worst_diagnoses(name: str, evaluation: TestEvaluation) -> list[str]:
+    """Returns on which diagnoses the network is worst; a comparison of evaluations says so itself."""
+    scores = evaluation.tables["scores"].set_index("score")[["estimate", "low", "high"]]
+    intervals = {str(score): Interval(*map(float, row)) for score, row in scores.iterrows()}
+    return diagnosis_sentences(name, evaluation.tables["diagnoses"], intervals)
 
 
 def _report_shift(

@@ -41,11 +41,14 @@ def test_every_score_is_named_for_both_splits(predictions):
     ranking = ["roc_auc", "average_precision", "pauc_isic2024", "pauc_isic_scorer"]
     ranking += [f"sensitivity_at_{rate}_specificity" for rate in (90, 95)]
     ranking += [f"specificity_at_{rate}_sensitivity" for rate in (90, 95)]
-    ranking += ["brier", "log_loss", "ece", "calibration_slope", "calibration_intercept"]
+    ranking += ["brier", "brier_skill_score", "log_loss", "ece", "calibration_slope", "calibration_intercept"]
+    ranking += ["observed_expected_ratio"]
     at_threshold = ["accuracy", "precision", "recall", "specificity", "f1", "npv", "balanced_accuracy", "mcc"]
+    at_threshold += ["cohen_kappa", "positive_likelihood_ratio", "negative_likelihood_ratio"]
     names = ranking + at_threshold + [f"{name}_youden" for name in at_threshold]
     only_test = ["predicted_positive", "logit_std", "roc_auc_low", "roc_auc_high", "net_benefit", "net_benefit_chosen"]
     only_test += [f"{name}_chosen" for name in at_threshold]
+    only_test += ["ici", "e50", "e90"]
 
     result = evaluate(predictions)
 

@@ -277,3 +277,78 @@ def test_no_interval_is_without_a_width_or_without_its_estimate(malignant, benig
         assert rows[rows["high"] - rows["low"] < 1e-9]["score"].tolist() == []
         outside = (rows["low"] > rows["estimate"] + 1e-9) | (rows["high"] < rows["estimate"] - 1e-9)
         assert rows[outside]["score"].tolist() == []
+
+
+def test_likelihood_ratios_have_movers_limits_and_none_without_a_false_positive():
+    predictions = study()
+    scores = evaluate(predictions, EvaluationOptions(resamples=50)).tables["scores"].set_index("score")
+    for name, upper, lower in (
+        ("positive_likelihood_ratio", "recall", "specificity"),
+        ("negative_likelihood_ratio", "recall", "specificity"),
+    ):
+        recall, specificity = (scores.loc[f"{one}_chosen"] for one in (upper, lower))
+        row = scores.loc[f"{name}_chosen"]
+        positive = name.startswith("positive")
+        shares = (recall["estimate"], 1 - specificity["estimate"]) if positive else (
+            1 - recall["estimate"], specificity["estimate"]
+        )  # fmt: skip
+        assert row["estimate"] == pytest.approx(shares[0] / shares[1])
+        assert row["low"] < row["estimate"] < row["high"]
+        assert row["method"] == "MOVER of Wilson"
+
+    best = predictions.loc[predictions["label"] == 0, "probability"].max()
+    certain = evaluate(predictions, EvaluationOptions((best + 1) / 2, resamples=50)).tables["scores"]
+    row = certain.set_index("score").loc["positive_likelihood_ratio_chosen"]
+    assert row[["estimate", "low", "high"]].isna().all()
+
+
+def test_costs_that_are_stated_give_an_expected_cost():
+    predictions = study()
+    test = predictions[predictions["split"] == "test"]
+
+    assert not [name for name in evaluate(predictions, EvaluationOptions(resamples=20)).metrics if "cost" in name]
+    by_rule = evaluate(predictions, EvaluationOptions("cost:9", prevalence=0.02, resamples=100))
+    assert "test/expected_cost" not in by_rule.metrics  # the rule is of its own threshold
+    predicted = test["probability"] >= by_rule.operating_threshold
+    missed, alarms = (test["label"] == 1) & ~predicted, (test["label"] == 0) & predicted
+    row = by_rule.tables["scores"].set_index("score").loc["expected_cost_chosen"]
+    assert row["estimate"] == pytest.approx((9 * missed + 1.0 * alarms).mean())
+    assert row["low"] < row["estimate"] < row["high"]
+    at_prevalence = by_rule.tables["scores"].set_index("score").loc["expected_cost_at_prevalence"]
+    share = missed.sum() / (test["label"] == 1).sum()
+    expected = 9 * 0.02 * share + 0.98 * alarms.sum() / (test["label"] == 0).sum()
+    assert at_prevalence["estimate"] == pytest.approx(expected)
+    assert at_prevalence["low"] < expected < at_prevalence["high"]
+
+    stated = evaluate(predictions, EvaluationOptions(risk_threshold=0.1, resamples=50)).metrics
+    assert {"test/expected_cost", "test/expected_cost_chosen"} <= stated.keys()
+
+
+def test_smooth_calibration_has_its_errors_with_intervals_and_its_curve():
+    result = evaluate(study(), EvaluationOptions(calibration="temperature", resamples=100))
+
+    scores = result.tables["scores"].set_index("score")
+    for name in ("ici", "e50", "e90", "brier_skill_score", "observed_expected_ratio", "cohen_kappa_chosen"):
+        assert scores.loc[name, "low"] < scores.loc[name, "high"]
+        assert scores.loc[name, "method"] == "bootstrap"
+    assert scores.loc["ici_calibrated", "estimate"] < scores.loc["ici", "estimate"]
+    curve = result.tables["calibration_curve"]
+    assert curve["stage"].unique().tolist() == ["before", "after"]
+    assert curve.groupby("stage")["images"].sum().unique().tolist() == [(study()["split"] == "test").sum()]
+    assert result.intervals["ici"] == {name: scores.loc["ici", name] for name in ("low", "high", "method")}
+
+
+def test_few_cases_have_no_smooth_curve_and_no_interval_that_would_not_cover():
+    few = drawn(24, 200, 2.0, "graded", seed=1)
+    point = OperatingPoint(0.5, Calibrator(), 0.5)
+    tables = evaluate(few, EvaluationOptions(resamples=50), point).tables
+    scores = tables["scores"].set_index("score")
+
+    assert scores.loc[["ici", "e50", "e90"], "estimate"].isna().all()
+    assert scores.loc[["brier_skill_score", "cohen_kappa", "cohen_kappa_chosen"], "estimate"].notna().all()
+    withheld = scores.loc[["ici", "e90", "brier_skill_score", "cohen_kappa_chosen"]]
+    assert withheld["low"].isna().all()
+    assert set(withheld["method"]) == {"none: fewer than 25 lesions or patients of a class"}
+    assert tables["calibration_curve"].empty
+    enough = evaluate(drawn(25, 200, 2.0, "graded", seed=1), EvaluationOptions(resamples=50), point).tables["scores"]
+    assert enough.set_index("score").loc[["ici", "cohen_kappa"], "low"].notna().all()

@@ -11,7 +11,8 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from skinexp.evaluation.intervals.interval import Interval
+from skinexp.evaluation.intervals.independent_ratio import independent_ratio
+from skinexp.evaluation.intervals.interval import Interval, complement
 
 
 def validate_prevalence(prevalence: float) -> None:
@@ -82,44 +83,18 @@ def at_prevalence(
     """
     validate_prevalence(prevalence)
     odds = prevalence / (1 - prevalence)
-    found, missed = sensitivity, _complement(sensitivity)
-    spared, alarmed = specificity, _complement(specificity)
+    found, missed = sensitivity, complement(sensitivity)
+    spared, alarmed = specificity, complement(specificity)
     return {
-        "ppv": Interval(*(_share(odds, ratio) for ratio in _ratio(found, alarmed))),
-        "npv": Interval(*(_share(1 / odds, ratio) for ratio in _ratio(spared, missed))),
+        "ppv": Interval(*(_share(odds, ratio) for ratio in independent_ratio(found, alarmed))),
+        "npv": Interval(*(_share(1 / odds, ratio) for ratio in independent_ratio(spared, missed))),
         "net_benefit": _benefit(found, alarmed, prevalence, risk_threshold),
     }
-
-
-def _complement(share: Interval) -> Interval:
-    return Interval(1 - share.estimate, 1 - share.high, 1 - share.low)
 
 
 def _share(odds: float, ratio: float) -> float:
     """Returns the probability after a finding, from the odds before and the likelihood ratio of the finding."""
     return 1.0 if math.isinf(ratio) else odds * ratio / (1 + odds * ratio)
-
-
-def _ratio(upper: Interval, lower: Interval) -> Interval:
-    """Returns the ratio of two independent shares, in a form that never divides by a difference that may be 0."""
-    a, b = upper.estimate, lower.estimate
-    if math.isnan(a) or math.isnan(b):
-        return Interval(math.nan, math.nan, math.nan)
-    estimate = a / b if b > 0 else (math.inf if a > 0 else math.nan)
-    return Interval(
-        estimate,
-        _ratio_limit(a, b, upper.low * (2 * a - upper.low), lower.high * (2 * b - lower.high)),
-        1 / below
-        if (below := _ratio_limit(b, a, lower.low * (2 * b - lower.low), upper.high * (2 * a - upper.high))) > 0
-        else math.inf,
-    )
-
-
-def _ratio_limit(a: float, b: float, low_a: float, high_b: float) -> float:
-    """Returns the lower limit of a / b: the root of a quadratic, written without its cancellation."""
-    if low_a <= 0:
-        return 0.0
-    return low_a / (a * b + math.sqrt(max(0.0, (a * b) ** 2 - low_a * high_b)))
 
 
 def _benefit(found: Interval, alarmed: Interval, prevalence: float, risk_threshold: float) -> Interval:

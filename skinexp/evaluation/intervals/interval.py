@@ -18,3 +18,8 @@ class Interval(NamedTuple):
 
 
 UNDEFINED = Interval(math.nan, math.nan, math.nan)
+
+
+def complement(share: Interval) -> Interval:
+    """Returns the share of all others, with its limits."""
+    return Interval(1 - share.estimate, 1 - share.high, 1 - share.low)

@@ -3,7 +3,11 @@
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-COUNT_SCORES = ("accuracy", "precision", "recall", "specificity", "f1", "npv", "balanced_accuracy", "mcc")
+LIKELIHOOD_RATIOS = ("positive_likelihood_ratio", "negative_likelihood_ratio")
+COUNT_SCORES = (
+    *("accuracy", "precision", "recall", "specificity", "f1", "npv", "balanced_accuracy", "mcc", "cohen_kappa"),
+    *LIKELIHOOD_RATIOS,
+)
 
 
 def count_scores(
@@ -19,32 +23,44 @@ def count_scores(
 
     Returns:
         `accuracy`, `precision` (positive predictive value), `recall` (sensitivity), `specificity`, `f1`, `npv`
-        (negative predictive value), `balanced_accuracy` and `mcc` (Matthews' correlation coefficient), each of the
-        shape of the counts; NaN if 0/0.
+        (negative predictive value), `balanced_accuracy`, `mcc` (Matthews' correlation coefficient), `cohen_kappa`
+        (agreement of predicted and true labels beyond chance), `positive_likelihood_ratio` (by which factor the
+        prediction *malignant* multiplies the odds of malignancy) and `negative_likelihood_ratio` (likewise the
+        prediction *benign*), each of the shape of the counts; NaN if something is divided by 0.
+
+    Reference: Cohen, Educational and Psychological Measurement 20 (1960); Deeks & Altman, BMJ 329 (2004) (likelihood
+    ratios).
     """
     tp, fp, fn, tn = (
         np.asarray(count, dtype=np.float64)
         for count in (true_positives, false_positives, false_negatives, true_negatives)
     )
     positive, negative, malignant, benign = tp + fp, fn + tn, tp + fn, fp + tn
-    recall, specificity = _ratio(tp, malignant), _ratio(tn, benign)
+    recall, specificity = ratio(tp, malignant), ratio(tn, benign)
     return {
-        "accuracy": _ratio(tp + tn, malignant + benign),
+        "accuracy": ratio(tp + tn, malignant + benign),
         # NaN if nothing was predicted malignant: no prediction could be right or wrong.
-        "precision": _ratio(tp, positive),
+        "precision": ratio(tp, positive),
         # NaN if no case is malignant: there was none to find.
         "recall": recall,
         "specificity": specificity,
         # From counts, not from precision and recall: a model that never predicts malignant has no precision, but its
         # F1 is 0, as it missed what there was.
-        "f1": _ratio(2 * tp, positive + malignant),
-        "npv": _ratio(tn, negative),
+        "f1": ratio(2 * tp, positive + malignant),
+        "npv": ratio(tn, negative),
         "balanced_accuracy": (recall + specificity) / 2,
         # NaN if one label is predicted for all: nothing correlates with a constant. (scikit-learn returns 0.)
         # Two roots, for the product of four counts of ten thousands is beyond what float64 counts exactly.
-        "mcc": _ratio(tp * tn - fp * fn, np.sqrt(positive * malignant) * np.sqrt(negative * benign)),
+        "mcc": ratio(tp * tn - fp * fn, np.sqrt(positive * malignant) * np.sqrt(negative * benign)),
+        # NaN if all cases have one label and all predictions too: chance would agree as well.
+        "cohen_kappa": ratio(2 * (tp * tn - fp * fn), positive * benign + negative * malignant),
+        # NaN if no benign case was predicted malignant: the ratio has no upper bound.
+        "positive_likelihood_ratio": ratio(tp * benign, fp * malignant),
+        # NaN if no benign case was predicted benign.
+        "negative_likelihood_ratio": ratio(fn * benign, tn * malignant),
     }
 
 
-def _ratio(part: NDArray[np.float64], whole: NDArray[np.float64]) -> NDArray[np.float64]:
+def ratio(part: NDArray[np.float64], whole: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Returns the quotient, element by element; NaN if the whole is 0."""
     return np.divide(part, whole, out=np.full(np.shape(whole), np.nan), where=whole > 0)

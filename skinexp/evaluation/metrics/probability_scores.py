@@ -7,11 +7,16 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit
 
 from skinexp.evaluation.cases import validated_labels_probabilities, warn_undefined, why_undefined
+from skinexp.evaluation.metrics.count_scores import ratio
 from skinexp.evaluation.metrics.recalibration import Recalibration
 
 BINS = 15  # of equal width in 0..1, as most papers on neural networks have it
-PROBABILITY_SCORES = ("brier", "log_loss", "ece", "calibration_slope", "calibration_intercept")
+PROBABILITY_SCORES = (
+    *("brier", "brier_skill_score", "log_loss", "ece", "calibration_slope", "calibration_intercept"),
+    "observed_expected_ratio",
+)
 NOISE = "ece_noise"
+BEFORE_BINS = 5  # sums of images, squared gaps, surprise, malignant images and probabilities
 CLOSEST = float(np.finfo(np.float64).eps)  # to 0 and 1: log loss and logit are finite from here on
 SAME = 1e-4  # difference of a probability from that of its logit, by rounding in the network
 
@@ -40,9 +45,11 @@ class ProbabilityScorer:
         logit_array = _logits(probability_array, logits)
         gap = probability_array - label_array
         in_bin = probability_bins(probability_array)[:, None] == np.arange(BINS)
+        inside = np.clip(probability_array, CLOSEST, 1 - CLOSEST)
         surprise = np.logaddexp(0.0, np.where(label_array == 1, -logit_array, logit_array))
-        self._parts = np.column_stack([np.ones(len(gap)), gap**2, surprise, in_bin * gap[:, None]])
-        self._bin_means = self._parts[:, 3:].mean(axis=0) if len(gap) else np.full(BINS, np.nan)
+        parts = [np.ones(len(gap)), gap**2, surprise, label_array, inside, in_bin * gap[:, None]]
+        self._parts = np.column_stack(parts)
+        self._bin_means = self._parts[:, BEFORE_BINS:].mean(axis=0) if len(gap) else np.full(BINS, np.nan)
         self._recalibration = Recalibration(label_array, logit_array)
 
     def __call__(self, weights: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
@@ -52,16 +59,19 @@ class ProbabilityScorer:
             weights: (weightings, n) how often each image counts.
         """
         sums = weights @ self._parts
-        images = sums[:, 0]
+        images, malignant, bins = sums[:, 0], sums[:, 3], sums[:, BEFORE_BINS:]
         slope, intercept = self._recalibration(weights)
         return {
             "brier": sums[:, 1] / images,
+            # Beside the share of malignant images as the probability of each: its Brier score is share * (1 - share).
+            "brier_skill_score": 1 - ratio(sums[:, 1] * images, malignant * (images - malignant)),
             "log_loss": sums[:, 2] / images,
             # Mean gap between probability and outcome in each bin, weighted by its images: these cancel.
-            "ece": np.abs(sums[:, 3:]).sum(axis=1) / images,
-            NOISE: np.abs(sums[:, 3:] - images[:, None] * self._bin_means).sum(axis=1) / images,
+            "ece": np.abs(bins).sum(axis=1) / images,
+            NOISE: np.abs(bins - images[:, None] * self._bin_means).sum(axis=1) / images,
             "calibration_slope": slope,
             "calibration_intercept": intercept,
+            "observed_expected_ratio": malignant / sums[:, 4],
         }
 
 
@@ -76,18 +86,21 @@ def probability_scores(
         logits: (n,) whose logistic function the probabilities are: see `ProbabilityScorer`.
 
     Returns:
-        `brier` (mean squared difference), `log_loss` (mean negative logarithm of the probability given to what came
-        true, from logits if they are given, else clipped at 2e-16), `ece` (expected calibration error over 15 bins of
-        equal width), `calibration_slope`
-        (1 where logits are as far apart as they should be, below 1 where they are too extreme) and
-        `calibration_intercept` (0 where probabilities are right on average; above 0 where they are too low). NaN,
-        with a warning, if a class is absent or a probability is NaN. Slope and intercept may be NaN by themselves:
-        see `Recalibration`.
+        `brier` (mean squared difference), `brier_skill_score` (1 less the Brier score over that of the share of
+        malignant images as the probability of each image: 1 is perfect, 0 no better than that share), `log_loss` (mean
+        negative logarithm of the probability given to what came true, from logits if they are given, else clipped at
+        2e-16), `ece` (expected calibration error over 15 bins of equal width), `calibration_slope` (1 where logits are
+        as far apart as they should be, below 1 where they are too extreme), `calibration_intercept` (0 where
+        probabilities are right on average; above 0 where they are too low) and `observed_expected_ratio` (malignant
+        images over the sum of probabilities: 1 where probabilities are right on average, above 1 where they are too
+        low). NaN, with a warning, if a class is absent or a probability is NaN. Slope and intercept may be NaN by
+        themselves: see `Recalibration`.
 
     Raises:
         ValueError: if a label is not 0 or 1, a probability lies outside 0..1, or the lengths differ.
 
-    Reference: Guo et al., ICML 2017 (expected calibration error); Cox, Biometrika 45 (1958) (slope and intercept).
+    Reference: Guo et al., ICML 2017 (expected calibration error); Cox, Biometrika 45 (1958) (slope and intercept);
+    Steyerberg et al., Epidemiology 21 (2010) (scaled Brier score).
     """
     label_array, probability_array = validated_labels_probabilities(labels, probabilities)
     reason = why_undefined(label_array, probability_array)

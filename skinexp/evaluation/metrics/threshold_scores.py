@@ -47,9 +47,8 @@ def threshold_scores(labels: ArrayLike, probabilities: ArrayLike, threshold: flo
         threshold: a number; NaN if none could be chosen.
 
     Returns:
-        `accuracy`, `precision` (positive predictive value), `recall` (sensitivity), `specificity`, `f1`, `npv`,
-        `balanced_accuracy` and `mcc`, of class malignant; NaN if undefined, all of them where the threshold or a
-        probability is NaN.
+        Those of `count_scores`, of class malignant; NaN if undefined, all of them where the threshold or a probability
+        is NaN.
 
     Raises:
         ValueError: if a label is not 0 or 1, a probability lies outside 0..1, or the lengths differ.

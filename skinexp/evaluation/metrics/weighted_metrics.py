@@ -42,16 +42,27 @@ class ThresholdScorer:
         # Images with thresholds of their own would add up net benefits at different prices.
         price = risk_threshold if not math.isnan(risk_threshold) else at[0] if len(set(at.tolist())) == 1 else math.nan
         self._cost = -float(net_benefit_of_counts(0, 1, 1, price))  # of a false positive, in true ones
+        states_costs = 0 < risk_threshold < 1
+        self._missed = (1 - risk_threshold) / risk_threshold if states_costs else None  # cost, in false positives
         kinds = [(1, True), (0, True), (1, False), (0, False)]  # true and false positives, false and true negatives
         self._kinds = np.column_stack(
             [(label_array == label) & (predicted == positive) for label, positive in kinds]
         ).astype(float)
 
     def __call__(self, weights: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
-        """Returns the scores of `count_scores`, and the net benefit at the price, each (weightings,)."""
+        """Returns the scores of `count_scores`, the net benefit and the expected cost, each (weightings,).
+
+        The expected cost is the mean cost of an image, in false positives: a missed malignant image costs as many as
+        the risk threshold says. Without a risk threshold there is none.
+
+        Reference: Maier-Hein et al., Nature Methods 21 (2024) (expected cost).
+        """
         counts = (weights @ self._kinds).T
-        benefit = (counts[0] - self._cost * counts[1]) / counts.sum(axis=0)
-        return count_scores(*counts) | {"net_benefit": benefit}
+        images = counts.sum(axis=0)
+        scores = count_scores(*counts) | {"net_benefit": (counts[0] - self._cost * counts[1]) / images}
+        if self._missed is not None:
+            scores["expected_cost"] = (counts[1] + self._missed * counts[2]) / images
+        return scores
 
 
 WeightedMetric = Callable[[NDArray[np.float64]], dict[str, NDArray[np.float64]]]  # weights -> score -> (weightings,)

@@ -91,15 +91,15 @@ def show(
     if own:
         rows.append(("[dim]the run's own test images[/dim]", own, NO_INTERVALS))
     for words, scores, limits in rows:
-        for at, suffix in ((0.5, ""), (threshold, "_chosen")):
+        for at, suffix in ((threshold, "_chosen"), (0.5, "")):
             ranked = {"roc_auc": "", "average_precision": ""}
             names = [f"{score}{ranked.get(score, suffix)}" for score in COLUMNS]
             cells = [_number(scores.get(f"test/{score}")) + _limits(limits.get(score)) for score in names]
             shown = words if words.startswith("[") else escape(words)
-            table.add_row("" if suffix else shown, three_decimals(at), *(cells if not suffix else ["", "", *cells[2:]]))
+            table.add_row(shown if suffix else "", three_decimals(at), *(cells if suffix else ["", "", *cells[2:]]))
     below = "; below each score: 95 % CI" if intervals else ""
     console.print(
-        f"\n[bold]External validation[/bold] (second row: at the operating threshold, chosen in training{below})"
+        f"\n[bold]External validation[/bold] (first line: at the operating threshold, chosen in training{below})"
     )
     console.print(table)
 

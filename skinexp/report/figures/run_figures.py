@@ -12,7 +12,7 @@ NAMES = ("benign", "malignant")
 
 
 def test_figures(name: str, evaluation: TestEvaluation) -> dict[str, Figure]:
-    """Draws the ROC and precision-recall curve, and the confusion matrices at 0.5 and at the operating threshold.
+    """Draws the ROC and precision-recall curve, and the confusion matrices at the operating threshold and at 0.5.
 
     Args:
         name: of the run, in legends.
@@ -27,8 +27,8 @@ def test_figures(name: str, evaluation: TestEvaluation) -> dict[str, Figure]:
         "precision_recall": precision_recall_curves(curves),
         "confusion": confusion_matrices(
             {
-                "Threshold 0.5": evaluation.confusion_at_half,
                 "Operating threshold, calibrated": evaluation.confusion_at_threshold,
+                "Threshold 0.5": evaluation.confusion_at_half,
             }
         ),
     }

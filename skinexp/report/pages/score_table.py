@@ -11,7 +11,7 @@ from skinexp.core.number_format import ABSENT, cosine, duration, limits_text, pe
 from skinexp.runs.run_outputs import RunOutputs, by_area
 
 LIMITS = ("_low", "_high")  # ends of the names of metrics that are the confidence limits of another one
-NET_BENEFIT = "net benefit"
+NET_BENEFIT, EXPECTED_COST = "net benefit", "expected cost"  # scores with a price
 
 AT_THRESHOLD = {
     "accuracy": "accuracy",
@@ -22,15 +22,25 @@ AT_THRESHOLD = {
     "npv": "negative predictive value",
     "f1": "F1",
     "mcc": "MCC",
+    "cohen_kappa": "Cohen's kappa",
+    "positive_likelihood_ratio": "LR+",
+    "negative_likelihood_ratio": "LR-",
     "net_benefit": NET_BENEFIT,
+    "expected_cost": EXPECTED_COST,
 }
 USUAL = ("accuracy", "precision", "recall", "specificity", "f1")
+LOWEST = ("negative_likelihood_ratio", "expected_cost")  # the lowest is the best
 CALIBRATION: dict[str, tuple[str, Literal["", "highest", "lowest"]]] = {
     "brier": ("Brier score", "lowest"),
+    "brier_skill_score": ("Brier skill score", "highest"),
     "ece": ("expected calibration error", "lowest"),
     "log_loss": ("log loss", "lowest"),
     "calibration_slope": ("slope", ""),
     "calibration_intercept": ("intercept", ""),
+    "observed_expected_ratio": ("observed / expected", ""),
+    "ici": ("ICI", "lowest"),
+    "e50": ("E50", "lowest"),
+    "e90": ("E90", "lowest"),
 }
 
 
@@ -95,17 +105,23 @@ def tables(finished: Sequence[RunOutputs], comparable: bool) -> list[ScoreTable]
 
 
 def _unranked_benefit(column: Column) -> Column:
-    """Returns the column without a best run if it is a net benefit: runs have it at prices of their own."""
-    return replace(column, best="") if column.label == NET_BENEFIT else column
+    """Returns the column without a best run if it is a net benefit or a cost: runs have it at prices of their own."""
+    return replace(column, best="") if column.label in (NET_BENEFIT, EXPECTED_COST) else column
 
 
 def _themes(finished: Sequence[RunOutputs]) -> dict[str, list[Column]]:
-    """All columns that a score table can have, by the title of their table."""
+    """Returns all columns that a score table can have, by the title of their table.
+
+    The first table has scores at the operating threshold of each run, or at 0.5 if no run has chosen one.
+    """
+    is_chosen = any(not math.isnan(run.metric("threshold/chosen")) for run in finished)
+    at_half = _at_threshold("At threshold 0.5", "test/{}", [*AT_THRESHOLD])
+    usual = [column for column in at_half if column.metric.removeprefix("test/") in USUAL]
     themes = {
         "Scores": [
             _score("Ranking", "ROC-AUC", "test/roc_auc"),
             _score("Ranking", "average precision", "test/average_precision"),
-            *_at_threshold("At threshold 0.5", "test/{}", USUAL),
+            *(_at_chosen("At the operating threshold", USUAL) if is_chosen else usual),
         ],
         "Ranking, in detail": [
             _score("Test", "sensitivity at 90 % specificity", "test/sensitivity_at_90_specificity"),
@@ -124,7 +140,9 @@ def _themes(finished: Sequence[RunOutputs]) -> dict[str, list[Column]]:
             *_calibration("Calibrated on validation", "_calibrated"),
             _plain("Calibrated on validation", "change of the log loss", "test/log_loss_change", three_decimals),
         ],
-        "More at threshold 0.5": _at_threshold("Test, threshold 0.5", "test/{}", [*AT_THRESHOLD], leave_out=USUAL),
+        f"{'At' if is_chosen else 'More at'} threshold 0.5, uncalibrated": [
+            column for column in at_half if is_chosen or column not in usual
+        ],
         "At the operating threshold": _at_operating_threshold(),
         "Training, predictions and features": [
             _fact("seed", lambda run: run.summary.seed),
@@ -145,11 +163,18 @@ def _themes(finished: Sequence[RunOutputs]) -> dict[str, list[Column]]:
     return themes | {"Further metrics": _further(themes, finished)}
 
 
+def _at_chosen(group: str, names: Sequence[str]) -> list[Column]:
+    """Returns the columns of the operating threshold and of scores at it."""
+    return [
+        _plain(group, "threshold", "threshold/chosen", three_decimals),
+        *_at_threshold(group, "test/{}_chosen", names),
+    ]
+
+
 def _at_operating_threshold() -> list[Column]:
     """Returns the columns of scores at the threshold that a run has chosen, and at Youden's."""
     return [
-        _plain("Operating threshold", "threshold", "threshold/chosen", three_decimals),
-        *_at_threshold("Operating threshold", "test/{}_chosen", [*AT_THRESHOLD]),
+        *_at_chosen("Operating threshold", [*AT_THRESHOLD]),
         Column(
             "Operating threshold",
             "risk threshold of the net benefit",
@@ -166,6 +191,7 @@ def _at_operating_threshold() -> list[Column]:
         _plain("At a given prevalence", "PPV", "test/ppv_at_prevalence", three_decimals),
         _plain("At a given prevalence", "NPV", "test/npv_at_prevalence", three_decimals),
         _plain("At a given prevalence", "net benefit", "test/net_benefit_at_prevalence", three_decimals),
+        _plain("At a given prevalence", "expected cost", "test/expected_cost_at_prevalence", three_decimals),
         _plain("Youden threshold", "threshold", "threshold/youden", three_decimals),
         *_at_threshold("Youden threshold", "test/{}_youden", [*AT_THRESHOLD]),
     ]
@@ -204,8 +230,9 @@ def _limits(column: Column, record: RunOutputs) -> str:
     return limits_text(interval.low, interval.high)
 
 
-def _at_threshold(group: str, pattern: str, names: Sequence[str], leave_out: Sequence[str] = ()) -> list[Column]:
-    return [_score(group, AT_THRESHOLD[name], pattern.format(name)) for name in names if name not in leave_out]
+def _at_threshold(group: str, pattern: str, names: Sequence[str]) -> list[Column]:
+    best: dict[str, Literal["highest", "lowest"]] = {name: "lowest" if name in LOWEST else "highest" for name in names}
+    return [_metric(group, AT_THRESHOLD[name], pattern.format(name), three_decimals, best[name]) for name in names]
 
 
 def _calibration(group: str, suffix: str) -> list[Column]:
@@ -282,4 +309,4 @@ def _best(column: Column, finished: Sequence[RunOutputs]) -> str | None:
 
 def _may_be_best(column: Column, record: RunOutputs) -> bool:
     """Returns whether a run may be marked: one that predicts a single class has a specificity or recall of 1."""
-    return not (record.collapsed and (column.group.endswith("threshold 0.5") or column.group == "Uncalibrated"))
+    return not (record.collapsed and ("threshold" in column.group.lower() or column.group == "Uncalibrated"))

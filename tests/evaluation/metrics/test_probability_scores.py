@@ -122,3 +122,16 @@ def test_logits_of_other_probabilities_are_not_used():
     labels, logits = study()
     calibrated = expit(0.5 * logits)
     assert probability_scores(labels, calibrated, logits) == probability_scores(labels, calibrated)
+
+
+def test_the_brier_skill_score_is_0_for_the_share_of_malignant_images_and_1_for_certainty():
+    labels = np.repeat([0, 1], [30, 10])
+    assert probability_scores(labels, np.full(40, 0.25))["brier_skill_score"] == pytest.approx(0)
+    assert probability_scores(labels, labels.astype(float))["brier_skill_score"] == pytest.approx(1)
+    half_wrong = probability_scores(labels, np.full(40, 0.75))["brier_skill_score"]
+    assert half_wrong == pytest.approx(1 - 0.4375 / 0.1875)  # (0.75² * 30 + 0.25² * 10) / 40, of 0.25 * 0.75
+
+
+def test_observed_over_expected_is_malignant_images_over_the_sum_of_probabilities():
+    assert probability_scores([0, 0, 1, 1], [0.1, 0.2, 0.3, 0.4])["observed_expected_ratio"] == pytest.approx(2)
+    assert math.isfinite(probability_scores([0, 1], [0.0, 0.0])["observed_expected_ratio"])

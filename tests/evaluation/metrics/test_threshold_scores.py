@@ -38,6 +38,13 @@ def test_scores_at_a_threshold_are_those_of_scikit_learn(cases, threshold):
         # scikit-learn says 0 where an answer is constant; here 0/0 is no number
         "mcc": metrics.matthews_corrcoef(labels, called) if min(len(set(labels)), len(set(called))) == 2 else np.nan,
     }
+    if len({*labels, *called}) == 2:
+        expected["cohen_kappa"] = metrics.cohen_kappa_score(labels, called)
+    else:
+        expected["cohen_kappa"] = np.nan
+    alarmed, spared = 1 - expected["specificity"], expected["specificity"]
+    expected["positive_likelihood_ratio"] = expected["recall"] / alarmed if alarmed > 0 else np.nan
+    expected["negative_likelihood_ratio"] = (1 - expected["recall"]) / spared if spared > 0 else np.nan
     assert scores == pytest.approx(expected, nan_ok=True)
 
 

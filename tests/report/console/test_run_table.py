@@ -2,12 +2,16 @@
 
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from skinexp.comparison.cross_validation import pool
 from skinexp.config.schema import Tracking
 from skinexp.core.python_command import python_command
+from skinexp.evaluation.diagnoses import DIAGNOSIS_COLUMNS
+from skinexp.report.console import external_validation_table
 from skinexp.report.console.run_table import show, show_next_steps
+from tests.report.runs import outputs
 
 
 @pytest.mark.parametrize(
@@ -49,3 +53,41 @@ def test_the_table_says_who_is_not_well_in_a_terminal_of_usual_width(run, capsys
         ["optim.lr=1.0", "warning", "failed"],
         ["optim.lr=0.3", "0.800", "n/a"],
     ]
+
+
+def test_the_scores_at_the_operating_threshold_come_first_with_their_rule_then_those_at_half(capsys):
+    values = {
+        "config": {"evaluate": {"threshold": "youden"}},
+        "metrics": {"test/roc_auc": 0.9, "test/recall": 0.3, "test/recall_chosen": 0.8, "threshold/chosen": 0.2},
+        "data": {"counts": {"val": {"benign": 80, "malignant": 20}}},
+    }
+    show(pool([outputs("one", values)]))
+    printed = capsys.readouterr().out
+    at_threshold, at_half = printed.split("(threshold 0.5, uncalibrated probabilities)")
+    assert "Test scores (at the operating threshold)" in at_threshold
+    assert "0.800" in at_threshold
+    assert "0.300" not in at_threshold
+    assert "costs as much as 4 false positives" in at_threshold
+    assert "0.300" in at_half
+
+
+def test_an_external_validation_has_the_line_of_the_operating_threshold_first(capsys):
+    metrics = {"test/roc_auc": 0.9, "test/recall": 0.3, "test/recall_chosen": 0.8}
+    external_validation_table.show("lesions", 80, metrics, 0.2, None)
+    lines = [line for line in capsys.readouterr().out.splitlines() if "0.200" in line or "0.500" in line]
+    assert ["lesions" in line for line in lines] == [True, False]
+    assert "0.800" in lines[0]
+    assert "0.300" in lines[1]
+
+
+def test_the_worst_diagnosis_is_named_below_the_table(capsys):
+    rows = [
+        ("dx", name, "malignant", "recall", 20, 20, share, share - 0.1, share + 0.1, share - 0.2, share + 0.2)
+        for name, share in (("carcinoma", 0.8), ("melanoma", 0.4))
+    ]
+    evidence = {"diagnoses": pd.DataFrame(rows, columns=DIAGNOSIS_COLUMNS)}
+    show(pool([outputs("one", {"metrics": {"test/roc_auc": 0.9}}, evidence=evidence)]))
+    assert (
+        "one has its lowest sensitivity at the operating threshold on malignant images with the diagnosis melanoma: "
+        "0.400 (8 of 20 images; 95 % CI 0.200 to 0.600" in capsys.readouterr().out
+    )

@@ -48,3 +48,21 @@ def test_six_runs_make_two_rows_and_leave_the_rest_empty():
 def test_no_run_is_refused():
     with pytest.raises(ValueError, match="Received: none"):
         reliability_diagrams({})
+
+
+def test_a_smooth_curve_is_drawn_with_its_band_in_place_of_the_line_between_bins():
+    probability = np.linspace(0, 1, 20)
+    curve = pd.DataFrame({"probability": probability, "observed": probability**2, "low": 0.0, "high": 1.0})
+    curves = {"one": pd.concat([curve.assign(stage="before"), curve.assign(stage="after")])}
+    panel = reliability_diagrams({"one": points(2.0)}, curves).axes[0]
+    assert len(panel.collections) - len(reliability_diagrams({"one": points(2.0)}).axes[0].collections) == 2
+    drawn = [line.get_ydata().tolist() for line in panel.lines]
+    assert drawn.count((probability**2).tolist()) == 2
+    assert [container.lines[0].get_linestyle() for container in panel.containers] == ["None", "None"]
+
+
+def test_a_collapsed_run_has_no_curve():
+    probability = np.linspace(0.3, 0.301, 20)
+    curve = pd.DataFrame({"probability": probability, "observed": 0.3, "low": 0.2, "high": 0.4, "stage": "before"})
+    panel = reliability_diagrams({"one": points(1.0)}, {"one": curve}).axes[0]
+    assert len(panel.lines) == len(reliability_diagrams({"one": points(1.0)}).axes[0].lines)

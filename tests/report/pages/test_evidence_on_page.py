@@ -28,7 +28,8 @@ def text(sweep, tmp_path_factory):
 def test_the_evidence_is_read_whole_and_gives_scores_their_intervals(sweep):
     first = sweep[0]
     assert set(first.evidence) == {
-        "scores", "reliability", "roc_band", "precision_recall_band", "subgroups", "subgroup_gaps"
+        "scores", "reliability", "calibration_curve", "roc_band", "precision_recall_band", "subgroups",
+        "subgroup_gaps", "diagnoses", "units"
     }  # fmt: skip
     row = first.evidence["scores"].set_index("score").loc["brier"]
     assert first.interval("brier") == pytest.approx((row["estimate"], row["low"], row["high"]))
@@ -58,9 +59,12 @@ def test_scores_stand_with_their_intervals_and_the_limits_are_no_columns_of_thei
 def test_the_first_table_is_short_and_the_others_are_folded(sweep):
     first, *others = tables(sweep, True)
     assert [column.label for _, columns in first.groups for column in columns] == [
-        "ROC-AUC", "average precision", "accuracy", "precision", "recall (sensitivity)", "specificity", "F1"
+        "ROC-AUC", "average precision",
+        "threshold", "accuracy", "precision", "recall (sensitivity)", "specificity", "F1"
     ]  # fmt: skip
-    assert {"Ranking, in detail", "Calibration", "At the operating threshold"} <= {one.title for one in others}
+    assert [column.metric for column in first.groups[1][1]][:2] == ["threshold/chosen", "test/accuracy_chosen"]
+    titles = {"Ranking, in detail", "Calibration", "At the operating threshold", "At threshold 0.5, uncalibrated"}
+    assert titles <= {one.title for one in others}
 
 
 def test_a_low_calibration_error_is_the_best_one_and_a_collapsed_run_s_is_passed_over(sweep):
@@ -86,7 +90,7 @@ def test_sections_follow_the_question_a_reader_has_next(text):
     order = [
         "model=mobilenet has the highest test ROC-AUC",
         "model=efficientnet has collapsed (wrong input range, cure: model.input_scaling=contract).",
-        "At threshold 0.5",
+        "At the operating threshold",
         "Differences of the test ROC-AUC",
         "Bands are pointwise 95 % confidence bands",
         "Decision curves. model=scratch:",
@@ -171,3 +175,16 @@ def test_net_benefits_have_a_star_only_at_one_stated_price(stated, marked):
         for seed, (name, signal, risk) in enumerate(zip(("one", "two"), (0.5, 2.5), stated, strict=True))
     ]
     assert len(starred(runs)) == marked
+
+
+def test_a_collapsed_run_has_no_star_at_any_threshold(sweep):
+    everything = {f"test/recall{suffix}": 1.0 for suffix in ("", "_chosen", "_youden")}
+    runs = [changed(run, metrics=run.metrics | everything) if run.collapsed else run for run in sweep]
+    starred = [
+        column.group
+        for table in tables(runs, True)
+        for record, cells in table.rows
+        for column, cell in zip([one for _, columns in table.groups for one in columns], cells, strict=True)
+        if record.collapsed and cell.best and column.label == "recall (sensitivity)"
+    ]
+    assert starred == []

@@ -144,7 +144,11 @@ def test_the_best_run_comes_first_and_a_click_turns_the_order(page):
 
 def test_any_column_of_any_table_sorts_its_numbers_as_numbers(page):
     unfold(page)
-    for label in ("accuracy, At threshold 0.5", "standard deviation of logits, Predictions on test", "seed, Training"):
+    for label in (
+        "accuracy, At the operating threshold",
+        "standard deviation of logits, Predictions on test",
+        "seed, Training",
+    ):
         button = page.get_by_role("button", name=label)
         button.click()
         values = sorted_values(button)
@@ -223,7 +227,7 @@ def test_headings_and_cells_are_told_apart_for_screen_readers(page):
     assert page.locator("h1").count() == 1
     assert page.locator("th:not([scope])").count() == 0
     assert page.locator("table.scores").first.locator("tbody th[scope=row]").count() == 3
-    assert page.get_by_role("columnheader", name="F1, At threshold 0.5").count() == 1
+    assert page.get_by_role("columnheader", name="F1, At the operating threshold").count() == 1
     pairs = page.locator("table.pairs")
     assert pairs.count() == pairs.locator("caption").count() > 0
     ids = page.locator("[id]").evaluate_all("all => all.map(each => each.id)")

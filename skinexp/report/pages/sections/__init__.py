@@ -6,6 +6,7 @@ from skinexp.report.pages.sections import (
     curves_section,
     data_section,
     data_warnings_section,
+    diagnoses_section,
     diagnosis_section,
     failures_section,
     gradcam_section,
@@ -19,6 +20,7 @@ from skinexp.report.pages.sections import (
     scores_section,
     seeds_section,
     subgroups_section,
+    units_section,
 )
 
 SECTIONS: tuple[Section, ...] = (
@@ -32,6 +34,8 @@ SECTIONS: tuple[Section, ...] = (
     reliability_section.SECTION,
     confusion_section.SECTION,
     learning_curves_section.SECTION,
+    diagnoses_section.SECTION,
+    units_section.SECTION,
     subgroups_section.SECTION,
     gradcam_section.DISAGREEMENT,
     gradcam_section.MAPS,

@@ -1,4 +1,4 @@
-"""Confusion matrices at threshold 0.5 and at the operating thresholds."""
+"""Confusion matrices at the operating thresholds and at threshold 0.5."""
 
 from collections.abc import Mapping
 
@@ -19,16 +19,16 @@ def content(comparison: Comparison) -> Content | None:
 
 
 def confusion_figures(comparison: Comparison) -> list[Captioned]:
-    """Returns the confusion matrices of all runs at threshold 0.5, then at their operating thresholds."""
+    """Returns the confusion matrices of all runs at their operating thresholds, then at threshold 0.5."""
     data, decisions = comparison.figures, comparison.decisions
-    if not data.confusion_at_half:
-        return []
-    half = dict.fromkeys(data.confusion_at_half, "0.500")
-    figures = [_figure("At threshold 0.5. Probabilities are uncalibrated.", data.confusion_at_half, half)]
+    figures = []
     if data.confusion_at_threshold:
         caption = f"At {threshold_text(decisions)}. {calibration_sentence(decisions)}"
         thresholds = {name: decisions[name].threshold for name in data.confusion_at_threshold}
         figures.append(_figure(caption, data.confusion_at_threshold, thresholds))
+    if data.confusion_at_half:
+        half = dict.fromkeys(data.confusion_at_half, "0.500")
+        figures.append(_figure("At threshold 0.5. Probabilities are uncalibrated.", data.confusion_at_half, half))
     return figures
 
 

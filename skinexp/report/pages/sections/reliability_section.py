@@ -18,6 +18,10 @@ CAPTION = (
     "bins, with 95 % CIs (Wilson), and below it the number of images in each bin. Above the diagonal, probabilities "
     "are too low; below it, too high."
 )
+SMOOTH = (
+    " Lines are smooth calibration curves (loess, span 0.75) with pointwise 95 % bands (bootstrap). ICI, E50 and E90 "
+    "are the mean, the median and the 90th percentile of the distance of images from the diagonal, on the curve."
+)
 
 
 def content(comparison: Comparison) -> Content | None:
@@ -31,7 +35,7 @@ def content(comparison: Comparison) -> Content | None:
 
 def reliability_figure(comparison: Comparison) -> Captioned | None:
     """Returns a reliability diagram per run; None if no run left predictions."""
-    points = comparison.figures.reliability
+    points, smooth = comparison.figures.reliability, comparison.figures.calibration_curves
     drawn = [run for run in with_panel(comparison.finished) if run.name in points]
     if not drawn:
         return None
@@ -42,13 +46,17 @@ def reliability_figure(comparison: Comparison) -> Captioned | None:
             for stage, part in reliability_diagram.stages(points[run.name]).items()
         ]
         descriptions.append(f"{run.name}: {'; '.join(stages)}")
-    figure = reliability_diagram.reliability_diagrams({run.name: points[run.name] for run in drawn})
-    return Captioned(CAPTION, embed(figure, f"Reliability diagrams. {'. '.join(descriptions)}."))
+    curves = {run.name: smooth[run.name] for run in drawn if run.name in smooth}
+    figure = reliability_diagram.reliability_diagrams({run.name: points[run.name] for run in drawn}, curves)
+    caption = f"{CAPTION}{SMOOTH}" if curves else CAPTION
+    return Captioned(caption, embed(figure, f"Reliability diagrams. {'. '.join(descriptions)}."))
 
 
 def _calibration_error(run: RunOutputs, stage: str) -> str:
-    value = run.metric("test/ece" if stage == "before" else "test/ece_calibrated")
-    return "" if math.isnan(value) else f"expected calibration error {three_decimals(value)}, "
+    suffix = "" if stage == "before" else "_calibrated"
+    named = {"expected calibration error": "ece", "ICI": "ici", "observed / expected": "observed_expected_ratio"}
+    values = {words: run.metric(f"test/{name}{suffix}") for words, name in named.items()}
+    return "".join(f"{words} {three_decimals(value)}, " for words, value in values.items() if not math.isnan(value))
 
 
 def _ends(part: pd.DataFrame) -> str:

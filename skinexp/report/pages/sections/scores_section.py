@@ -3,6 +3,7 @@
 from skinexp.comparison.analyse import Comparison
 from skinexp.comparison.cross_validation import mean_and_deviation
 from skinexp.comparison.decisions import sampling_sentence, shared_risk_threshold
+from skinexp.comparison.operating_rules import threshold_sentences
 from skinexp.core.number_format import three_decimals
 from skinexp.report.pages import score_table
 from skinexp.report.pages.section import Content, Section
@@ -21,6 +22,7 @@ def content(comparison: Comparison) -> Content | None:
         "fold_rows": fold_rows(comparison),
         "risk_threshold": shared_risk_threshold(finished),
         "sampling": sampling_sentence(finished),
+        "rules": threshold_sentences(finished),
     }
 
 
