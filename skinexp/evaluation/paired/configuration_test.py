@@ -93,8 +93,7 @@ def resplit_test(
     Parts of different splits overlap, so that the differences are correlated: the variance of their mean has a part
     that more splits do not lower. Nadeau & Bengio estimate it as the variance between splits times test over training
     images. That is too much if the luck of seeds makes most of this variance, because seeds have nothing in common.
-    What test parts have in common shows in their shared images (DeLong's components), and what training parts have in
-    common adds to it, by Nadeau & Bengio's ratio of both: the inverse of the training share. The smaller one counts.
+    What test parts have in common shows in the images that they share (DeLong's components). The smaller one counts.
 
     Args:
         differences: (splits,) area of a less area of b.
@@ -115,7 +114,7 @@ def resplit_test(
     between = float(values.var(ddof=1))
     in_common = test_share / train_share * between
     if components is not None and not math.isnan(shared := _mean_covariance(components)):
-        in_common = min(in_common, max(0.0, shared) / train_share)
+        in_common = min(in_common, max(0.0, shared))
     return _tested(values, between / splits + in_common, splits - 1, RESPLITS)
 
 
