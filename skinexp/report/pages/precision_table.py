@@ -14,7 +14,7 @@ NOTE = (
     "The 95 % CI that a ROC-AUC of {auc:g} (plan.auc) would have on these test images, by Newcombe's method 5 with the "
     "variance of Hanley & McNeil, and the images that a width of {width:g} (plan.width) needs. Independent: as how "
     "many images those of a class count if all images of a group agree (Kish). How much they agree is seen after the "
-    "test; the width lies between both."
+    "test; the width lies between both, up to a tenth, because it is estimated then."
 )
 
 

@@ -75,3 +75,21 @@ def test_folds_have_the_precision_of_all_their_images():
 def test_a_class_without_images_has_no_interval():
     assert all(map(math.isnan, planned_interval(0.85, Cases(0, 20))))
     assert cases_for_width(0.85, 0.1, Cases(20, 0)) is None
+
+
+@pytest.mark.parametrize("agreement", [0.0, 0.5, 1.0])
+def test_the_two_widths_bound_that_of_simulated_studies_with_groups(agreement):
+    generator = np.random.default_rng(0)
+    lesions, each = np.repeat([1, 0], [30, 60]), 4
+    labels, groups = np.repeat(lesions, each), np.repeat(np.arange(90), each)
+    found = []
+    for _ in range(40):
+        shared, own = np.repeat(generator.normal(size=90), each), generator.normal(size=360)
+        noise = math.sqrt(agreement) * shared + math.sqrt(1 - agreement) * own
+        found.append(width(auc_interval(labels, math.sqrt(2) * norm.ppf(0.85) * labels + noise, groups)))
+    alone = width(planned_interval(0.85, Cases(120, 240)))
+    agreeing = width(planned_interval(0.85, effective_cases(labels, groups)))
+    assert alone == pytest.approx(agreeing / 2, rel=0.05)
+    assert 0.95 * alone < np.mean(found) < 1.1 * agreeing
+    if agreement in (0, 1):
+        assert np.mean(found) == pytest.approx(agreeing if agreement else alone, rel=0.1)
