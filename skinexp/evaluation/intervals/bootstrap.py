@@ -17,9 +17,9 @@ Reference: Davison & Hinkley, Bootstrap Methods and their Application (1997), ch
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -115,18 +115,28 @@ def bootstrap(
     scorer, beyond = Scorer(label_array, logit_array, probability_array, metrics, folds), tail(label_array, groups)
     estimates, *curves = scorer.with_curves(np.ones((1, len(label_array))))
     resamples, seed, sampling = resampling
-    drawn = group_weights(label_array, groups, resamples, seed, folds, sampling)
-    chunks = [scorer.with_curves(weights) for weights in drawn]
+    weightings = group_weights(label_array, groups, resamples, seed, folds, sampling)
+    chunks = [scorer.with_curves(weights) for weights in weightings]
     replicates = {name: np.concatenate([scores[name] for scores, *_ in chunks]) for name in estimates}
     intervals = _percentile_intervals(estimates, replicates, beyond)
     known = {name: interval.estimate for name, interval in intervals.items()}
     smooth = jackknife_intervals(scorer, known, label_array, groups, sampling)
-    bands = [
-        np.stack([curve[0], *limits(np.concatenate([chunk[1 + which] for chunk in chunks]), beyond)])
-        for which, curve in enumerate(curves)
-    ]
     kept = {name: values for name, values in replicates.items() if not name.startswith(NOISE)}
-    return Bootstrap(intervals | smooth, frozenset(smooth), kept, *_bands(*bands))
+    return Bootstrap(intervals | smooth, frozenset(smooth), kept, *_bands(*_limits_of_curves(curves, chunks, beyond)))
+
+
+def _limits_of_curves(
+    curves: Sequence[NDArray[np.float64]], chunks: Sequence[Sequence[Any]], beyond: float
+) -> list[NDArray[np.float64]]:
+    """Returns (3, points) of each curve: that of all images, and the limits of its resamples.
+
+    Args:
+        curves: (1, points) each.
+        chunks: for some resamples, their scores and then (some, points) of each curve.
+        beyond: share of resamples on either side.
+    """
+    resampled = [np.concatenate([chunk[1 + which] for chunk in chunks]) for which in range(len(curves))]
+    return [np.stack([curve[0], *limits(values, beyond)]) for curve, values in zip(curves, resampled, strict=True)]
 
 
 def _percentile_intervals(

@@ -1,7 +1,7 @@
 """How far models differ in each score, with intervals from resamples that all of them share."""
 
 import math
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import combinations
 
 import numpy as np
@@ -73,16 +73,8 @@ def score_differences(
         tail(labels, groups),
         frozenset(left_out),
     )
-    found: dict[Pair, pd.DataFrame] = {}
-    open_pairs: list[Pair] = list(combinations(scorers, 2))
-    wanted = resamples
-    while open_pairs:
-        models.draw(wanted, {name for pair in open_pairs for name in pair})
-        found |= {pair: models.differences(pair) for pair in open_pairs}
-        open_pairs = [pair for pair in open_pairs if wanted < most and not _is_settled(found[pair])]
-        wanted = min(2 * wanted, most)
-    tables_of_pairs = [found[pair] for pair in combinations(scorers, 2)]
-    return pd.concat(tables_of_pairs, ignore_index=True) if tables_of_pairs else pd.DataFrame(columns=COLUMNS)
+    rows = _settled_differences(models, list(combinations(scorers, 2)), resamples, most)
+    return pd.concat(rows, ignore_index=True) if rows else pd.DataFrame(columns=COLUMNS)
 
 
 class _Resampled:
@@ -130,6 +122,18 @@ class _Resampled:
             error = limits_error(values, self._beyond) if decision else math.nan
             rows.append((*pair, score, *estimates, difference, low, high, decision, error, len(values)))
         return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def _settled_differences(models: _Resampled, pairs: Sequence[Pair], resamples: int, most: int) -> list[pd.DataFrame]:
+    """Returns the rows of each pair, from twice as many resamples as long as these do not settle it."""
+    found: dict[Pair, pd.DataFrame] = {}
+    open_pairs, wanted = pairs, resamples
+    while open_pairs:
+        models.draw(wanted, {name for pair in open_pairs for name in pair})
+        found |= {pair: models.differences(pair) for pair in open_pairs}
+        open_pairs = [pair for pair in open_pairs if wanted < most and not _is_settled(found[pair])]
+        wanted = min(2 * wanted, most)
+    return [found[pair] for pair in pairs]
 
 
 def _is_settled(rows: pd.DataFrame) -> bool:

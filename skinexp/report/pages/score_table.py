@@ -123,18 +123,7 @@ def _themes(finished: Sequence[RunOutputs]) -> dict[str, list[Column]]:
             _score("Ranking", "average precision", "test/average_precision"),
             *(_at_chosen("At the operating threshold", USUAL) if is_chosen else usual),
         ],
-        "Ranking, in detail": [
-            _score("Test", "sensitivity at 90 % specificity", "test/sensitivity_at_90_specificity"),
-            _score("Test", "sensitivity at 95 % specificity", "test/sensitivity_at_95_specificity"),
-            _score("Test", "specificity at 90 % sensitivity", "test/specificity_at_90_sensitivity"),
-            _score("Test", "specificity at 95 % sensitivity", "test/specificity_at_95_sensitivity"),
-            _score("Partial ROC-AUC above 80 % sensitivity", "ISIC 2024", "test/pauc_isic2024"),
-            _score("Partial ROC-AUC above 80 % sensitivity", "ISIC scorer", "test/pauc_isic_scorer"),
-            *_fold_scores("ROC-AUC", "roc_auc"),
-            *_fold_scores("Accuracy", "accuracy"),
-            _score("Validation", "ROC-AUC", "val/roc_auc"),
-            _score("Validation", "average precision", "val/average_precision"),
-        ],
+        "Ranking, in detail": _ranking(),
         "Calibration": [
             *_calibration("Uncalibrated", ""),
             *_calibration("Calibrated on validation", "_calibrated"),
@@ -161,6 +150,22 @@ def _themes(finished: Sequence[RunOutputs]) -> dict[str, list[Column]]:
         ],
     }
     return themes | {"Further metrics": _further(themes, finished)}
+
+
+def _ranking() -> list[Column]:
+    """Returns the columns of scores that need no threshold, without those of the first table."""
+    return [
+        _score("Test", "sensitivity at 90 % specificity", "test/sensitivity_at_90_specificity"),
+        _score("Test", "sensitivity at 95 % specificity", "test/sensitivity_at_95_specificity"),
+        _score("Test", "specificity at 90 % sensitivity", "test/specificity_at_90_sensitivity"),
+        _score("Test", "specificity at 95 % sensitivity", "test/specificity_at_95_sensitivity"),
+        _score("Partial ROC-AUC above 80 % sensitivity", "ISIC 2024", "test/pauc_isic2024"),
+        _score("Partial ROC-AUC above 80 % sensitivity", "ISIC scorer", "test/pauc_isic_scorer"),
+        *_fold_scores("ROC-AUC", "roc_auc"),
+        *_fold_scores("Accuracy", "accuracy"),
+        _score("Validation", "ROC-AUC", "val/roc_auc"),
+        _score("Validation", "average precision", "val/average_precision"),
+    ]
 
 
 def _at_chosen(group: str, names: Sequence[str]) -> list[Column]:
