@@ -14,7 +14,7 @@ from skinexp.config.schema import Augment, FineTune, LrFind, RangeTest
 from skinexp.config.validation import check
 from skinexp.contracts.losses import LOSSES, LossContract, Objective, cross_entropy, objective
 from skinexp.training import fit
-from skinexp.training.keras_losses import build_loss
+from skinexp.training.keras_losses import build_loss, log_objective
 from skinexp.training.lr_ramp import run_lr_range_test
 
 LOGITS = np.linspace(-6, 6, 25)
@@ -27,6 +27,13 @@ def of_keras(goal: Objective) -> float:
 
 
 # What a loss is
+
+
+@pytest.mark.parametrize(("calibration", "recommended"), [("temperature", True), ("none", True), ("logistic", False)])
+def test_a_shift_of_all_logits_is_undone_by_an_intercept_and_not_by_a_divisor(calibration, recommended, caplog):
+    with caplog.at_level("INFO", logger="skinexp"):
+        log_objective(objective("cross_entropy", "balanced", LABELS), calibration)
+    assert ("Recommended: evaluate.calibration=logistic" in caplog.text) is recommended
 
 
 @pytest.mark.parametrize("class_weight", ["none", "balanced"])
