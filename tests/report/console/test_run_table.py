@@ -1,5 +1,6 @@
 """The table of scores on the terminal, and the lines below it: where to look next."""
 
+import dataclasses
 from pathlib import Path
 
 import pandas as pd
@@ -11,6 +12,7 @@ from skinexp.core.python_command import python_command
 from skinexp.evaluation.diagnoses import DIAGNOSIS_COLUMNS
 from skinexp.report.console import external_validation_table
 from skinexp.report.console.run_table import show, show_next_steps
+from tests.comparison.constructed import constructed, logits
 from tests.report.runs import outputs
 
 
@@ -91,3 +93,21 @@ def test_the_worst_diagnosis_is_named_below_the_table(capsys):
         "one has its lowest sensitivity at the operating threshold on malignant images with the diagnosis melanoma: "
         "0.400 (8 of 20 images; 95 % CI 0.200 to 0.600" in capsys.readouterr().out
     )
+
+
+@pytest.mark.parametrize("verdict", ["ok", "collapsed"])
+def test_limits_stand_below_scores_in_a_terminal_of_usual_width(verdict, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    names = ("roc_auc", "average_precision", "accuracy", "recall", "specificity", "f1")
+    rows = [(name, 0.8, 0.7 + place / 100, 0.9, "Wilson") for place, name in enumerate(names)]
+    table = pd.DataFrame(rows, columns=["score", "estimate", "low", "high", "method"])
+    one, other = (constructed(f"model={name}", logits(2.0, 1), health={"verdict": verdict}) for name in ("a", "b"))
+    runs = [dataclasses.replace(one, evidence={"scores": table}), other]
+    show(pool(runs), comparison=None)
+    printed = capsys.readouterr().out
+    assert "below each score: 95 % CI" in " ".join(printed.split())
+    for place in range(len(names)):
+        assert f"0.7{place}-0.90" in printed
+    assert "…" not in printed
+    assert max(map(len, printed.splitlines()[3:])) <= 80
+    assert (verdict in printed) == (verdict != "ok")
