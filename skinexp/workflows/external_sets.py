@@ -12,8 +12,17 @@ from skinexp.core import invocation, run_files
 from skinexp.core.errors import UserError
 from skinexp.core.number_format import counted
 from skinexp.core.strict_json import write_json
-from skinexp.evaluation.heterogeneity import Heterogeneity, PooledArea, heterogeneity, pooled_area
+from skinexp.evaluation.heterogeneity import (
+    NO_AREA,
+    Heterogeneity,
+    PooledArea,
+    SetArea,
+    heterogeneity,
+    pooled_area,
+    set_area,
+)
 from skinexp.evaluation.intervals.interval import UNDEFINED, Interval
+from skinexp.evaluation.tables import groups_of
 from skinexp.runs import lookup, ownership
 from skinexp.runs.run_outputs import RunOutputs, read_outputs
 from skinexp.workflows.external_validation_job import ExternalImages, evaluate_on, load_images, own_directory
@@ -83,11 +92,18 @@ def summarise(evaluations: list[RunOutputs], shared: int, pool: bool) -> Externa
         shared: images that two sets have in common.
         pool: whether a random-effects mean is asked for.
     """
-    areas = [run.interval("roc_auc") if run.finished else UNDEFINED for run in evaluations]
+    areas = [_area(run) for run in evaluations]
     rows = pd.DataFrame([_row(run) for run in evaluations])
     if shared:
         return ExternalSets(rows, shared, None, None)
     return ExternalSets(rows, 0, heterogeneity(areas), pooled_area(areas) if pool else None)
+
+
+def _area(run: RunOutputs) -> SetArea:
+    """Returns the area of a set with its variance; NaN if it has none."""
+    if (test := run.test) is None or test.empty:
+        return NO_AREA
+    return set_area(test["label"], test["logit"], groups_of(test))
 
 
 def _row(run: RunOutputs) -> dict[str, Any]:

@@ -67,11 +67,11 @@ def sentences(shared: int, found: Heterogeneity | None, pooled: PooledArea | Non
     if found is None:
         return [f"{counted(shared, 'image is', 'images are')} {SHARED}"]
     if found.sets < 2:
-        return ["Fewer than two sets have a ROC-AUC with an interval: nothing can be said of their differences."]
+        return ["Fewer than two sets have a ROC-AUC with a variance: nothing can be said of their differences."]
     lowest, highest = three_decimals(found.lowest), three_decimals(found.highest)
     spread = f"The ROC-AUC of {found.sets} sets is between {lowest} and {highest}."
     if math.isnan(found.q):
-        return [f"{spread} One of them is 0 or 1, which has no logit: Cochran's Q and I² are not defined.", NOT_POOLED]
+        return [f"{spread} All are 0 or 1, which shows no variation: Cochran's Q and I² are not defined.", NOT_POOLED]
     return [f"{spread} {_test(found)}", CAVEAT, NOT_POOLED if pooled is None else _mean(pooled)]
 
 
@@ -91,7 +91,7 @@ def _test(found: Heterogeneity) -> str:
 
 def _mean(pooled: PooledArea) -> str:
     mean = with_interval(pooled.mean, "Hartung-Knapp")
-    tau = f"tau {three_decimals(pooled.tau)} on the logit scale, DerSimonian-Laird"
+    tau = f"standard deviation between sets (tau) {three_decimals(pooled.tau)}, DerSimonian-Laird"
     limits = limits_text(pooled.prediction.low, pooled.prediction.high)
     another = f" In another set of this kind, 95 % of true ROC-AUCs are expected from {limits}." if limits else ""
     return f"Random-effects mean of the ROC-AUC: {mean}; {tau}.{another}"
