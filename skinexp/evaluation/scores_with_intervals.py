@@ -148,8 +148,8 @@ def _calibration_bands(
         for stage, column in columns.items()
         if not is_few and all(why_undefined(test["label"], test[name]) is None for name in ("logit", column))
     }
-    resampling = Resampling(options.resamples, options.seed)
-    found = calibration_bands(test["label"], known, groups, resampling, folds_of(test)) if known else {}
+    drawn = _resampling(options), folds_of(test)
+    found = calibration_bands(test["label"], known, groups, *drawn) if known else {}
     return {stage: found.get(stage) for stage in columns}
 
 
@@ -183,7 +183,12 @@ def _resampled(
         if is_calibrated:
             metrics[CALIBRATED] = ProbabilityScorer(test["label"], test["calibrated"])
     cases = test["label"], test["logit"], test["probability"], groups
-    return bootstrap(*cases, metrics, Resampling(options.resamples, options.seed), folds_of(test))
+    return bootstrap(*cases, metrics, _resampling(options), folds_of(test))
+
+
+def _resampling(options: EvaluationOptions) -> Resampling:
+    """Returns the resamples that all scores and curves of a run have in common."""
+    return Resampling(options.resamples, options.seed)
 
 
 def _score_table(

@@ -71,7 +71,7 @@ def calibration_bands(
     once = np.ones((1, len(np.asarray(labels))))
     whole = {name: curve(once) for name, curve in curves.items()}
     drawn: dict[str, list[_Chunk]] = {name: [] for name in curves}
-    for weights in group_weights(labels, groups, resampling.resamples, resampling.seed, folds):
+    for weights in group_weights(labels, groups, *resampling[:2], folds, *resampling[2:]):
         for name, curve in curves.items():
             drawn[name].append(_chunk(curve, whole[name][0], weights))
     beyond = tail(labels, groups)
