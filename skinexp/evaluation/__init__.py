@@ -1,12 +1,12 @@
 """Evaluation of predictions: arrays and tables in, numbers out; independent of the rest of skinexp."""
 
+from skinexp.evaluation.by_diagnosis import scores_by_diagnosis, worst_diagnoses
 from skinexp.evaluation.cases import CLASSES, why_undefined
 from skinexp.evaluation.decision.calibration import Calibrator, fit_calibrator
 from skinexp.evaluation.decision.net_benefit import decision_curve, net_benefit
 from skinexp.evaluation.decision.prevalence import at_prevalence, probabilities_at_prevalence
 from skinexp.evaluation.decision.threshold_rules import ThresholdRule, choose_threshold, parse_rule
 from skinexp.evaluation.decision.youden import youden_threshold
-from skinexp.evaluation.diagnoses import scores_by_diagnosis, worst_diagnoses
 from skinexp.evaluation.evaluate import TestEvaluation, evaluate
 from skinexp.evaluation.folds import FoldAreas, fold_areas, pool_folds
 from skinexp.evaluation.group_level import scores_by_unit

@@ -8,9 +8,9 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import logit
 
+from skinexp.evaluation.by_diagnosis import diagnosis_column, scores_by_diagnosis
 from skinexp.evaluation.cases import why_undefined
 from skinexp.evaluation.decision.prevalence import at_prevalence, probabilities_at_prevalence
-from skinexp.evaluation.diagnoses import diagnosis_column, scores_by_diagnosis
 from skinexp.evaluation.group_level import scores_by_unit
 from skinexp.evaluation.intervals.bootstrap import Bootstrap, Resampling, bootstrap, score_limits, tail
 from skinexp.evaluation.intervals.calibration_band import (
@@ -150,8 +150,8 @@ def _calibration_bands(
         for stage, column in columns.items()
         if not is_few and all(why_undefined(test["label"], test[name]) is None for name in ("logit", column))
     }
-    resampling = Resampling(options.resamples, options.seed, options.sampling)
-    found = calibration_bands(test["label"], known, groups, resampling, folds_of(test)) if known else {}
+    drawn = _resampling(options), folds_of(test)
+    found = calibration_bands(test["label"], known, groups, *drawn) if known else {}
     return {stage: found.get(stage) for stage in columns}
 
 
@@ -185,8 +185,12 @@ def _resampled(
         if is_calibrated:
             metrics[CALIBRATED] = ProbabilityScorer(test["label"], test["calibrated"])
     cases = test["label"], test["logit"], test["probability"], groups
-    resampling = Resampling(options.resamples, options.seed, options.sampling)
-    return bootstrap(*cases, metrics, resampling, folds_of(test))
+    return bootstrap(*cases, metrics, _resampling(options), folds_of(test))
+
+
+def _resampling(options: EvaluationOptions) -> Resampling:
+    """Returns the resamples that all scores and curves of a run have in common."""
+    return Resampling(options.resamples, options.seed, options.sampling)
 
 
 def _score_table(

@@ -9,7 +9,7 @@ import pytest
 from skinexp.comparison.cross_validation import pool
 from skinexp.config.schema import Tracking
 from skinexp.core.python_command import python_command
-from skinexp.evaluation.diagnoses import DIAGNOSIS_COLUMNS
+from skinexp.evaluation.by_diagnosis import DIAGNOSIS_COLUMNS
 from skinexp.report.console import external_validation_table
 from skinexp.report.console.run_table import show, show_next_steps
 from tests.comparison.constructed import constructed, logits

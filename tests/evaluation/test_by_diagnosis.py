@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from skinexp.evaluation import EvaluationOptions, OperatingPoint, evaluate, grouped_wilson
+from skinexp.evaluation.by_diagnosis import diagnosis_column, scores_by_diagnosis, worst_diagnoses
 from skinexp.evaluation.decision.calibration import Calibrator
-from skinexp.evaluation.diagnoses import diagnosis_column, scores_by_diagnosis, worst_diagnoses
 
 KINDS = {  # diagnosis -> label, images, of which so many are predicted malignant
     "melanoma": (1, 18, 8),
