@@ -119,7 +119,7 @@ def test_intervals_of_a_small_cohort_cover_and_those_with_fixed_classes_do_not(m
     monkeypatch.setitem(sys.modules, "sampling", script)  # where dataclasses look their module up
     specification.loader.exec_module(script)
 
-    studies, design = 200, script.DESIGNS[0]
+    studies, design = 100, script.DESIGNS[0]
     found = script.simulate(design, studies)
 
     assert script.faults(design, found, studies) == []

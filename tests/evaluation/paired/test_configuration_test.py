@@ -128,7 +128,7 @@ def script():
 @pytest.mark.slow
 @pytest.mark.parametrize("seeds", [3, 5, 10])
 def test_configurations_that_do_not_differ_are_found_to_in_one_study_of_twenty(script, seeds):
-    studies = 400
+    studies = 250
     found = {one: script.simulate(one, studies) for one in script.DESIGNS if one.seeds == seeds}
     assert [fault for one, errs in found.items() for fault in script.faults(one, errs, studies)] == []
     assert max(errs["t-test over seeds"] for errs in found.values()) > 0.12  # so the studies can tell
