@@ -11,13 +11,14 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
+import documents
 import numpy as np
 from measure import Goal, Row, report
 from scipy.special import expit
 
 from skinexp.evaluation import fit_calibrator
 
-BEGIN, END = "<!-- calibration: begin -->", "<!-- calibration: end -->"  # about the table in the docs
+MARK = "calibration"  # about the table in the docs
 METHODS = ("logistic", "temperature", "isotonic", "beta")
 VALIDATION = (60, 200, 1_000)  # images
 TEST = 5_000  # images
@@ -71,9 +72,7 @@ def write_docs(file: Path, found: dict[tuple[str, int], dict[str, np.ndarray]], 
     for (fault, images), values in found.items():
         cells = [f"{values[method].mean():+.3f} ({(values[method] < 0).mean():.0%})" for method in METHODS]
         lines.append(f"| {fault} | {images:,} | {' | '.join(cells)} |")
-    text = file.read_text()
-    before, after = text[: text.index(BEGIN) + len(BEGIN)], text[text.index(END) :]
-    file.write_text("\n".join([before, *lines, after]))
+    documents.replace(file, MARK, "\n".join(lines))
 
 
 def main() -> None:

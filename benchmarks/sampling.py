@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import documents
 import numpy as np
 import pandas as pd
 from measure import Goal, Row, report
@@ -24,7 +25,7 @@ from scipy.special import expit
 
 from skinexp.evaluation import Calibrator, EvaluationOptions, OperatingPoint, evaluate
 
-BEGIN, END = "<!-- sampling: begin -->", "<!-- sampling: end -->"  # about the table in the docs
+MARK = "sampling"  # about the table in the docs
 SCORES = (
     *("calibration_intercept", "calibration_slope", "brier", "log_loss", "average_precision", "accuracy_chosen"),
     *("precision_chosen", "npv_chosen", "net_benefit_chosen", "f1_chosen", "balanced_accuracy_chosen", "mcc_chosen"),
@@ -122,9 +123,7 @@ def write_docs(file: Path, found: dict[str, dict[tuple[str, str], float]], studi
     for score in SCORES:
         cells = [f"{one['cohort', score]:.1%} ({one['case_control', score]:.1%})" for one in found.values()]
         lines.append(f"| `{score}` | {' | '.join(cells)} |")
-    text = file.read_text()
-    before, after = text[: text.index(BEGIN) + len(BEGIN)], text[text.index(END) :]
-    file.write_text("\n".join([before, *lines, after]))
+    documents.replace(file, MARK, "\n".join(lines))
 
 
 def main() -> None:

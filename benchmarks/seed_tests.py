@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import documents
 import numpy as np
 from measure import Goal, Row, report
 
@@ -29,7 +30,7 @@ from skinexp.evaluation.paired.configuration_test import (
     same_images_test,
 )
 
-BEGIN, END = "<!-- seed tests: begin -->", "<!-- seed tests: end -->"  # about the table in the docs
+MARK = "seed tests"  # about the table in the docs
 EXTERNAL, SPLIT, RESPLITS = "one external set", "one fixed split", "resplits of one data set"
 SIZES = {EXTERNAL: (40, 160), SPLIT: (60, 90), RESPLITS: (300, 700)}  # malignant and benign images, of all parts
 TEST, TRAIN = 0.15, 0.70  # of the data set, in resplits
@@ -137,9 +138,7 @@ def write_docs(file: Path, found: dict[Design, dict[str, float]], studies: int) 
             cells = [f"{one['shown']:.1%} ({one[PEER]:.1%})" if one else "" for one in chosen]
             if any(cells):
                 lines.append(f"| {situation} | {luck} | {' | '.join(cells)} |")
-    text = file.read_text()
-    before, after = text[: text.index(BEGIN) + len(BEGIN)], text[text.index(END) :]
-    file.write_text("\n".join([before, *lines, after]))
+    documents.replace(file, MARK, "\n".join(lines))
 
 
 def main() -> None:
