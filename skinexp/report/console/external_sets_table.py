@@ -47,7 +47,9 @@ def show(rows: pd.DataFrame) -> None:
         scores = [_score(row, name) for name in ("roc_auc", "sensitivity", "specificity")]
         name = f"{row['directory']}: {row['set']}" + ("" if row["status"] == "finished" else f" ({row['status']})")
         table.add_row(escape(name), whole(row["images"]), whole(row["malignant"]), *scores)
-    console.print("\n[bold]External sets[/bold] (sensitivity and specificity at the operating threshold)")
+    console.print(
+        "\n[bold]External sets[/bold] (two scores at the operating threshold; 95 % CIs by Newcombe and Wilson)"
+    )
     console.print(table)
 
 
