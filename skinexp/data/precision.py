@@ -170,7 +170,7 @@ def planned_test_part(frame: pd.DataFrame, config: Config) -> pd.DataFrame:
     Raises:
         UserError: if the images cannot be split.
     """
-    return frame[(split(frame, config.data.split, config.seed) == "test").to_numpy()]
+    return frame[(split(frame, config.data.split, config.data_seed) == "test").to_numpy()]
 
 
 def planned_precision_or_reason(frame: pd.DataFrame, config: Config) -> tuple[list[PlannedPrecision], str]:
