@@ -64,8 +64,8 @@ def _table(records: Sequence[RunOutputs], marks_best: bool) -> Table:
     has_limits = any(_limits(record, key) for record in records for key in COLUMNS)
     # One more column, or limits, leave no room for it in 80 characters.
     padding = (0, 0 if is_ill or has_limits else 1)
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True, padding=padding)
-    table.add_column("run", overflow="fold", min_width=12)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True, padding=padding, show_edge=not has_limits)
+    table.add_column("run", overflow="fold", min_width=10 if has_limits else 12)
     if is_ill and not has_limits:
         table.add_column("health", no_wrap=True)
     for heading in (*COLUMNS.values(), "time"):

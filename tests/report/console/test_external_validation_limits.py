@@ -22,5 +22,6 @@ def test_limits_stand_below_the_scores_of_the_new_images(printed):
 
 def test_no_cell_is_cut_and_no_line_is_longer_than_the_terminal(printed):
     assert "…" not in printed
+    assert printed.count("0.800") == 2 * (6 + 4)
     assert "the run's own" in printed
     assert max(map(len, printed.splitlines())) <= 80
