@@ -82,8 +82,8 @@ def show(
     """
     # Limits leave no room for more in 80 characters.
     padding = (0, 0 if intervals else 1)
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True, padding=padding)
-    table.add_column("images", overflow="fold", min_width=12)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True, padding=padding, show_edge=not intervals)
+    table.add_column("images", overflow="fold", min_width=13)
     table.add_column("thres-\nhold", justify="right")
     for heading in COLUMNS.values():
         table.add_column(heading, justify="right", no_wrap=True)

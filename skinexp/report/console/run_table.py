@@ -96,8 +96,8 @@ def _table(
     has_limits = _have_limits(records, columns)
     # One more column, or limits, leave no room for it in 80 characters.
     padding = (0, 0 if is_ill or has_limits else 1)
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True, padding=padding)
-    table.add_column("run", overflow="fold", min_width=12)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True, padding=padding, show_edge=not has_limits)
+    table.add_column("run", overflow="fold", min_width=10 if has_limits else 12)
     if is_ill and not has_limits:
         table.add_column("health", no_wrap=True)
     for heading in (*columns.values(), *(["time"] if has_time else [])):

@@ -101,7 +101,10 @@ def test_limits_stand_below_scores_in_a_terminal_of_usual_width(verdict, capsys,
     names = ("roc_auc", "average_precision", "accuracy", "recall", "specificity", "f1")
     rows = [(name, 0.8, 0.7 + place / 100, 0.9, "Wilson") for place, name in enumerate(names)]
     table = pd.DataFrame(rows, columns=["score", "estimate", "low", "high", "method"])
-    one, other = (constructed(f"model={name}", logits(2.0, 1), health={"verdict": verdict}) for name in ("a", "b"))
+    one, other = (
+        constructed(f"model={name}", logits(2.0, 1), health={"verdict": verdict}, seconds={"total": 37_000.0})
+        for name in ("a", "b")
+    )
     runs = [dataclasses.replace(one, evidence={"scores": table}), other]
     show(pool(runs), comparison=None)
     printed = capsys.readouterr().out
@@ -109,5 +112,6 @@ def test_limits_stand_below_scores_in_a_terminal_of_usual_width(verdict, capsys,
     for place in range(len(names)):
         assert f"0.7{place}-0.90" in printed
     assert "…" not in printed
+    assert printed.count("10:16:40") == 2
     assert max(map(len, printed.splitlines()[3:])) <= 80
     assert (verdict in printed) == (verdict != "ok")
