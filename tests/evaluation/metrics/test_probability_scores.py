@@ -122,3 +122,8 @@ def test_logits_of_other_probabilities_are_not_used():
     labels, logits = study()
     calibrated = expit(0.5 * logits)
     assert probability_scores(labels, calibrated, logits) == probability_scores(labels, calibrated)
+
+
+def test_the_largest_logits_have_scores():
+    scores = probability_scores([0, 1, 0, 1], [0.0, 1.0, 1.0, 0.0], [-1e300, 1e300, 1e300, -50.0])
+    assert scores["log_loss"] == pytest.approx(1e300 / 4)
