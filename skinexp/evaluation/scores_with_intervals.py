@@ -28,7 +28,8 @@ from skinexp.evaluation.options import DEFAULTS, EvaluationOptions
 from skinexp.evaluation.subgroups import subgroups
 from skinexp.evaluation.tables import folds_of, groups_of
 
-CHOSEN, CALIBRATED = "_chosen", "_calibrated"  # ends of the names of scores
+CHOSEN, CALIBRATED, AT_YOUDEN = "_chosen", "_calibrated", "_youden"  # ends of the names of scores
+YOUDEN = "youden"  # column: Youden's threshold of uncalibrated probabilities
 MOVER, WILSON, NEWCOMBE = "MOVER of Wilson", "Wilson", "Newcombe"  # methods of intervals
 BOOTSTRAP, JACKKNIFE, RANKS = "bootstrap", "jackknife", "MOVER of Wilson and order statistics"
 NO_THRESHOLD = "none: too few images of the other class to bound the threshold"
@@ -70,6 +71,7 @@ def scores_with_intervals(
             this; NaN if there is no threshold), optionally `image_id`, `group` and metadata. Thresholds may differ
             from image to image, as those of the folds of a cross-validation do; the column `fold` then says whose
             network predicted an image, and ranking scores are means over folds.
+            The column `youden` adds the scores of uncalibrated probabilities at that threshold.
         is_calibrated: whether to score calibrated probabilities beside the uncalibrated ones.
         options: prevalence, risk threshold (or a cost rule, which states one), resamples and seed.
         reference: share of malignant images among those on which probabilities were calibrated and the threshold was
@@ -121,6 +123,8 @@ def _resampled(
             )
         if is_calibrated:
             metrics[CALIBRATED] = ProbabilityScorer(test["label"], test["calibrated"])
+    if YOUDEN in test and test[YOUDEN].notna().all():
+        metrics[AT_YOUDEN] = ThresholdScorer(test["label"], test["probability"], test[YOUDEN])
     cases = test["label"], test["logit"], test["probability"], groups
     return bootstrap(*cases, metrics, Resampling(options.resamples, options.seed), folds_of(test))
 
@@ -133,9 +137,12 @@ def _score_table(
         "": predicted_labels(test["probability"], 0.5),
         CHOSEN: predicted_labels(test["calibrated"], test["threshold"]),
     }
+    if YOUDEN in test:
+        predicted[AT_YOUDEN] = predicted_labels(test["probability"], test[YOUDEN])
     names = [*RANKING, *PROBABILITY_SCORES]
     names += [f"{name}{CALIBRATED}" for name in PROBABILITY_SCORES if is_calibrated]
-    names += [f"{name}{suffix}" for suffix in predicted for name in (*COUNT_SCORES, "net_benefit")]
+    names += [f"{name}{suffix}" for suffix in predicted for name in COUNT_SCORES]
+    names += [f"net_benefit{suffix}" for suffix in predicted if suffix != AT_YOUDEN]
     found: ScoreIntervals = {
         name: (resampled.intervals.get(name, UNDEFINED), JACKKNIFE if name in resampled.jackknifed else BOOTSTRAP)
         for name in names
