@@ -70,8 +70,7 @@ def scores_with_intervals(
             (probability), `threshold` (an image is predicted malignant if its calibrated probability is at least
             this; NaN if there is no threshold), optionally `image_id`, `group` and metadata. Thresholds may differ
             from image to image, as those of the folds of a cross-validation do; the column `fold` then says whose
-            network predicted an image, and ranking scores are means over folds.
-            The column `youden` adds the scores of uncalibrated probabilities at that threshold.
+            network predicted an image, and ranking scores are means over folds. `youden` adds scores at that threshold.
         is_calibrated: whether to score calibrated probabilities beside the uncalibrated ones.
         options: prevalence, risk threshold (or a cost rule, which states one), resamples and seed.
         reference: share of malignant images among those on which probabilities were calibrated and the threshold was
