@@ -19,7 +19,7 @@ from skinexp.evaluation.operating_point import (
     predicted_labels,
 )
 from skinexp.evaluation.options import DEFAULTS, EvaluationOptions
-from skinexp.evaluation.scores_with_intervals import scores_with_intervals
+from skinexp.evaluation.scores_with_intervals import YOUDEN, scores_with_intervals
 from skinexp.evaluation.split_curves import ConfusionMatrix, SplitCurves, confusion_matrix, split_curves
 from skinexp.evaluation.tables import require_columns
 
@@ -113,9 +113,8 @@ def evaluate(
     val, test = (predictions[predictions["split"] == split] for split in ("val", "test"))
     youden = youden_threshold(val["label"], val["probability"])
     chosen = choose_operating_point(val, options.threshold, options.calibration)
-    evaluation = _evaluate_test(test, chosen, options)
+    evaluation = _evaluate_test(test, chosen, options, youden)
     metrics = {"threshold/youden": youden} | _validation_metrics(val, youden) | evaluation.metrics
-    metrics |= _at_youden("test", test, youden)
     reports = {"youden": classification_report(test["label"], test["probability"], youden)}
     return replace(
         evaluation,
@@ -125,12 +124,15 @@ def evaluate(
     )
 
 
-def _evaluate_test(test: pd.DataFrame, point: OperatingPoint, options: EvaluationOptions) -> TestEvaluation:
-    """Evaluates test images at 0.5 and at an operating point."""
+def _evaluate_test(
+    test: pd.DataFrame, point: OperatingPoint, options: EvaluationOptions, youden: float | None = None
+) -> TestEvaluation:
+    """Evaluates test images at 0.5, at an operating point, and at Youden's threshold if it was chosen."""
     test = test.reset_index(drop=True)
     calibrated = calibrated_probabilities(point.calibrator, test)
     scored = test.assign(calibrated=calibrated, threshold=point.threshold)
-    scores = scores_with_intervals(scored, point.calibrator.method != "none", options, point.prevalence)
+    to_score = scored if youden is None else scored.assign(**{YOUDEN: youden})
+    scores = scores_with_intervals(to_score, point.calibrator.method != "none", options, point.prevalence)
     metrics = scores.metrics | {"threshold/chosen": point.threshold}
     if options.prevalence is not None:
         shifted = probabilities_at_prevalence(point.threshold, point.prevalence, options.prevalence)

@@ -40,7 +40,8 @@ from skinexp.evaluation.options import DEFAULTS, EvaluationOptions
 from skinexp.evaluation.subgroups import Subgroups, subgroups
 from skinexp.evaluation.tables import folds_of, groups_of
 
-CHOSEN, CALIBRATED = "_chosen", "_calibrated"  # ends of the names of scores
+CHOSEN, CALIBRATED, AT_YOUDEN = "_chosen", "_calibrated", "_youden"  # ends of the names of scores
+YOUDEN = "youden"  # column: Youden's threshold of uncalibrated probabilities
 MOVER, WILSON, NEWCOMBE = "MOVER of Wilson", "Wilson", "Newcombe"  # methods of intervals
 BOOTSTRAP, JACKKNIFE, RANKS = "bootstrap", "jackknife", "MOVER of Wilson and order statistics"
 NO_THRESHOLD = "none: too few images of the other class to bound the threshold"
@@ -87,7 +88,7 @@ def scores_with_intervals(
             (probability), `threshold` (an image is predicted malignant if its calibrated probability is at least
             this; NaN if there is no threshold), optionally `image_id`, `group` and metadata. Thresholds may differ
             from image to image, as those of the folds of a cross-validation do; the column `fold` then says whose
-            network predicted an image, and ranking scores are means over folds.
+            network predicted an image, and ranking scores are means over folds. `youden` adds scores at that threshold.
         is_calibrated: whether to score calibrated probabilities beside the uncalibrated ones.
         options: prevalence, risk threshold (or a cost rule, which states one), resamples and seed.
         reference: share of malignant images among those on which probabilities were calibrated and the threshold was
@@ -184,6 +185,8 @@ def _resampled(
             )
         if is_calibrated:
             metrics[CALIBRATED] = ProbabilityScorer(test["label"], test["calibrated"])
+    if YOUDEN in test and test[YOUDEN].notna().all():
+        metrics[AT_YOUDEN] = ThresholdScorer(test["label"], test["probability"], test[YOUDEN])
     cases = test["label"], test["logit"], test["probability"], groups
     return bootstrap(*cases, metrics, _resampling(options), folds_of(test))
 
@@ -205,9 +208,12 @@ def _score_table(
         "": predicted_labels(test["probability"], 0.5),
         CHOSEN: predicted_labels(test["calibrated"], test["threshold"]),
     }
+    if YOUDEN in test:
+        predicted[AT_YOUDEN] = predicted_labels(test["probability"], test[YOUDEN])
     names = [*RANKING, *PROBABILITY_SCORES]
     names += [f"{name}{CALIBRATED}" for name in PROBABILITY_SCORES if is_calibrated]
-    names += [f"{name}{suffix}" for suffix in predicted for name in (*COUNT_SCORES, "net_benefit")]
+    names += [f"{name}{suffix}" for suffix in predicted for name in COUNT_SCORES]
+    names += [f"net_benefit{suffix}" for suffix in predicted if suffix != AT_YOUDEN]
     prices = {"": options.common_risk_threshold, CHOSEN: options.stated_risk_threshold}
     names += [f"expected_cost{suffix}" for suffix, price in prices.items() if not math.isnan(price)]
     found: ScoreIntervals = {
@@ -223,10 +229,15 @@ def _score_table(
         if not np.isnan(labels).any():  # else all are NaN, as in `threshold_scores`
             found |= _of_counts(test["label"].to_numpy(), labels, groups, suffix, resampled, options.sampling)
     if has_few_cases(test["label"], groups):
-        few = [name for name in found if name.removesuffix(CHOSEN).removesuffix(CALIBRATED) in NEED_CASES]
+        few = [name for name in found if _without_stage(name) in NEED_CASES]
         found |= {name: (found[name][0]._replace(low=math.nan, high=math.nan), TOO_FEW) for name in few}
     rows = [(name, *interval, _method(interval, method)) for name, (interval, method) in found.items()]
     return pd.DataFrame(rows, columns=SCORE_COLUMNS)
+
+
+def _without_stage(name: str) -> str:
+    """Returns a score's name without the threshold or the calibration that it is at."""
+    return name.removesuffix(CHOSEN).removesuffix(CALIBRATED).removesuffix(AT_YOUDEN)
 
 
 def _loss_change(labels: pd.Series, groups: NDArray[np.str_], resampled: Bootstrap) -> Interval:

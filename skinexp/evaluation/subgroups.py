@@ -20,7 +20,7 @@ FEWEST = 10  # images of either class, below which a level has no area: its inte
 MOST_LEVELS = 20  # of a column: a table of more is read by no one, and finds a gap by chance
 BANDS = 4  # into which a column of many different numbers is cut, at its quartiles
 NOT_METADATA = frozenset(
-    {"image_id", "group", "split", "label", "logit", "probability", "sha256", "path", "fold", "position"}
+    {"image_id", "group", "split", "label", "logit", "probability", "sha256", "path", "fold", "position", "youden"}
 )
 CRITERIA = "abcd_"  # what labels are made of: within a level of that, hardly more than one class is left
 TOO_FEW = "too few cases"

@@ -177,7 +177,9 @@ def test_a_given_operating_point_has_the_scores_of_the_training_that_chose_it(pr
     }
     assert given.thresholds == {"half": 0.5, "chosen": trained.operating_threshold}
     assert set(given.reports) == {"0.5", "chosen"}
-    pd.testing.assert_frame_equal(given.tables["scores"], trained.tables["scores"])
+    scores = trained.tables["scores"]
+    shared_rows = scores[~scores["score"].str.endswith("_youden")].reset_index(drop=True)
+    pd.testing.assert_frame_equal(given.tables["scores"], shared_rows)
 
 
 def test_images_of_one_class_have_the_scores_that_exist(predictions):
@@ -191,3 +193,12 @@ def test_images_of_one_class_have_the_scores_that_exist(predictions):
     assert metrics["test/f1_chosen"] == pytest.approx(2 * found / (found + 1))
     assert math.isnan(metrics["test/roc_auc"])
     assert math.isnan(metrics["test/specificity_chosen"])
+
+
+def test_scores_at_each_threshold_have_an_interval(predictions):
+    scores = evaluate(predictions).tables["scores"].set_index("score")
+    for name in ("accuracy", "recall", "specificity", "f1", "mcc"):
+        for suffix in ("", "_chosen", "_youden"):
+            row = scores.loc[f"{name}{suffix}"]
+            assert row["low"] <= row["estimate"] <= row["high"], f"{name}{suffix}"
+    assert "youden" not in evaluate(predictions).decisions

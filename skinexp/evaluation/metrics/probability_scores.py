@@ -19,6 +19,7 @@ NOISE = "ece_noise"
 BEFORE_BINS = 5  # sums of images, squared gaps, surprise, malignant images and probabilities
 CLOSEST = float(np.finfo(np.float64).eps)  # to 0 and 1: log loss and logit are finite from here on
 SAME = 1e-4  # difference of a probability from that of its logit, by rounding in the network
+FARTHEST = 700.0  # logit in a regression: the odds of a larger one are not finite
 
 
 def probability_bins(probabilities: NDArray[np.float64]) -> NDArray[np.int64]:
@@ -50,7 +51,7 @@ class ProbabilityScorer:
         parts = [np.ones(len(gap)), gap**2, surprise, label_array, inside, in_bin * gap[:, None]]
         self._parts = np.column_stack(parts)
         self._bin_means = self._parts[:, BEFORE_BINS:].mean(axis=0) if len(gap) else np.full(BINS, np.nan)
-        self._recalibration = Recalibration(label_array, logit_array)
+        self._recalibration = Recalibration(label_array, np.clip(logit_array, -FARTHEST, FARTHEST))
 
     def __call__(self, weights: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
         """Returns each score as a (weightings,) array, and how far a weighting's bins are from those of all images.

@@ -135,3 +135,8 @@ def test_the_brier_skill_score_is_0_for_the_share_of_malignant_images_and_1_for_
 def test_observed_over_expected_is_malignant_images_over_the_sum_of_probabilities():
     assert probability_scores([0, 0, 1, 1], [0.1, 0.2, 0.3, 0.4])["observed_expected_ratio"] == pytest.approx(2)
     assert math.isfinite(probability_scores([0, 1], [0.0, 0.0])["observed_expected_ratio"])
+
+
+def test_the_largest_logits_have_scores():
+    scores = probability_scores([0, 1, 0, 1], [0.0, 1.0, 1.0, 0.0], [-1e300, 1e300, 1e300, -50.0])
+    assert scores["log_loss"] == pytest.approx(1e300 / 4)
