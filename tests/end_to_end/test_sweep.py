@@ -55,7 +55,7 @@ def test_the_parent_holds_the_comparison_and_the_scores_of_the_best_on_validatio
     parent = three.parent
     assert (parent.info.status, parent.info.run_name) == ("FINISHED", COMMAND)
     tables = {f"comparison{of}.csv" for of in ("", "_scores", "_pairs", "_differences")}
-    assert three.artifacts(parent) == {"comparison.html", "comparison.json", "sweep.json"} | tables
+    assert three.artifacts(parent) == {"comparison.html", "comparison.json", "checklist.md", "sweep.json"} | tables
     children = [three.run(job).data.metrics for job in JOBS]
     best = max(children, key=lambda metrics: metrics["val/roc_auc"])
     assert parent.data.metrics

@@ -28,7 +28,7 @@ AT_THRESHOLD = {  # start of a metric's name -> heading
     "test/specificity": "speci-\nficity",
     "test/f1": "F1",
 }
-AT_HALF = "threshold 0.5, uncalibrated probabilities"
+AT_HALF = "threshold 0.5, uncalibrated"
 
 
 def show(pooled: PooledFolds, comparison: Comparison | None = None) -> None:
@@ -44,11 +44,11 @@ def show(pooled: PooledFolds, comparison: Comparison | None = None) -> None:
     if any(map(has_operating_threshold, finished)):
         chosen = RANKING | {f"{name}_chosen": words for name, words in AT_THRESHOLD.items()}
         console.print(f"\n[bold]Test scores[/bold] (at the operating threshold{_below(records, chosen)})")
-        console.print(_table(records, chosen, marks_best))
+        console.print(_table(records, chosen, marks_best, has_time=False))  # long names have more room
         for sentence in threshold_sentences(finished):
             console.print(sentence, markup=False, soft_wrap=True)
         console.print(f"\n[bold]Test scores[/bold] ({AT_HALF}{_below(finished, AT_THRESHOLD)})")
-        console.print(_table(finished, AT_THRESHOLD, has_time=False))
+        console.print(_table(finished, AT_THRESHOLD))
     else:
         columns = RANKING | AT_THRESHOLD
         console.print(f"\n[bold]Test scores[/bold] ({AT_HALF}{_below(records, columns)})")

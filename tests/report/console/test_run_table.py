@@ -65,7 +65,7 @@ def test_the_scores_at_the_operating_threshold_come_first_with_their_rule_then_t
     }
     show(pool([outputs("one", values)]))
     printed = capsys.readouterr().out
-    at_threshold, at_half = printed.split("(threshold 0.5, uncalibrated probabilities)")
+    at_threshold, at_half = printed.split("(threshold 0.5, uncalibrated)")
     assert "Test scores (at the operating threshold)" in at_threshold
     assert "0.800" in at_threshold
     assert "0.300" not in at_threshold
@@ -115,3 +115,15 @@ def test_limits_stand_below_scores_in_a_terminal_of_usual_width(verdict, capsys,
     assert printed.count("10:16:40") == 2
     assert max(map(len, printed.splitlines()[3:])) <= 80
     assert (verdict in printed) == (verdict != "ok")
+
+
+def test_the_names_of_the_first_command_are_whole_beside_limits_in_a_terminal_of_usual_width(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    at_threshold = ("accuracy_chosen", "recall_chosen", "specificity_chosen", "f1_chosen")
+    rows = [(name, 0.8, 0.7, 0.9, "Wilson") for name in ("roc_auc", "average_precision", *at_threshold)]
+    table = pd.DataFrame(rows, columns=["score", "estimate", "low", "high", "method"])
+    metrics = {"test/roc_auc": 0.8, "threshold/chosen": 0.2} | {f"test/{name}": 0.8 for name in at_threshold}
+    show(pool([outputs("model=efficientnet", {"metrics": metrics}, evidence={"scores": table})]))
+    rows_of_run = [line for line in capsys.readouterr().out.splitlines() if "model=efficientnet" in line]
+    assert len(rows_of_run) == 2
+    assert max(map(len, rows_of_run)) <= 80
