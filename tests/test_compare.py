@@ -12,6 +12,7 @@ from mlflow import MlflowClient
 
 from skinexp.compare import compare, main
 from skinexp.core.errors import UserError
+from skinexp.core.python_command import skinexp_command
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # SQLAlchemy warns about MLflow, on being imported
@@ -95,7 +96,7 @@ def test_the_command_without_a_run_shows_how_it_is_used(capsys):
     with pytest.raises(SystemExit) as ended:
         main([])
     assert ended.value.code == 2
-    assert "usage: python -m skinexp.compare" in capsys.readouterr().err
+    assert f"usage: {skinexp_command('compare')}" in capsys.readouterr().err
 
 
 def test_help_names_the_default_store_and_imports_nothing_heavy():

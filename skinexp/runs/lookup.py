@@ -217,7 +217,7 @@ def _read(
 
 
 def _private_copy(run: str, model: Path) -> Path:
-    """Copies a model's file to where nobody can exchange it between its check and its use.
+    """Copies a model's file to where no other user can exchange it between its check and its use.
 
     Raises:
         UserError: if there is no room.

@@ -79,7 +79,7 @@ def test_the_sheet_counts_as_the_confusion_matrix_beside_it_does(evaluation, out
     captions = [panel.get_xlabel().split("\n")[0] for panel in sheet.axes if panel.get_xlabel()]
     on_sheet = collections.Counter(caption for caption in captions if caption in OUTCOMES.values())
 
-    matrix = figures_of_test_images("scratch", evaluation)["confusion"].axes[1]
+    matrix = figures_of_test_images("scratch", evaluation)["confusion"].axes[0]
     assert f"{evaluation.operating_threshold:.4g}" in matrix.get_title(loc="left")
     texts = [text.get_text() for text in matrix.texts]
     in_matrix = dict(zip(OUTCOMES.values(), map(int, texts[::2]), strict=True))

@@ -110,7 +110,7 @@ def _located(place: Place, sources: Sequence[Source]) -> str:
 
 
 def _to_add(item: Item, sources: Sequence[Source]) -> str:
-    """Returns what people must add; fields of the data card that nobody has stated are among it."""
+    """Returns what people must add; fields of the data card that are not stated are among it."""
     unknown = [
         f"{_words(name)}: `data.card.{name}`"
         for name in item.stated

@@ -28,7 +28,7 @@ def test_figures(name: str, evaluation: TestEvaluation) -> dict[str, Figure]:
         "confusion": confusion_matrices(
             {
                 "Operating threshold, calibrated": evaluation.confusion_at_threshold,
-                "Threshold 0.5": evaluation.confusion_at_half,
+                "Uncalibrated": evaluation.confusion_at_half,
             }
         ),
     }
