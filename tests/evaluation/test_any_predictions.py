@@ -59,6 +59,7 @@ def predictions(draw) -> pd.DataFrame:
     st.sampled_from(["none", "logistic", "temperature", "isotonic", "beta"]),
 )
 @example(usual(17, 44).assign(split="test"), "youden", "none")
+@example(usual(2, 0).assign(split="test", logit=[math.inf, math.nan], probability=[1.0, math.nan]), "youden", "beta")
 @settings(max_examples=25, deadline=None)
 def test_any_predictions_are_evaluated_and_what_is_undefined_is_nan(table, threshold, calibration):
     with warnings.catch_warnings():

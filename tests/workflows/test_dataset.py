@@ -115,7 +115,7 @@ def test_what_is_said_of_the_sampling_is_what_intervals_make_of_it(phantoms):
     own = load_dataset(without_audit(phantoms))
     stated = replace(phantoms, evaluate=replace(phantoms.evaluate, sampling="cohort"))
     changed = load_dataset(without_audit(stated))
-    summary = summarise_dataset(own.prepared, all_facts(own), own.sampling)["data"]
+    summary = summarise_dataset(own.prepared, all_facts(own, phantoms), own.sampling)["data"]
     assert (summary.sampling, own.sampling.design, changed.sampling.design) == (
         "case_control",
         "case_control",

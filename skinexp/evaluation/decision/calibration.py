@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import brentq, minimize
-from scipy.special import expit
+from scipy.special import expit, log_expit
 from sklearn.isotonic import IsotonicRegression
 
 from skinexp.evaluation.cases import validated_labels_scores, warn_undefined, why_undefined
@@ -44,8 +44,8 @@ class Calibrator:
         if self.method == "beta":
             below, above, shift = (np.asarray(given[name]) for name in "abc")
             # The logarithm of the probability, and minus that of its complement; 0 times infinity would be NaN.
-            low = -np.logaddexp(0, -array) * below if below else np.zeros_like(array)
-            high = np.logaddexp(0, array) * above if above else np.zeros_like(array)
+            low = log_expit(array) * below if below else np.zeros_like(array)
+            high = -log_expit(-array) * above if above else np.zeros_like(array)
             return expit(low + high + shift)
         return expit(array)
 
@@ -143,13 +143,13 @@ def _beta(labels: NDArray[np.int64], logits: NDArray[np.float64]) -> Calibrator:
     if line is None:
         return Calibrator("beta", {"a": 1.0, "b": 1.0, "c": _shift(labels, logits)})
     # With a = b it is the line above, at which the search for something better begins.
-    columns = np.column_stack([-np.logaddexp(0, -logits), np.logaddexp(0, logits), np.ones_like(logits)])
+    columns = np.column_stack([log_expit(logits), -log_expit(-logits), np.ones_like(logits)])
     unit = np.maximum(np.abs(columns).max(axis=0), np.finfo(np.float64).tiny)
 
     def loss(parameters: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:  # mean log loss, and its gradient
         calibrated = columns / unit @ parameters
         gap = expit(calibrated) - labels
-        surprise = np.logaddexp(0, np.where(labels == 1, -calibrated, calibrated))
+        surprise = -log_expit(np.where(labels == 1, calibrated, -calibrated))
         return float(surprise.mean()), (gap[:, None] * columns / unit).mean(axis=0)
 
     start = np.array([line[0], line[0], line[1]]) * unit

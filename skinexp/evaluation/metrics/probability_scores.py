@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import expit
+from scipy.special import expit, log_expit
 
 from skinexp.evaluation.cases import validated_labels_probabilities, warn_undefined, why_undefined
 from skinexp.evaluation.metrics.count_scores import ratio
@@ -47,7 +47,7 @@ class ProbabilityScorer:
         gap = probability_array - label_array
         in_bin = probability_bins(probability_array)[:, None] == np.arange(BINS)
         inside = np.clip(probability_array, CLOSEST, 1 - CLOSEST)
-        surprise = np.logaddexp(0.0, np.where(label_array == 1, -logit_array, logit_array))
+        surprise = -log_expit(np.where(label_array == 1, logit_array, -logit_array))
         parts = [np.ones(len(gap)), gap**2, surprise, label_array, inside, in_bin * gap[:, None]]
         self._parts = np.column_stack(parts)
         self._bin_means = self._parts[:, BEFORE_BINS:].mean(axis=0) if len(gap) else np.full(BINS, np.nan)
