@@ -121,7 +121,7 @@ def _themes(finished: Sequence[RunOutputs]) -> dict[str, list[Column]]:
         "Scores": [
             _score("Ranking", "ROC-AUC", "test/roc_auc"),
             _score("Ranking", "average precision", "test/average_precision"),
-            *(_at_chosen("At the operating threshold", USUAL) if is_chosen else usual),
+            *(_at_threshold("At the operating threshold", "test/{}_chosen", USUAL) if is_chosen else usual),
         ],
         "Ranking, in detail": _ranking(),
         "Calibration": [
@@ -168,18 +168,11 @@ def _ranking() -> list[Column]:
     ]
 
 
-def _at_chosen(group: str, names: Sequence[str]) -> list[Column]:
-    """Returns the columns of the operating threshold and of scores at it."""
-    return [
-        _plain(group, "threshold", "threshold/chosen", three_decimals),
-        *_at_threshold(group, "test/{}_chosen", names),
-    ]
-
-
 def _at_operating_threshold() -> list[Column]:
     """Returns the columns of scores at the threshold that a run has chosen, and at Youden's."""
     return [
-        *_at_chosen("Operating threshold", [*AT_THRESHOLD]),
+        _plain("Operating threshold", "threshold", "threshold/chosen", three_decimals),
+        *_at_threshold("Operating threshold", "test/{}_chosen", [*AT_THRESHOLD]),
         Column(
             "Operating threshold",
             "risk threshold of the net benefit",
