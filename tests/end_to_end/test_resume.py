@@ -20,6 +20,8 @@ from mlflow import MlflowClient
 
 from skinexp.core.result_file import read_result
 
+pytestmark = pytest.mark.slow  # the kits of it are tested by themselves: sweep, checkpoints, outbox, child processes
+
 PATIENCE = 300  # seconds for what must happen on a busy machine
 STAGES = (
     "data", "prepare", "audit", "split", "build", "preflight", "training", "evaluation", "diagnosis", "explanation",
@@ -192,7 +194,6 @@ def test_what_cannot_go_on_is_told_in_one_sentence(interrupted, tmp_path):
         assert words in line
 
 
-@pytest.mark.slow
 def test_runs_that_are_killed_in_each_stage_end_bit_for_bit_as_one_that_never_was(tmp_path, weights):
     arguments = f"{TINY} model.weights={weights}"
     reference = one_run(tmp_path / "reference", arguments)

@@ -60,7 +60,7 @@ def predictions(draw) -> pd.DataFrame:
 )
 @example(usual(17, 44).assign(split="test"), "youden", "none")
 @example(usual(2, 0).assign(split="test", logit=[math.inf, math.nan], probability=[1.0, math.nan]), "youden", "beta")
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 def test_any_predictions_are_evaluated_and_what_is_undefined_is_nan(table, threshold, calibration):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UndefinedMetricWarning)
