@@ -93,7 +93,7 @@ def test_the_terminal_ends_with_the_scores_and_where_to_look(three):
     lines = three.output.splitlines()
     start = next(number for number, line in enumerate(lines) if line.startswith("Test scores"))
     for model in MODELS:
-        assert any(re.match(rf"\s+model={model}\s+(\w+\s+)?[01]\.\d\d\d", line) for line in lines[start:])
+        assert any(re.match(rf"\s*model={model}\s+(\w+\s+)?[01]\.\d\d\d", line) for line in lines[start:])
     page = (three.directory / "comparison.html").relative_to(three.place)
     assert f"Comparison page: {page}" in lines[start:]
 
