@@ -32,6 +32,22 @@ def kept(script: str, arguments: str, results: Path) -> dict:
     return json.loads((results / f"{script}.json").read_text())
 
 
+def page_with_table(place: Path, mark: str) -> Path:
+    """A page with an old table between the marks of a script."""
+    page = place / "page.md"
+    page.write_text(f"before\n<!-- {mark}: begin -->\nold\n<!-- {mark}: end -->\nafter\n")
+    return page
+
+
+def new_table(page: Path, mark: str) -> str:
+    """What stands between the marks now; the rest of the page is as it was."""
+    before, _, rest = page.read_text().partition(f"<!-- {mark}: begin -->\n")
+    table, _, after = rest.partition(f"<!-- {mark}: end -->\n")
+    assert (before, after) == ("before\n", "after\n")
+    assert "old" not in table.split()
+    return table
+
+
 def names(result: dict) -> list[str]:
     return [row["name"] for row in result["rows"]]
 
@@ -149,14 +165,9 @@ def test_the_bootstrap_is_measured_beside_a_loop(tmp_path):
 
 @pytest.mark.slow
 def test_coverage_of_intervals_is_counted_and_written_between_its_marks(tmp_path):
-    page = tmp_path / "evidence.md"
-    page.write_text("before\n<!-- coverage: begin -->\nold\n<!-- coverage: end -->\nafter\n")
+    page = page_with_table(tmp_path, "coverage")
     kept("interval_coverage", f"--studies 2 --resamples 20 --very-large 3000 --docs {page}", tmp_path)
-    text = page.read_text()
-    assert text.startswith("before\n")
-    assert text.endswith("<!-- coverage: end -->\nafter\n")
-    assert "old" not in text
-    assert "| bootstrap | `roc_auc` |" in text
+    assert "| bootstrap | `roc_auc` |" in new_table(page, "coverage")
 
 
 @pytest.mark.slow
@@ -168,13 +179,11 @@ def test_drawing_phantoms_is_measured_by_size(tmp_path):
 
 @pytest.mark.slow
 def test_preprocessing_is_measured_on_phantoms_and_written_between_its_marks(tmp_path):
-    page = tmp_path / "phantoms.md"
-    page.write_text("before\n<!-- preprocessing: begin -->\nold\n<!-- preprocessing: end -->\nafter\n")
+    page = page_with_table(tmp_path, "preprocessing")
     result = kept("preprocessing", f"--phantoms 12 --docs {page}", tmp_path)
-    text = page.read_text()
-    assert "old" not in text
-    assert "| 224 px | **default** |" in text
-    assert "| default, oval |" in text
+    table = new_table(page, "preprocessing")
+    assert "| 224 px | **default** |" in table
+    assert "| default, oval |" in table
     assert set(result["facts"]["hair"]["224 px, **default**"]) >= {"recall", "precision", "hairy", "bald"}
 
 
@@ -197,56 +206,35 @@ def test_the_duplicate_search_is_measured_by_size_of_the_set(tmp_path):
 @pytest.mark.slow
 def test_planted_copies_are_counted_and_written_between_their_marks(tmp_path):
     images = photographs.draw(tmp_path / "images", count=80, size=64)
-    page = tmp_path / "audit.md"
-    page.write_text("before\n<!-- duplicate recall: begin -->\nold\n<!-- duplicate recall: end -->\nafter\n")
+    page = page_with_table(tmp_path, "duplicate recall")
     result = kept("duplicate_recall", f"--images {images} --markdown {page} --sheet {tmp_path / 'sheets'}", tmp_path)
     assert {row["value"] for row in result["rows"] if row["name"].endswith("the same file")} == {1.0}
-    text = page.read_text()
-    assert text.startswith("before\n")
-    assert text.endswith("<!-- duplicate recall: end -->\nafter\n")
-    assert "old" not in text
-    assert "| the same pixels in another file | 0.99 | 1.000" in text
+    assert "| the same pixels in another file | 0.99 | 1.000" in new_table(page, "duplicate recall")
 
 
 @pytest.mark.slow
 def test_few_malignant_images_are_simulated_and_written_between_their_marks(tmp_path):
-    page = tmp_path / "intervals.md"
-    page.write_text("before\n<!-- small samples: begin -->\nold\n<!-- small samples: end -->\nafter\n")
+    page = page_with_table(tmp_path, "small samples")
     kept("small_samples", f"--studies 2 --only 8+8 --docs {page}", tmp_path)
-    text = page.read_text()
-    assert text.startswith("before\n")
-    assert text.endswith("<!-- small samples: end -->\nafter\n")
-    assert "| 8 + 8, AUC 0.96 |" in text
+    assert "| 8 + 8, AUC 0.96 |" in new_table(page, "small samples")
 
 
 @pytest.mark.slow
 def test_methods_of_calibration_are_compared_and_written_between_their_marks(tmp_path):
-    page = tmp_path / "thresholds.md"
-    page.write_text("before\n<!-- calibration: begin -->\nold\n<!-- calibration: end -->\nafter\n")
+    page = page_with_table(tmp_path, "calibration")
     kept("calibration", f"--studies 2 --docs {page}", tmp_path)
-    text = page.read_text()
-    assert text.startswith("before\n")
-    assert text.endswith("<!-- calibration: end -->\nafter\n")
-    assert "| none: calibrated | 60 |" in text
+    assert "| none: calibrated | 60 |" in new_table(page, "calibration")
 
 
 @pytest.mark.slow
 def test_consecutive_cohorts_are_simulated_and_written_between_their_marks(tmp_path):
-    page = tmp_path / "intervals.md"
-    page.write_text("before\n<!-- sampling: begin -->\nold\n<!-- sampling: end -->\nafter\n")
+    page = page_with_table(tmp_path, "sampling")
     kept("sampling", f"--studies 2 --only 200 --docs {page}", tmp_path)
-    text = page.read_text()
-    assert text.startswith("before\n")
-    assert text.endswith("<!-- sampling: end -->\nafter\n")
-    assert "| `calibration_intercept` |" in text
+    assert "| `calibration_intercept` |" in new_table(page, "sampling")
 
 
 @pytest.mark.slow
 def test_configurations_over_seeds_are_simulated_and_written_between_their_marks(tmp_path):
-    page = tmp_path / "intervals.md"
-    page.write_text("before\n<!-- seed tests: begin -->\nold\n<!-- seed tests: end -->\nafter\n")
+    page = page_with_table(tmp_path, "seed tests")
     kept("seed_tests", f"--studies 2 --only resplits --docs {page}", tmp_path)
-    text = page.read_text()
-    assert text.startswith("before\n")
-    assert text.endswith("<!-- seed tests: end -->\nafter\n")
-    assert "| resplits of one data set | luck of seeds |" in text
+    assert "| resplits of one data set | luck of seeds |" in new_table(page, "seed tests")

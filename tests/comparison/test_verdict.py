@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from skinexp.comparison.standing import Standing
-from skinexp.comparison.verdict import CASES
+from skinexp.comparison.verdict_cases import CASES
 from skinexp.runs.run_outputs import RunOutputs
 from tests.comparison.constructed import constructed, judged, labels, logits
 from tests.report.runs import changed, failed

@@ -11,7 +11,7 @@ from sklearn import metrics
 
 from skinexp.comparison.analyse import analyse
 from skinexp.comparison.standing import Standing
-from skinexp.comparison.verdict import CASES
+from skinexp.comparison.verdict_cases import CASES
 from skinexp.core.strict_json import to_strict_json
 from skinexp.evaluation import delong_test
 from skinexp.report.pages.comparison_files import comparison_table
