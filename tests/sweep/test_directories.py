@@ -100,9 +100,18 @@ def test_no_run_begins_inside_a_sweep(tmp_path):
     assert not (tmp_path / "sweep" / "7").exists()
 
 
-@pytest.mark.parametrize("launcher", ["process", "basic", "joblib", "submitit_local"])
+@pytest.mark.parametrize(
+    ("launcher", "module"),
+    [
+        ("process", "hydra_plugins.skinexp"),
+        ("basic", "hydra"),
+        ("joblib", "hydra_plugins.hydra_joblib_launcher"),
+        ("submitit_local", "hydra_plugins.hydra_submitit_launcher"),
+    ],
+)
 @pytest.mark.parametrize("subdir", ["../x", "/tmp/x", "'a/${hydra.job.num}/../../../x'"])
-def test_no_job_of_a_sweep_begins_outside_its_directory_whatever_launcher_runs_it(subdir, launcher):
+def test_no_job_of_a_sweep_begins_outside_its_directory_whatever_launcher_runs_it(subdir, launcher, module):
+    pytest.importorskip(module, reason=f"the launcher {launcher} is an extra")
     config = composed("hydra.sweep.dir=sweep", f"hydra.sweep.subdir={subdir}", f"hydra/launcher={launcher}")
     with pytest.raises(UserError, match=r"hydra\.sweep\.subdir: leads to .*/x, out of the directory of the sweep"):
         directories.refuse_jobs_outside(config)
