@@ -4,6 +4,7 @@ import json
 import math
 from importlib.resources import files
 
+import jsonschema
 import numpy as np
 import pandas as pd
 import pytest
@@ -89,13 +90,11 @@ def values(page):
 
 
 def test_the_json_file_is_what_its_schema_says(values, schema):
-    jsonschema = pytest.importorskip("jsonschema")
     jsonschema.Draft202012Validator.check_schema(schema)
     jsonschema.Draft202012Validator(schema).validate(values)
 
 
 def test_a_file_that_lacks_a_p_value_is_not_what_the_schema_says(values, schema):
-    jsonschema = pytest.importorskip("jsonschema")
     lacking = values | {"pairs": [{key: value for key, value in values["pairs"][0].items() if key != "p_holm"}]}
     with pytest.raises(jsonschema.ValidationError, match="p_holm"):
         jsonschema.Draft202012Validator(schema).validate(lacking)
@@ -150,4 +149,4 @@ def test_runs_that_cannot_be_compared_have_a_reason_and_no_star(schema):
     assert found["pairs"] == found["differences"] == []
     shown = scores_section.content(comparison)
     assert not any(cell.best for table in shown["tables"] for _, cells in table.rows for cell in cells)
-    pytest.importorskip("jsonschema").Draft202012Validator(schema).validate(found)
+    jsonschema.Draft202012Validator(schema).validate(found)
