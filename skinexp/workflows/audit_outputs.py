@@ -8,6 +8,7 @@ from pathlib import Path
 from skinexp.config.schema import Config
 from skinexp.core import run_files
 from skinexp.core.atomic_files import replace_text
+from skinexp.core.result_file import read_result
 from skinexp.core.strict_json import write_json
 from skinexp.data.audit import SERIOUS, Findings
 from skinexp.data.card_content import card_content
@@ -69,7 +70,9 @@ def write_card(
     options = {} if bad is None else dataclasses.asdict(data.preprocess)
     content = card_content(table, source, data.card)
     content = dataclasses.replace(content, plan=dataclasses.asdict(config.plan), precision=list(precision))
-    about = data_card.About(source, provenance.command_line(), facts, bad or {}, content)
+    # That of the run, if the directory has one: the process of a sweep's job was started by no person.
+    command = read_result(directory).get("command") or provenance.command_line()
+    about = data_card.About(source, str(command), facts, bad or {}, content)
     replace_text(directory / run_files.DATA_CARD, data_card.render(table, findings, options, about))
     write_json(directory / run_files.DATA_CARD_VALUES, dataclasses.asdict(content))
 

@@ -1,5 +1,6 @@
 """The images of an experiment, as every workflow loads, prepares, audits and splits them."""
 
+import json
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -174,6 +175,14 @@ def test_log_card_and_result_say_the_same_of_files_labels_groups_and_leaks(with_
     for topic, sentence in said.items():
         assert f"{topic:<10}{sentence}" in caplog.messages
         assert f"* {topic}: {sentence}" in card
+
+
+def test_the_card_of_a_sweeps_job_names_the_command_that_was_typed(phantoms, tmp_path):
+    typed = "python -m skinexp.train -m seed=0,1"
+    (tmp_path / "result.json").write_text(json.dumps({"status": "running", "command": typed}))
+    dataset = load_dataset(without_audit(phantoms))
+    write_card(dataset.prepared.table, dataset.findings, phantoms, tmp_path, {})
+    assert f"Written by `{typed}`" in (tmp_path / "data_card.md").read_text()
 
 
 def test_the_digest_of_the_test_images_changes_with_a_label_or_a_file_and_with_no_order(phantoms):
