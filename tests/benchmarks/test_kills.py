@@ -7,6 +7,7 @@ KILLS = 3
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("default")  # of libraries: the benchmark is a command
 def test_a_sweep_that_is_killed_at_any_moment_ends_to_the_bit_as_one_that_never_was(tmp_path):
     told, faults = kills.trial(range(KILLS), chains=1, root=tmp_path)
     assert faults == []
